@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every task of the kit by name; `make help` lists them. The work is in scripts/,
+# selftests/ and bench/.
+.DEFAULT_GOAL	:= all
+.PHONY: all modules modules_install dkms-install dkms-remove host \
+	check check-fast bench bench-quick demo lint clean help
+
+deps	= scripts/deps.sh
+# The leading + hands the job server on.
+modules	= +@scripts/modules.sh
+
+all: modules host
+
+modules:
+	$(modules) $(KDIR)
+
+modules_install:
+	$(modules) --target modules_install $(KDIR)
+
+dkms-install:
+	@$(deps) dkms
+	@scripts/dkms.sh install
+
+dkms-remove:
+	@scripts/dkms.sh remove
+
+host:
+	@$(MAKE) --no-print-directory -C host-ref O=$(CURDIR)/build/host
+
+check:
+	@$(deps) test
+	@selftests/run.sh
+
+check-fast:
+	@selftests/run.sh --fast
+
+bench:
+	@$(deps) bench
+	@bench/run.sh
+
+bench-quick:
+	@$(deps) bench
+	@bench/run.sh --quick
+
+demo:
+	@scripts/demo.sh
+
+lint:
+	@$(deps) lint
+	@scripts/lint.sh
+
+clean:
+	@rm -rf build
+
+help:
+	@echo 'make                  the kernel modules and the host side'
+	@echo 'make modules          pvbus.ko pvblk.ko, in build/modules/<release>/'
+	@echo '                      KDIR=<header tree>, or KDIR=6.1, 6.12, 7.3 for a stock Debian kernel'
+	@echo 'make modules_install  install them for the kernel of KDIR (root)'
+	@echo 'make dkms-install     install them through DKMS, for this and later kernels (root)'
+	@echo 'make dkms-remove      undo it'
+	@echo 'make host             pvhostd and pvctl, in build/host/'
+	@echo 'make demo             a stock guest, the same disk emulated and paravirtual: the gain'
+	@echo 'make check            every test                (30 minutes at most)'
+	@echo 'make check-fast       no root, no VM            (one minute at most)'
+	@echo '                      TESTS="blk/ ring/order"   only those that match'
+	@echo 'make bench            pvblk against its peers; make bench-quick: 5 minutes at most'
+	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
+	@echo 'make clean            remove build/'

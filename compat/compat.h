@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Older kernels, behind the newest kernel's interfaces. What a kernel has is found
+ * out by compat/probe/; no driver asks for a version.
+ */
+#ifndef _PVKIT_COMPAT_H
+#define _PVKIT_COMPAT_H
+
+#include <linux/blk-mq.h>
+#include <linux/device.h>
+#include "gen/config.h"
+
+#ifndef container_of_const
+#define container_of_const(ptr, type, member) ((type *)container_of(ptr, type, member))
+#endif
+
+/* bus_type.match */
+#ifdef PVKIT_HAVE_BUS_MATCH_CONST_DRV
+typedef const struct device_driver compat_match_drv;
+#else
+typedef struct device_driver compat_match_drv;
+#endif
+
+/* bus_type.uevent */
+#ifdef PVKIT_HAVE_BUS_UEVENT_CONST_DEV
+typedef const struct device compat_uevent_dev;
+#else
+typedef struct device compat_uevent_dev;
+#endif
+
+/* bus_register() and friends took a plain pointer before bus types became const. */
+static inline struct bus_type *compat_bus_type(const struct bus_type *bus)
+{
+	return (struct bus_type *)bus;
+}
+
+/* blk_mq_ops.queue_rqs */
+#ifdef PVKIT_HAVE_RQ_LIST
+typedef struct rq_list compat_rq_list;
+#else
+typedef struct request *compat_rq_list;
+#endif
+
+#ifdef PVKIT_HAVE_BLK_MQ_F_SHOULD_MERGE
+#define COMPAT_BLK_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
+#else
+#define COMPAT_BLK_MQ_F_SHOULD_MERGE	0
+#endif
+
+#ifdef PVKIT_HAVE_QUEUE_LIMITS_ALLOC_DISK
+
+static inline void compat_limits_cache(struct queue_limits *lim, bool write_cache, bool fua)
+{
+	lim->features &= ~(BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA);
+	if (write_cache)
+		lim->features |= BLK_FEAT_WRITE_CACHE;
+	if (write_cache && fua)
+		lim->features |= BLK_FEAT_FUA;
+}
+
+static inline struct gendisk *compat_blk_mq_alloc_disk(struct blk_mq_tag_set *set,
+						       struct queue_limits *lim,
+						       bool write_cache, bool fua, void *data)
+{
+	compat_limits_cache(lim, write_cache, fua);
+	return blk_mq_alloc_disk(set, lim, data);
+}
+
+/* Only what can be taken away while requests are in flight. */
+static inline int compat_update_limits(struct gendisk *disk, const struct queue_limits *new,
+				       bool write_cache, bool fua)
+{
+	struct queue_limits lim = queue_limits_start_update(disk->queue);
+
+	lim.max_hw_discard_sectors = new->max_hw_discard_sectors;
+	lim.max_write_zeroes_sectors = new->max_write_zeroes_sectors;
+	compat_limits_cache(&lim, write_cache, fua);
+	return queue_limits_commit_update(disk->queue, &lim);
+}
+
+#else
+
+static inline int compat_update_limits(struct gendisk *disk, const struct queue_limits *new,
+				       bool write_cache, bool fua)
+{
+	struct request_queue *q = disk->queue;
+
+	blk_queue_max_discard_sectors(q, new->max_hw_discard_sectors);
+	blk_queue_max_write_zeroes_sectors(q, new->max_write_zeroes_sectors);
+	blk_queue_write_cache(q, write_cache, write_cache && fua);
+	return 0;
+}
+
+static inline struct gendisk *compat_blk_mq_alloc_disk(struct blk_mq_tag_set *set,
+						       struct queue_limits *lim,
+						       bool write_cache, bool fua, void *data)
+{
+	struct gendisk *disk = blk_mq_alloc_disk(set, data);
+	struct request_queue *q;
+
+	if (IS_ERR(disk))
+		return disk;
+	q = disk->queue;
+	blk_queue_logical_block_size(q, lim->logical_block_size);
+	blk_queue_physical_block_size(q, lim->physical_block_size);
+	blk_queue_io_min(q, lim->io_min);
+	blk_queue_io_opt(q, lim->io_opt);
+	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
+	blk_queue_max_segments(q, lim->max_segments);
+	blk_queue_max_segment_size(q, lim->max_segment_size);
+	blk_queue_dma_alignment(q, lim->dma_alignment);
+	q->limits.discard_granularity = lim->discard_granularity;
+	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+	blk_queue_flag_clear(QUEUE_FLAG_ADD_RANDOM, q);
+	compat_update_limits(disk, lim, write_cache, fua);
+	return disk;
+}
+
+#endif
+
+#endif /* _PVKIT_COMPAT_H */

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Install the Debian packages that a task needs, only those that are missing.
+#
+# usage: scripts/deps.sh [build|test|bench|dkms|lint|all]...
+set -eu
+
+build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
+	liburing-dev libnbd-dev libseccomp-dev libjson-c-dev libcap-ng-dev"
+vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod"
+test="$vm clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3"
+bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq"
+dkms="dkms"
+lint="sparse clang shellcheck"
+
+die() { echo "deps: $*" >&2; exit 1; }
+
+wanted=
+for group in "${@:-all}"; do
+	case $group in
+	build)	wanted+=" $build" ;;
+	test)	wanted+=" $build $test $dkms" ;;
+	bench)	wanted+=" $build $bench" ;;
+	dkms)	wanted+=" $build $dkms" ;;
+	lint)	wanted+=" $build $lint" ;;
+	all)	wanted+=" $build $test $bench $dkms $lint" ;;
+	*)	die "unknown group '$group': use build, test, bench, dkms, lint or all" ;;
+	esac
+done
+
+missing=()
+for package in $(printf '%s\n' $wanted | sort -u); do
+	status=$(dpkg-query -W -f '${db:Status-Status}' "$package:$(dpkg --print-architecture)" 2>/dev/null ||
+		 dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+	[ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+root=()
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null ||
+		die "not root and no sudo; install by hand: apt-get install ${missing[*]}"
+	root=(sudo)
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() {
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+		"$@" >"$log" 2>&1 </dev/null
+}
+
+echo "deps: installing ${missing[*]}"
+apt update || echo "deps: apt-get update failed, trying with the lists at hand" >&2
+apt install -y --no-install-recommends "${missing[@]}" || {
+	grep -E '^(E:|dpkg: error)' "$log" >&2 || tail -n 5 "$log" >&2
+	die "could not install: ${missing[*]}"
+}
