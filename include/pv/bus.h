@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The driver API of pvbus: devices, drivers, queues. A driver in 60 lines is
+ * in Documentation/driver-api.md.
+ */
+#ifndef _PV_BUS_H
+#define _PV_BUS_H
+
+#include <linux/bits.h>
+#include <linux/device.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/uuid.h>
+#include <pv/ring.h>
+#include <pv/shm.h>
+#include <uapi/pv/bus.h>
+
+struct pvbus;
+struct pvbus_device;
+struct pvbus_queue;
+
+/**
+ * struct pvbus_queue_params - what a driver wants of each of its queues
+ * @name: shown in /proc/interrupts
+ * @size: entries, a power of two, at most pvbus_device.max_queue_size
+ * @sqe_shift: log2 of the bytes of a submission entry
+ * @cqe_shift: log2 of the bytes of a completion entry
+ * @data_len: bytes of the data extent of each queue
+ * @callback: called in hard interrupt context when the device has raised the
+ *	queue's vector; the vector may be shared, so there may be nothing new
+ */
+struct pvbus_queue_params {
+	const char	*name;
+	u32		size;
+	u8		sqe_shift;
+	u8		cqe_shift;
+	u64		data_len;
+	void		(*callback)(struct pvbus_queue *queue);
+};
+
+/**
+ * struct pvbus_queue - a queue of a device
+ * @ring: its rings; the driver serialises submitters and reapers
+ * @pdev: the device
+ * @index: number of the queue in the device
+ * @data: start of the data extent, in the guest's address space
+ * @data_off: the same place as an offset in the window
+ * @data_len: its length in bytes
+ * @priv: the driver's
+ * @ops: requests completed; written by the reaper
+ * @kicks: doorbells rung; written by the submitter
+ * @interrupts: interrupts received; written by the interrupt handler
+ * @spins: waits for a completion that ended without an interrupt; reaper
+ */
+struct pvbus_queue {
+	struct pvring		ring;
+	struct pvbus_device	*pdev;
+	unsigned int		index;
+	void			*data;
+	pvshm_off_t		data_off;
+	u64			data_len;
+	void			*priv;
+	u64			ops;
+	u64			kicks;
+	u64			interrupts;
+	u64			spins;
+
+	/* private: of pvbus */
+	pvshm_off_t		drv_off;
+	pvshm_off_t		dev_off;
+	void			(*callback)(struct pvbus_queue *queue);
+	char			irq_name[48];
+	u16			vector;
+	int			irq;
+	struct kobject		*kobj;
+};
+
+/**
+ * struct pvbus_device - a device in the window
+ * @dev: the device in the driver model; its parent is the carrier's
+ * @bus: the bus
+ * @slot: slot of the device table
+ * @type: PVBUS_T_*
+ * @generation: pvbus_device_entry.generation of this device
+ * @uuid: identity over restarts of the device side
+ * @name: the operator's name of the device
+ * @max_queues: most queues the device serves
+ * @max_queue_size: most entries of a queue
+ * @features: features taken; valid from probe on, may change before each restore
+ * @queues: the queues, after pvbus_alloc_queues()
+ * @nr_queues: their number
+ */
+struct pvbus_device {
+	struct device		dev;
+	struct pvbus		*bus;
+	u32			slot;
+	u32			type;
+	u32			generation;
+	uuid_t			uuid;
+	char			name[32];
+	u32			max_queues;
+	u32			max_queue_size;
+	u64			features[2];
+	struct pvbus_queue	**queues;
+	unsigned int		nr_queues;
+
+	/* private: of pvbus */
+	struct mutex		lock;	/* state, commands, live */
+	u64			epoch;
+	u64			offered[2];
+	u32			status;
+	u32			cmd_seq;
+	u32			config_seq;
+	pvshm_off_t		config_off;
+	u32			config_len;
+	pvshm_off_t		desc_off;
+	unsigned long		flags;
+	struct kobject		*queues_kobj;
+	struct dentry		*debugfs;
+};
+
+#define to_pvbus_device(d) container_of_const(d, struct pvbus_device, dev)
+
+/**
+ * struct pvbus_driver - a driver for one type of device
+ * @driver: name and owner
+ * @type: PVBUS_T_* that it drives
+ * @features: bits that it knows
+ * @nr_features: length of @features
+ * @probe: features are agreed, nothing runs yet; allocates the queues and calls
+ *	pvbus_device_start(). 0 or -errno
+ * @remove: the device goes; the driver ends with pvbus_device_stop()
+ * @freeze: the epoch has ended or the guest suspends: return when nothing
+ *	touches the queues any more. Requests in flight stay in flight
+ * @restore: features are agreed anew: look at features and config, call
+ *	pvbus_device_start(), submit what is in flight again. An error marks the
+ *	device broken and is its message
+ * @gone: the device is broken or has vanished: fail what is in flight and what
+ *	is to come, until a later restore. Called with the device frozen
+ * @config_changed: the config area has changed; may be NULL
+ * @watchdog: about twice a second: reap, in case an interrupt was lost
+ *
+ * freeze, restore, gone, config_changed and watchdog are called from process
+ * context, one at a time, between pvbus_device_start() and pvbus_device_stop().
+ */
+struct pvbus_driver {
+	struct device_driver	driver;
+	u32			type;
+	const u8		*features;
+	unsigned int		nr_features;
+	int	(*probe)(struct pvbus_device *pdev);
+	void	(*remove)(struct pvbus_device *pdev);
+	void	(*freeze)(struct pvbus_device *pdev);
+	int	(*restore)(struct pvbus_device *pdev);
+	void	(*gone)(struct pvbus_device *pdev);
+	void	(*config_changed)(struct pvbus_device *pdev);
+	void	(*watchdog)(struct pvbus_device *pdev);
+};
+
+#define to_pvbus_driver(d) container_of_const(d, struct pvbus_driver, driver)
+
+/* Lets modprobe find a driver by the type of the device. */
+#define MODULE_ALIAS_PVBUS(type) __MODULE_ALIAS_PVBUS(type)
+#define __MODULE_ALIAS_PVBUS(type) MODULE_ALIAS("pvbus:t" #type)
+
+int __pvbus_register_driver(struct pvbus_driver *drv, struct module *owner);
+void pvbus_unregister_driver(struct pvbus_driver *drv);
+#define pvbus_register_driver(drv) __pvbus_register_driver(drv, THIS_MODULE)
+#define module_pvbus_driver(drv) \
+	module_driver(drv, pvbus_register_driver, pvbus_unregister_driver)
+
+static inline void pvbus_set_drvdata(struct pvbus_device *pdev, void *data)
+{
+	dev_set_drvdata(&pdev->dev, data);
+}
+
+static inline void *pvbus_get_drvdata(const struct pvbus_device *pdev)
+{
+	return dev_get_drvdata(&pdev->dev);
+}
+
+/**
+ * pvbus_has_feature() - was this feature agreed
+ * @pdev: the device
+ * @bit: number of the feature, below 128
+ */
+static inline bool pvbus_has_feature(const struct pvbus_device *pdev, unsigned int bit)
+{
+	return pdev->features[bit / 64] & BIT_ULL(bit % 64);
+}
+
+int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
+u64 pvbus_space_avail(const struct pvbus_device *pdev);
+
+int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
+		       const struct pvbus_queue_params *params);
+void pvbus_free_queues(struct pvbus_device *pdev);
+int pvbus_device_start(struct pvbus_device *pdev);
+void pvbus_device_stop(struct pvbus_device *pdev);
+void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
+void pvbus_device_check(struct pvbus_device *pdev);
+
+void pvbus_kick(struct pvbus_queue *queue);
+void pvbus_queue_set_affinity(struct pvbus_queue *queue, const struct cpumask *mask);
+
+#endif /* _PV_BUS_H */

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of pvbus share, and the interface of a carrier to the bus.
+ */
+#ifndef _PVBUS_H
+#define _PVBUS_H
+
+#include <linux/mutex.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <pv/bus.h>
+
+#define PVBUS_IDENT	"pvkit 0.1 (Linux)"
+
+/* A driver looks at memory at least this often, interrupt or not (BUS-G3, RING-G7). */
+#define PVBUS_WATCHDOG_MS	500
+
+struct pvbus_transport;
+
+/**
+ * struct pvbus_transport_ops - what a carrier does for the bus
+ * @kick: ring doorbell @vector of the device side @peer; any context
+ * @irq: Linux interrupt number of @vector, below pvbus_transport.nr_irqs
+ */
+struct pvbus_transport_ops {
+	void	(*kick)(struct pvbus_transport *transport, u32 peer, u16 vector);
+	int	(*irq)(struct pvbus_transport *transport, u16 vector);
+};
+
+/**
+ * struct pvbus_transport - a carrier
+ * @ops: its functions
+ * @dev: its device, parent of the devices of the bus
+ * @window: the mapped window
+ * @window_len: its length in bytes
+ * @nr_irqs: interrupt vectors that the guest has
+ */
+struct pvbus_transport {
+	const struct pvbus_transport_ops	*ops;
+	struct device				*dev;
+	void					*window;
+	u64					window_len;
+	unsigned int				nr_irqs;
+};
+
+/**
+ * struct pvbus - a window and its devices
+ * @transport: the carrier
+ * @id: number of the bus in device names
+ * @shm: the window
+ * @wait: woken by the interrupt of vector 0
+ * @lock: held over an epoch change and a suspend; guards all below
+ * @work: looks at epoch, configs and queues; by interrupt and as watchdog
+ * @scan: adds and removes devices; takes @lock for short only, because a probe
+ *	does I/O that may need @work to go on
+ * @scan_lock: one scan at a time
+ * @hdr: checked private copy of the header of @epoch
+ * @epoch: the epoch in which HELLO succeeded; 0: none
+ * @cmd_seq: last command in the driver header
+ * @table_seq: pvbus_header.table_seq of the last scan
+ * @frozen: suspended; the work does nothing
+ * @dying: the carrier goes; no device is added
+ * @nr_vectors: vectors in use, the smaller of the guest's and the device side's
+ * @next_vector: vector of the next queue
+ * @last_heartbeat: value of the heartbeat when it last moved
+ * @heartbeat_at: jiffies of that moment
+ * @stalled: it has been said that the device side stands still
+ * @devices: by slot
+ */
+struct pvbus {
+	struct pvbus_transport	*transport;
+	int			id;
+	struct pvshm		shm;
+	wait_queue_head_t	wait;
+	struct mutex		lock;
+	struct delayed_work	work;
+	struct work_struct	scan;
+	struct mutex		scan_lock;
+	struct pvbus_header	hdr;
+	u64			epoch;
+	u32			cmd_seq;
+	u32			table_seq;
+	bool			frozen;
+	bool			dying;
+	unsigned int		nr_vectors;
+	unsigned int		next_vector;
+	u64			last_heartbeat;
+	unsigned long		heartbeat_at;
+	bool			stalled;
+	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
+};
+
+/* Bits of pvbus_device.flags. */
+#define PVBUS_DEV_LIVE		0	/* between start and stop: callbacks may be called */
+#define PVBUS_DEV_FROZEN	1	/* freeze was called, restore not yet */
+#define PVBUS_DEV_BROKEN	2	/* failed; a new epoch may mend it */
+#define PVBUS_DEV_GONE		3	/* the driver has been told */
+#define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
+
+extern const struct bus_type pvbus_type;
+extern struct workqueue_struct *pvbus_wq;
+
+/* bus.c */
+struct pvbus *pvbus_register(struct pvbus_transport *transport);
+void pvbus_unregister(struct pvbus *bus);
+void pvbus_freeze(struct pvbus *bus);
+void pvbus_thaw(struct pvbus *bus);
+u64 pvbus_window_epoch(const struct pvbus *bus);
+void pvbus_poke(struct pvbus *bus);
+
+/* header.c */
+int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr);
+void pvbus_write_ident(struct pvbus *bus);
+
+/* command.c */
+int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_ack *ack,
+		  u32 *last_seq, u32 op, u64 epoch);
+
+/* scan.c */
+void pvbus_scan_work(struct work_struct *work);
+void pvbus_scan_mark(struct pvbus *bus);
+void pvbus_remove_devices(struct pvbus *bus);
+struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot);
+
+/* device.c */
+int pvbus_device_negotiate(struct pvbus_device *pdev);
+int pvbus_device_reset(struct pvbus_device *pdev);
+void pvbus_device_freeze(struct pvbus_device *pdev);
+void pvbus_device_restore(struct pvbus_device *pdev);
+void pvbus_device_poll(struct pvbus_device *pdev);
+
+/* queue.c */
+int pvbus_write_queues(struct pvbus_device *pdev);
+
+/* sysfs.c, debugfs.c */
+extern const struct attribute_group *pvbus_dev_groups[];
+int pvbus_queues_sysfs_add(struct pvbus_device *pdev);
+void pvbus_queues_sysfs_del(struct pvbus_device *pdev);
+void pvbus_debugfs_init(void);
+void pvbus_debugfs_exit(void);
+void pvbus_debugfs_add(struct pvbus_device *pdev);
+void pvbus_debugfs_del(struct pvbus_device *pdev);
+
+/* ivshmem.c */
+extern struct pci_driver pvbus_ivshmem_driver;
+
+#endif /* _PVBUS_H */

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues of a device: their place in the window, their vectors, kicks and interrupts.
+ */
+#include <linux/export.h>
+#include <linux/interrupt.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include "pvbus.h"
+#include "trace.h"
+
+static u64 desc_len(const struct pvbus_device *pdev)
+{
+	return pdev->nr_queues * sizeof(struct pvbus_queue_desc);
+}
+
+static irqreturn_t queue_interrupt(int irq, void *data)
+{
+	struct pvbus_queue *queue = data;
+
+	WRITE_ONCE(queue->interrupts, queue->interrupts + 1);
+	trace_pvbus_interrupt(queue->pdev->bus->id, queue->pdev->slot, queue->index);
+	queue->callback(queue);
+	return IRQ_HANDLED;
+}
+
+/* Vector 0 is the bus's, as long as there are others. */
+static u16 next_vector(struct pvbus *bus)
+{
+	if (bus->nr_vectors == 1)
+		return PVBUS_VECTOR_BUS;
+	return 1 + bus->next_vector++ % (bus->nr_vectors - 1);
+}
+
+static void free_queue(struct pvbus_queue *queue)
+{
+	struct pvshm *shm = &queue->pdev->bus->shm;
+	struct pvring *ring = &queue->ring;
+	bool reserved = queue->pdev->desc_off == PVSHM_NONE;
+
+	if (queue->irq) {
+		irq_set_affinity_and_hint(queue->irq, NULL);
+		free_irq(queue->irq, queue);
+	}
+	if (!reserved) {
+		pvshm_free(shm, queue->drv_off, pvring_drv_area_len(ring->size, ring->sqe_shift));
+		pvshm_free(shm, queue->dev_off, pvring_dev_area_len(ring->size, ring->cqe_shift));
+		pvshm_free(shm, queue->data_off, queue->data_len);
+	}
+	kfree(queue);
+}
+
+static int place_queue(struct pvbus_queue *queue, const struct pvbus_queue_params *params)
+{
+	struct pvshm *shm = &queue->pdev->bus->shm;
+	size_t drv_len = pvring_drv_area_len(params->size, params->sqe_shift);
+	size_t dev_len = pvring_dev_area_len(params->size, params->cqe_shift);
+
+	queue->drv_off = pvshm_alloc(shm, drv_len);
+	queue->dev_off = pvshm_alloc(shm, dev_len);
+	if (params->data_len) {
+		queue->data_off = pvshm_alloc(shm, params->data_len);
+		queue->data_len = params->data_len;
+	}
+	if (queue->drv_off == PVSHM_NONE || queue->dev_off == PVSHM_NONE ||
+	    (params->data_len && queue->data_off == PVSHM_NONE))
+		return -ENOSPC;
+
+	queue->data = pvshm_at(shm, queue->data_off, queue->data_len);
+	pvring_init(&queue->ring, pvshm_at(shm, queue->drv_off, drv_len),
+		    pvshm_at(shm, queue->dev_off, dev_len),
+		    params->size, params->sqe_shift, params->cqe_shift);
+	return 0;
+}
+
+static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int index,
+				       const struct pvbus_queue_params *params)
+{
+	struct pvbus_transport *transport = pdev->bus->transport;
+	struct pvbus_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	int irq, err = -ENOMEM;
+
+	if (!queue)
+		return ERR_PTR(err);
+
+	queue->pdev = pdev;
+	queue->index = index;
+	queue->callback = params->callback;
+	queue->ring.size = params->size;
+	queue->ring.sqe_shift = params->sqe_shift;
+	queue->ring.cqe_shift = params->cqe_shift;
+	err = place_queue(queue, params);
+	if (err)
+		goto free_queue;
+
+	queue->vector = next_vector(pdev->bus);
+	snprintf(queue->irq_name, sizeof(queue->irq_name), "%s-%s.%u",
+		 dev_name(&pdev->dev), params->name, index);
+	irq = transport->ops->irq(transport, queue->vector);
+	err = request_irq(irq, queue_interrupt, IRQF_SHARED, queue->irq_name, queue);
+	if (err)
+		goto free_queue;
+	queue->irq = irq;
+	return queue;
+
+free_queue:
+	free_queue(queue);
+	return ERR_PTR(err);
+}
+
+/**
+ * pvbus_alloc_queues() - take memory of the window and vectors for queues
+ * @pdev: the device
+ * @nr: how many, at most pvbus_device.max_queues
+ * @params: what they are like
+ *
+ * Context: process, from probe. Return: 0; -ENOSPC: the window is used up; -EINVAL:
+ * more or larger queues than the device serves; other -errno.
+ */
+int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
+		       const struct pvbus_queue_params *params)
+{
+	struct pvbus_queue *queue;
+	unsigned int i;
+
+	if (!nr || nr > pdev->max_queues || params->size > pdev->max_queue_size ||
+	    !is_power_of_2(params->size))
+		return -EINVAL;
+
+	pdev->desc_off = pvshm_alloc(&pdev->bus->shm, nr * sizeof(struct pvbus_queue_desc));
+	if (pdev->desc_off == PVSHM_NONE)
+		return -ENOSPC;
+	pdev->nr_queues = nr;
+
+	pdev->queues = kcalloc(nr, sizeof(*pdev->queues), GFP_KERNEL);
+	if (!pdev->queues) {
+		pvbus_free_queues(pdev);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++) {
+		queue = alloc_queue(pdev, i, params);
+		if (IS_ERR(queue)) {
+			pvbus_free_queues(pdev);
+			return PTR_ERR(queue);
+		}
+		pdev->queues[i] = queue;
+	}
+	return pvbus_queues_sysfs_add(pdev);
+}
+EXPORT_SYMBOL_GPL(pvbus_alloc_queues);
+
+/**
+ * pvbus_free_queues() - give memory and vectors back
+ * @pdev: the device, never started or stopped
+ *
+ * No callback of a queue runs any more when it returns.
+ */
+void pvbus_free_queues(struct pvbus_device *pdev)
+{
+	unsigned int i;
+
+	pvbus_queues_sysfs_del(pdev);
+	for (i = 0; pdev->queues && i < pdev->nr_queues; i++)
+		if (pdev->queues[i])
+			free_queue(pdev->queues[i]);
+	pvshm_free(&pdev->bus->shm, pdev->desc_off, desc_len(pdev));
+	kfree(pdev->queues);
+	pdev->queues = NULL;
+	pdev->nr_queues = 0;
+	pdev->desc_off = PVSHM_NONE;
+}
+EXPORT_SYMBOL_GPL(pvbus_free_queues);
+
+static void write_desc(const struct pvbus_queue *queue, struct pvbus_queue_desc *shared)
+{
+	const struct pvring *ring = &queue->ring;
+	struct pvbus_queue_desc desc = {
+		.drv_off	= cpu_to_le64(pvshm_raw(queue->drv_off)),
+		.dev_off	= cpu_to_le64(pvshm_raw(queue->dev_off)),
+		.data_off	= cpu_to_le64(pvshm_raw(queue->data_off)),
+		.data_len	= cpu_to_le64(queue->data_len),
+		.size		= cpu_to_le32(ring->size),
+		.irq_vector	= cpu_to_le16(queue->vector),
+		.kick_vector	= cpu_to_le16(queue->vector),
+		.sqe_shift	= ring->sqe_shift,
+		.cqe_shift	= ring->cqe_shift,
+	};
+
+	memcpy(shared, &desc, sizeof(desc));
+}
+
+/**
+ * pvbus_write_queues() - zero the queues and describe them to the device side
+ * @pdev: the device; it does not run, and its lock is held
+ *
+ * Return: 0, or -ENODEV without queues.
+ */
+int pvbus_write_queues(struct pvbus_device *pdev)
+{
+	struct pvbus_queue_desc *descs;
+	unsigned int i;
+
+	descs = pvshm_at(&pdev->bus->shm, pdev->desc_off, desc_len(pdev));
+	if (!pdev->nr_queues || !descs)
+		return -ENODEV;
+
+	for (i = 0; i < pdev->nr_queues; i++) {
+		struct pvring *ring = &pdev->queues[i]->ring;
+
+		pvring_init(ring, ring->drv, (void *)ring->dev, ring->size,
+			    ring->sqe_shift, ring->cqe_shift);
+		write_desc(pdev->queues[i], &descs[i]);
+	}
+	return 0;
+}
+
+/**
+ * pvbus_kick() - ring the doorbell of a queue
+ * @queue: the queue; the caller is its submitter
+ *
+ * An exit: only when pvring_need_kick() asks for it. Any context.
+ */
+void pvbus_kick(struct pvbus_queue *queue)
+{
+	struct pvbus *bus = queue->pdev->bus;
+
+	WRITE_ONCE(queue->kicks, queue->kicks + 1);
+	trace_pvbus_kick(bus->id, queue->pdev->slot, queue->index);
+	bus->transport->ops->kick(bus->transport, le32_to_cpu(bus->hdr.peer), queue->vector);
+}
+EXPORT_SYMBOL_GPL(pvbus_kick);
+
+/**
+ * pvbus_queue_set_affinity() - let a queue interrupt the CPUs that use it
+ * @queue: the queue
+ * @mask: the CPUs; lives as long as the queue
+ */
+void pvbus_queue_set_affinity(struct pvbus_queue *queue, const struct cpumask *mask)
+{
+	irq_set_affinity_and_hint(queue->irq, mask);
+}
+EXPORT_SYMBOL_GPL(pvbus_queue_set_affinity);

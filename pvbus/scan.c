@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device table: which devices come and which go (BUS-G7, BUS-G8).
+ */
+#include <linux/slab.h>
+#include <asm/barrier.h>
+#include "compat.h"
+#include "pvbus.h"
+
+/**
+ * pvbus_entry() - a slot of the device table
+ * @bus: the bus; its header copy is valid
+ * @slot: below PVBUS_MAX_DEVICES
+ *
+ * Return: the entry in the window, or NULL if the table is shorter.
+ */
+struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot)
+{
+	u64 off = le64_to_cpu(bus->hdr.table_off);
+
+	if (slot >= le32_to_cpu(bus->hdr.table_nr))
+		return NULL;
+	return pvshm_at(&bus->shm, pvshm_off(off + slot * sizeof(struct pvbus_device_entry)),
+			sizeof(struct pvbus_device_entry));
+}
+
+/* Private copy of an entry; an absent slot reads as zeroes. */
+static void read_entry(const struct pvbus *bus, u32 slot, struct pvbus_device_entry *entry)
+{
+	const struct pvbus_device_entry *shared = pvbus_entry(bus, slot);
+
+	memset(entry, 0, sizeof(*entry));
+	if (!shared)
+		return;
+	pvshm_copy(entry, shared, sizeof(*entry));
+	entry->name[sizeof(entry->name) - 1] = 0;
+}
+
+static bool wanted(const struct pvbus_device_entry *entry)
+{
+	return entry->status != cpu_to_le32(PVBUS_S_ABSENT) &&
+	       !(entry->flags & cpu_to_le32(PVBUS_DEV_REMOVE));
+}
+
+static bool same_device(const struct pvbus_device *pdev, const struct pvbus_device_entry *entry)
+{
+	return entry->status != cpu_to_le32(PVBUS_S_ABSENT) &&
+	       le32_to_cpu(entry->type) == pdev->type &&
+	       !memcmp(entry->uuid, &pdev->uuid, sizeof(pdev->uuid));
+}
+
+static void free_device(struct device *dev)
+{
+	struct pvbus_device *pdev = to_pvbus_device(dev);
+
+	mutex_destroy(&pdev->lock);
+	kfree(pdev);
+}
+
+static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
+					 const struct pvbus_device_entry *entry)
+{
+	struct pvbus_device *pdev = kzalloc(sizeof(*pdev), GFP_KERNEL);
+
+	if (!pdev)
+		return NULL;
+
+	pdev->bus = bus;
+	pdev->slot = slot;
+	pdev->type = le32_to_cpu(entry->type);
+	pdev->generation = le32_to_cpu(entry->generation);
+	memcpy(&pdev->uuid, entry->uuid, sizeof(pdev->uuid));
+	memcpy(pdev->name, entry->name, sizeof(pdev->name));
+	mutex_init(&pdev->lock);
+
+	device_initialize(&pdev->dev);
+	pdev->dev.bus = compat_bus_type(&pvbus_type);
+	pdev->dev.parent = bus->transport->dev;
+	pdev->dev.release = free_device;
+	if (dev_set_name(&pdev->dev, "pvbus%d.%u", bus->id, slot)) {
+		put_device(&pdev->dev);
+		return NULL;
+	}
+	return pdev;
+}
+
+static void remove_device(struct pvbus *bus, u32 slot)
+{
+	struct pvbus_device *pdev = bus->devices[slot];
+
+	/* Not under the lock: the driver may have to finish I/O first. */
+	pvbus_debugfs_del(pdev);
+	device_del(&pdev->dev);
+
+	mutex_lock(&bus->lock);
+	bus->devices[slot] = NULL;
+	mutex_unlock(&bus->lock);
+	put_device(&pdev->dev);
+}
+
+static void add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *entry)
+{
+	struct pvbus_device *pdev = alloc_device(bus, slot, entry);
+
+	if (!pdev)
+		return;
+
+	mutex_lock(&bus->lock);
+	bus->devices[slot] = pdev;
+	mutex_unlock(&bus->lock);
+
+	pvbus_debugfs_add(pdev);
+	if (device_add(&pdev->dev)) {
+		mutex_lock(&bus->lock);
+		bus->devices[slot] = NULL;
+		mutex_unlock(&bus->lock);
+		pvbus_debugfs_del(pdev);
+		put_device(&pdev->dev);
+	}
+}
+
+static void scan_slot(struct pvbus *bus, u32 slot)
+{
+	struct pvbus_device_entry entry;
+
+	read_entry(bus, slot, &entry);
+	if (bus->devices[slot] &&
+	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry)))
+		remove_device(bus, slot);
+	if (!bus->devices[slot] && wanted(&entry))
+		add_device(bus, slot, &entry);
+}
+
+/**
+ * pvbus_scan_work() - make the devices agree with the device table
+ * @work: pvbus.scan
+ */
+void pvbus_scan_work(struct work_struct *work)
+{
+	struct pvbus *bus = container_of(work, struct pvbus, scan);
+	const struct pvbus_header *shared = bus->shm.base;
+	u32 seq, slot;
+
+	mutex_lock(&bus->scan_lock);
+	if (!bus->dying && READ_ONCE(bus->epoch)) {
+		/* Pairs with the release in host-ref/window.c: entries of this number are there. */
+		seq = le32_to_cpu(virt_load_acquire(&shared->table_seq));
+		for (slot = 0; slot < PVBUS_MAX_DEVICES && !READ_ONCE(bus->dying); slot++)
+			scan_slot(bus, slot);
+		WRITE_ONCE(bus->table_seq, seq);
+	}
+	mutex_unlock(&bus->scan_lock);
+}
+
+/**
+ * pvbus_scan_mark() - at the start of an epoch, see which devices are still there
+ * @bus: the bus; its lock is held
+ */
+void pvbus_scan_mark(struct pvbus *bus)
+{
+	struct pvbus_device_entry entry;
+	struct pvbus_device *pdev;
+	u32 slot;
+
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++) {
+		pdev = bus->devices[slot];
+		if (!pdev)
+			continue;
+		read_entry(bus, slot, &entry);
+		if (same_device(pdev, &entry))
+			pdev->generation = le32_to_cpu(entry.generation);
+		else
+			set_bit(PVBUS_DEV_VANISHED, &pdev->flags);
+	}
+	queue_work(pvbus_wq, &bus->scan);
+}
+
+/**
+ * pvbus_remove_devices() - remove all devices
+ * @bus: the bus; dying, so that no scan adds any
+ */
+void pvbus_remove_devices(struct pvbus *bus)
+{
+	u32 slot;
+
+	mutex_lock(&bus->scan_lock);
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
+		if (bus->devices[slot])
+			remove_device(bus, slot);
+	mutex_unlock(&bus->scan_lock);
+}
