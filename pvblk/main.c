@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Probe and remove of the block driver.
+ */
+#define CREATE_TRACE_POINTS
+#include <linux/idr.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include "pvblk.h"
+#include "trace.h"
+
+unsigned int pvblk_spin_us = 50;
+module_param_named(spin_us, pvblk_spin_us, uint, 0644);
+MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never (default 50)");
+
+unsigned int pvblk_timeout_s;
+module_param_named(timeout_s, pvblk_timeout_s, uint, 0644);
+MODULE_PARM_DESC(timeout_s, "fail I/O when a request is older than this, in s; 0: wait for ever (default)");
+
+static unsigned int queue_depth = 256;
+module_param(queue_depth, uint, 0444);
+MODULE_PARM_DESC(queue_depth, "requests in flight per queue, a power of two (default 256)");
+
+#define DEPTH_MIN	16
+#define DEPTH_MAX	1024
+#define SLOT_MIN	SZ_4K
+#define SLOT_MAX	SZ_1M
+
+static DEFINE_IDA(pvblk_ids);
+
+static const u8 features[] = {
+	PVBLK_F_RO,
+	PVBLK_F_FLUSH,
+	PVBLK_F_FUA,
+	PVBLK_F_DISCARD,
+	PVBLK_F_WRITE_ZEROES,
+	PVBLK_F_UNMAP,
+};
+
+/*
+ * Depth, slot size and queues that fit: a disk takes at most half of what is left of
+ * the window, so that there is always room for another.
+ */
+static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
+{
+	u64 room = pvbus_space_avail(blk->pdev) / 2;
+	u32 max_io = min_t(u32, le32_to_cpu(blk->config.max_io), SLOT_MAX);
+	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
+
+	blk->nr_queues = min(num_possible_cpus(), blk->pdev->max_queues);
+	blk->slot_shift = ilog2(max_io);
+	depth = rounddown_pow_of_two(min(depth, blk->pdev->max_queue_size ?: 1));
+
+	while ((u64)blk->nr_queues * depth << blk->slot_shift > room) {
+		if (depth > DEPTH_MIN)
+			depth /= 2;
+		else if (blk->nr_queues > 1)
+			blk->nr_queues--;
+		else if (1U << blk->slot_shift > SLOT_MIN)
+			blk->slot_shift--;
+		else
+			return -ENOSPC;
+	}
+	params->size = depth;
+	params->data_len = (u64)depth << blk->slot_shift;
+	return 0;
+}
+
+static void free_queues(struct pvblk *blk)
+{
+	unsigned int i;
+
+	pvbus_free_queues(blk->pdev);
+	for (i = 0; i < blk->nr_queues; i++)
+		kvfree(blk->queues[i].slots);
+	kfree(blk->queues);
+}
+
+static int alloc_queues(struct pvblk *blk)
+{
+	struct pvbus_queue_params params = {
+		.name		= "req",
+		.sqe_shift	= PVBLK_SQE_SHIFT,
+		.cqe_shift	= PVBLK_CQE_SHIFT,
+		.callback	= pvblk_interrupt,
+	};
+	struct pvblk_queue *queue;
+	unsigned int i;
+	int err;
+
+	err = choose_size(blk, &params);
+	if (err)
+		return err;
+	blk->queues = kcalloc(blk->nr_queues, sizeof(*blk->queues), GFP_KERNEL);
+	if (!blk->queues)
+		return -ENOMEM;
+
+	for (i = 0; i < blk->nr_queues; i++) {
+		queue = &blk->queues[i];
+		queue->blk = blk;
+		queue->depth = params.size;
+		spin_lock_init(&queue->lock);
+		queue->slots = kvcalloc(queue->depth, sizeof(*queue->slots), GFP_KERNEL);
+		if (!queue->slots) {
+			err = -ENOMEM;
+			goto free;
+		}
+	}
+
+	err = pvbus_alloc_queues(blk->pdev, blk->nr_queues, &params);
+	if (err)
+		goto free;
+	for (i = 0; i < blk->nr_queues; i++) {
+		blk->queues[i].q = blk->pdev->queues[i];
+		blk->pdev->queues[i]->priv = &blk->queues[i];
+	}
+	return 0;
+free:
+	free_queues(blk);
+	return err;
+}
+
+static int alloc_tags(struct pvblk *blk)
+{
+	blk->set = (struct blk_mq_tag_set) {
+		.ops		= &pvblk_mq_ops,
+		.nr_hw_queues	= blk->nr_queues,
+		.queue_depth	= blk->queues[0].depth,
+		.numa_node	= NUMA_NO_NODE,
+		.flags		= COMPAT_BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT,
+		.driver_data	= blk,
+	};
+	return blk_mq_alloc_tag_set(&blk->set);
+}
+
+static int pvblk_probe(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = kzalloc(sizeof(*blk), GFP_KERNEL);
+	int err;
+
+	if (!blk)
+		return -ENOMEM;
+	blk->pdev = pdev;
+	pvbus_set_drvdata(pdev, blk);
+
+	err = pvblk_read_config(pdev, &blk->config);
+	if (err)
+		goto free_blk;
+	blk->index = ida_alloc(&pvblk_ids, GFP_KERNEL);
+	if (blk->index < 0) {
+		err = blk->index;
+		goto free_blk;
+	}
+	err = alloc_queues(blk);
+	if (err) {
+		dev_err(&pdev->dev, "no room for the queues in the window (%d); see pvhostd --window\n",
+			err);
+		goto free_index;
+	}
+	err = alloc_tags(blk);
+	if (err)
+		goto free_queues;
+	err = pvblk_add_disk(blk);
+	if (err)
+		goto free_tags;
+
+	dev_info(&pdev->dev, "pvblk%d: '%s', %llu sectors, %u queues of %u\n", blk->index,
+		 pdev->name, le64_to_cpu(blk->config.capacity), blk->nr_queues,
+		 blk->queues[0].depth);
+	return 0;
+
+free_tags:
+	blk_mq_free_tag_set(&blk->set);
+free_queues:
+	free_queues(blk);
+free_index:
+	ida_free(&pvblk_ids, blk->index);
+free_blk:
+	kfree(blk);
+	return err;
+}
+
+static void pvblk_remove(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+
+	/* Waits for what is in flight; the bus goes on restoring the device meanwhile. */
+	del_gendisk(blk->disk);
+	pvbus_device_stop(pdev);
+	free_queues(blk);
+	put_disk(blk->disk);
+	blk_mq_free_tag_set(&blk->set);
+	ida_free(&pvblk_ids, blk->index);
+	kfree(blk);
+}
+
+static void pvblk_config_changed(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+	struct pvblk_config config;
+
+	if (pvblk_read_config(pdev, &config))
+		return;
+	/* Only the capacity may change while requests are in flight. */
+	blk->config.capacity = config.capacity;
+	pvblk_update_disk(blk);
+}
+
+static void pvblk_watchdog(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+	unsigned int i;
+
+	for (i = 0; i < blk->nr_queues; i++)
+		pvblk_reap(&blk->queues[i]);
+}
+
+static struct pvbus_driver pvblk_driver = {
+	.driver.name	= "pvblk",
+	.type		= PVBUS_T_BLK,
+	.features	= features,
+	.nr_features	= ARRAY_SIZE(features),
+	.probe		= pvblk_probe,
+	.remove		= pvblk_remove,
+	.freeze		= pvblk_freeze,
+	.restore	= pvblk_restore,
+	.gone		= pvblk_gone,
+	.config_changed	= pvblk_config_changed,
+	.watchdog	= pvblk_watchdog,
+};
+
+static int __init pvblk_init(void)
+{
+	int err;
+
+	pvblk_major = register_blkdev(0, "pvblk");
+	if (pvblk_major < 0)
+		return pvblk_major;
+
+	err = pvbus_register_driver(&pvblk_driver);
+	if (err)
+		unregister_blkdev(pvblk_major, "pvblk");
+	return err;
+}
+module_init(pvblk_init);
+
+static void __exit pvblk_exit(void)
+{
+	pvbus_unregister_driver(&pvblk_driver);
+	unregister_blkdev(pvblk_major, "pvblk");
+}
+module_exit(pvblk_exit);
+
+MODULE_DESCRIPTION("pvkit paravirtual disk");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");
+MODULE_ALIAS_PVBUS(PVBUS_T_BLK);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of pvblk share.
+ */
+#ifndef _PVBLK_H
+#define _PVBLK_H
+
+#include <linux/blk-mq.h>
+#include <linux/spinlock.h>
+#include <pv/bus.h>
+#include <uapi/pv/blk.h>
+#include "compat.h"
+
+/**
+ * struct pvblk_slot - what is in flight under a tag; the private memory that replay starts from
+ * @rq: the request; NULL: none
+ * @gen: generation of the id, so that a stale completion is refused
+ * @started: jiffies when it was given to the driver
+ * @then_flush: the device lost FUA on the way: flush after the write, then complete
+ */
+struct pvblk_slot {
+	struct request	*rq;
+	unsigned long	started;
+	u16		gen;
+	bool		then_flush;
+};
+
+/* Bits of pvblk_queue.state. */
+#define PVBLK_REAPING	0	/* somebody is the reaper; also held while frozen */
+
+/**
+ * struct pvblk_queue - a hardware queue
+ * @q: the queue in the window
+ * @blk: the disk
+ * @hctx: blk-mq's side of it
+ * @lock: one submitter at a time; taken with interrupts off
+ * @state: PVBLK_REAPING
+ * @slots: by tag
+ * @depth: number of slots
+ * @spin_misses: spins in a row that ended without a completion
+ */
+struct pvblk_queue {
+	struct pvbus_queue	*q;
+	struct pvblk		*blk;
+	struct blk_mq_hw_ctx	*hctx;
+	spinlock_t		lock;
+	unsigned long		state;
+	struct pvblk_slot	*slots;
+	unsigned int		depth;
+	unsigned int		spin_misses;
+};
+
+/**
+ * struct pvblk - a disk
+ * @pdev: the device
+ * @disk: the disk
+ * @set: its tags
+ * @queues: its hardware queues
+ * @nr_queues: their number
+ * @index: N of pvblkN
+ * @config: checked copy of the device's config
+ * @slot_shift: log2 of the bytes of data that each tag has in the window
+ * @write_cache: the user has been told of a volatile write cache
+ * @failed: all I/O fails
+ */
+struct pvblk {
+	struct pvbus_device	*pdev;
+	struct gendisk		*disk;
+	struct blk_mq_tag_set	set;
+	struct pvblk_queue	*queues;
+	unsigned int		nr_queues;
+	int			index;
+	struct pvblk_config	config;
+	unsigned int		slot_shift;
+	bool			write_cache;
+	bool			failed;
+};
+
+/* main.c */
+extern unsigned int pvblk_spin_us;
+extern unsigned int pvblk_timeout_s;
+
+/* disk.c */
+extern int pvblk_major;
+int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
+int pvblk_add_disk(struct pvblk *blk);
+void pvblk_update_disk(struct pvblk *blk);
+
+/* queue.c */
+extern const struct blk_mq_ops pvblk_mq_ops;
+void pvblk_interrupt(struct pvbus_queue *queue);
+void pvblk_reap(struct pvblk_queue *queue);
+void pvblk_kick(struct pvblk_queue *queue);
+bool pvblk_resubmit(struct pvblk_queue *queue, u32 tag);
+
+/* request.c */
+u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag);
+void pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe);
+void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq);
+void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq);
+struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe,
+				   blk_status_t *status);
+
+/* epoch.c */
+void pvblk_freeze(struct pvbus_device *pdev);
+int pvblk_restore(struct pvbus_device *pdev);
+void pvblk_gone(struct pvbus_device *pdev);
+
+#endif /* _PVBLK_H */

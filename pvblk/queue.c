@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A hardware queue: batches go in, completions are reaped, and nobody sleeps for a fast device.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/clock.h>
+#include "pvblk.h"
+#include "trace.h"
+
+/* After this many spins in vain the device is slow just now; then only every so many batches try. */
+#define SPIN_MISSES_MAX		8
+#define SPIN_RETRY_MASK		31
+/* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
+#define LOOKS_PER_RELAX		64
+
+/* With several in flight, the longest that a completion waits for its interrupt. */
+#define IRQ_DELAY_US		100
+
+static bool submit(struct pvblk_queue *queue, struct request *rq)
+{
+	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	struct pvblk_sqe sqe;
+	unsigned long flags;
+	bool ok;
+
+	slot->gen++;
+	slot->then_flush = req_op(rq) == REQ_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
+			   !pvbus_has_feature(queue->blk->pdev, PVBLK_F_FUA);
+	pvblk_copy_to_window(queue, rq);
+	pvblk_build_sqe(queue, rq, &sqe);
+
+	spin_lock_irqsave(&queue->lock, flags);
+	WRITE_ONCE(slot->rq, rq);
+	ok = pvring_put(&queue->q->ring, &sqe);
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
+	if (!ok)
+		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
+	return ok;
+}
+
+/**
+ * pvblk_kick() - ring the doorbell if the device sleeps on what was submitted
+ * @queue: the queue; any context
+ */
+void pvblk_kick(struct pvblk_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (pvring_need_kick(&queue->q->ring))
+		pvbus_kick(queue->q);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/* The device lost FUA in this life: the write is done, its flush follows under the same tag. */
+static bool flush_after_write(struct pvblk_queue *queue, struct pvblk_slot *slot, u32 tag)
+{
+	struct pvblk_sqe sqe = { .op = PVBLK_OP_FLUSH };
+	unsigned long flags;
+	bool ok;
+
+	slot->then_flush = false;
+	slot->gen++;
+	sqe.id = cpu_to_le32(pvblk_slot_id(slot, tag));
+
+	spin_lock_irqsave(&queue->lock, flags);
+	ok = pvring_put(&queue->q->ring, &sqe);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	pvblk_kick(queue);
+	return ok;
+}
+
+static void end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_status_t status,
+		     struct io_comp_batch *batch)
+{
+	struct request *rq = slot->rq;
+
+	if (!status && slot->then_flush && flush_after_write(queue, slot, rq->tag))
+		return;
+	if (!status)
+		pvblk_copy_from_window(queue, rq);
+	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
+	WRITE_ONCE(slot->rq, NULL);
+	WRITE_ONCE(queue->q->ops, queue->q->ops + 1);
+	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
+		blk_mq_end_request(rq, status);
+}
+
+/* Take all completions that are there; the caller is the reaper. */
+static void reap_all(struct pvblk_queue *queue)
+{
+	struct pvring *ring = &queue->q->ring;
+	struct io_comp_batch batch = { };
+	struct pvblk_slot *slot;
+	struct pvblk_cqe cqe;
+	blk_status_t status;
+
+	while (pvring_get(ring, &cqe)) {
+		slot = pvblk_check_cqe(queue, &cqe, &status);
+		if (!slot) {
+			pvbus_device_broken(queue->blk->pdev,
+					    "it completed a request that is not in flight");
+			break;
+		}
+		end_slot(queue, slot, status, &batch);
+	}
+	pvring_set_head(ring);
+	if (batch.complete)
+		batch.complete(&batch);
+}
+
+/*
+ * Ask for the interrupt of the last request in flight, and for a delayed one before: who
+ * submits again meanwhile reaps, and gets neither. True if there is more to reap.
+ */
+static bool arm(struct pvblk_queue *queue)
+{
+	struct pvring *ring = &queue->q->ring;
+	u32 outstanding = pvring_outstanding(ring);
+
+	if (!outstanding)
+		return false;
+	pvring_set_irq_delay(ring, outstanding > 1 ? IRQ_DELAY_US : 0);
+	return pvring_arm(ring, READ_ONCE(ring->cq_next) + outstanding - 1);
+}
+
+/**
+ * pvblk_reap() - complete what the device has completed, then ask for an interrupt
+ * @queue: the queue
+ *
+ * Whoever comes while another reaps may leave: the reaper looks again after it
+ * has armed. That also ends a recursion by way of a completion that submits. Any context.
+ */
+void pvblk_reap(struct pvblk_queue *queue)
+{
+	do {
+		if (test_and_set_bit_lock(PVBLK_REAPING, &queue->state))
+			return;
+		reap_all(queue);
+		clear_bit_unlock(PVBLK_REAPING, &queue->state);
+	} while (arm(queue) && !READ_ONCE(queue->blk->failed));
+}
+
+/**
+ * pvblk_interrupt() - the device has raised the queue's vector
+ * @queue: the queue
+ */
+void pvblk_interrupt(struct pvbus_queue *queue)
+{
+	struct pvblk_queue *q = queue->priv;
+
+	if (pvring_pending(&queue->ring))
+		pvblk_reap(q);
+}
+
+/*
+ * Wait for a completion as long as recent ones took: an interrupt costs a hundred
+ * times a look at a cache line.
+ */
+static void spin(struct pvblk_queue *queue)
+{
+	struct pvring *ring = &queue->q->ring;
+	unsigned int looks;
+	u64 end;
+
+	if (!pvblk_spin_us || test_bit(PVBLK_REAPING, &queue->state) || pvring_pending(ring))
+		return;
+	if (queue->spin_misses >= SPIN_MISSES_MAX && (queue->spin_misses++ & SPIN_RETRY_MASK))
+		return;
+
+	end = local_clock() + (u64)READ_ONCE(pvblk_spin_us) * NSEC_PER_USEC;
+	do {
+		for (looks = 0; looks < LOOKS_PER_RELAX; looks++) {
+			if (pvring_pending(ring)) {
+				queue->spin_misses = 0;
+				WRITE_ONCE(queue->q->spins, queue->q->spins + 1);
+				return;
+			}
+		}
+		cpu_relax();
+	} while (local_clock() < end && !need_resched());
+	queue->spin_misses++;
+}
+
+static void end_batch(struct pvblk_queue *queue)
+{
+	pvblk_kick(queue);
+	spin(queue);
+	pvblk_reap(queue);
+}
+
+/**
+ * pvblk_resubmit() - replay what is in flight under a tag
+ * @queue: the queue; frozen
+ * @tag: below pvblk_queue.depth
+ *
+ * Return: false if there is nothing, or no place.
+ */
+bool pvblk_resubmit(struct pvblk_queue *queue, u32 tag)
+{
+	struct request *rq = queue->slots[tag].rq;
+
+	return rq && submit(queue, rq);
+}
+
+static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct pvblk_queue *queue = hctx->driver_data;
+
+	if (READ_ONCE(queue->blk->failed))
+		return BLK_STS_IOERR;
+
+	blk_mq_start_request(bd->rq);
+	queue->slots[bd->rq->tag].started = jiffies;
+	submit(queue, bd->rq);
+	if (bd->last)
+		end_batch(queue);
+	return BLK_STS_OK;
+}
+
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	end_batch(hctx->driver_data);
+}
+
+static void queue_rqs(compat_rq_list *rqlist)
+{
+	struct pvblk_queue *queue = NULL;
+	struct request *rq;
+
+	while ((rq = rq_list_pop(rqlist))) {
+		if (queue && queue != rq->mq_hctx->driver_data)
+			end_batch(queue);
+		queue = rq->mq_hctx->driver_data;
+
+		blk_mq_start_request(rq);
+		queue->slots[rq->tag].started = jiffies;
+		if (READ_ONCE(queue->blk->failed))
+			blk_mq_end_request(rq, BLK_STS_IOERR);
+		else
+			submit(queue, rq);
+	}
+	if (queue)
+		end_batch(queue);
+}
+
+/* A request is late: perhaps only its interrupt was lost, perhaps the device side is gone. */
+static enum blk_eh_timer_return timeout(struct request *rq)
+{
+	struct pvblk_queue *queue = rq->mq_hctx->driver_data;
+	const struct pvblk_slot *slot = &queue->slots[rq->tag];
+	unsigned int limit = READ_ONCE(pvblk_timeout_s);
+
+	pvbus_device_check(queue->blk->pdev);
+	if (limit && time_after(jiffies, slot->started + limit * HZ))
+		pvbus_device_broken(queue->blk->pdev, "a request is older than timeout_s");
+	return BLK_EH_RESET_TIMER;
+}
+
+static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	struct pvblk *blk = data;
+
+	hctx->driver_data = &blk->queues[index];
+	blk->queues[index].hctx = hctx;
+	return 0;
+}
+
+const struct blk_mq_ops pvblk_mq_ops = {
+	.queue_rq	= queue_rq,
+	.queue_rqs	= queue_rqs,
+	.commit_rqs	= commit_rqs,
+	.timeout	= timeout,
+	.init_hctx	= init_hctx,
+};
