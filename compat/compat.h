@@ -28,11 +28,12 @@ typedef const struct device compat_uevent_dev;
 typedef struct device compat_uevent_dev;
 #endif
 
-/* bus_register() and friends took a plain pointer before bus types became const. */
-static inline struct bus_type *compat_bus_type(const struct bus_type *bus)
-{
-	return (struct bus_type *)bus;
-}
+/* A bus type holds private data of the bus core until that moved out of it. */
+#ifdef PVKIT_HAVE_BUS_REGISTER_CONST
+#define COMPAT_BUS_CONST	const
+#else
+#define COMPAT_BUS_CONST
+#endif
 
 /* blk_mq_ops.queue_rqs */
 #ifdef PVKIT_HAVE_RQ_LIST

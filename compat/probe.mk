@@ -5,7 +5,7 @@
 # Included by scripts/modules.mk, which sets: KDIR, release, tree (the copy of the
 # sources that is built for this kernel) and kbuild (the command).
 probe-names	:= $(sort $(patsubst compat/probe/have_%.c,%,$(wildcard compat/probe/have_*.c)))
-probe-tree	:= build/kbuild/probe-$(release)
+probe-tree	:= build/kbuild/probe-$(release)$(variant)
 probe-log	:= $(probe-tree)/log
 config-h	:= $(probe-tree)/config.h
 
@@ -17,7 +17,7 @@ $(config-h): compat/probe.mk $(wildcard compat/probe/have_*.c) \
 	@{ echo 'obj-m := $(probe-names:%=have_%.o)'; \
 	   echo 'ccflags-y := -Werror -Wno-unused -Wno-missing-prototypes -Wno-missing-declarations'; \
 	 } > $(probe-tree)/Kbuild
-	@! $(kbuild) -k M=$(CURDIR)/$(probe-tree) modules > $(probe-log) 2>&1 || \
+	@! $(kbuild) W= C= -k M=$(CURDIR)/$(probe-tree) modules > $(probe-log) 2>&1 || \
 		{ echo "compat: have_self_fail.c compiled; see $(probe-log)" >&2; exit 1; }
 	@test -e $(probe-tree)/have_self_pass.o || \
 		{ echo "compat: the compiler or the headers in $(KDIR) do not work:" >&2; \

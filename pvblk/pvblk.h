@@ -27,6 +27,7 @@ struct pvblk_slot {
 
 /* Bits of pvblk_queue.state. */
 #define PVBLK_REAPING	0	/* somebody is the reaper; also held while frozen */
+#define PVBLK_LIES	1	/* the device lied: PVBLK_REAPING is held until the queue is frozen */
 
 /**
  * struct pvblk_queue - a hardware queue
@@ -34,7 +35,7 @@ struct pvblk_slot {
  * @blk: the disk
  * @hctx: blk-mq's side of it
  * @lock: one submitter at a time; taken with interrupts off
- * @state: PVBLK_REAPING
+ * @state: PVBLK_REAPING, PVBLK_LIES
  * @slots: by tag
  * @depth: number of slots
  * @spin_misses: spins in a row that ended without a completion

@@ -88,27 +88,27 @@ static void end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_sta
 		blk_mq_end_request(rq, status);
 }
 
-/* Take all completions that are there; the caller is the reaper. */
-static void reap_all(struct pvblk_queue *queue)
+/* Take all completions that are there; the caller is the reaper. False: the device lies. */
+static bool reap_all(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	struct io_comp_batch batch = { };
 	struct pvblk_slot *slot;
 	struct pvblk_cqe cqe;
 	blk_status_t status;
+	bool honest = true;
 
-	while (pvring_get(ring, &cqe)) {
+	while (honest && pvring_get(ring, &cqe)) {
 		slot = pvblk_check_cqe(queue, &cqe, &status);
-		if (!slot) {
-			pvbus_device_broken(queue->blk->pdev,
-					    "it completed a request that is not in flight");
-			break;
-		}
-		end_slot(queue, slot, status, &batch);
+		if (slot)
+			end_slot(queue, slot, status, &batch);
+		else
+			honest = false;
 	}
 	pvring_set_head(ring);
 	if (batch.complete)
 		batch.complete(&batch);
+	return honest;
 }
 
 /*
@@ -138,9 +138,15 @@ void pvblk_reap(struct pvblk_queue *queue)
 	do {
 		if (test_and_set_bit_lock(PVBLK_REAPING, &queue->state))
 			return;
-		reap_all(queue);
+		if (!reap_all(queue)) {
+			/* Nobody reaps any more: the bit stays set, as in a freeze. */
+			set_bit(PVBLK_LIES, &queue->state);
+			pvbus_device_broken(queue->blk->pdev,
+					    "it completed a request that is not in flight");
+			return;
+		}
 		clear_bit_unlock(PVBLK_REAPING, &queue->state);
-	} while (arm(queue) && !READ_ONCE(queue->blk->failed));
+	} while (arm(queue));
 }
 
 /**

@@ -41,7 +41,7 @@ static void pvbus_remove(struct device *dev)
 	to_pvbus_driver(dev->driver)->remove(to_pvbus_device(dev));
 }
 
-const struct bus_type pvbus_type = {
+COMPAT_BUS_CONST struct bus_type pvbus_type = {
 	.name		= "pvbus",
 	.match		= pvbus_match,
 	.uevent		= pvbus_uevent,
@@ -59,7 +59,7 @@ const struct bus_type pvbus_type = {
  */
 int __pvbus_register_driver(struct pvbus_driver *drv, struct module *owner)
 {
-	drv->driver.bus = compat_bus_type(&pvbus_type);
+	drv->driver.bus = &pvbus_type;
 	drv->driver.owner = owner;
 	return driver_register(&drv->driver);
 }
@@ -86,7 +86,7 @@ static int __init pvbus_init(void)
 
 	pvbus_debugfs_init();
 
-	err = bus_register(compat_bus_type(&pvbus_type));
+	err = bus_register(&pvbus_type);
 	if (err)
 		goto destroy_wq;
 
@@ -96,7 +96,7 @@ static int __init pvbus_init(void)
 	return 0;
 
 unregister_bus:
-	bus_unregister(compat_bus_type(&pvbus_type));
+	bus_unregister(&pvbus_type);
 destroy_wq:
 	pvbus_debugfs_exit();
 	destroy_workqueue(pvbus_wq);
@@ -107,7 +107,7 @@ module_init(pvbus_init);
 static void __exit pvbus_exit(void)
 {
 	pci_unregister_driver(&pvbus_ivshmem_driver);
-	bus_unregister(compat_bus_type(&pvbus_type));
+	bus_unregister(&pvbus_type);
 	pvbus_debugfs_exit();
 	destroy_workqueue(pvbus_wq);
 }

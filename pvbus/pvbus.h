@@ -9,6 +9,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <pv/bus.h>
+#include "compat.h"
 
 #define PVBUS_IDENT	"pvkit 0.1 (Linux)"
 
@@ -97,7 +98,7 @@ struct pvbus {
 #define PVBUS_DEV_GONE		3	/* the driver has been told */
 #define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
 
-extern const struct bus_type pvbus_type;
+extern COMPAT_BUS_CONST struct bus_type pvbus_type;
 extern struct workqueue_struct *pvbus_wq;
 
 /* bus.c */

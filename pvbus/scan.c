@@ -4,7 +4,6 @@
  */
 #include <linux/slab.h>
 #include <asm/barrier.h>
-#include "compat.h"
 #include "pvbus.h"
 
 /**
@@ -74,7 +73,7 @@ static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
 	mutex_init(&pdev->lock);
 
 	device_initialize(&pdev->dev);
-	pdev->dev.bus = compat_bus_type(&pvbus_type);
+	pdev->dev.bus = &pvbus_type;
 	pdev->dev.parent = bus->transport->dev;
 	pdev->dev.release = free_device;
 	if (dev_set_name(&pdev->dev, "pvbus%d.%u", bus->id, slot)) {
