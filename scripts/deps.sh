@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian packages that a task needs, only those that are missing.
 #
-# usage: scripts/deps.sh [build|test|bench|dkms|lint|all]...
+# usage: scripts/deps.sh [build|vm|test|bench|dkms|lint|all]...
 set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
@@ -19,17 +19,18 @@ wanted=
 for group in "${@:-all}"; do
 	case $group in
 	build)	wanted+=" $build" ;;
+	vm)	wanted+=" $build $vm" ;;
 	test)	wanted+=" $build $test $dkms" ;;
 	bench)	wanted+=" $build $bench" ;;
 	dkms)	wanted+=" $build $dkms" ;;
 	lint)	wanted+=" $build $lint" ;;
 	all)	wanted+=" $build $test $bench $dkms $lint" ;;
-	*)	die "unknown group '$group': use build, test, bench, dkms, lint or all" ;;
+	*)	die "unknown group '$group': use build, vm, test, bench, dkms, lint or all" ;;
 	esac
 done
 
 missing=()
-for package in $(printf '%s\n' $wanted | sort -u); do
+for package in $(xargs -n 1 <<< "$wanted" | sort -u); do
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$package:$(dpkg --print-architecture)" 2>/dev/null ||
 		 dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
 	[ "$status" = installed ] || missing+=("$package")

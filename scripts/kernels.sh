@@ -62,6 +62,9 @@ relocate() {
 	ln -sfn "../../../usr/src/$common" "$dir/lib/modules/$release/source"
 }
 
+# Into $tmp, what $packages names.
+download() { ( cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download "${packages[@]}" ) >&2; }
+
 fetch() {
 	local line=$1 release dir packages deb
 
@@ -79,16 +82,18 @@ fetch() {
 	[ -e "$dir/.complete" ] && { echo "$release"; return; }
 
 	say "fetching $release"
-	packages="linux-image-$release linux-headers-$release
-		$(depends "linux-headers-$release" 'linux-(headers-.*-common|kbuild-.*)')"
+	mapfile -t packages < <(echo "linux-image-$release"; echo "linux-headers-$release"
+		depends "linux-headers-$release" 'linux-(headers-.*-common|kbuild-.*)')
 	rm -rf "$dir"
 	tmp=$(mktemp -d "$cache/kernels/.fetch.XXXXXX")
 	trap 'rm -rf "$tmp"' EXIT
 	chmod 755 "$tmp"
-	( cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download $packages ) >&2 ||
-		{ apt_update; ( cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download $packages ) >&2; } ||
-		{ release=$(cached "$line") && { say "download failed, using $release"; echo "$release"; return; }
-		  die "cannot download:" $packages; }
+	download || { apt_update && download; } || {
+		release=$(cached "$line") || die "cannot download: ${packages[*]}"
+		say "download failed, using $release"
+		echo "$release"
+		return
+	}
 	for deb in "$tmp"/*.deb; do
 		dpkg -x "$deb" "$tmp/root"
 	done

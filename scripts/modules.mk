@@ -2,7 +2,7 @@
 # Build the modules for one kernel. Each release has its own copy of the sources
 # (links), because a kernel older than 6.13 puts its products among them.
 #
-# usage: make -f scripts/modules.mk KDIR=<header tree> [MODULES_OUT=<dir>]
+# usage: make -f scripts/modules.mk KDIR=<header tree> [MODULES_OUT=<dir>] [variant=-<name>]
 # Products: build/modules/<release>/*.ko
 KDIR	?= $(error modules.mk: KDIR is not set)
 release	:= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
@@ -10,8 +10,8 @@ ifeq ($(release),)
 $(error $(KDIR) is not a configured kernel tree: no include/generated/utsrelease.h)
 endif
 
-tree		:= build/kbuild/$(release)
-MODULES_OUT	?= build/modules/$(release)
+tree		:= build/kbuild/$(release)$(variant)
+MODULES_OUT	?= build/modules/$(release)$(variant)
 # BTF needs pahole, and the vmlinux that not every header package has.
 kbuild		= $(MAKE) --no-print-directory -C $(KDIR) $(KBUILD_ARGS) \
 		  $(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,CONFIG_DEBUG_INFO_BTF_MODULES=)

@@ -16,8 +16,8 @@ fi
 kdir=$(scripts/kdir.sh "$@")
 
 # A parallel make above brings its own job server; one without -j should not be slow.
-jobs=-j$(nproc)
-[[ ${MAKEFLAGS:-} != *-j* ]] || jobs=
+jobs=("-j$(nproc)")
+[[ ${MAKEFLAGS:-} != *-j* ]] || jobs=()
 mkdir -p build
-exec flock build/.modules.lock make --no-print-directory $jobs -f scripts/modules.mk \
+exec flock build/.modules.lock make --no-print-directory "${jobs[@]}" -f scripts/modules.mk \
 	KDIR="$kdir" ${KBUILD_ARGS:+KBUILD_ARGS="$KBUILD_ARGS"} "$target"

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Disks, and load on them. Source it after vm.sh and hostd.sh.
+#
+#   blk_image NAME SIZE        make an image of zeroes; its path is in the variable NAME
+#   blk_boot [vm_boot args]    boot a guest on pvhostd and wait for its first disk
+#   blk_kill_worker            kill -9; if there is no worker just now, the next
+#   blk_state DEVICE           what the guest says of it in sysfs, as: blk_state pvbus0.0
+#   fio_verify SEED DISK...    arguments of fio: 4k to 128k at depth 32, each block once, with a
+#                              checksum and the seed of the run in its header
+#   fio_bg NAME args...        fio in the guest's background; its report is JSON
+#   fio_end NAME               ask it to end; its exit status, its errors on standard output
+#   fio_max_ms NAME            its longest completion of a read or a write, in ms
+declare -A fio_jobs
+
+blk_image() {
+	printf -v "$1" '%s/%s.img' "$test_tmp" "$1"
+	truncate -s "$2" "$test_tmp/$1.img"
+}
+
+blk_boot() {
+	local args
+
+	read -ra args <<< "$(hostd_qemu_args)"
+	vm_boot "$@" -- "${args[@]}" && vm_run 'grep -q pvkit.load=0 /proc/cmdline || wait-for /dev/pvblk0'
+}
+
+blk_kill_worker() {
+	local pid=''
+
+	until [ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null; do
+		sleep 0.01
+		pid=$(hostd_worker_pid)
+	done
+}
+
+blk_state() { vm_run "cat /sys/bus/pvbus/devices/$1/state"; }
+
+fio_verify() {
+	local seed=$1 disk
+
+	shift
+	echo "--direct=1 --ioengine=libaio --iodepth=32 --rw=randwrite --bsrange=4k-128k --randseed=$seed"
+	echo "--verify=crc32c --verify_backlog=128 --verify_fatal=1 --group_reporting"
+	for disk; do echo "--name=$disk --filename=/dev/$disk"; done
+}
+
+fio_bg() {
+	local name=$1
+
+	shift
+	vm_run_bg "echo \$\$ > /run/$name.pid
+		exec fio --output-format=json --output=/run/$name.json $(tr '\n' ' ' <<< "$*")"
+	fio_jobs[$name]=$VM_JOB
+}
+
+fio_end() {
+	local name=$1 status
+
+	vm_run "kill \$(cat /run/$name.pid) 2>/dev/null"
+	vm_wait "${fio_jobs[$name]}"
+	status=$?
+	vm_run "cat /run/$name.json" > "$test_tmp/$name.json"
+	return "$status"
+}
+
+fio_max_ms() {
+	python3 - "$test_tmp/$1.json" <<-'PYTHON'
+	import json, sys
+	with open(sys.argv[1]) as file:
+	    text = file.read()
+	jobs = json.loads(text[text.index("{"):])["jobs"]
+	print(max(int(job[way]["lat_ns"]["max"] / 1e6) for job in jobs for way in ("read", "write", "trim")))
+	PYTHON
+}

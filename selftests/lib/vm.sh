@@ -1,0 +1,178 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Test guests: stock Debian kernels under stock QEMU. Source it after ktap.sh.
+#
+#   vm_boot [--kernel 6.1] [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
+#           [--no-load] [--no-pvkit-modules] [--incoming] [-- qemu args...]
+#   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60)
+#   vm_run_bg 'command'        in the background; sets VM_JOB
+#   vm_wait [job]              its output and exit status; VM_TIMEOUT seconds
+#   vm_monitor 'command'       human monitor, or QMP if it starts with '{'
+#   vm_stop, vm_kill, vm_alive
+#   vm_ready                   wait for a guest that is booting (after --incoming: vm_ping 20)
+#   vm_ended seconds           wait for QEMU to end by itself
+#   vm_console                 path of the console's log
+#   vm_dmesg_clean [pattern]   nothing bad in it, but for lines that match the pattern
+#
+# Several at once: VM=name in front of any call ("vm" unless told). Call vm_boot from
+# the script itself, not from a subshell: the guest dies with the shell that started it.
+# shellcheck source=selftests/lib/env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+# shellcheck source=selftests/lib/accel.sh
+. "$(dirname "${BASH_SOURCE[0]}")/accel.sh"
+
+declare -A vm_pid
+VM=${VM:-vm}
+VM_JOB=0
+vmexec=$build/selftests/vmexec
+vm_boot_seconds=120
+vm_append='console=ttyS0 panic=-1 panic_on_warn=1 oops=panic watchdog_thresh=30 kfence.sample_interval=100'
+vm_append+=' sysctl.kernel.hung_task_timeout_secs=90'
+vm_bad='BUG:|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection|lockdep'
+vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup'
+vm_bad+='|rcu.*(stall|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
+
+vm_dir() { echo "$test_tmp/$VM"; }
+vm_console() { echo "$test_tmp/$VM/console.log"; }
+vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" ]; }
+
+vm_complain() {
+	echo "vm: $VM: $*; the end of its console:" >&2
+	tail -n 25 "$(vm_console)" 2>/dev/null | tr -d '\r' | sed 's/^/vm:   /' >&2
+	[ ! -s "$(vm_dir)/qemu.log" ] || tail -n 5 "$(vm_dir)/qemu.log" | sed 's/^/vm: qemu: /' >&2
+}
+
+# The guest is up when its rc says so; then the agent answers.
+vm_ready() {
+	local until=$(($(date +%s) + vm_boot_seconds))
+
+	until grep -q 'pvkit-guest: ready' "$(vm_console)" 2>/dev/null; do
+		vm_alive || { vm_complain "QEMU ended"; return 1; }
+		[ "$(date +%s)" -lt "$until" ] || { vm_complain "not up in $vm_boot_seconds s"; return 1; }
+		sleep 0.2
+	done
+	vm_ping 20 || { vm_complain "the agent does not answer"; return 1; }
+}
+
+# vm_ping <seconds>: whether the agent answers.
+vm_ping() {
+	local until=$(($(date +%s) + $1))
+
+	until "$vmexec" ping "$(vm_dir)/agent.sock" 1 2>/dev/null; do
+		vm_alive && [ "$(date +%s)" -lt "$until" ] || return 1
+	done
+}
+
+vm_boot() {
+	local kernel=$PVKIT_KERNEL smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel
+
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--kernel)		kernel=$2; shift ;;
+		--smp)			smp=$2; shift ;;
+		--mem)			mem=$2; shift ;;
+		--append)		append+=" $2"; shift ;;
+		--file)			files+=("$2"); shift ;;
+		--no-load)		append+=' pvkit.load=0' ;;
+		--no-pvkit-modules)	kit=stock; append+=' pvkit.load=0' ;;
+		--incoming)		incoming=yes ;;
+		--)			shift; break ;;
+		*)			echo "vm_boot: unknown option $1" >&2; return 2 ;;
+		esac
+		shift
+	done
+	vm_alive && { echo "vm_boot: $VM is running" >&2; return 2; }
+
+	dir=$(vm_dir)
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	"$top/selftests/vm/mkoverlay.sh" "$kernel" "$dir/overlay" "$kit" "${files[@]}" || return 1
+	cat "$("$top/selftests/vm/mkinitramfs.sh" tools)" "$dir/overlay" > "$dir/initrd"
+	rm "$dir/overlay"
+	mapfile -t accel < <(accel_args)
+	append="$vm_append$append"
+
+	test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
+		-smp "$smp" -m "$mem" -nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$("$top/scripts/kernels.sh" path "$kernel" image)" -initrd "$dir/initrd" \
+		-append "$append" \
+		-chardev "file,id=console,path=$dir/console.log" -serial chardev:console \
+		-chardev "socket,id=agent,path=$dir/agent.sock,server=on,wait=off" -serial chardev:agent \
+		-qmp "unix:$dir/qmp.sock,server=on,wait=off" \
+		${incoming:+-incoming defer} "$@"
+	vm_pid[$VM]=$test_pid
+	if [ -n "$incoming" ]; then
+		wait_for 20 test -S "$dir/qmp.sock"
+	else
+		vm_ready
+	fi
+}
+
+vm_run() {
+	local dir status=0
+
+	dir=$(vm_dir)
+	vm_alive || { echo "vm: $VM is not running" >&2; return 125; }
+	# One command at a time: QEMU's socket takes one client.
+	flock "$dir/agent.lock" "$vmexec" run "$dir/agent.sock" "${VM_TIMEOUT:-60}" "$1" || status=$?
+	case $status in
+	124)	echo "vm: $VM: timed out after ${VM_TIMEOUT:-60} s: $1" >&2 ;;
+	125)	vm_complain "no answer to: $1" ;;
+	esac
+	return "$status"
+}
+
+vm_run_bg() {
+	local quoted=${1//\'/\'\\\'\'}
+
+	VM_JOB=$((VM_JOB + 1))
+	vm_run "{ sh -c '$quoted' > /run/job/$VM_JOB.out 2>&1; echo \$? > /run/job/$VM_JOB.tmp
+		mv /run/job/$VM_JOB.tmp /run/job/$VM_JOB.status; } > /dev/null 2>&1 &"
+}
+
+vm_wait() {
+	local job=${1:-$VM_JOB} until status
+
+	until=$(($(date +%s) + ${VM_TIMEOUT:-60}))
+	while :; do
+		VM_TIMEOUT=60 vm_run "for i in \$(seq 10); do
+			[ -e /run/job/$job.status ] && exit 0; sleep 0.5; done; exit 99"
+		status=$?
+		[ "$status" = 0 ] && break
+		[ "$status" = 99 ] || return "$status"
+		[ "$(date +%s)" -lt "$until" ] || { vm_complain "job $job still runs"; return 124; }
+	done
+	vm_run "cat /run/job/$job.out; exit \$(cat /run/job/$job.status)"
+}
+
+vm_monitor() { "$vmexec" qmp "$(vm_dir)/qmp.sock" "${VM_TIMEOUT:-60}" "$1"; }
+
+vm_stop() {
+	vm_alive || return 0
+	vm_monitor quit >/dev/null 2>&1
+	test_reap "${vm_pid[$VM]}" TERM 10
+	unset "vm_pid[$VM]"
+}
+
+vm_kill() {
+	vm_alive || return 0
+	test_reap "${vm_pid[$VM]}" KILL 5
+	unset "vm_pid[$VM]"
+}
+
+vm_ended() {
+	local tries=$(($1 * 10))
+
+	while vm_alive; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+vm_dmesg_clean() {
+	local bad
+
+	bad=$(tr -d '\r' < "$(vm_console)" | grep -aE "$vm_bad" | grep -avE "${1:-^$}") || return 0
+	printf '%s\n' "$bad" | sed "s/^/# $VM: /"
+	return 1
+}

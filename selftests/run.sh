@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Build and run the tests; the last line counts test runs: a file, once per kernel.
+#
+# usage: selftests/run.sh [--fast] [--list] [--no-build] [pattern]...
+#   --fast     only what needs neither root nor a VM
+#   pattern    only tests whose name contains it: blk/ ring/order  (also: TESTS="...")
+#
+# A test is selftests/<group>/<claim>.sh, or a program in build/selftests/<group>/tests/.
+# It prints KTAP and exits with 0, 1, or 4 for "skipped". Comments at its top (for a
+# program: at the top of selftests/<group>/<claim>.c) may say
+#   needs: vm root         timeout: 120 (seconds)         kernels: 6.1 6.12
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(dirname "$here")
+build=${PVKIT_BUILD:-$top/build}
+logs=$build/check
+fast='' list='' make_first=yes
+read -ra patterns <<< "${TESTS:-}"
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--fast)		fast=yes ;;
+	--list)		list=yes ;;
+	--no-build)	make_first='' ;;
+	-*)		sed -n 's/^# \{0,1\}//; 2,8p' "$0" >&2; exit 2 ;;
+	*)		patterns+=("$1") ;;
+	esac
+	shift
+done
+
+# header <file> <key>: what a test says of itself.
+header() { [ ! -r "$1" ] || sed -n '1,25s|^[ #*/]*'"$2"': *||p' "$1" | head -n 1; }
+
+wanted() {
+	local pattern
+
+	[ ${#patterns[@]} -gt 0 ] || return 0
+	for pattern in "${patterns[@]}"; do
+		[[ $1 != *"$pattern"* ]] || return 0
+	done
+	return 1
+}
+
+# tests: one line each: name, program, file with the header.
+tests() {
+	local group file claim
+
+	for group in "$here"/*/; do
+		group=$(basename "$group")
+		case $group in lib|vm) continue ;; esac
+		for file in "$here/$group"/*.sh; do
+			[ ! -x "$file" ] || echo "$group/$(basename "$file" .sh) $file $file"
+		done
+		for file in "$build/selftests/$group/tests"/*; do
+			claim=$(basename "$file")
+			[ ! -x "$file" ] || echo "$group/$claim $file $here/$group/$claim.c"
+		done
+	done
+}
+
+build_all() {
+	local kernel
+
+	[ ! -e "$top/host-ref/Makefile" ] || make -s -C "$top" host || return 1
+	make -s -C "$here" O="$build/selftests" -j"$(nproc)" || return 1
+	[ -z "$fast" ] || return 0
+	for kernel in 6.1 6.12; do
+		"$top/scripts/kernels.sh" fetch "$kernel" >/dev/null || return 1
+		! ls "$top"/pv*/Kbuild >/dev/null 2>&1 || make -s -C "$top" modules KDIR="$kernel" || return 1
+	done
+}
+
+# points <log>: "3 of 4", and whether KTAP's plan was kept.
+points() {
+	awk '/^1\.\.[0-9]+/ { split($1, p, /\.\./); plan = p[2]; planned = 1 }
+	     /^ok /	    { nr++; if (!/# *SKIP/) good++; else skipped++ }
+	     /^not ok /	    { nr++; if (/# *TODO/) good++ }
+	     /^Bail out!/   { bail = 1 }
+	     END { printf "%d of %d", good, nr - skipped
+		   exit !(planned && plan == nr && !bail) }' "$1"
+}
+
+# run_one <name> <program> <seconds>: prints one line; returns 0, 1 or 4.
+run_one() {
+	local name=$1 program=$2 limit=$3 log start status count
+
+	log=$logs/$(tr / . <<< "$name" | tr -d '()' | tr ' ' '-').log
+	rm -f "${log%.log}"*
+	start=$(date +%s%N)
+	PVKIT_LOGS=${log%.log} timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
+	child=$!
+	wait "$child"
+	status=$?
+	child=
+	count=$(points "$log") || [ "$status" != 0 ] || status=broken
+	case $status in
+	0)	status=ok ;;
+	4)	status=skip count=$(sed -n 's/.*# *SKIP *//p' "$log" | head -n 1) ;;
+	124)	count="timed out after $limit s" status=FAIL ;;
+	broken)	count="$count, but the plan was not kept" status=FAIL ;;
+	*)	count="$count, exit status $status" status=FAIL ;;
+	esac
+	printf '%-4s %6.1fs  %s: %s\n' "$status" "$((($(date +%s%N) - start) / 100000000))e-1" "$name" "$count"
+	case $status in
+	ok)	return 0 ;;
+	skip)	return 4 ;;
+	esac
+	grep -aE -B 6 '^not ok|^Bail out' "$log" | tail -n 30 | sed 's/^/     | /'
+	grep -qaE '^not ok|^Bail out' "$log" || tail -n 12 "$log" | sed 's/^/     | /'
+	echo "     | log: ${log#"$top"/}"
+	return 1
+}
+
+child=
+trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' INT TERM HUP
+
+if [ -n "$make_first" ]; then
+	build_all || { echo "the build failed" >&2; exit 1; }
+fi
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+while read -r name program file <&3; do
+	wanted "$name" || continue
+	needs=" $(header "$file" needs) "
+	[[ -n $fast && ( $needs == *" vm "* || $needs == *" root "* ) ]] && continue
+	limit=$(header "$file" timeout)
+	for kernel in $(header "$file" kernels | grep . || echo any); do
+		title=$name
+		[ "$kernel" = any ] || { title="$name ($kernel)"; export PVKIT_KERNEL=$kernel; }
+		[ -z "$list" ] || { echo "$title"; continue; }
+		if [[ $needs == *" root "* && $(id -u) != 0 ]]; then
+			echo "skip         $title: needs root"
+			skipped=$((skipped + 1))
+			continue
+		fi
+		run_one "$title" "$program" "${limit:-60}"
+		case $? in
+		0)	passed=$((passed + 1)) ;;
+		4)	skipped=$((skipped + 1)) ;;
+		*)	failed=$((failed + 1)) ;;
+		esac
+		unset PVKIT_KERNEL
+	done
+done 3< <(tests)
+
+[ -z "$list" ] || exit 0
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $((passed + failed)) -gt 0 ] && [ "$failed" = 0 ]
