@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The broker: holds what must live as long as the VM, and looks after the worker.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define QUIT_MS		1000	/* for the worker to finish what it has begun */
+
+int hostd_listen(const char *path, int type)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || chmod(path, 0600) < 0 ||
+	    listen(fd, 16) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+		      const char *error)
+{
+	(void)b, (void)ctx, (void)reply, (void)error;
+}
+
+static void stop_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, stop_timer);
+
+	if (!b->life.pid) {
+		b->loop.stop = true;
+		return;
+	}
+	/* Its reaping ends the loop; a process that cannot even die does not. */
+	if (b->life.state == HOSTD_LIFE_DOWN)
+		b->loop.stop = true;
+	hostd_life_kill(b, NULL);
+	hostd_timer_set(timer, QUIT_MS);
+}
+
+void hostd_broker_stop(struct hostd_broker *b, int exit_code)
+{
+	struct hostd_request_op op = { .done = quit_done };
+
+	if (exit_code)
+		b->exit_code = exit_code;
+	if (b->stopping)
+		return;
+	b->stopping = true;
+	if (b->qemu.conn.fd >= 0)
+		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices hang from now on",
+			  (int)b->qemu.pid);
+	op.msg = json_object_new_object();
+	hostd_json_add_str(op.msg, "op", "quit");
+	hostd_timer_set(&b->stop_timer, hostd_request_send(b, &op) ? 0 : QUIT_MS);
+}
+
+static void signals_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD)
+		hostd_life_reap(b);
+	else
+		hostd_broker_stop(b, EXIT_SUCCESS);
+}
+
+static int watch_signals(struct hostd_broker *b)
+{
+	sigset_t set;
+	int fd, err;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	b->signals.ready = signals_ready;
+	err = hostd_loop_add(&b->loop, &b->signals, fd, EPOLLIN);
+	if (err)
+		close(fd);
+	return err;
+}
+
+/* Where the next worker comes from: an upgrade replaces the file at this path. */
+static char *find_exe(void)
+{
+	static const char deleted[] = " (deleted)";
+	char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (len < 0)
+		return NULL;
+	path[len] = 0;
+	if (len > (ssize_t)sizeof(deleted) && !strcmp(path + len + 1 - sizeof(deleted), deleted))
+		path[len + 1 - sizeof(deleted)] = 0;
+	return strdup(path);
+}
+
+static void raise_fd_limit(void)
+{
+	struct rlimit lim;
+
+	if (!getrlimit(RLIMIT_NOFILE, &lim)) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static int add_disks(struct hostd_broker *b, struct json_object *disks)
+{
+	struct json_object *args;
+	char err[HOSTD_ERROR_MAX];
+	size_t i;
+
+	for (i = 0; disks && i < json_object_array_length(disks); i++) {
+		args = json_object_array_get_idx(disks, i);
+		if (hostd_disk_add(b, args, err))
+			continue;
+		hostd_log(HOSTD_LOG_ERR, "--disk %s: %s", hostd_json_str(args, "id") ?: "?", err);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int start(struct hostd_broker *b, struct json_object *disks)
+{
+	int err;
+
+	err = hostd_loop_init(&b->loop);
+	if (!err)
+		err = watch_signals(b);
+	if (!err)
+		err = hostd_carrier_alloc(&b->window, &b->opt);
+	if (!err)
+		err = hostd_life_init(b);
+	if (!err)
+		err = hostd_control_start(b);
+	if (!err)
+		err = hostd_qemu_start(b);
+	if (err) {
+		hostd_log(HOSTD_LOG_ERR, "cannot start: %s", strerror(-err));
+		return err;
+	}
+	hostd_request_init(b);
+	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
+	return add_disks(b, disks);
+}
+
+int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks)
+{
+	struct hostd_broker *b = calloc(1, sizeof(*b));
+	unsigned int slot;
+	int code;
+
+	if (!b)
+		return EXIT_FAILURE;
+	b->opt = *opt;
+	b->start_ms = hostd_now_ms();
+	b->exe = find_exe();
+	b->window.memfd = -1;
+	b->life.beat_fd = -1;
+	b->signals.fd = b->qemu.listener.fd = b->qemu.conn.fd = b->control.fd = -1;
+	b->life.ipc.fd = -1;
+	memset(b->window.kick_fds, -1, sizeof(b->window.kick_fds));
+	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
+	raise_fd_limit();
+
+	if (!b->exe || start(b, disks)) {
+		b->exit_code = EXIT_FAILURE;
+	} else {
+		hostd_life_start(b);
+		if (hostd_loop_run(&b->loop))
+			b->exit_code = EXIT_FAILURE;
+	}
+
+	b->stopping = true;
+	hostd_request_fail_all(b);
+	hostd_control_stop(b);
+	hostd_qemu_stop(b);
+	hostd_loop_close(&b->loop, &b->life.ipc);
+	hostd_loop_close(&b->loop, &b->signals);
+	for (slot = 0; slot < HOSTD_SLOTS; slot++)
+		if (b->slots[slot])
+			hostd_disk_drop(b, b->slots[slot]);
+	hostd_carrier_free(&b->window);
+	if (b->life.beat_fd >= 0)
+		close(b->life.beat_fd);
+	hostd_loop_exit(&b->loop);
+	code = b->exit_code;
+	free(b->exe);
+	free(b);
+	return code;
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The broker: what it holds for as long as the VM lives.
+ */
+#ifndef HOSTD_BROKER_H
+#define HOSTD_BROKER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "hjson.h"
+#include "ipc.h"
+#include "loop.h"
+#include "util.h"
+
+#define HOSTD_SLOTS		64
+#define HOSTD_HEARTBEAT_MS	100
+#define HOSTD_ERROR_MAX		512	/* text of an error with its NUL */
+
+struct hostd_broker;
+struct hostd_call;
+
+/**
+ * struct hostd_options - the command line
+ * @name: name of the VM
+ * @run_dir: directory of sockets and pid file
+ * @window_len: bytes, a power of two
+ * @nr_vectors: 1 to HOSTD_VECTORS_MAX
+ * @watchdog_ms: silence after which a worker is killed; 0: never
+ * @ready_fd: gets one byte when the disks are served; -1: none
+ */
+struct hostd_options {
+	const char *name;
+	const char *run_dir;
+	uint64_t window_len;
+	unsigned int nr_vectors;
+	unsigned int watchdog_ms;
+	int ready_fd;
+};
+
+/**
+ * struct hostd_carrier - the descriptors that make a window
+ * @memfd: the memory, sealed
+ * @kick_fds: eventfds that the guest's doorbells signal
+ * @irq_fds: eventfds that raise the guest's interrupts
+ * @uuid: its identity
+ */
+struct hostd_carrier {
+	int memfd;
+	int kick_fds[HOSTD_VECTORS_MAX];
+	int irq_fds[HOSTD_VECTORS_MAX];
+	uint8_t uuid[16];
+};
+
+/**
+ * struct hostd_qemu - the ivshmem server
+ * @listener: the socket that QEMU connects to
+ * @conn: the QEMU that has the window
+ * @pid: its process
+ * @step: next message of the handshake
+ * @refused: connections that were refused, kept open until their QEMU leaves
+ */
+struct hostd_qemu {
+	struct hostd_source listener;
+	struct hostd_source conn;
+	pid_t pid;
+	unsigned int step;
+	struct hostd_refused *refused;
+};
+
+/* State of the worker. */
+enum hostd_life_state {
+	HOSTD_LIFE_DOWN,	/* no process, or one that is being killed */
+	HOSTD_LIFE_STARTING,	/* gets its disks */
+	HOSTD_LIFE_GOING,	/* was told to go */
+	HOSTD_LIFE_SERVING,
+};
+
+/**
+ * struct hostd_life - the worker of the moment
+ * @pid: process; 0: none, the last one has been reaped
+ * @state: what it does
+ * @ipc: connection to it
+ * @start_ms: when it was started
+ * @down_ms: when the one before died, or the start
+ * @ready_ms: time from @down_ms to serving
+ * @hold_until_ms: until when it waits for a disk that could not be handed over
+ * @epoch: as it reported; 0: not known
+ * @restarts: workers started after the first one
+ * @short_lives: workers in a row that died within a second
+ * @wanted: it is being killed, though nothing is wrong with it
+ * @retry_ms: delay of the next attempt to hand over a disk
+ * @restart: starts the next worker
+ * @retry: hands over disks that could not be handed over before
+ * @watchdog: looks at @beat
+ * @beat_fd: memory of @beat, sealed
+ * @beat: counter that the worker increments
+ * @beat_last: its last value
+ * @still: looks at @beat since it last grew
+ */
+struct hostd_life {
+	pid_t pid;
+	enum hostd_life_state state;
+	struct hostd_source ipc;
+	uint64_t start_ms;
+	uint64_t down_ms;
+	uint64_t ready_ms;
+	uint64_t hold_until_ms;
+	uint64_t epoch;
+	uint64_t restarts;
+	unsigned int short_lives;
+	bool wanted;
+	unsigned int retry_ms;
+	struct hostd_timer restart;
+	struct hostd_timer retry;
+	struct hostd_timer watchdog;
+	int beat_fd;
+	const uint64_t *beat;
+	uint64_t beat_last;
+	unsigned int still;
+};
+
+/* State of a disk. */
+enum hostd_disk_state {
+	HOSTD_DISK_WAITING,	/* to be handed to the worker */
+	HOSTD_DISK_ADDING,	/* handed over, no answer yet */
+	HOSTD_DISK_SERVED,
+	HOSTD_DISK_FAILED,	/* could not be handed over; tried again */
+};
+
+/**
+ * struct hostd_disk - configuration of a disk
+ * @id: the operator's name of it
+ * @uuid: identity, stable over workers
+ * @slot: place in the device table
+ * @generation: of the slot
+ * @file: image; NULL: null device
+ * @size: bytes
+ * @ro: read-only
+ * @discard: DISCARD and unmapping WRITE_ZEROES are served
+ * @direct: bypass the page cache
+ * @serial: identity of the medium
+ * @engine: "auto", "uring", "sync" or "null"
+ * @logical_block: bytes
+ * @physical_block: bytes
+ * @queues: most queues
+ * @queue_size: most entries of a queue
+ * @max_io: most bytes of a request
+ * @state: of the hand-over
+ * @fresh: never served yet: a failure drops it
+ * @removing: the operator wants it gone
+ * @force: without asking the guest
+ * @error: why it failed
+ * @call: the add-disk command that waits for it, or NULL
+ */
+struct hostd_disk {
+	char id[32];
+	uint8_t uuid[16];
+	unsigned int slot;
+	uint32_t generation;
+	char *file;
+	uint64_t size;
+	bool ro;
+	bool discard;
+	bool direct;
+	char serial[48];
+	char engine[8];
+	uint32_t logical_block;
+	uint32_t physical_block;
+	uint32_t queues;
+	uint32_t queue_size;
+	uint32_t max_io;
+	enum hostd_disk_state state;
+	bool fresh;
+	bool removing;
+	bool force;
+	char error[HOSTD_ERROR_MAX];
+	struct hostd_call *call;
+};
+
+/**
+ * struct hostd_broker - all of it
+ * @opt: command line
+ * @exe: path of the program, for the next worker
+ * @loop: event loop
+ * @signals: signalfd
+ * @start_ms: when it started
+ * @window: the window of the moment
+ * @qemu: ivshmem server
+ * @life: the worker
+ * @requests: requests that the worker has not answered
+ * @next_request: id of the next one
+ * @request_timer: due at the first deadline of @requests
+ * @slots: disks
+ * @generations: last generation of each slot
+ * @control: listening control socket
+ * @clients: control connections
+ * @nr_clients: their number
+ * @restart_calls: restart-worker commands that wait
+ * @stopping: on the way out
+ * @stop_timer: end of the worker's time to quit
+ * @ready: @opt.ready_fd has been told
+ * @exit_code: of the process
+ */
+struct hostd_broker {
+	struct hostd_options opt;
+	char *exe;
+	struct hostd_loop loop;
+	struct hostd_source signals;
+	uint64_t start_ms;
+	struct hostd_carrier window;
+	struct hostd_qemu qemu;
+	struct hostd_life life;
+	struct hostd_request *requests;
+	uint64_t next_request;
+	struct hostd_timer request_timer;
+	struct hostd_disk *slots[HOSTD_SLOTS];
+	uint32_t generations[HOSTD_SLOTS];
+	struct hostd_source control;
+	struct hostd_client *clients;
+	unsigned int nr_clients;
+	struct hostd_call *restart_calls;
+	bool stopping;
+	struct hostd_timer stop_timer;
+	bool ready;
+	int exit_code;
+};
+
+/* broker.c */
+
+/**
+ * hostd_broker_run - be the broker until a signal ends it
+ * @opt: command line
+ * @disks: array of add-disk arguments to start with, or NULL
+ *
+ * Return: exit code.
+ */
+int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks);
+
+/**
+ * hostd_broker_stop - begin to end: the worker quits, then the loop
+ * @b: the broker
+ * @exit_code: of the process
+ */
+void hostd_broker_stop(struct hostd_broker *b, int exit_code);
+
+/**
+ * hostd_listen - make a listening UNIX socket of mode 0600
+ * @path: its place; what is there is replaced
+ * @type: SOCK_*
+ *
+ * Return: non-blocking descriptor or -errno.
+ */
+int hostd_listen(const char *path, int type);
+
+/* ivshmem.c */
+
+/**
+ * hostd_carrier_alloc - make memory and eventfds of a window
+ * @win: gets them
+ * @opt: size and number of vectors
+ *
+ * Return: 0 or -errno; @win is then empty.
+ */
+int hostd_carrier_alloc(struct hostd_carrier *win, const struct hostd_options *opt);
+
+/**
+ * hostd_carrier_free - close them
+ * @win: a window; may be empty
+ */
+void hostd_carrier_free(struct hostd_carrier *win);
+
+/**
+ * hostd_qemu_start - listen for QEMU
+ * @b: the broker, with a window
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_qemu_start(struct hostd_broker *b);
+
+/**
+ * hostd_qemu_stop - close listener and connections
+ * @b: the broker
+ */
+void hostd_qemu_stop(struct hostd_broker *b);
+
+/* spawn.c */
+
+/**
+ * hostd_life_init - prepare for workers
+ * @b: the broker
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_life_init(struct hostd_broker *b);
+
+/**
+ * hostd_life_start - start a worker; the one before has been reaped
+ * @b: the broker
+ *
+ * A failure is logged and tried again later.
+ */
+void hostd_life_start(struct hostd_broker *b);
+
+/**
+ * hostd_life_kill - kill the worker; its reaping starts the next one
+ * @b: the broker
+ * @why: what is wrong with it, for the log; NULL: nothing is
+ */
+void hostd_life_kill(struct hostd_broker *b, const char *why);
+
+/**
+ * hostd_life_reap - reap a worker that has died, on SIGCHLD
+ * @b: the broker
+ */
+void hostd_life_reap(struct hostd_broker *b);
+
+/* session.c */
+
+/**
+ * hostd_session_start - give a new worker the window and the disks
+ * @b: the broker
+ */
+void hostd_session_start(struct hostd_broker *b);
+
+/**
+ * hostd_session_add - hand a disk to the worker, now or when there is one
+ * @b: the broker
+ * @disk: a disk that is WAITING or FAILED
+ */
+void hostd_session_add(struct hostd_broker *b, struct hostd_disk *disk);
+
+/**
+ * hostd_session_remove - ask the worker to let a served disk go
+ * @b: the broker
+ * @disk: a disk with @removing set
+ */
+void hostd_session_remove(struct hostd_broker *b, struct hostd_disk *disk);
+
+/**
+ * hostd_session_retry - timer: hand over what could not be handed over
+ * @timer: hostd_life.retry
+ */
+void hostd_session_retry(struct hostd_timer *timer);
+
+/**
+ * hostd_session_event - the worker reports something unasked
+ * @b: the broker
+ * @msg: {"event":...}
+ */
+void hostd_session_event(struct hostd_broker *b, struct json_object *msg);
+
+/* request.c */
+
+/**
+ * typedef hostd_request_done - the end of a request, called exactly once
+ * @b: the broker
+ * @ctx: as given with the request
+ * @reply: the answer, or NULL
+ * @error: without an answer: why, in one line
+ */
+typedef void (*hostd_request_done)(struct hostd_broker *b, void *ctx, struct json_object *reply,
+				   const char *error);
+
+/**
+ * struct hostd_request_op - a request to be sent
+ * @msg: {"op":...}; the reference is taken over
+ * @fds: descriptors, which stay the caller's
+ * @nr_fds: their number
+ * @timeout_ms: 0: none
+ * @done: called at the end, never before hostd_request_send() returns
+ * @ctx: for @done
+ */
+struct hostd_request_op {
+	struct json_object *msg;
+	const int *fds;
+	unsigned int nr_fds;
+	unsigned int timeout_ms;
+	hostd_request_done done;
+	void *ctx;
+};
+
+/**
+ * hostd_request_init - prepare for requests
+ * @b: the broker
+ */
+void hostd_request_init(struct hostd_broker *b);
+
+/**
+ * hostd_request_send - send a request to the worker
+ * @b: the broker
+ * @op: the request
+ *
+ * Return: 0, or -errno and @op->done is not called: -ENOTCONN if there is no worker.
+ */
+int hostd_request_send(struct hostd_broker *b, const struct hostd_request_op *op);
+
+/**
+ * hostd_request_fail_all - end all requests: the worker is gone
+ * @b: the broker
+ */
+void hostd_request_fail_all(struct hostd_broker *b);
+
+/**
+ * hostd_request_ready - the worker's connection is readable
+ * @src: hostd_life.ipc
+ * @events: EPOLL*
+ */
+void hostd_request_ready(struct hostd_source *src, uint32_t events);
+
+/* disks.c */
+
+/**
+ * hostd_disk_find - look a disk up
+ * @b: the broker
+ * @id: its name
+ *
+ * Return: the disk or NULL.
+ */
+struct hostd_disk *hostd_disk_find(struct hostd_broker *b, const char *id);
+
+/**
+ * hostd_disk_add - check the arguments of add-disk and take a slot
+ * @b: the broker
+ * @args: arguments
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: the disk, fresh and WAITING, or NULL.
+ */
+struct hostd_disk *hostd_disk_add(struct hostd_broker *b, struct json_object *args, char *err);
+
+/**
+ * hostd_disk_drop - forget a disk and free its slot
+ * @b: the broker
+ * @disk: the disk
+ */
+void hostd_disk_drop(struct hostd_broker *b, struct hostd_disk *disk);
+
+/**
+ * hostd_disk_config - what the worker is told of a disk
+ * @disk: the disk
+ *
+ * Return: {"op":"add",...}.
+ */
+struct json_object *hostd_disk_config(const struct hostd_disk *disk);
+
+/**
+ * hostd_disk_describe - what the operator is told of a disk
+ * @disk: the disk
+ *
+ * Return: an object.
+ */
+struct json_object *hostd_disk_describe(const struct hostd_disk *disk);
+
+/* image.c */
+
+/**
+ * hostd_image_open - open the image of a disk and check it
+ * @disk: the disk; with size 0 it gets that of the image
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: a fresh open file description, -errno.
+ */
+int hostd_image_open(struct hostd_disk *disk, char *err);
+
+/**
+ * hostd_image_resize - make an image large enough
+ * @disk: the disk
+ * @size: bytes; an image that is larger is left alone
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_image_resize(const struct hostd_disk *disk, uint64_t size, char *err);
+
+/* control.c */
+
+/**
+ * struct hostd_call - a command that has not been answered yet
+ * @b: the broker
+ * @client: who gave it; may have left
+ * @request: the command as it came
+ * @args: its arguments, or NULL
+ * @next: for lists of those who wait for the same
+ */
+struct hostd_call {
+	struct hostd_broker *b;
+	struct hostd_client *client;
+	struct json_object *request;
+	struct json_object *args;
+	struct hostd_call *next;
+};
+
+/**
+ * hostd_control_start - listen for pvctl
+ * @b: the broker
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_control_start(struct hostd_broker *b);
+
+/**
+ * hostd_control_stop - close listener and connections
+ * @b: the broker
+ */
+void hostd_control_stop(struct hostd_broker *b);
+
+/**
+ * hostd_call_return - answer a command and free it
+ * @call: the command
+ * @value: the result; the reference is taken over; NULL: an empty object
+ */
+void hostd_call_return(struct hostd_call *call, struct json_object *value);
+
+/**
+ * hostd_call_error - refuse a command and free it
+ * @call: the command
+ * @fmt: printf format of one line: what is wrong and what to do
+ */
+void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* command.c */
+
+/**
+ * hostd_command_run - execute a command of the control socket
+ * @call: answered by it, at once or later
+ * @name: the command
+ */
+void hostd_command_run(struct hostd_call *call, const char *name);
+
+#endif /* HOSTD_BROKER_H */

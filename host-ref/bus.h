@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bus of one window: epoch, commands, devices, interrupts.
+ */
+#ifndef HOSTD_BUS_H
+#define HOSTD_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "hdev.h"
+#include "window.h"
+
+#define HOSTD_VECTOR_LIMIT	64
+
+/**
+ * struct hostd_bus - everything about one guest
+ * @win: the window
+ * @engines: for the devices' files
+ * @devices: the slots
+ * @irq_fds: eventfd of each vector that interrupts the guest
+ * @irqs: interrupts raised, by vector
+ * @now_ns: monotonic time, as of the loop's last look at the clock
+ * @raised: an interrupt was raised since the loop last cleared this
+ * @greeted: HELLO was acknowledged in this epoch
+ * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
+ * @cmd_result: its result
+ * @cmd_greets: it is a HELLO that succeeds
+ * @nr_draining: devices that are draining
+ * @ident: the driver's name and version, or ""
+ * @kernel: the guest's kernel, or ""
+ * @running: queues that run, in no order
+ * @nr_running: their number
+ * @refuses: is this build of the driver known to be bad; NULL: none is
+ * @removed: a slot has become free; may be NULL
+ * @began: an epoch has begun; may be NULL
+ */
+struct hostd_bus {
+	struct hostd_window win;
+	struct hostd_engines engines;
+	struct hdev devices[HOSTD_WINDOW_SLOTS];
+	int irq_fds[HOSTD_VECTOR_LIMIT];
+	uint64_t irqs[HOSTD_VECTOR_LIMIT];
+	uint64_t now_ns;
+	bool raised;
+	bool greeted;
+	uint32_t cmd_seq;
+	uint32_t cmd_result;
+	bool cmd_greets;
+	unsigned int nr_draining;
+	char ident[64];
+	char kernel[64];
+	struct hdev_queue **running;
+	unsigned int nr_running;
+	bool (*refuses)(const struct hostd_bus *bus);
+	void (*removed)(struct hostd_bus *bus, unsigned int slot);
+	void (*began)(struct hostd_bus *bus);
+};
+
+/**
+ * hostd_bus_alloc - make a bus with its window and engines; nothing is published
+ * @spec: the window
+ * @irq_fds: eventfd for each vector; stay the caller's
+ *
+ * Return: the bus; NULL with errno set.
+ */
+struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds);
+
+/**
+ * hostd_bus_free - stop everything, wait for what is in flight, and free
+ * @bus: the bus
+ *
+ * The window is left as it is: the driver finds the next epoch there.
+ */
+void hostd_bus_free(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_begin_epoch - begin a new life
+ * @bus: the bus
+ *
+ * Queues are stopped. HELLO is not acknowledged before what is in flight is done (BUS-D3).
+ */
+void hostd_bus_begin_epoch(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_beat - heartbeat: compare, beat, or begin a new epoch (BUS-D4)
+ * @bus: the bus, after the first epoch began
+ */
+void hostd_bus_beat(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_look - look for commands and execute them (BUS-D6)
+ * @bus: the bus
+ */
+void hostd_bus_look(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_settle - answer commands and end removals that waited for a drain
+ * @bus: the bus; call it after completions while @nr_draining is not 0
+ */
+void hostd_bus_settle(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_raise - interrupt the guest
+ * @bus: the bus
+ * @vector: below nr_vectors
+ */
+void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector);
+
+#endif /* HOSTD_BUS_H */

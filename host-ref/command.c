@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands of the control socket.
+ */
+#include "broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spec.h"
+
+#define STATUS_TIMEOUT_MS	500
+#define ANSWER_TIMEOUT_MS	10000
+
+static struct json_object *new_op(const char *op)
+{
+	struct json_object *msg = json_object_new_object();
+
+	hostd_json_add_str(msg, "op", op);
+	return msg;
+}
+
+/* Ask the worker; @done answers the call. */
+static void ask_worker(struct hostd_call *call, struct json_object *msg, unsigned int timeout_ms,
+		       hostd_request_done done)
+{
+	struct hostd_request_op op = {
+		.msg = msg, .timeout_ms = timeout_ms, .done = done, .ctx = call,
+	};
+
+	if (hostd_request_send(call->b, &op))
+		done(call->b, call, NULL, "the worker is being started: try again");
+}
+
+static struct hostd_disk *find_disk(struct hostd_call *call)
+{
+	const char *id = hostd_json_str(call->args, "id");
+	struct hostd_disk *disk = id ? hostd_disk_find(call->b, id) : NULL;
+
+	if (!id)
+		hostd_call_error(call, "the id is missing: give \"id\":NAME");
+	else if (!disk)
+		hostd_call_error(call, "there is no device '%s': 'pvctl list' shows them", id);
+	return disk;
+}
+
+/* The worker's part about a slot: the member of @reply's "devices" with that slot. */
+static struct json_object *find_slot(struct json_object *reply, unsigned int slot)
+{
+	struct json_object *list = hostd_json_get(reply, "devices"), *item;
+	size_t i;
+
+	if (!json_object_is_type(list, json_type_array))
+		return NULL;
+	for (i = 0; i < json_object_array_length(list); i++) {
+		item = json_object_array_get_idx(list, i);
+		if (hostd_json_u64(item, "slot", HOSTD_SLOTS) == slot)
+			return item;
+	}
+	return NULL;
+}
+
+static void list_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+		      const char *error)
+{
+	struct json_object *list = json_object_new_array(), *obj, *guest;
+	unsigned int slot;
+
+	(void)error;
+	for (slot = 0; slot < HOSTD_SLOTS; slot++) {
+		if (!b->slots[slot])
+			continue;
+		obj = hostd_disk_describe(b->slots[slot]);
+		guest = hostd_json_get(find_slot(reply, slot), "status");
+		if (guest)
+			json_object_object_add(obj, "guest", json_object_get(guest));
+		json_object_array_add(list, obj);
+	}
+	hostd_call_return(ctx, list);
+}
+
+static void cmd_list(struct hostd_call *call)
+{
+	ask_worker(call, new_op("status"), STATUS_TIMEOUT_MS, list_done);
+}
+
+static struct json_object *describe_worker(const struct hostd_broker *b)
+{
+	static const char * const names[] = { "down", "starting", "starting", "serving" };
+	struct json_object *obj = json_object_new_object();
+	const struct hostd_life *life = &b->life;
+
+	hostd_json_add_str(obj, "state", names[life->state]);
+	hostd_json_add_u64(obj, "pid", life->pid);
+	hostd_json_add_u64(obj, "epoch", life->epoch);
+	hostd_json_add_u64(obj, "restarts", life->restarts);
+	if (life->pid)
+		hostd_json_add_u64(obj, "uptime_ms", hostd_now_ms() - life->start_ms);
+	hostd_json_add_u64(obj, "start_ms", life->ready_ms);
+	return obj;
+}
+
+static struct json_object *describe_broker(const struct hostd_broker *b)
+{
+	struct json_object *obj = json_object_new_object(), *qemu = json_object_new_object();
+
+	hostd_json_add_str(obj, "name", b->opt.name);
+	hostd_json_add_str(obj, "version", PVKIT_VERSION);
+	hostd_json_add_u64(obj, "pid", getpid());
+	hostd_json_add_u64(obj, "uptime_ms", hostd_now_ms() - b->start_ms);
+	hostd_json_add_u64(obj, "window_len", b->opt.window_len);
+	hostd_json_add_u64(obj, "nr_vectors", b->opt.nr_vectors);
+	hostd_json_add_bool(qemu, "connected", b->qemu.conn.fd >= 0);
+	if (b->qemu.conn.fd >= 0)
+		hostd_json_add_u64(qemu, "pid", b->qemu.pid);
+	json_object_object_add(obj, "qemu", qemu);
+	json_object_object_add(obj, "worker", describe_worker(b));
+	return obj;
+}
+
+static void status_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+			const char *error)
+{
+	struct json_object *obj = describe_broker(b);
+	struct json_object *worker = hostd_json_get(obj, "worker"), *member;
+	static const char * const members[] = { "epoch", "driver", "devices" };
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(members); i++) {
+		member = hostd_json_get(reply, members[i]);
+		if (member)
+			json_object_object_add(i ? obj : worker, members[i],
+					       json_object_get(member));
+	}
+	if (error && b->life.state == HOSTD_LIFE_SERVING)
+		hostd_json_add_str(worker, "state", "silent");
+	hostd_call_return(ctx, obj);
+}
+
+static void cmd_status(struct hostd_call *call)
+{
+	ask_worker(call, new_op("status"), STATUS_TIMEOUT_MS, status_done);
+}
+
+/* @reply without what is only for the broker. */
+static struct json_object *payload(struct json_object *reply)
+{
+	json_object_object_del(reply, "re");
+	json_object_object_del(reply, "ok");
+	return json_object_get(reply);
+}
+
+static void stats_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+		       const char *error)
+{
+	struct hostd_call *call = ctx;
+	const char *id = hostd_json_str(call->args, "id");
+	struct hostd_disk *disk = id ? hostd_disk_find(b, id) : NULL;
+	struct json_object *one;
+
+	if (!reply) {
+		hostd_call_error(call, "%s", error);
+		return;
+	}
+	if (!id) {
+		hostd_call_return(call, payload(reply));
+		return;
+	}
+	one = disk ? find_slot(reply, disk->slot) : NULL;
+	if (one)
+		hostd_call_return(call, json_object_get(one));
+	else
+		hostd_call_error(call, "there are no statistics of '%s' yet: try again", id);
+}
+
+static void cmd_stats(struct hostd_call *call)
+{
+	if (hostd_json_get(call->args, "id") && !find_disk(call))
+		return;
+	ask_worker(call, new_op("stats"), ANSWER_TIMEOUT_MS, stats_done);
+}
+
+static void cmd_add_disk(struct hostd_call *call)
+{
+	char err[HOSTD_ERROR_MAX];
+	struct hostd_disk *disk;
+
+	if (hostd_spec_check(call->args, err, sizeof(err))) {
+		hostd_call_error(call, "%s", err);
+		return;
+	}
+	disk = hostd_disk_add(call->b, call->args, err);
+	if (!disk) {
+		hostd_call_error(call, "%.31s: %s", hostd_json_str(call->args, "id") ?: "", err);
+		return;
+	}
+	disk->call = call;
+	hostd_session_add(call->b, disk);
+}
+
+static void cmd_remove(struct hostd_call *call)
+{
+	struct hostd_disk *disk = find_disk(call);
+	struct json_object *obj;
+	bool served;
+
+	if (!disk)
+		return;
+	if (disk->state == HOSTD_DISK_ADDING) {
+		hostd_call_error(call, "%s is just being handed to the worker: try again", disk->id);
+		return;
+	}
+	obj = json_object_new_object();
+	served = disk->state == HOSTD_DISK_SERVED;
+	hostd_json_add_str(obj, "id", disk->id);
+	hostd_json_add_str(obj, "state", served ? "removing" : "removed");
+	disk->removing = true;
+	disk->force = hostd_json_bool(call->args, "force", false);
+	if (!served)
+		hostd_disk_drop(call->b, disk);
+	else if (call->b->life.state == HOSTD_LIFE_SERVING)
+		hostd_session_remove(call->b, disk);
+	hostd_call_return(call, obj);
+}
+
+static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+			const char *error)
+{
+	struct hostd_call *call = ctx;
+	struct hostd_disk *disk = find_disk(call);
+
+	(void)b;
+	if (!disk)
+		return;
+	if (!reply) {
+		hostd_call_error(call, "%s: %s", disk->id, error);
+		return;
+	}
+	disk->size = hostd_json_u64(call->args, "size", disk->size);
+	hostd_call_return(call, hostd_disk_describe(disk));
+}
+
+static void cmd_resize(struct hostd_call *call)
+{
+	struct hostd_disk *disk = find_disk(call);
+	uint64_t size = hostd_json_u64(call->args, "size", 0);
+	char err[HOSTD_ERROR_MAX];
+	struct json_object *msg;
+
+	if (!disk)
+		return;
+	if (!size || size % disk->logical_block) {
+		hostd_call_error(call, "%s: a size is a multiple of the logical block, %u bytes, and not 0",
+				 disk->id, disk->logical_block);
+		return;
+	}
+	if (disk->state != HOSTD_DISK_SERVED) {
+		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", disk->id);
+		return;
+	}
+	if (disk->file && hostd_image_resize(disk, size, err)) {
+		hostd_call_error(call, "%s: %s", disk->id, err);
+		return;
+	}
+	msg = new_op("resize");
+	hostd_json_add_u64(msg, "slot", disk->slot);
+	hostd_json_add_u64(msg, "size", size);
+	ask_worker(call, msg, ANSWER_TIMEOUT_MS, resize_done);
+}
+
+static void cmd_restart_worker(struct hostd_call *call)
+{
+	call->next = call->b->restart_calls;
+	call->b->restart_calls = call;
+	hostd_life_kill(call->b, NULL);
+}
+
+static void cmd_qemu_args(struct hostd_call *call)
+{
+	struct json_object *obj = json_object_new_object();
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/ivshmem.sock", call->b->opt.run_dir);
+	hostd_json_add_str(obj, "path", path);
+	hostd_json_add_u64(obj, "nr_vectors", call->b->opt.nr_vectors);
+	hostd_call_return(call, obj);
+}
+
+static void cmd_quit(struct hostd_call *call)
+{
+	struct hostd_broker *b = call->b;
+
+	hostd_call_return(call, NULL);
+	hostd_broker_stop(b, EXIT_SUCCESS);
+}
+
+static const struct command {
+	const char *name;
+	void (*run)(struct hostd_call *call);
+} commands[] = {
+	{ "list", cmd_list },
+	{ "status", cmd_status },
+	{ "stats", cmd_stats },
+	{ "add-disk", cmd_add_disk },
+	{ "remove", cmd_remove },
+	{ "resize", cmd_resize },
+	{ "restart-worker", cmd_restart_worker },
+	{ "qemu-args", cmd_qemu_args },
+	{ "quit", cmd_quit },
+};
+
+void hostd_command_run(struct hostd_call *call, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i].name, name)) {
+			commands[i].run(call);
+			return;
+		}
+	}
+	hostd_call_error(call, "unknown command '%s': this pvhostd is version %s", name,
+			 PVKIT_VERSION);
+}

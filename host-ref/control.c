@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The control socket: JSON lines, one command each, answered in order.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN	65536
+#define CLIENTS_MAX	32
+
+/**
+ * struct hostd_client - a control connection
+ * @src: the connection
+ * @b: the broker
+ * @next: list
+ * @line: what has come of the next line
+ * @line_len: its length
+ * @out: answers that are not written yet
+ * @out_len: their length
+ * @call: the command that is being executed, or NULL
+ */
+struct hostd_client {
+	struct hostd_source src;
+	struct hostd_broker *b;
+	struct hostd_client *next;
+	char *line;
+	size_t line_len;
+	char *out;
+	size_t out_len;
+	struct hostd_call *call;
+};
+
+static void client_free(struct hostd_client *client)
+{
+	struct hostd_client **link = &client->b->clients;
+
+	while (*link != client)
+		link = &(*link)->next;
+	*link = client->next;
+	client->b->nr_clients--;
+	if (client->call)
+		client->call->client = NULL;
+	hostd_loop_close(&client->b->loop, &client->src);
+	free(client->line);
+	free(client->out);
+	free(client);
+}
+
+static bool has_line(const struct hostd_client *client)
+{
+	return client->line_len && memchr(client->line, '\n', client->line_len);
+}
+
+/* It reads only while no command is executed and all answers are written. */
+static void watch(struct hostd_client *client)
+{
+	uint32_t events = 0;
+
+	if (client->out_len || (!client->call && has_line(client)))
+		events = EPOLLOUT;
+	else if (!client->call)
+		events = EPOLLIN;
+	hostd_loop_mod(&client->b->loop, &client->src, events);
+}
+
+static void flush(struct hostd_client *client)
+{
+	ssize_t done = 0;
+
+	if (client->out_len)
+		done = send(client->src.fd, client->out, client->out_len,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (done > 0) {
+		client->out_len -= done;
+		memmove(client->out, client->out + done, client->out_len);
+	}
+}
+
+/* Queue {"id":...,@key:@value} for writing. */
+static void answer(struct hostd_client *client, struct json_object *id, const char *key,
+		   struct json_object *value)
+{
+	struct json_object *obj = json_object_new_object();
+	const char *text;
+	char *out;
+	size_t len;
+
+	if (id)
+		json_object_object_add(obj, "id", json_object_get(id));
+	json_object_object_add(obj, key, value);
+	text = json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, &len);
+	out = realloc(client->out, client->out_len + len + 1);
+	if (out) {
+		memcpy(out + client->out_len, text, len);
+		client->out = out;
+		client->out_len += len;
+		client->out[client->out_len++] = '\n';
+		flush(client);
+	}
+	json_object_put(obj);
+}
+
+static struct json_object *error_object(const char *text)
+{
+	struct json_object *obj = json_object_new_object();
+
+	hostd_json_add_str(obj, "desc", text);
+	return obj;
+}
+
+static void end_call(struct hostd_call *call, const char *key, struct json_object *value)
+{
+	struct hostd_client *client = call->client;
+
+	if (client) {
+		client->call = NULL;
+		answer(client, hostd_json_get(call->request, "id"), key, value);
+		watch(client);
+	} else {
+		json_object_put(value);
+	}
+	json_object_put(call->request);
+	free(call);
+}
+
+void hostd_call_return(struct hostd_call *call, struct json_object *value)
+{
+	end_call(call, "return", value ? value : json_object_new_object());
+}
+
+void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
+{
+	char text[HOSTD_ERROR_MAX + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	end_call(call, "error", error_object(text));
+}
+
+static void execute(struct hostd_client *client, const char *line)
+{
+	struct json_object *request = json_tokener_parse(line);
+	const char *name = hostd_json_str(request, "execute");
+	struct hostd_call *call;
+
+	call = name ? calloc(1, sizeof(*call)) : NULL;
+	if (!call) {
+		answer(client, hostd_json_get(request, "id"), "error",
+		       error_object("not a command: send {\"execute\":NAME,\"arguments\":{...}} on one line"));
+		json_object_put(request);
+		return;
+	}
+	call->b = client->b;
+	call->client = client;
+	call->request = request;
+	call->args = hostd_json_get(request, "arguments");
+	client->call = call;
+	hostd_command_run(call, name);
+}
+
+/* Execute what has come, a line at a time, until a command or an answer waits. */
+static void next_commands(struct hostd_client *client)
+{
+	char *end, *line;
+
+	while (!client->call && !client->out_len && has_line(client)) {
+		end = memchr(client->line, '\n', client->line_len);
+		*end = 0;
+		line = strdup(client->line);
+		client->line_len -= end + 1 - client->line;
+		memmove(client->line, end + 1, client->line_len);
+		if (line && line[strspn(line, " \t\r")])
+			execute(client, line);
+		free(line);
+	}
+	watch(client);
+}
+
+static void client_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_client *client = hostd_container_of(src, struct hostd_client, src);
+	ssize_t len;
+
+	if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
+		client_free(client);
+		return;
+	}
+	if (events & EPOLLIN) {
+		len = recv(src->fd, client->line + client->line_len,
+			   LINE_MAX_LEN - client->line_len, MSG_DONTWAIT);
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			client_free(client);
+			return;
+		}
+		client->line_len += len;
+		if (client->line_len == LINE_MAX_LEN && !has_line(client)) {
+			client_free(client);
+			return;
+		}
+	}
+	flush(client);
+	next_commands(client);
+}
+
+static void listener_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, control);
+	struct hostd_client *client = NULL;
+	int fd;
+
+	(void)events;
+	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (b->nr_clients < CLIENTS_MAX)
+		client = calloc(1, sizeof(*client));
+	if (client)
+		client->line = malloc(LINE_MAX_LEN);
+	if (!client || !client->line)
+		goto close_fd;
+	client->b = b;
+	client->src.ready = client_ready;
+	if (hostd_loop_add(&b->loop, &client->src, fd, EPOLLIN))
+		goto close_fd;
+	client->next = b->clients;
+	b->clients = client;
+	b->nr_clients++;
+	return;
+
+close_fd:
+	if (client)
+		free(client->line);
+	free(client);
+	close(fd);
+}
+
+int hostd_control_start(struct hostd_broker *b)
+{
+	int fd, err;
+
+	b->control.ready = listener_ready;
+	fd = hostd_listen("control.sock", SOCK_STREAM);
+	if (fd < 0)
+		return fd;
+	err = hostd_loop_add(&b->loop, &b->control, fd, EPOLLIN);
+	if (err)
+		close(fd);
+	return err;
+}
+
+void hostd_control_stop(struct hostd_broker *b)
+{
+	hostd_loop_close(&b->loop, &b->control);
+	while (b->clients)
+		client_free(b->clients);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * I/O engines: how a device's requests reach its file.
+ *
+ * An engine is made once for the worker, before the sandbox, and serves every
+ * file. Buffers are in the window: there is no copy but the kernel's own.
+ * Everything here is for the worker's main thread.
+ */
+#ifndef HOSTD_ENGINE_H
+#define HOSTD_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hostd_engine;
+struct hostd_file;
+
+/* Operations, in hostd_io.op. */
+#define HOSTD_IO_READ		0
+#define HOSTD_IO_WRITE		1
+#define HOSTD_IO_FLUSH		2
+#define HOSTD_IO_DISCARD	3
+#define HOSTD_IO_ZERO		4
+
+/* Flags, in hostd_io.flags. */
+#define HOSTD_IO_DURABLE	0x1	/* write: durable when done */
+#define HOSTD_IO_UNMAP		0x2	/* zero: may deallocate */
+#define HOSTD_IO_FILL		0x4	/* zero: writes zeroes; set by the engine */
+
+/**
+ * struct hostd_io_call - the next system call of a request
+ * @op: HOSTD_IO_READ, _WRITE, _FLUSH, or _DISCARD for fallocate
+ * @mode: of fallocate
+ * @rw_flags: RWF_*
+ * @buf: data
+ * @pos: first byte in the file
+ * @len: bytes
+ */
+struct hostd_io_call {
+	uint8_t op;
+	int mode;
+	int rw_flags;
+	void *buf;
+	uint64_t pos;
+	uint64_t len;
+};
+
+/**
+ * struct hostd_io - one request to a file
+ * @file: the file
+ * @complete: called when the request is done, unless hostd_io_submit() said so itself
+ * @buf: data of a read or write
+ * @pos: first byte in the file
+ * @len: bytes
+ * @op: HOSTD_IO_*
+ * @flags: HOSTD_IO_*
+ * @result: 0 or -errno, when done
+ * @done: bytes done so far; the engine's
+ * @call: a system call for another thread; the engine's
+ * @called: its result; the engine's
+ * @next: the engine's
+ */
+struct hostd_io {
+	struct hostd_file *file;
+	void (*complete)(struct hostd_io *io);
+	uint8_t *buf;
+	uint64_t pos;
+	uint64_t len;
+	uint8_t op;
+	uint8_t flags;
+	int result;
+	uint64_t done;
+	struct hostd_io_call call;
+	long called;
+	struct hostd_io *next;
+};
+
+/**
+ * struct hostd_engine_ops - a way to do I/O
+ * @name: as in a device's "engine"
+ * @init: make it; 0 or -errno
+ * @exit: free it; nothing is in flight
+ * @submit: start a request; true if it is done already, with its result
+ * @kick: hand what was submitted to the kernel
+ * @reap: complete what is done; returns how many requests
+ */
+struct hostd_engine_ops {
+	const char *name;
+	int (*init)(struct hostd_engine *e);
+	void (*exit)(struct hostd_engine *e);
+	bool (*submit)(struct hostd_engine *e, struct hostd_io *io);
+	void (*kick)(struct hostd_engine *e);
+	unsigned int (*reap)(struct hostd_engine *e);
+};
+
+extern const struct hostd_engine_ops hostd_engine_uring;
+extern const struct hostd_engine_ops hostd_engine_sync;
+extern const struct hostd_engine_ops hostd_engine_null;
+
+/**
+ * struct hostd_engine - an engine of this worker
+ * @ops: what it does
+ * @fd: readable when there is something to reap, or -1
+ * @in_flight: requests submitted and not reaped
+ * @error: 0, or why init failed
+ * @priv: the engine's
+ */
+struct hostd_engine {
+	const struct hostd_engine_ops *ops;
+	int fd;
+	unsigned int in_flight;
+	int error;
+	void *priv;
+};
+
+/* The engines of a worker, in the order of preference for "auto". */
+#define HOSTD_ENGINES		3
+
+struct hostd_engines {
+	struct hostd_engine all[HOSTD_ENGINES];
+};
+
+/**
+ * hostd_engines_init - make every engine that this machine allows
+ * @engines: the set
+ *
+ * Return: 0; -errno if not even the thread pool could be made. That io_uring is
+ * not allowed is no failure: see @error of the engine.
+ */
+int hostd_engines_init(struct hostd_engines *engines);
+
+/**
+ * hostd_engines_exit - free the engines; nothing is in flight
+ * @engines: the set
+ */
+void hostd_engines_exit(struct hostd_engines *engines);
+
+/**
+ * hostd_engines_find - the engine for a device
+ * @engines: the set
+ * @name: "auto", "uring", "sync" or "null"
+ *
+ * Return: an engine that works; NULL if there is none of that name or it doesn't.
+ */
+struct hostd_engine *hostd_engines_find(struct hostd_engines *engines, const char *name);
+
+/**
+ * hostd_engines_reap - hand over what was submitted, complete what is done
+ * @engines: the set
+ *
+ * Context: the worker's loop; complete() of each request is called from here.
+ * Return: number of requests completed.
+ */
+unsigned int hostd_engines_reap(struct hostd_engines *engines);
+
+/**
+ * struct hostd_optimism - may a system call block this direction of a file
+ * @no_nowait: RWF_NOWAIT isn't supported
+ * @suspect_until_ns: until then it is watched whether calls block, because one was slow
+ * @pause_until_ns: until then nothing is called inline, because a call blocked
+ * @pause_ns: length of the last such pause
+ */
+struct hostd_optimism {
+	bool no_nowait;
+	uint64_t suspect_until_ns;
+	uint64_t pause_until_ns;
+	uint64_t pause_ns;
+};
+
+/**
+ * struct hostd_file - a file that requests go to
+ * @engine: its engine
+ * @fd: descriptor, or -1 with the null engine
+ * @direct: opened with O_DIRECT
+ * @in_memory: on tmpfs: a flush has nothing to do
+ * @is_block: a block device
+ * @no_punch: holes can't be punched
+ * @no_zero_range: FALLOC_FL_ZERO_RANGE isn't supported
+ * @reads: inline reads
+ * @writes: inline writes
+ */
+struct hostd_file {
+	struct hostd_engine *engine;
+	int fd;
+	bool direct;
+	bool in_memory;
+	bool is_block;
+	bool no_punch;
+	bool no_zero_range;
+	struct hostd_optimism reads;
+	struct hostd_optimism writes;
+};
+
+/**
+ * hostd_file_init - look at a descriptor and what its file system can do
+ * @file: the file
+ * @engine: its engine
+ * @fd: descriptor, the file's from now on; -1 with the null engine
+ *
+ * Return: 0; -EINVAL for something that is neither file nor block device; another -errno.
+ */
+int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd);
+
+/**
+ * hostd_file_exit - close it; no request is in flight
+ * @file: the file
+ */
+void hostd_file_exit(struct hostd_file *file);
+
+/**
+ * hostd_file_size - how large it is now
+ * @file: the file
+ * @size: gets the bytes; UINT64_MAX with the null engine
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_file_size(const struct hostd_file *file, uint64_t *size);
+
+/**
+ * hostd_fd_lock - take the lock that fences off the last life (design: the OFD lock)
+ * @fd: descriptor of the image
+ * @ro: shared, not exclusive
+ *
+ * Never waits.
+ *
+ * Return: 0; -EAGAIN if somebody else has it; another -errno.
+ */
+int hostd_fd_lock(int fd, bool ro);
+
+/**
+ * hostd_io_submit - start a request
+ * @io: the request; stays untouched by the caller until it is done
+ *
+ * Return: true if it is done already (complete() is not called).
+ */
+static inline bool hostd_io_submit(struct hostd_io *io);
+
+/**
+ * hostd_io_try - do a request at once if that is quick
+ * @io: the request
+ *
+ * For engines. A part may be done when this returns false.
+ *
+ * Return: true if it is done.
+ */
+bool hostd_io_try(struct hostd_io *io);
+
+/**
+ * hostd_io_next_call - what to do next for a request
+ * @io: the request, not done
+ * @call: gets the system call
+ */
+void hostd_io_next_call(const struct hostd_io *io, struct hostd_io_call *call);
+
+/**
+ * hostd_io_called - account the result of the call from hostd_io_next_call()
+ * @io: the request
+ * @res: bytes, 0 or -errno
+ *
+ * Return: true if the request is done, false if there is another call to make.
+ */
+bool hostd_io_called(struct hostd_io *io, long res);
+
+static inline bool hostd_io_submit(struct hostd_io *io)
+{
+	struct hostd_engine *e = io->file->engine;
+
+	io->done = 0;
+	io->result = 0;
+	return e->ops->submit(e, io);
+}
+
+#endif /* HOSTD_ENGINE_H */

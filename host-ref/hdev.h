@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices of the worker: what a device class provides, and what it can use.
+ *
+ * A class is one const struct pvdev_ops and one file, dev_<class>.c. It sees
+ * only submissions that were copied, and answers with completions; the bus,
+ * rings, doorbells and interrupts are served for it. Everything here is for the
+ * worker's main thread.
+ */
+#ifndef HOSTD_HDEV_H
+#define HOSTD_HDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "hring.h"
+#include "window.h"
+
+struct hdev;
+struct hdev_queue;
+struct hostd_bus;
+struct json_object;
+
+/* Room for the text of an error to the operator. */
+#define HDEV_ERROR_LEN	200
+
+/**
+ * struct pvdev_ops - a device class
+ * @name: as the operator writes it
+ * @type: PVBUS_T_*
+ * @sqe_shift: log2 of the bytes of a submission entry
+ * @cqe_shift: log2 of the bytes of a completion entry
+ * @create: make a device of @config; sets features, max_queues, max_queue_size
+ *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with text in @error
+ * @destroy: free the device; its queues are stopped and nothing is in flight
+ * @start: a queue is about to run; 0 or -errno
+ * @stop: free what @start made; nothing of the queue is in flight
+ * @poll: take at most @budget submissions; returns how many it took
+ * @resize: to @size bytes; 0 or -errno with text in @error
+ */
+struct pvdev_ops {
+	const char *name;
+	uint32_t type;
+	uint8_t sqe_shift;
+	uint8_t cqe_shift;
+	int (*create)(struct hdev *dev, struct json_object *config, int fd, char *error);
+	void (*destroy)(struct hdev *dev);
+	int (*start)(struct hdev_queue *q);
+	void (*stop)(struct hdev_queue *q);
+	unsigned int (*poll)(struct hdev_queue *q, unsigned int budget);
+	int (*resize)(struct hdev *dev, uint64_t size, char *error);
+};
+
+extern const struct pvdev_ops hdev_blk_ops;
+
+/**
+ * struct hdev_stats - what a queue has done since it exists
+ * @ops: requests completed
+ * @read_bytes: data read by the driver
+ * @write_bytes: data written by the driver
+ * @kicks: doorbells received
+ * @irqs: interrupts raised
+ * @polls: batches found by polling, without a doorbell
+ * @sleeps: times that the queue was armed for a doorbell
+ * @errors: requests completed with another status than OK
+ */
+struct hdev_stats {
+	uint64_t ops;
+	uint64_t read_bytes;
+	uint64_t write_bytes;
+	uint64_t kicks;
+	uint64_t irqs;
+	uint64_t polls;
+	uint64_t sleeps;
+	uint64_t errors;
+};
+
+/**
+ * struct hdev_queue - a queue
+ * @dev: its device
+ * @index: number in the device
+ * @ring: device half of the ring
+ * @data: where its data buffers may lie
+ * @irq_vector: vector to raise
+ * @kick_vector: vector that the driver rings
+ * @running: submissions are taken and completions posted
+ * @armed: it waits for a doorbell
+ * @kicked: its doorbell rang, and nothing has been taken since
+ * @in_flight: requests taken and still in an engine
+ * @work_ns: time of the last submission or completion
+ * @stats: counters
+ * @priv: the class's
+ */
+struct hdev_queue {
+	struct hdev *dev;
+	unsigned int index;
+	struct hring ring;
+	struct hostd_extent data;
+	uint16_t irq_vector;
+	uint16_t kick_vector;
+	bool running;
+	bool armed;
+	bool kicked;
+	unsigned int in_flight;
+	uint64_t work_ns;
+	struct hdev_stats stats;
+	void *priv;
+};
+
+/**
+ * struct hdev - a slot of the device table
+ * @bus: the bus
+ * @slot: index
+ * @ops: class, or NULL while the slot is free
+ * @status: PVBUS_S_*
+ * @generation: of the slot
+ * @features: offered
+ * @taken: agreed with the driver
+ * @max_queues: offered
+ * @max_queue_size: offered
+ * @uuid: identity
+ * @name: the operator's name
+ * @nr_queues: queues given by START
+ * @queues: the queues
+ * @draining: queues are stopped, and something may be in flight
+ * @removing: the operator wants it gone
+ * @cmd_seq: seq of a command that waits for the end of draining, or 0
+ * @stats: counters of all past queues, by index
+ * @priv: the class's
+ */
+struct hdev {
+	struct hostd_bus *bus;
+	unsigned int slot;
+	const struct pvdev_ops *ops;
+	uint32_t status;
+	uint32_t generation;
+	uint64_t features[2];
+	uint64_t taken[2];
+	uint32_t max_queues;
+	uint32_t max_queue_size;
+	uint8_t uuid[16];
+	char name[32];
+	unsigned int nr_queues;
+	struct hdev_queue *queues;
+	bool draining;
+	bool removing;
+	uint32_t cmd_seq;
+	struct hdev_stats stats[PVBUS_MAX_QUEUES];
+	void *priv;
+};
+
+/**
+ * struct hdev_spec - what the operator adds
+ * @ops: class
+ * @slot: index of a free slot
+ * @generation: of the slot from now on
+ * @uuid: identity
+ * @name: the operator's name
+ * @config: the class's options
+ * @fd: descriptor for the class, or -1
+ */
+struct hdev_spec {
+	const struct pvdev_ops *ops;
+	unsigned int slot;
+	uint32_t generation;
+	uint8_t uuid[16];
+	const char *name;
+	struct json_object *config;
+	int fd;
+};
+
+/**
+ * hdev_find_ops - the class of a name
+ * @name: as the operator writes it
+ *
+ * Return: the class or NULL.
+ */
+const struct pvdev_ops *hdev_find_ops(const char *name);
+
+/**
+ * hdev_add - add a device, also while others are being served
+ * @bus: the bus
+ * @spec: what to add; its descriptor belongs to the device from now on, also on failure
+ * @error: gets the reason of a failure, HDEV_ERROR_LEN bytes
+ *
+ * Return: 0; -EBUSY if the slot isn't free; another -errno.
+ */
+int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error);
+
+/**
+ * hdev_remove - remove a device (BUS-D13)
+ * @dev: a present device
+ * @force: don't wait for the driver
+ *
+ * The slot is free when bus->removed() was called, maybe from within this call.
+ */
+void hdev_remove(struct hdev *dev, bool force);
+
+/**
+ * hdev_set_config - publish the config area (BUS-D14)
+ * @dev: the device
+ * @config: its content
+ * @len: bytes, a multiple of 8
+ */
+void hdev_set_config(struct hdev *dev, const void *config, size_t len);
+
+/**
+ * hdev_take_features - FEATURES
+ * @dev: a present device
+ * @slot: the driver slot, copied
+ *
+ * Return: PVBUS_R_*.
+ */
+uint32_t hdev_take_features(struct hdev *dev, const struct pvbus_driver_slot *slot);
+
+/**
+ * hdev_start - START
+ * @dev: a present device
+ * @slot: the driver slot, copied
+ *
+ * Return: PVBUS_R_*.
+ */
+uint32_t hdev_start(struct hdev *dev, const struct pvbus_driver_slot *slot);
+
+/**
+ * hdev_stop - stop the queues and begin to drain them
+ * @dev: the device
+ *
+ * Nothing is taken or posted from now on. hdev_try_reset() says when it is drained.
+ */
+void hdev_stop(struct hdev *dev);
+
+/**
+ * hdev_try_reset - if drained, forget queues and features: status RESET
+ * @dev: the device, after hdev_stop()
+ *
+ * Return: true if it is reset; false if requests are in flight.
+ */
+bool hdev_try_reset(struct hdev *dev);
+
+/**
+ * hdev_vanish - free the slot
+ * @dev: a device that has been reset
+ */
+void hdev_vanish(struct hdev *dev);
+
+/**
+ * hdev_queue_break - stop a queue because the driver broke the ABI
+ * @q: the queue
+ * @error: PVRING_E_*
+ * @why: what it did, for one log line
+ */
+void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why);
+
+/**
+ * hdev_queue_signal - raise the queue's vector if the driver wants it for what was posted
+ * @q: the queue
+ */
+void hdev_queue_signal(struct hdev_queue *q);
+
+/**
+ * hdev_queue_signal_late - raise the queue's vector if its delayed interrupt is due
+ * @q: the queue, whose ring's irq_at_ns has come
+ */
+void hdev_queue_signal_late(struct hdev_queue *q);
+
+/**
+ * hdev_has_feature - was it agreed
+ * @dev: the device
+ * @bit: number of the feature
+ *
+ * Return: true if the driver took it.
+ */
+static inline bool hdev_has_feature(const struct hdev *dev, unsigned int bit)
+{
+	return dev->taken[bit / 64] >> bit % 64 & 1;
+}
+
+#endif /* HOSTD_HDEV_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Members of JSON objects, with defaults.
+ */
+#ifndef HOSTD_HJSON_H
+#define HOSTD_HJSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+/**
+ * hostd_json_str - a string member
+ * @obj: an object, or NULL
+ * @key: name of the member
+ *
+ * Return: its text, which lives as long as the member, or NULL if there is no
+ * such member or it is not a string.
+ */
+const char *hostd_json_str(struct json_object *obj, const char *key);
+
+/**
+ * hostd_json_u64 - a number member
+ * @obj: an object, or NULL
+ * @key: name of the member
+ * @def: value for an absent, negative or non-integer member
+ *
+ * Return: the number.
+ */
+uint64_t hostd_json_u64(struct json_object *obj, const char *key, uint64_t def);
+
+/**
+ * hostd_json_bool - a boolean member
+ * @obj: an object, or NULL
+ * @key: name of the member
+ * @def: value for an absent or non-boolean member
+ *
+ * Return: the boolean.
+ */
+bool hostd_json_bool(struct json_object *obj, const char *key, bool def);
+
+/**
+ * hostd_json_get - any member
+ * @obj: an object, or NULL
+ * @key: name of the member
+ *
+ * Return: the member without a new reference, or NULL.
+ */
+struct json_object *hostd_json_get(struct json_object *obj, const char *key);
+
+/* Add a member; @val may be NULL (a string then becomes null). */
+void hostd_json_add_str(struct json_object *obj, const char *key, const char *val);
+void hostd_json_add_u64(struct json_object *obj, const char *key, uint64_t val);
+void hostd_json_add_bool(struct json_object *obj, const char *key, bool val);
+
+#endif /* HOSTD_HJSON_H */

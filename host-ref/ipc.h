@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Messages between broker and worker: one JSON object with file descriptors each.
+ *
+ * Broker to worker: {"id":N,"op":"...",...}, answered by {"re":N,"ok":true,...}
+ * or {"re":N,"ok":false,"error":"one line"}:
+ *
+ *   init	window_len nr_vectors uuid name heartbeat_ms; descriptors: window,
+ *		beat (a page; the worker increments the u64 at 0 as a sign of
+ *		life), nr_vectors kick eventfds, nr_vectors irq eventfds
+ *   add	slot generation type uuid name config; descriptor: image, if it has one
+ *   go		start the epoch and serve; the answer has "epoch"
+ *   remove	slot force; answered at once, {"event":"removed"} follows
+ *   resize	slot size
+ *   stats	answered with "devices" and more
+ *   status	answered with "epoch", "driver" and "devices"
+ *   quit	finish and exit
+ *
+ * Worker to broker, unasked: {"event":"removed","slot":N},
+ * {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
+ */
+#ifndef HOSTD_IPC_H
+#define HOSTD_IPC_H
+
+#include <stdint.h>
+
+struct json_object;
+
+/* Longest text of a message in bytes. */
+#define HOSTD_IPC_MSG_MAX	65536
+/* Most vectors of a window, and most descriptors of a message ("init"). */
+#define HOSTD_VECTORS_MAX	64
+#define HOSTD_IPC_FD_MAX	(2 + 2 * HOSTD_VECTORS_MAX)
+/* The descriptor on which a worker finds its end. */
+#define HOSTD_IPC_WORKER_FD	3
+
+/**
+ * hostd_ipc_pair - make the two ends of a connection
+ * @broker_fd: gets the broker's end, non-blocking
+ * @worker_fd: gets the worker's end, blocking for receiving
+ *
+ * Both are close-on-exec.
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_ipc_pair(int *broker_fd, int *worker_fd);
+
+/**
+ * hostd_ipc_send - send one message
+ * @fd: either end
+ * @msg: an object; stays the caller's
+ * @fds: descriptors to send along; stay the caller's
+ * @nr_fds: their number, at most HOSTD_IPC_FD_MAX
+ *
+ * Never waits.
+ *
+ * Return: 0; -EAGAIN if the peer doesn't read; -EPIPE if it is gone; -EMSGSIZE
+ * for a message that is too large; another -errno.
+ */
+int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int nr_fds);
+
+/**
+ * hostd_ipc_recv - receive one message
+ * @fd: either end
+ * @msg: gets the object; json_object_put() it
+ * @fds: gets the descriptors, close-on-exec; room for HOSTD_IPC_FD_MAX
+ * @nr_fds: gets their number
+ *
+ * With an error nothing is handed over and no descriptor stays open. A bad
+ * message (-EBADMSG) is consumed: the next call gets the next one.
+ *
+ * Return: 0; -EAGAIN if @fd is non-blocking and nothing is there; -EPIPE if the
+ * peer is gone; -EBADMSG for what is not one JSON object; another -errno.
+ */
+int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds);
+
+/**
+ * hostd_ipc_reply_ok - make the reply to a request
+ * @req: the request
+ *
+ * Return: {"re":id,"ok":true}, to which the caller may add members, or NULL.
+ */
+struct json_object *hostd_ipc_reply_ok(struct json_object *req);
+
+/**
+ * hostd_ipc_reply_error - make the reply to a request that failed
+ * @req: the request
+ * @fmt: printf format of one line: what is wrong and what to do
+ *
+ * Return: {"re":id,"ok":false,"error":text} or NULL.
+ */
+struct json_object *hostd_ipc_reply_error(struct json_object *req, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif /* HOSTD_IPC_H */

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvctl: the command line.
+ */
+#include "pvctl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rundir.h"
+#include "spec.h"
+#include "util.h"
+
+#define REMOVE_WAIT_MS	5000
+
+static const char usage_text[] =
+	"usage: pvctl [--name NAME | --control PATH] [--json] COMMAND ...\n"
+	"\n"
+	"  list                      the devices of the VM\n"
+	"  status                    pvhostd, its worker, QEMU and the guest's driver\n"
+	"  stats [ID]                counters\n"
+	"  add-disk ID SPEC          add a disk, to a running VM too\n"
+	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
+	"  resize ID SIZE            change the size of a disk\n"
+	"  restart-worker            replace the worker, as after an upgrade\n"
+	"  qemu-args                 print what to add to QEMU's command line\n"
+	"  run [--window SIZE] [--vectors N] [--disk SPEC]... -- QEMU ARG...\n"
+	"                            start pvhostd, then QEMU, and end with it\n"
+	"  help [COMMAND]\n"
+	"\n"
+	"  --name NAME               name of the VM (vm0)\n"
+	"  --control PATH            control socket of its pvhostd\n"
+	"  --json                    print what pvhostd answers\n"
+	"  --version\n";
+
+static const char help_add_disk[] =
+	"usage: pvctl add-disk ID KEY=VALUE,...\n"
+	"A comma in a value is written twice.\n"
+	"\n"
+	HOSTD_SPEC_USAGE
+	"\n"
+	"as: pvctl add-disk d0 file=disk.img,serial=data\n"
+	"    pvctl run --disk id=d0,file=disk.img -- qemu-system-x86_64 ...\n";
+
+static struct json_object *id_args(const char *id)
+{
+	struct json_object *args = json_object_new_object();
+
+	hostd_json_add_str(args, "id", id);
+	return args;
+}
+
+static void print_json(struct json_object *value)
+{
+	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static int cmd_list(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *list = pvctl_call(ctl, argv[0], NULL);
+
+	(void)argc;
+	ctl->json ? print_json(list) : pvctl_print_list(list);
+	json_object_put(list);
+	return 0;
+}
+
+static int cmd_status(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *status = pvctl_call(ctl, argv[0], NULL);
+
+	(void)argc;
+	ctl->json ? print_json(status) : pvctl_print_status(status);
+	json_object_put(status);
+	return 0;
+}
+
+static int cmd_stats(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *stats = pvctl_call(ctl, argv[0], argc > 1 ? id_args(argv[1]) : NULL);
+
+	ctl->json ? print_json(stats) : pvctl_print_stats(stats);
+	json_object_put(stats);
+	return 0;
+}
+
+static int cmd_add_disk(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *args, *disk;
+	char err[512], size[32];
+
+	(void)argc;
+	args = hostd_spec_parse(argv[1], argv[2], err, sizeof(err));
+	if (!args)
+		pvctl_fail(PVCTL_USAGE, "add-disk: %s", err);
+	disk = pvctl_call(ctl, argv[0], args);
+	if (ctl->json)
+		print_json(disk);
+	else
+		printf("%s: added, %s\n", argv[1],
+		       hostd_format_size(hostd_json_u64(disk, "size", 0), size, sizeof(size)));
+	json_object_put(disk);
+	return 0;
+}
+
+static bool is_listed(const struct pvctl *ctl, const char *id)
+{
+	struct json_object *list = pvctl_call(ctl, "list", NULL);
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(list); i++)
+		if (!strcmp(hostd_json_str(json_object_array_get_idx(list, i), "id") ?: "", id))
+			found = true;
+	json_object_put(list);
+	return found;
+}
+
+static int cmd_remove(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *args = id_args(argv[1]), *result;
+	uint64_t end_ms = hostd_now_ms() + REMOVE_WAIT_MS;
+	bool there;
+
+	if (argc > 2 && strcmp(argv[2], "--force"))
+		pvctl_fail(PVCTL_USAGE, "remove: '%s' is not an option: use --force or nothing",
+			   argv[2]);
+	hostd_json_add_bool(args, "force", argc > 2);
+	result = pvctl_call(ctl, argv[0], args);
+	while ((there = is_listed(ctl, argv[1])) && hostd_now_ms() < end_ms)
+		usleep(20000);
+	if (there && !ctl->json)
+		pvctl_fail(1, "remove: the guest has not let %s go yet: unmount it there, or use --force",
+			   argv[1]);
+	hostd_json_add_str(result, "state", there ? "removing" : "removed");
+	if (ctl->json)
+		print_json(result);
+	else
+		printf("%s: removed\n", argv[1]);
+	json_object_put(result);
+	return there;
+}
+
+static int cmd_resize(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *args = id_args(argv[1]), *disk;
+	uint64_t size;
+	char text[32];
+
+	(void)argc;
+	if (hostd_parse_size(argv[2], &size))
+		pvctl_fail(PVCTL_USAGE, "resize: '%s' is not a size: use digits, and K, M, G or T after them",
+			   argv[2]);
+	hostd_json_add_u64(args, "size", size);
+	disk = pvctl_call(ctl, argv[0], args);
+	if (ctl->json)
+		print_json(disk);
+	else
+		printf("%s: now %s\n", argv[1],
+		       hostd_format_size(hostd_json_u64(disk, "size", 0), text, sizeof(text)));
+	json_object_put(disk);
+	return 0;
+}
+
+static int cmd_restart_worker(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *result = pvctl_call(ctl, argv[0], NULL);
+
+	(void)argc;
+	if (ctl->json)
+		print_json(result);
+	else
+		printf("worker %llu serves after %llu ms\n",
+		       (unsigned long long)hostd_json_u64(result, "pid", 0),
+		       (unsigned long long)hostd_json_u64(result, "ms", 0));
+	json_object_put(result);
+	return 0;
+}
+
+/* @text as one word of a shell. */
+static void print_word(const char *text)
+{
+	if (!text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=,./:@+-")]) {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*text);
+	putchar('\'');
+}
+
+static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *result = pvctl_call(ctl, argv[0], NULL);
+	const char *path = hostd_json_str(result, "path");
+	char *chardev, *device;
+
+	(void)argc;
+	if (ctl->json) {
+		print_json(result);
+	} else {
+		pvctl_qemu_args(path ? path : "", hostd_json_u64(result, "nr_vectors", 0),
+				&chardev, &device);
+		fputs("-chardev ", stdout);
+		print_word(chardev);
+		fputs(" -device ", stdout);
+		print_word(device);
+		putchar('\n');
+		free(chardev);
+		free(device);
+	}
+	json_object_put(result);
+	return 0;
+}
+
+static int cmd_help(const struct pvctl *ctl, int argc, char **argv)
+{
+	(void)ctl;
+	fputs(argc > 1 && !strcmp(argv[1], "add-disk") ? help_add_disk : usage_text, stdout);
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int min_args, max_args;
+	const char *usage;
+	int (*run)(const struct pvctl *ctl, int argc, char **argv);
+} commands[] = {
+	{ "list", 0, 0, "list", cmd_list },
+	{ "status", 0, 0, "status", cmd_status },
+	{ "stats", 0, 1, "stats [ID]", cmd_stats },
+	{ "add-disk", 2, 2, "add-disk ID KEY=VALUE,...", cmd_add_disk },
+	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
+	{ "resize", 2, 2, "resize ID SIZE", cmd_resize },
+	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
+	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },
+	{ "help", 0, 1, "help [COMMAND]", cmd_help },
+};
+
+static int run_command(struct pvctl *ctl, int argc, char **argv)
+{
+	unsigned int i;
+	char err[256];
+
+	if (!strcmp(argv[0], "run")) {
+		if (ctl->control)
+			pvctl_fail(PVCTL_USAGE, "run: it starts a pvhostd of its own: use --name or nothing, not --control");
+		return pvctl_run(ctl->name, argc, argv);
+	}
+	for (i = 0; i < HOSTD_ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, argv[0]))
+			continue;
+		if (argc - 1 < commands[i].min_args || argc - 1 > commands[i].max_args)
+			pvctl_fail(PVCTL_USAGE, "%s: usage: pvctl %s", argv[0], commands[i].usage);
+		if (!ctl->control && commands[i].run != cmd_help) {
+			char *dir = hostd_run_dir(ctl->name ? ctl->name : "vm0", err, sizeof(err));
+
+			if (!dir || asprintf((char **)&ctl->control, "%s/control.sock", dir) < 0)
+				pvctl_fail(1, "%s", dir ? "out of memory" : err);
+			free(dir);
+		}
+		return commands[i].run(ctl, argc, argv);
+	}
+	pvctl_fail(PVCTL_USAGE, "unknown command '%s': 'pvctl help' lists them", argv[0]);
+}
+
+static const struct option long_options[] = {
+	{ "name", required_argument, NULL, 'n' },
+	{ "control", required_argument, NULL, 'c' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ 0 },
+};
+
+/* --json is also taken after the command, but not from QEMU's arguments. */
+static int take_json(struct pvctl *ctl, int argc, char **argv)
+{
+	int i, kept = 0;
+
+	if (!strcmp(argv[0], "run"))
+		return argc;
+	for (i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			ctl->json = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	struct pvctl ctl = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+hn:", long_options, NULL)) >= 0) {
+		switch (c) {
+		case 'n':
+			ctl.name = optarg;
+			break;
+		case 'c':
+			ctl.control = optarg;
+			break;
+		case 'j':
+			ctl.json = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		case 'v':
+			puts("pvctl " PVKIT_VERSION);
+			return 0;
+		default:
+			return PVCTL_USAGE;
+		}
+	}
+	if (optind == argc)
+		pvctl_fail(PVCTL_USAGE, "a command is missing: 'pvctl help' lists them");
+	argv += optind;
+	argc = take_json(&ctl, argc - optind, argv);
+	return run_command(&ctl, argc, argv);
+}

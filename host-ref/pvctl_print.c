@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvctl: what pvhostd answers, as text.
+ */
+#include "pvctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+#define COLUMNS	8
+
+/* Text of a member; empty if there is none. */
+static const char *text_of(struct json_object *obj, const char *key)
+{
+	struct json_object *val = hostd_json_get(obj, key);
+
+	return val ? json_object_get_string(val) : "";
+}
+
+static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
+{
+	unsigned int i, last = 0;
+
+	for (i = 0; i < COLUMNS; i++)
+		if (width[i])
+			last = i;
+	for (i = 0; i <= last; i++)
+		if (i == last)
+			printf("%s\n", cells[i]);
+		else
+			printf("%-*s  ", (int)width[i], cells[i]);
+}
+
+void pvctl_print_list(struct json_object *list)
+{
+	static const char *head[COLUMNS] = {
+		"ID", "TYPE", "STATE", "GUEST", "SIZE", "MODE", "ENGINE", "FILE",
+	};
+	size_t nr = json_object_array_length(list), i, width[COLUMNS];
+	const char *(*rows)[COLUMNS] = calloc(nr + 1, sizeof(*rows));
+	char (*sizes)[24] = calloc(nr + 1, sizeof(*sizes));
+	unsigned int c;
+
+	if (!rows || !sizes)
+		pvctl_fail(1, "out of memory");
+	memcpy(rows[0], head, sizeof(head));
+	for (i = 1; i <= nr; i++) {
+		struct json_object *obj = json_object_array_get_idx(list, i - 1);
+		const char *error = hostd_json_str(obj, "error");
+
+		rows[i][0] = text_of(obj, "id");
+		rows[i][1] = text_of(obj, "type");
+		rows[i][2] = text_of(obj, "state");
+		rows[i][3] = text_of(obj, "guest");
+		rows[i][4] = hostd_format_size(hostd_json_u64(obj, "size", 0), sizes[i],
+					       sizeof(sizes[i]));
+		rows[i][5] = hostd_json_bool(obj, "ro", false) ? "ro" : "rw";
+		rows[i][6] = text_of(obj, "engine");
+		rows[i][7] = error ? error : text_of(obj, "file");
+	}
+	for (c = 0; c < COLUMNS; c++) {
+		width[c] = 0;
+		for (i = 0; i <= nr; i++)
+			if (strlen(rows[i][c]) > width[c])
+				width[c] = strlen(rows[i][c]);
+	}
+	for (i = 0; i <= nr; i++)
+		print_row(rows[i], width);
+	free(rows);
+	free(sizes);
+}
+
+static void print_uptime(uint64_t ms)
+{
+	uint64_t s = ms / 1000;
+
+	if (s >= 86400)
+		printf("%llud ", (unsigned long long)(s / 86400));
+	printf("%llu:%02llu:%02llu", (unsigned long long)(s / 3600 % 24),
+	       (unsigned long long)(s / 60 % 60), (unsigned long long)(s % 60));
+}
+
+static void print_driver(struct json_object *driver)
+{
+	const char *kernel = text_of(driver, "kernel");
+
+	if (!driver) {
+		printf("driver   none\n");
+		return;
+	}
+	if (json_object_is_type(driver, json_type_string))
+		printf("driver   %s\n", json_object_get_string(driver));
+	else
+		printf("driver   %s%s%s\n", text_of(driver, "ident"), *kernel ? ", kernel " : "",
+		       kernel);
+}
+
+void pvctl_print_status(struct json_object *status)
+{
+	struct json_object *worker = hostd_json_get(status, "worker");
+	struct json_object *qemu = hostd_json_get(status, "qemu");
+	char size[32];
+
+	printf("pvhostd  %s, version %s, pid %s, up ", text_of(status, "name"),
+	       text_of(status, "version"), text_of(status, "pid"));
+	print_uptime(hostd_json_u64(status, "uptime_ms", 0));
+	printf("\nwindow   %s, %s vectors\n",
+	       hostd_format_size(hostd_json_u64(status, "window_len", 0), size, sizeof(size)),
+	       text_of(status, "nr_vectors"));
+	printf("worker   %s, ", text_of(worker, "state"));
+	if (hostd_json_u64(worker, "pid", 0)) {
+		printf("pid %s, epoch %llx, up ", text_of(worker, "pid"),
+		       (unsigned long long)hostd_json_u64(worker, "epoch", 0));
+		print_uptime(hostd_json_u64(worker, "uptime_ms", 0));
+		printf(", ");
+	}
+	printf("restarts %s", text_of(worker, "restarts"));
+	if (hostd_json_bool(qemu, "connected", false))
+		printf("\nqemu     connected, pid %s\n", text_of(qemu, "pid"));
+	else
+		printf("\nqemu     not connected\n");
+	print_driver(hostd_json_get(status, "driver"));
+}
+
+/* Objects and arrays become "a.b.0 value" lines. */
+static void print_tree(const char *path, struct json_object *val)
+{
+	char *deeper;
+	size_t i;
+
+	if (json_object_is_type(val, json_type_object)) {
+		json_object_object_foreach(val, key, member) {
+			if (asprintf(&deeper, "%s%s%s", path, *path ? "." : "", key) < 0)
+				return;
+			print_tree(deeper, member);
+			free(deeper);
+		}
+	} else if (json_object_is_type(val, json_type_array)) {
+		for (i = 0; i < json_object_array_length(val); i++) {
+			struct json_object *item = json_object_array_get_idx(val, i);
+			const char *name = hostd_json_str(item, "name");
+
+			if (asprintf(&deeper, "%s.%zu", path, i) < 0)
+				return;
+			print_tree(name ? name : deeper, item);
+			free(deeper);
+		}
+	} else if (!json_object_is_type(val, json_type_string) || strcmp(path, "name")) {
+		printf("%-32s %s\n", path, val ? json_object_get_string(val) : "-");
+	}
+}
+
+void pvctl_print_stats(struct json_object *stats)
+{
+	print_tree("", stats);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvhostd: the command line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "rundir.h"
+#include "spec.h"
+#include "worker.h"
+
+#define WINDOW_MIN	(1ULL << 20)
+#define WINDOW_MAX	(1ULL << 36)
+
+static const char usage_text[] =
+	"usage: pvhostd [OPTION]...\n"
+	"Serve paravirtual devices to one VM. Start it before QEMU; pvctl talks to it.\n"
+	"\n"
+	"  --name NAME       name of the VM (vm0)\n"
+	"  --run-dir DIR     for sockets and pid file (/run/pvkit/NAME as root, else\n"
+	"                    $XDG_RUNTIME_DIR/pvkit/NAME)\n"
+	"  --window SIZE     shared memory, a power of two from 1M to 64G (128M)\n"
+	"  --vectors N       interrupts and doorbells, 1 to 64 (16)\n"
+	"  --disk SPEC       start with a disk, id=NAME,KEY=VALUE,...; may be repeated\n"
+	"  --watchdog SEC    replace a worker that is stuck for so long (5)\n"
+	"  --no-watchdog     never do that\n"
+	"  --daemon          go to the background when the disks are served; log to DIR/log\n"
+	"  --ready-fd FD     write a newline there when the disks are served\n"
+	"  --quiet           log only warnings and errors\n"
+	"  --version, --help\n"
+	"\n"
+	"Keys of SPEC:\n"
+	"  id=NAME                 name of the disk\n"
+	HOSTD_SPEC_USAGE;
+
+enum {
+	OPT_NAME = 256,
+	OPT_RUN_DIR,
+	OPT_WINDOW,
+	OPT_VECTORS,
+	OPT_DISK,
+	OPT_WATCHDOG,
+	OPT_NO_WATCHDOG,
+	OPT_DAEMON,
+	OPT_READY_FD,
+	OPT_QUIET,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "vectors", required_argument, NULL, OPT_VECTORS },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
+	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
+	{ "daemon", no_argument, NULL, OPT_DAEMON },
+	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/**
+ * struct arguments - the command line as it is being read
+ * @opt: what the broker gets
+ * @disks: array of add-disk arguments
+ * @daemon: go to the background
+ * @err: what is wrong with it
+ */
+struct arguments {
+	struct hostd_options opt;
+	struct json_object *disks;
+	bool daemon;
+	char err[HOSTD_ERROR_MAX];
+};
+
+static int bad(struct arguments *a, const char *option, const char *text, const char *want)
+{
+	snprintf(a->err, sizeof(a->err), "%s %s: give %s", option, text, want);
+	return -EINVAL;
+}
+
+static int take_disk(struct arguments *a, const char *spec)
+{
+	char err[HOSTD_ERROR_MAX - 64];
+	struct json_object *args = hostd_spec_parse(NULL, spec, err, sizeof(err));
+
+	if (!args) {
+		snprintf(a->err, sizeof(a->err), "--disk %.32s: %s", spec, err);
+		return -EINVAL;
+	}
+	json_object_array_add(a->disks, args);
+	return 0;
+}
+
+static int take_option(struct arguments *a, int c, const char *text)
+{
+	uint64_t n = 0;
+	bool number = text && !hostd_parse_size(text, &n);
+
+	switch (c) {
+	case OPT_NAME:
+		a->opt.name = text;
+		return 0;
+	case OPT_RUN_DIR:
+		a->opt.run_dir = text;
+		return text[0] == '/' ? 0 : bad(a, "--run-dir", text, "an absolute path");
+	case OPT_WINDOW:
+		a->opt.window_len = n;
+		if (!number || !hostd_is_power_of_two(n) || n < WINDOW_MIN || n > WINDOW_MAX)
+			return bad(a, "--window", text, "a power of two from 1M to 64G, as 128M");
+		return 0;
+	case OPT_VECTORS:
+		a->opt.nr_vectors = n;
+		if (!number || n < 1 || n > HOSTD_VECTORS_MAX)
+			return bad(a, "--vectors", text, "a number from 1 to 64");
+		return 0;
+	case OPT_DISK:
+		return take_disk(a, text);
+	case OPT_WATCHDOG:
+		a->opt.watchdog_ms = n * 1000;
+		return number && n && n <= 3600 ? 0 : bad(a, "--watchdog", text, "seconds, 1 to 3600");
+	case OPT_NO_WATCHDOG:
+		a->opt.watchdog_ms = 0;
+		return 0;
+	case OPT_DAEMON:
+		a->daemon = true;
+		return 0;
+	case OPT_READY_FD:
+		a->opt.ready_fd = n;
+		if (!number || n > 65535 || fcntl(n, F_SETFD, FD_CLOEXEC) < 0)
+			return bad(a, "--ready-fd", text, "the number of an open descriptor");
+		return 0;
+	case OPT_QUIET:
+		hostd_log_init("pvhostd", HOSTD_LOG_WARN);
+		return 0;
+	}
+	snprintf(a->err, sizeof(a->err), "'pvhostd --help' lists the options");
+	return -EINVAL;
+}
+
+static void parse_arguments(struct arguments *a, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+		if (c == 'h' || c == OPT_VERSION) {
+			fputs(c == 'h' ? usage_text : "pvhostd " PVKIT_VERSION "\n", stdout);
+			exit(EXIT_SUCCESS);
+		}
+		if (c == '?')
+			exit(2);
+		if (take_option(a, c, optarg))
+			goto usage;
+	}
+	if (optind == argc)
+		return;
+	snprintf(a->err, sizeof(a->err), "'%s' is not an option: 'pvhostd --help' lists them",
+		 argv[optind]);
+usage:
+	hostd_log(HOSTD_LOG_ERR, "%s", a->err);
+	exit(2);
+}
+
+/* The child goes on; the parent exits when the child is ready or dead. */
+static int go_to_background(struct arguments *a)
+{
+	char ready;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(read(fds[0], &ready, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	close(fds[0]);
+	setsid();
+	a->opt.ready_fd = fds[1];
+	return 0;
+}
+
+/* From now on lines go to DIR/log; errors of the start also to the terminal. */
+static int log_to_file(void)
+{
+	int log_fd = open("log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int terminal_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (log_fd < 0 || null_fd < 0)
+		return -errno;
+	dup2(null_fd, STDIN_FILENO);
+	dup2(null_fd, STDOUT_FILENO);
+	dup2(log_fd, STDERR_FILENO);
+	close(null_fd);
+	close(log_fd);
+	hostd_log_copy(terminal_fd);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = {
+		.opt = { .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
+			 .watchdog_ms = 5000, .ready_fd = -1 },
+	};
+	int dir_fd, code = EXIT_FAILURE;
+
+	if (argc == 2 && !strcmp(argv[1], "--worker"))
+		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
+
+	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
+	a.disks = json_object_new_array();
+	parse_arguments(&a, argc, argv);
+	if (!a.opt.run_dir)
+		a.opt.run_dir = hostd_run_dir(a.opt.name, a.err, sizeof(a.err));
+	if (!a.opt.run_dir)
+		goto failed;
+	umask(0077);
+	if (a.daemon && go_to_background(&a)) {
+		snprintf(a.err, sizeof(a.err), "cannot go to the background: %s", strerror(errno));
+		goto failed;
+	}
+	dir_fd = hostd_run_dir_take(a.opt.run_dir, a.err, sizeof(a.err));
+	if (dir_fd < 0)
+		goto failed;
+	if (a.daemon && log_to_file()) {
+		snprintf(a.err, sizeof(a.err), "%s/log: %s", a.opt.run_dir, strerror(errno));
+		goto failed;
+	}
+	code = hostd_broker_run(&a.opt, a.disks);
+	hostd_run_dir_leave(a.opt.run_dir, dir_fd, code != EXIT_SUCCESS);
+	json_object_put(a.disks);
+	return code;
+
+failed:
+	hostd_log(HOSTD_LOG_ERR, "%s", a.err);
+	json_object_put(a.disks);
+	return code;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The run directory: where the sockets of a VM are, and who owns them.
+ */
+#ifndef HOSTD_RUNDIR_H
+#define HOSTD_RUNDIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Longest run directory: the path of a socket in it fits sun_path. */
+#define HOSTD_RUN_DIR_MAX	88
+
+/**
+ * hostd_run_dir - the usual run directory of a VM
+ * @name: name of the VM
+ * @err: gets one line when that fails
+ * @len: room of @err
+ *
+ * /run/pvkit/NAME for root, $XDG_RUNTIME_DIR/pvkit/NAME for others.
+ *
+ * Return: the path, to be freed, or NULL.
+ */
+char *hostd_run_dir(const char *name, char *err, size_t len);
+
+/**
+ * hostd_run_dir_take - make a run directory, own it and go there
+ * @dir: absolute path
+ * @err: gets one line when that fails
+ * @len: room of @err
+ *
+ * A lock on the file "pid" makes sure that there is one pvhostd in it.
+ *
+ * Return: descriptor that holds the lock, or -errno.
+ */
+int hostd_run_dir_take(const char *dir, char *err, size_t len);
+
+/**
+ * hostd_run_dir_leave - remove what was made there
+ * @dir: absolute path
+ * @fd: from hostd_run_dir_take()
+ * @keep_log: leave the log of a daemon, and so the directory
+ */
+void hostd_run_dir_leave(const char *dir, int fd, bool keep_log);
+
+#endif /* HOSTD_RUNDIR_H */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sandbox of a worker: no privileges, and the few system calls that serving needs.
+ *
+ * io_uring is a way around a system call filter. So the ring exists before the
+ * filter and is restricted to file I/O (engine_uring.c), and no other can be made.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <seccomp.h>
+
+#include "util.h"
+
+/* Image, window, two descriptors for each vector, and what messages bring along. */
+#define NOFILE_MAX	1024
+
+static const int allowed[] = {
+	/* the loop */
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(sched_yield),
+	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
+	/* the broker */
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(getrusage),
+	/* files; lseek is the C library's */
+	SCMP_SYS(preadv2), SCMP_SYS(pwritev2), SCMP_SYS(fdatasync), SCMP_SYS(fallocate),
+	SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(io_uring_enter), SCMP_SYS(lseek),
+	/* memory, threads, the end */
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(tgkill), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
+};
+
+/* Symbols of a report and the search for leaks at the end. */
+static const int allowed_san[] = {
+	SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(newfstatat),
+	SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
+	SCMP_SYS(ptrace), SCMP_SYS(prctl), SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv),
+	SCMP_SYS(getppid), SCMP_SYS(uname), SCMP_SYS(prlimit64), SCMP_SYS(nanosleep),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(pipe2), SCMP_SYS(ioctl), SCMP_SYS(access),
+};
+
+static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return ret;
+}
+
+/* Calls of which only a harmless form is needed. */
+static int allow_forms(scmp_filter_ctx ctx)
+{
+	static const int fcntls[] = { F_GETFL, F_OFD_SETLK };
+	unsigned int i;
+	int ret;
+
+	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			       SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
+	for (i = 0; i < HOSTD_ARRAY_SIZE(fcntls) && !ret; i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				       SCMP_A1(SCMP_CMP_EQ, fcntls[i]));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	/* fstat() of the C library: by descriptor, not by path */
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+				       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+	return ret;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int cap;
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	/* Fails without CAP_SETPCAP; then there is nothing in the other sets to regain. */
+	for (cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
+		;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+static int set_limit(int resource, rlim_t max)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0)
+		return -errno;
+	if (limit.rlim_max > max)
+		limit.rlim_max = max;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+int hostd_sandbox_drop(void)
+{
+	int ret;
+
+	/* No core: it would hold the guest's data. */
+	ret = set_limit(RLIMIT_CORE, 0);
+	if (!ret)
+		ret = set_limit(RLIMIT_NOFILE, NOFILE_MAX);
+	if (!ret && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		ret = -errno;
+	return ret ? ret : drop_capabilities();
+}
+
+int hostd_sandbox_enter(bool san)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int ret;
+
+	if (!ctx)
+		return -ENOMEM;
+	ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!ret)
+		ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!ret)
+		ret = allow(ctx, allowed, HOSTD_ARRAY_SIZE(allowed));
+	if (!ret && san)
+		ret = allow(ctx, allowed_san, HOSTD_ARRAY_SIZE(allowed_san));
+	if (!ret)
+		ret = allow_forms(ctx);
+	if (!ret)
+		ret = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return ret;
+}

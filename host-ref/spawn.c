@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lives of the worker: start, watch, kill, reap, start again.
+ *
+ * A worker is started only after the one before was reaped: then no write of
+ * the dead one can land after the replay (BUS-D3).
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SHORT_LIFE_MS	1000
+#define GIVE_UP		5	/* short lives, when none has served yet */
+#define BACKOFF_MIN_MS	20
+#define BACKOFF_MAX_MS	5000
+/* One that was killed from outside (SIGKILL) did nothing wrong. */
+#define BACKOFF_MAX_KILLED_MS 100
+/* A worker that doesn't beat is looked at so often before it is killed. */
+#define WATCHDOG_LOOKS	5
+
+static int make_beat(struct hostd_life *life)
+{
+	void *mem;
+	int err;
+
+	life->beat_fd = memfd_create("pvkit-beat", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (life->beat_fd < 0)
+		return -errno;
+	if (ftruncate(life->beat_fd, 4096) < 0 ||
+	    fcntl(life->beat_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		goto close_beat;
+	mem = mmap(NULL, 4096, PROT_READ, MAP_SHARED, life->beat_fd, 0);
+	if (mem == MAP_FAILED)
+		goto close_beat;
+	life->beat = mem;
+	return 0;
+
+close_beat:
+	err = -errno;
+	close(life->beat_fd);
+	life->beat_fd = -1;
+	return err;
+}
+
+/* In the child: become a worker. Only async-signal-safe calls. */
+static void __attribute__((noreturn)) become_worker(const char *exe, int ipc_fd, pid_t broker)
+{
+	static char arg0[] = "pvhostd", arg1[] = "--worker";
+	char *argv[] = { arg0, arg1, NULL };
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != broker)
+		_exit(1);
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (ipc_fd == HOSTD_IPC_WORKER_FD)
+		fcntl(ipc_fd, F_SETFD, 0);
+	else
+		dup2(ipc_fd, HOSTD_IPC_WORKER_FD);
+	close_range(HOSTD_IPC_WORKER_FD + 1, ~0U, 0);
+	execv(exe, argv);
+	/* An upgrade may have taken the file away for a moment. */
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+/* The first two at once, then later and later while lives stay short. */
+static void start_later(struct hostd_broker *b, uint64_t max_ms)
+{
+	unsigned int nr = b->life.short_lives;
+	uint64_t delay_ms;
+
+	if (nr < 2) {
+		hostd_life_start(b);
+		return;
+	}
+	delay_ms = (uint64_t)BACKOFF_MIN_MS << (nr - 2 < 8 ? nr - 2 : 8);
+	if (delay_ms > max_ms)
+		delay_ms = max_ms;
+	if (delay_ms >= 1000)
+		hostd_log(HOSTD_LOG_WARN, "%u workers in a row died within a second: the next starts in %u ms",
+			  nr, (unsigned int)delay_ms);
+	hostd_timer_set(&b->life.restart, delay_ms);
+}
+
+void hostd_life_start(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	pid_t pid, broker = getpid();
+	int fd, worker_fd, err;
+
+	hostd_timer_cancel(&life->restart);
+	err = hostd_ipc_pair(&fd, &worker_fd);
+	if (err)
+		goto failed;
+	err = hostd_loop_add(&b->loop, &life->ipc, fd, EPOLLIN);
+	if (err) {
+		close(fd);
+		close(worker_fd);
+		goto failed;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_worker(b->exe, worker_fd, broker);
+	err = -errno;
+	close(worker_fd);
+	if (pid < 0) {
+		hostd_loop_close(&b->loop, &life->ipc);
+		goto failed;
+	}
+
+	life->pid = pid;
+	life->state = HOSTD_LIFE_STARTING;
+	life->start_ms = hostd_now_ms();
+	life->epoch = 0;
+	life->wanted = false;
+	life->still = 0;
+	life->beat_last = __atomic_load_n(life->beat, __ATOMIC_RELAXED);
+	if (b->opt.watchdog_ms)
+		hostd_timer_set(&life->watchdog, b->opt.watchdog_ms / WATCHDOG_LOOKS);
+	hostd_session_start(b);
+	return;
+
+failed:
+	hostd_log(HOSTD_LOG_ERR, "cannot start a worker: %s: trying again in 1 s", strerror(-err));
+	hostd_timer_set(&life->restart, 1000);
+}
+
+void hostd_life_kill(struct hostd_broker *b, const char *why)
+{
+	struct hostd_life *life = &b->life;
+
+	if (!life->pid) {
+		hostd_timer_set(&life->restart, 0);
+		return;
+	}
+	if (why)
+		hostd_log(HOSTD_LOG_WARN, "worker %d: %s: killing it", (int)life->pid, why);
+	life->wanted = !why;
+	life->state = HOSTD_LIFE_DOWN;
+	kill(life->pid, SIGKILL);
+}
+
+static void log_death(const struct hostd_life *life, int status)
+{
+	if (life->wanted)
+		return;
+	if (WIFSIGNALED(status))
+		hostd_log(HOSTD_LOG_WARN, "worker %d was killed by signal %d (%s)", (int)life->pid,
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == 127)
+		hostd_log(HOSTD_LOG_ERR, "worker %d could not be executed", (int)life->pid);
+	else
+		hostd_log(HOSTD_LOG_WARN, "worker %d exited with status %d", (int)life->pid,
+			  WEXITSTATUS(status));
+}
+
+void hostd_life_reap(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	bool is_killed;
+	int status;
+
+	if (!life->pid || waitpid(life->pid, &status, WNOHANG) != life->pid)
+		return;
+	if (!b->stopping)
+		log_death(life, status);
+	life->down_ms = hostd_now_ms();
+	if (life->wanted || life->down_ms - life->start_ms >= SHORT_LIFE_MS)
+		life->short_lives = 0;
+	else
+		life->short_lives++;
+	life->pid = 0;
+	life->state = HOSTD_LIFE_DOWN;
+	life->epoch = 0;
+	hostd_timer_cancel(&life->watchdog);
+	hostd_timer_cancel(&life->retry);
+	/* Descriptors still on their way to it are closed with the connection. */
+	hostd_loop_close(&b->loop, &life->ipc);
+	hostd_request_fail_all(b);
+	if (b->stopping) {
+		b->loop.stop = true;
+		return;
+	}
+	if (!b->ready && life->short_lives >= GIVE_UP) {
+		hostd_log(HOSTD_LOG_ERR, "the worker dies as soon as it starts: giving up, see the lines above");
+		hostd_broker_stop(b, EXIT_FAILURE);
+		return;
+	}
+	life->restarts++;
+	is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	start_later(b, is_killed ? BACKOFF_MAX_KILLED_MS : BACKOFF_MAX_MS);
+}
+
+static void restart_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, life.restart);
+
+	if (!b->life.pid && !b->stopping)
+		hostd_life_start(b);
+}
+
+static void watchdog_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, life.watchdog);
+	struct hostd_life *life = &b->life;
+	uint64_t beat = __atomic_load_n(life->beat, __ATOMIC_RELAXED);
+
+	if (!life->pid || life->state == HOSTD_LIFE_DOWN)
+		return;
+	life->still = beat == life->beat_last ? life->still + 1 : 0;
+	life->beat_last = beat;
+	if (life->still >= WATCHDOG_LOOKS)
+		hostd_life_kill(b, "it does not beat any more");
+	else
+		hostd_timer_set(timer, b->opt.watchdog_ms / WATCHDOG_LOOKS);
+}
+
+int hostd_life_init(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+
+	life->ipc.fd = -1;
+	life->ipc.ready = hostd_request_ready;
+	life->down_ms = hostd_now_ms();
+	hostd_timer_init(&b->loop, &life->restart, restart_due);
+	hostd_timer_init(&b->loop, &life->retry, hostd_session_retry);
+	hostd_timer_init(&b->loop, &life->watchdog, watchdog_due);
+	return make_beat(life);
+}

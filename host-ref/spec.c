@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The text form of a disk: "id=d0,file=disk.img,ro=on".
+ */
+#include "spec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hjson.h"
+#include "util.h"
+
+enum kind { TEXT, PATH, SWITCH, SIZE };
+
+static const struct key {
+	const char *name;
+	enum kind kind;
+} keys[] = {
+	{ "id", TEXT },
+	{ "file", PATH },
+	{ "null", SIZE },
+	{ "ro", SWITCH },
+	{ "serial", TEXT },
+	{ "engine", TEXT },
+	{ "cache", TEXT },
+	{ "discard", SWITCH },
+	{ "logical-block", SIZE },
+	{ "physical-block", SIZE },
+	{ "queues", SIZE },
+	{ "queue-size", SIZE },
+	{ "max-io", SIZE },
+	{ "uuid", TEXT },
+};
+
+static const struct key *find_key(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static struct json_object *absolute_path(const char *path)
+{
+	struct json_object *val;
+	char *cwd, *text;
+
+	if (path[0] == '/' || !path[0])
+		return json_object_new_string(path);
+	cwd = getcwd(NULL, 0);
+	if (!cwd || asprintf(&text, "%s/%s", cwd, path) < 0) {
+		free(cwd);
+		return NULL;
+	}
+	val = json_object_new_string(text);
+	free(cwd);
+	free(text);
+	return val;
+}
+
+static struct json_object *make_value(const struct key *key, const char *text, char *err,
+				      size_t len)
+{
+	uint64_t size;
+
+	switch (key->kind) {
+	case TEXT:
+		return json_object_new_string(text);
+	case PATH:
+		return absolute_path(text);
+	case SWITCH:
+		if (!strcmp(text, "on") || !strcmp(text, "off"))
+			return json_object_new_boolean(!strcmp(text, "on"));
+		snprintf(err, len, "%s=%s: use %s=on or %s=off", key->name, text, key->name,
+			 key->name);
+		return NULL;
+	case SIZE:
+		if (!hostd_parse_size(text, &size))
+			return json_object_new_uint64(size);
+		snprintf(err, len, "%s=%s is not a number: use digits, and K, M, G or T after them",
+			 key->name, text);
+		return NULL;
+	}
+	return NULL;
+}
+
+/* Cut the next KEY=VALUE off; a double comma stands for one. Changes the text. */
+static char *next_item(char **rest)
+{
+	char *item = *rest, *from = item, *to = item;
+
+	if (!*item)
+		return NULL;
+	while (*from) {
+		if (*from == ',' && *++from != ',')
+			break;
+		*to++ = *from++;
+	}
+	*rest = from;
+	*to = 0;
+	return item;
+}
+
+static int add_item(struct json_object *args, char *item, char *err, size_t len)
+{
+	char *value = strchr(item, '=');
+	struct json_object *val;
+	const struct key *key;
+
+	if (!value) {
+		snprintf(err, len, "'%s' is not KEY=VALUE", item);
+		return -1;
+	}
+	*value++ = 0;
+	key = find_key(item);
+	if (!key) {
+		snprintf(err, len, "unknown key '%s': 'pvctl help add-disk' lists the keys", item);
+		return -1;
+	}
+	if (hostd_json_get(args, item)) {
+		snprintf(err, len, "%s= is given twice", item);
+		return -1;
+	}
+	val = make_value(key, value, err, len);
+	if (!val)
+		return -1;
+	json_object_object_add(args, item, val);
+	return 0;
+}
+
+struct json_object *hostd_spec_parse(const char *id, const char *spec, char *err, size_t len)
+{
+	struct json_object *args = json_object_new_object();
+	char *copy = strdup(spec), *rest = copy, *item;
+
+	snprintf(err, len, "out of memory");
+	if (!args || !copy)
+		goto failed;
+	if (id)
+		hostd_json_add_str(args, "id", id);
+	while ((item = next_item(&rest)))
+		if (add_item(args, item, err, len))
+			goto failed;
+	free(copy);
+	return args;
+
+failed:
+	free(copy);
+	json_object_put(args);
+	return NULL;
+}
+
+int hostd_spec_check(struct json_object *args, char *err, size_t len)
+{
+	static const struct {
+		enum json_type type;
+		const char *name;
+	} want[] = {
+		[TEXT] = { json_type_string, "text" },
+		[PATH] = { json_type_string, "an absolute path" },
+		[SWITCH] = { json_type_boolean, "true or false" },
+		[SIZE] = { json_type_int, "a number" },
+	};
+	const struct key *key;
+
+	if (!json_object_is_type(args, json_type_object)) {
+		snprintf(err, len, "the arguments are missing: give at least an id and a file");
+		return -EINVAL;
+	}
+	json_object_object_foreach(args, name, val) {
+		key = find_key(name);
+		if (!key) {
+			snprintf(err, len, "unknown key '%s': 'pvctl help add-disk' lists the keys",
+				 name);
+			return -EINVAL;
+		}
+		if (!json_object_is_type(val, want[key->kind].type) ||
+		    (key->kind == PATH && json_object_get_string(val)[0] != '/') ||
+		    (key->kind == SIZE && json_object_get_int64(val) < 0)) {
+			snprintf(err, len, "%s: give %s", name, want[key->kind].name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}

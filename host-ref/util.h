@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What broker, worker and pvctl share: log lines, time, sizes, UUIDs.
+ */
+#ifndef HOSTD_UTIL_H
+#define HOSTD_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOSTD_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Text of a UUID with its NUL. */
+#define HOSTD_UUID_TEXT		37
+
+/* Levels of hostd_log(). */
+#define HOSTD_LOG_ERR		0
+#define HOSTD_LOG_WARN		1
+#define HOSTD_LOG_INFO		2
+#define HOSTD_LOG_DEBUG		3
+
+/**
+ * hostd_log_init - say who logs and how much
+ * @ident: start of each line, as "pvhostd"
+ * @level: highest HOSTD_LOG_* that is shown
+ */
+void hostd_log_init(const char *ident, int level);
+
+/**
+ * hostd_log_copy - let errors be written to a second place too
+ * @fd: the place; -1: no longer
+ */
+void hostd_log_copy(int fd);
+
+/**
+ * hostd_log - write one line to standard error, in one write()
+ * @level: HOSTD_LOG_*
+ * @fmt: printf format without a newline
+ */
+void hostd_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * hostd_now_ms - milliseconds of the monotonic clock
+ *
+ * Return: the time.
+ */
+uint64_t hostd_now_ms(void);
+
+/**
+ * hostd_parse_size - read a size with an optional suffix K, M, G or T
+ * @text: digits and suffix, nothing else
+ * @size: gets the number of bytes
+ *
+ * Return: 0; -EINVAL if it is not a size; -ERANGE if it is beyond 2^62.
+ */
+int hostd_parse_size(const char *text, uint64_t *size);
+
+/**
+ * hostd_format_size - write a size with the largest suffix that is exact
+ * @size: bytes
+ * @buf: gets the text
+ * @len: room of @buf
+ *
+ * Return: @buf.
+ */
+char *hostd_format_size(uint64_t size, char *buf, size_t len);
+
+/**
+ * hostd_is_power_of_two - is it one
+ * @n: a number
+ *
+ * Return: true for 1, 2, 4, ...
+ */
+bool hostd_is_power_of_two(uint64_t n);
+
+/**
+ * hostd_uuid_make - draw a random UUID (RFC 4122, version 4)
+ * @uuid: gets 16 bytes
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_uuid_make(uint8_t uuid[16]);
+
+/**
+ * hostd_uuid_parse - read a UUID
+ * @text: 8-4-4-4-12 hexadecimal digits
+ * @uuid: gets 16 bytes, in the order of the text
+ *
+ * Return: 0 or -EINVAL.
+ */
+int hostd_uuid_parse(const char *text, uint8_t uuid[16]);
+
+/**
+ * hostd_uuid_format - write a UUID
+ * @uuid: 16 bytes
+ * @text: gets 8-4-4-4-12 hexadecimal digits, lower case
+ */
+void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT]);
+
+#endif /* HOSTD_UTIL_H */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The worker process: serves the devices of one window until its broker says quit.
+ */
+#ifndef HOSTD_WORKER_H
+#define HOSTD_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bus.h"
+
+struct json_object;
+
+/**
+ * struct hostd_pending_add - a disk whose image somebody else still has locked
+ * @req: the request, or NULL
+ * @fd: descriptor of the image
+ * @until_ns: when to give up
+ */
+struct hostd_pending_add {
+	struct json_object *req;
+	int fd;
+	uint64_t until_ns;
+};
+
+/**
+ * struct hostd_worker - the worker
+ * @bus: the guest; NULL before "init"
+ * @ipc_fd: to the broker
+ * @epoll_fd: everything that ends a sleep
+ * @kick_fds: eventfd of each doorbell vector
+ * @kicks: doorbells received, by vector
+ * @beats: word that the broker's watchdog reads
+ * @name: the VM's
+ * @poll_ns: how long the loop polls after the last work before it sleeps
+ * @beat_ns: time between two beats
+ * @next_beat_ns: time of the next beat
+ * @next_fds_ns: when the loop looks at its descriptors next, while it polls
+ * @work_ns: time of the last work
+ * @gives_way: yield the processor after an interrupt
+ * @serving: "go" was said
+ * @hot: polling, not sleeping
+ * @quit: leave the loop
+ * @pending: adds that wait for a lock
+ * @nr_pending: how many of them are in use
+ */
+struct hostd_worker {
+	struct hostd_bus *bus;
+	int ipc_fd;
+	int epoll_fd;
+	int kick_fds[HOSTD_VECTOR_LIMIT];
+	uint64_t kicks[HOSTD_VECTOR_LIMIT];
+	uint64_t *beats;
+	char name[64];
+	uint64_t poll_ns;
+	uint64_t beat_ns;
+	uint64_t next_beat_ns;
+	uint64_t next_fds_ns;
+	uint64_t work_ns;
+	bool gives_way;
+	bool serving;
+	bool hot;
+	bool quit;
+	struct hostd_pending_add pending[HOSTD_WINDOW_SLOTS];
+	unsigned int nr_pending;
+};
+
+/**
+ * hostd_worker_run - be a worker
+ * @ipc_fd: end of the connection to the broker
+ *
+ * Return: exit status: 0 after "quit" or when the broker is gone, else 1.
+ */
+int hostd_worker_run(int ipc_fd);
+
+/**
+ * hostd_worker_init - execute "init": map, make engines, calibrate, lock the sandbox
+ * @w: the worker
+ * @req: the request
+ * @fds: its descriptors; they are the worker's from now on
+ * @nr_fds: their number
+ *
+ * Return: the reply.
+ */
+struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object *req, int *fds,
+				      unsigned int nr_fds);
+
+/**
+ * hostd_worker_receive - receive one message of the broker's, and answer it
+ * @w: the worker
+ */
+void hostd_worker_receive(struct hostd_worker *w);
+
+/**
+ * hostd_worker_retry_adds - try the locks of pending adds again
+ * @w: the worker
+ */
+void hostd_worker_retry_adds(struct hostd_worker *w);
+
+/**
+ * hostd_worker_watch - end sleeps when a descriptor becomes readable
+ * @w: the worker
+ * @fd: the descriptor
+ * @tag: HOSTD_WATCH_* or a vector number
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag);
+
+#define HOSTD_WATCH_IPC		1000
+#define HOSTD_WATCH_ENGINE	1001
+
+/**
+ * hostd_worker_stats - reply to "stats"
+ * @w: the worker
+ * @reply: gets "cpu_us", "poll_us" and "devices"
+ */
+void hostd_worker_stats(struct hostd_worker *w, struct json_object *reply);
+
+/**
+ * hostd_worker_status - reply to "status"
+ * @w: the worker
+ * @reply: gets "epoch", "driver" and "devices"
+ */
+void hostd_worker_status(struct hostd_worker *w, struct json_object *reply);
+
+/**
+ * hostd_clock_ns - monotonic time
+ *
+ * Return: nanoseconds.
+ */
+uint64_t hostd_clock_ns(void);
+
+/**
+ * hostd_calibrate_poll - how long polling is cheaper than sleeping
+ *
+ * Measures what it takes to wake a thread that sleeps.
+ *
+ * Return: nanoseconds to poll before a sleep.
+ */
+uint64_t hostd_calibrate_poll(void);
+
+/**
+ * hostd_sandbox_drop - give up capabilities and new privileges
+ *
+ * Before other threads exist: capabilities are a thread's own, and inherited.
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_sandbox_drop(void);
+
+/**
+ * hostd_sandbox_enter - allow only the system calls that serving needs
+ * @san: the process is instrumented by a sanitizer and needs more of them
+ *
+ * No opening of files, no processes, no second io_uring. Applies to every thread
+ * and can't be undone. A forbidden system call kills the process.
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_sandbox_enter(bool san);
+
+#endif /* HOSTD_WORKER_H */

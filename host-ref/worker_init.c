@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The start of a worker: takes the window and its descriptors, makes the engines, locks the sandbox.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hjson.h"
+#include "ipc.h"
+#include "report.h"
+#include "util.h"
+
+/* The peer number that the broker gives to the device side (carriers.md). */
+#define DEVICE_PEER		1
+/* A delayed interrupt must not wait for the kernel to collect timers. */
+#define TIMER_SLACK_NS		1000
+
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED	true
+#else
+#define IS_SANITIZED	false
+#endif
+
+static int map_beats(struct hostd_worker *w, int fd)
+{
+	void *page = mmap(NULL, PV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	w->beats = page;
+	return 0;
+}
+
+/* With two processors, one of them polling, QEMU's main loop needs room to deliver an interrupt. */
+static bool is_crowded(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) <= 2;
+}
+
+static uint64_t choose_poll_ns(struct json_object *req)
+{
+	const char *env = getenv("PVHOSTD_POLL_US");
+	uint64_t poll_us = hostd_json_u64(req, "poll_us", UINT64_MAX);
+
+	if (poll_us == UINT64_MAX && env)
+		poll_us = strtoull(env, NULL, 10);
+	if (poll_us < 10000000)
+		return poll_us * 1000;
+	return hostd_calibrate_poll();
+}
+
+static int watch_all(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < bus->win.nr_vectors && !ret; i++)
+		ret = hostd_worker_watch(w, w->kick_fds[i], i);
+	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
+		if (bus->engines.all[i].fd >= 0 && !bus->engines.all[i].error)
+			ret = hostd_worker_watch(w, bus->engines.all[i].fd, HOSTD_WATCH_ENGINE);
+	}
+	return ret;
+}
+
+static void say_removed(struct hostd_bus *bus, unsigned int slot)
+{
+	hostd_report_event("removed", "slot", slot);
+	(void)bus;
+}
+
+static void say_epoch(struct hostd_bus *bus)
+{
+	hostd_report_event("epoch", "epoch", bus->win.epoch);
+}
+
+static int set_up(struct hostd_worker *w, struct json_object *req, const int *fds,
+		  unsigned int nr_fds, char *error)
+{
+	struct hostd_window_spec spec = {
+		.len = hostd_json_u64(req, "window_len", 0),
+		.nr_vectors = hostd_json_u64(req, "nr_vectors", 0),
+		.peer = hostd_json_u64(req, "peer", DEVICE_PEER),
+		.heartbeat_ms = hostd_json_u64(req, "heartbeat_ms", 100),
+	};
+	const char *uuid = hostd_json_str(req, "uuid");
+	int ret;
+
+	if (!spec.nr_vectors || spec.nr_vectors > HOSTD_VECTOR_LIMIT ||
+	    nr_fds != 2 + 2 * spec.nr_vectors || spec.heartbeat_ms < 2)
+		return snprintf(error, HDEV_ERROR_LEN, "init: wrong number of vectors or descriptors, or heartbeat_ms");
+	if (!uuid || hostd_uuid_parse(uuid, spec.uuid))
+		return snprintf(error, HDEV_ERROR_LEN, "init: no uuid");
+	spec.memfd = fds[0];
+	memcpy(w->kick_fds, fds + 2, spec.nr_vectors * sizeof(int));
+	w->gives_way = hostd_json_bool(req, "gives_way", is_crowded());
+	w->beat_ns = spec.heartbeat_ms * 1000000ULL / 2;
+
+	ret = hostd_sandbox_drop();
+	if (ret)
+		return snprintf(error, HDEV_ERROR_LEN, "init: cannot drop privileges: %s", strerror(-ret));
+	ret = map_beats(w, fds[1]);
+	if (ret)
+		return snprintf(error, HDEV_ERROR_LEN, "init: cannot map the beat page: %s", strerror(-ret));
+	w->poll_ns = choose_poll_ns(req);
+	w->bus = hostd_bus_alloc(&spec, fds + 2 + spec.nr_vectors);
+	if (!w->bus)
+		return snprintf(error, HDEV_ERROR_LEN, "init: cannot make the bus: %s", strerror(errno));
+	w->bus->removed = say_removed;
+	w->bus->began = say_epoch;
+	ret = watch_all(w);
+	if (ret)
+		return snprintf(error, HDEV_ERROR_LEN, "init: epoll: %s", strerror(-ret));
+	return 0;
+}
+
+static int lock_up(char *error)
+{
+	int ret;
+
+	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+	ret = hostd_sandbox_enter(IS_SANITIZED);
+	if (ret)
+		snprintf(error, HDEV_ERROR_LEN, "init: cannot enter the sandbox: %s", strerror(-ret));
+	return ret;
+}
+
+struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object *req, int *fds,
+				      unsigned int nr_fds)
+{
+	const char *name = hostd_json_str(req, "name");
+	struct hostd_engine *uring;
+	struct json_object *reply;
+	char error[HDEV_ERROR_LEN];
+
+	snprintf(w->name, sizeof(w->name), "%s", name ? name : "");
+	if (set_up(w, req, fds, nr_fds, error) || lock_up(error)) {
+		w->quit = true;
+		return hostd_ipc_reply_error(req, "%s", error);
+	}
+	/* Mapped: the mappings are enough. */
+	close(fds[0]);
+	close(fds[1]);
+	uring = &w->bus->engines.all[0];
+	if (uring->error)
+		hostd_report(HOSTD_LOG_WARN, "io_uring does not work here (%s): engine auto uses threads",
+			     strerror(-uring->error));
+	w->bus->now_ns = hostd_clock_ns();
+	w->next_beat_ns = w->bus->now_ns;
+	reply = hostd_ipc_reply_ok(req);
+	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
+	hostd_json_add_str(reply, "engine",
+			   hostd_engines_find(&w->bus->engines, "auto")->ops->name);
+	return reply;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the broker tells a worker: one operation for each message (ipc.h).
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hjson.h"
+#include "ipc.h"
+#include "report.h"
+#include "util.h"
+
+/* The last life's lock lingers until the kernel has torn down its io_uring. */
+#define LOCK_WAIT_NS	2000000000ULL
+
+static void send_reply(struct hostd_worker *w, struct json_object *reply)
+{
+	int ret;
+
+	if (!reply)
+		return;
+	ret = hostd_ipc_send(w->ipc_fd, reply, NULL, 0);
+	if (ret)
+		hostd_log(HOSTD_LOG_ERR, "worker: cannot answer the broker: %s", strerror(-ret));
+	json_object_put(reply);
+}
+
+static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
+{
+	uint64_t slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS);
+
+	if (slot >= HOSTD_WINDOW_SLOTS || !w->bus->devices[slot].ops)
+		return NULL;
+	return &w->bus->devices[slot];
+}
+
+/* The image is locked, or there is none: make the device. */
+static struct json_object *add_device(struct hostd_worker *w, struct json_object *req, int fd)
+{
+	const char *uuid = hostd_json_str(req, "uuid"), *type = hostd_json_str(req, "type");
+	const char *name = hostd_json_str(req, "name");
+	struct hdev_spec spec = {
+		.ops = type ? hdev_find_ops(type) : NULL,
+		.slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS),
+		.generation = hostd_json_u64(req, "generation", 1),
+		.name = name ? name : "",
+		.config = hostd_json_get(req, "config"),
+		.fd = fd,
+	};
+	char error[HDEV_ERROR_LEN] = "add: slot, type or uuid is missing or wrong";
+
+	if (!spec.ops || spec.slot >= HOSTD_WINDOW_SLOTS || !uuid ||
+	    hostd_uuid_parse(uuid, spec.uuid)) {
+		if (fd >= 0)
+			close(fd);
+		return hostd_ipc_reply_error(req, "%s", error);
+	}
+	if (hdev_add(w->bus, &spec, error))
+		return hostd_ipc_reply_error(req, "%s", error);
+	return hostd_ipc_reply_ok(req);
+}
+
+/* Lock the image, then add; NULL while somebody else has the lock. */
+static struct json_object *try_add(struct hostd_worker *w, struct json_object *req, int fd,
+				   uint64_t until_ns)
+{
+	bool ro = hostd_json_bool(hostd_json_get(req, "config"), "ro", false);
+	int ret = fd < 0 ? 0 : hostd_fd_lock(fd, ro);
+
+	if (!ret)
+		return add_device(w, req, fd);
+	if (ret == -EAGAIN && hostd_clock_ns() < until_ns)
+		return NULL;
+	close(fd);
+	if (ret == -EAGAIN)
+		return hostd_ipc_reply_error(req, "the image is in use by another process");
+	return hostd_ipc_reply_error(req, "cannot lock the image: %s", strerror(-ret));
+}
+
+static struct json_object *op_add(struct hostd_worker *w, struct json_object *req, int *fds,
+				  unsigned int nr_fds)
+{
+	uint64_t until_ns = hostd_clock_ns() + LOCK_WAIT_NS;
+	struct json_object *reply;
+	unsigned int i = 0;
+
+	if (nr_fds > 1) {
+		while (nr_fds)
+			close(fds[--nr_fds]);
+		return hostd_ipc_reply_error(req, "add: too many descriptors");
+	}
+	if (w->nr_pending == HOSTD_WINDOW_SLOTS)
+		until_ns = 0;
+	reply = try_add(w, req, nr_fds ? fds[0] : -1, until_ns);
+	if (reply)
+		return reply;
+	while (w->pending[i].req)
+		i++;
+	w->pending[i] = (struct hostd_pending_add) { json_object_get(req), fds[0], until_ns };
+	w->nr_pending++;
+	return NULL;
+}
+
+void hostd_worker_retry_adds(struct hostd_worker *w)
+{
+	struct json_object *reply;
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
+		struct hostd_pending_add *p = &w->pending[i];
+
+		reply = p->req ? try_add(w, p->req, p->fd, p->until_ns) : NULL;
+		if (!reply)
+			continue;
+		json_object_put(p->req);
+		p->req = NULL;
+		w->nr_pending--;
+		send_reply(w, reply);
+	}
+}
+
+static struct json_object *op_go(struct hostd_worker *w, struct json_object *req)
+{
+	struct json_object *reply = hostd_ipc_reply_ok(req);
+
+	hostd_bus_begin_epoch(w->bus);
+	w->serving = true;
+	w->next_beat_ns = w->bus->now_ns;
+	hostd_json_add_u64(reply, "epoch", w->bus->win.epoch);
+	return reply;
+}
+
+static struct json_object *op_remove(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev *dev = find_device(w, req);
+
+	if (!dev)
+		return hostd_ipc_reply_error(req, "remove: no such device");
+	send_reply(w, hostd_ipc_reply_ok(req));
+	hdev_remove(dev, hostd_json_bool(req, "force", false));
+	return NULL;
+}
+
+static struct json_object *op_resize(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev *dev = find_device(w, req);
+	char error[HDEV_ERROR_LEN];
+
+	if (!dev)
+		return hostd_ipc_reply_error(req, "resize: no such device");
+	if (!dev->ops->resize)
+		return hostd_ipc_reply_error(req, "resize: this device has no size");
+	if (dev->ops->resize(dev, hostd_json_u64(req, "size", 0), error))
+		return hostd_ipc_reply_error(req, "%s", error);
+	return hostd_ipc_reply_ok(req);
+}
+
+static struct json_object *op_stats(struct hostd_worker *w, struct json_object *req)
+{
+	struct json_object *reply = hostd_ipc_reply_ok(req);
+
+	hostd_worker_stats(w, reply);
+	return reply;
+}
+
+static struct json_object *op_status(struct hostd_worker *w, struct json_object *req)
+{
+	struct json_object *reply = hostd_ipc_reply_ok(req);
+
+	hostd_worker_status(w, reply);
+	return reply;
+}
+
+static struct json_object *op_quit(struct hostd_worker *w, struct json_object *req)
+{
+	w->quit = true;
+	return hostd_ipc_reply_ok(req);
+}
+
+static const struct {
+	const char *name;
+	struct json_object *(*execute)(struct hostd_worker *w, struct json_object *req);
+} operations[] = {
+	{ "go", op_go },
+	{ "remove", op_remove },
+	{ "resize", op_resize },
+	{ "stats", op_stats },
+	{ "status", op_status },
+	{ "quit", op_quit },
+};
+
+/* Only "init" and "add" have descriptors. */
+static struct json_object *execute(struct hostd_worker *w, struct json_object *req, int *fds,
+				   unsigned int nr_fds)
+{
+	const char *op = hostd_json_str(req, "op");
+	unsigned int i;
+
+	if (!op)
+		op = "";
+	if (!strcmp(op, "init") && !w->bus)
+		return hostd_worker_init(w, req, fds, nr_fds);
+	if (!strcmp(op, "add") && w->bus)
+		return op_add(w, req, fds, nr_fds);
+	while (nr_fds)
+		close(fds[--nr_fds]);
+	for (i = 0; i < HOSTD_ARRAY_SIZE(operations) && (w->bus || !strcmp(op, "quit")); i++) {
+		if (!strcmp(op, operations[i].name))
+			return operations[i].execute(w, req);
+	}
+	return hostd_ipc_reply_error(req, "the worker cannot do '%s' now", op);
+}
+
+void hostd_worker_receive(struct hostd_worker *w)
+{
+	int fds[HOSTD_IPC_FD_MAX];
+	struct json_object *req;
+	unsigned int nr_fds;
+	int ret;
+
+	ret = hostd_ipc_recv(w->ipc_fd, &req, fds, &nr_fds);
+	if (ret == -EBADMSG || ret == -EAGAIN || ret == -EINTR)
+		return;
+	if (ret) {
+		w->quit = true;
+		return;
+	}
+	send_reply(w, execute(w, req, fds, nr_fds));
+	json_object_put(req);
+}
