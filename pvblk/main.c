@@ -10,9 +10,9 @@
 #include "pvblk.h"
 #include "trace.h"
 
-unsigned int pvblk_spin_us = 50;
-module_param_named(spin_us, pvblk_spin_us, uint, 0644);
-MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never (default 50)");
+int pvblk_spin_us = -1;
+module_param_named(spin_us, pvblk_spin_us, int, 0644);
+MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
 
 unsigned int pvblk_timeout_s;
 module_param_named(timeout_s, pvblk_timeout_s, uint, 0644);

@@ -39,6 +39,9 @@ struct pvblk_slot {
  * @slots: by tag
  * @depth: number of slots
  * @spin_misses: spins in a row that ended without a completion
+ * @depth_seen: most requests in flight at the end of a batch, in the last window
+ * @depth_now: the same in the current window
+ * @batches: length of the current window so far
  */
 struct pvblk_queue {
 	struct pvbus_queue	*q;
@@ -49,6 +52,9 @@ struct pvblk_queue {
 	struct pvblk_slot	*slots;
 	unsigned int		depth;
 	unsigned int		spin_misses;
+	u32			depth_seen;
+	u32			depth_now;
+	unsigned int		batches;
 };
 
 /**
@@ -78,7 +84,7 @@ struct pvblk {
 };
 
 /* main.c */
-extern unsigned int pvblk_spin_us;
+extern int pvblk_spin_us;
 extern unsigned int pvblk_timeout_s;
 
 /* disk.c */

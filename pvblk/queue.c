@@ -13,8 +13,8 @@
 /* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
 #define LOOKS_PER_RELAX		64
 
-/* With several in flight, the longest that a completion waits for its interrupt. */
-#define IRQ_DELAY_US		100
+/* Batches over which the depth that the user drives is observed. */
+#define DEPTH_WINDOW		32
 
 static bool submit(struct pvblk_queue *queue, struct request *rq)
 {
@@ -98,6 +98,7 @@ static bool reap_all(struct pvblk_queue *queue)
 	blk_status_t status;
 	bool honest = true;
 
+	pvring_disarm(ring);
 	while (honest && pvring_get(ring, &cqe)) {
 		slot = pvblk_check_cqe(queue, &cqe, &status);
 		if (slot)
@@ -112,18 +113,20 @@ static bool reap_all(struct pvblk_queue *queue)
 }
 
 /*
- * Ask for the interrupt of the last request in flight, and for a delayed one before: who
- * submits again meanwhile reaps, and gets neither. True if there is more to reap.
+ * Ask for the interrupt of the last request in flight, and for one that is delayed by
+ * what it costs before: who submits again meanwhile reaps, and gets neither. True if
+ * there is more to reap.
  */
 static bool arm(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	u32 outstanding = pvring_outstanding(ring);
+	u32 delay_us = pvbus_sleep_ns(queue->blk->pdev) / NSEC_PER_USEC;
 
 	if (!outstanding)
 		return false;
-	pvring_set_irq_delay(ring, outstanding > 1 ? IRQ_DELAY_US : 0);
-	return pvring_arm(ring, READ_ONCE(ring->cq_next) + outstanding - 1);
+	return pvring_arm(ring, READ_ONCE(ring->cq_next) + outstanding - 1,
+			  outstanding > 1 ? delay_us : 0);
 }
 
 /**
@@ -161,6 +164,13 @@ void pvblk_interrupt(struct pvbus_queue *queue)
 		pvblk_reap(q);
 }
 
+static u64 spin_ns(const struct pvblk_queue *queue)
+{
+	int us = READ_ONCE(pvblk_spin_us);
+
+	return us < 0 ? pvbus_sleep_ns(queue->blk->pdev) : us * NSEC_PER_USEC;
+}
+
 /*
  * Wait for a completion as long as recent ones took: an interrupt costs a hundred
  * times a look at a cache line.
@@ -168,15 +178,15 @@ void pvblk_interrupt(struct pvbus_queue *queue)
 static void spin(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
+	u64 end, budget_ns = spin_ns(queue);
 	unsigned int looks;
-	u64 end;
 
-	if (!pvblk_spin_us || test_bit(PVBLK_REAPING, &queue->state) || pvring_pending(ring))
+	if (!budget_ns || test_bit(PVBLK_REAPING, &queue->state) || pvring_pending(ring))
 		return;
 	if (queue->spin_misses >= SPIN_MISSES_MAX && (queue->spin_misses++ & SPIN_RETRY_MASK))
 		return;
 
-	end = local_clock() + (u64)READ_ONCE(pvblk_spin_us) * NSEC_PER_USEC;
+	end = local_clock() + budget_ns;
 	do {
 		for (looks = 0; looks < LOOKS_PER_RELAX; looks++) {
 			if (pvring_pending(ring)) {
@@ -190,10 +200,28 @@ static void spin(struct pvblk_queue *queue)
 	queue->spin_misses++;
 }
 
+/*
+ * Will the user wait now? It does when it has as much in flight as it had at most of
+ * late; with less it is about to submit more, and a spin would only hold it up.
+ */
+static bool user_waits(struct pvblk_queue *queue)
+{
+	u32 depth = pvring_outstanding(&queue->q->ring);
+
+	queue->depth_now = max(queue->depth_now, depth);
+	if (++queue->batches == DEPTH_WINDOW) {
+		queue->depth_seen = queue->depth_now;
+		queue->depth_now = 0;
+		queue->batches = 0;
+	}
+	return depth >= queue->depth_seen;
+}
+
 static void end_batch(struct pvblk_queue *queue)
 {
 	pvblk_kick(queue);
-	spin(queue);
+	if (user_waits(queue))
+		spin(queue);
 	pvblk_reap(queue);
 }
 

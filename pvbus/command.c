@@ -3,6 +3,7 @@
  * Commands to the device side and their answers (Documentation/abi/bus.md, Commands).
  */
 #include <linux/jiffies.h>
+#include <linux/sched/clock.h>
 #include <asm/barrier.h>
 #include "pvbus.h"
 #include "trace.h"
@@ -10,6 +11,10 @@
 /* A drain on the host waits for its disk, so the answer may take its time (BUS-G6: at least 5 s). */
 #define ANSWER_TIMEOUT	(30 * HZ)
 #define ANSWER_POLL	max(HZ / 100, 1)
+
+/* What a sleep may be believed to cost, in ns. */
+#define SLEEP_NS_MIN	(2 * NSEC_PER_USEC)
+#define SLEEP_NS_MAX	(400 * NSEC_PER_USEC)
 
 static int result_errno(u32 result)
 {
@@ -38,6 +43,15 @@ static bool answered(const struct pvbus_ack *ack, u32 seq)
 	return le32_to_cpu(virt_load_acquire(&ack->seq)) == seq;
 }
 
+/* Every command is a doorbell, two wake-ups and an interrupt; the fastest did nothing else. */
+static void note_sleep(struct pvbus *bus, u64 ns)
+{
+	u32 cost = clamp_t(u64, ns, SLEEP_NS_MIN, SLEEP_NS_MAX);
+
+	if (!bus->sleep_ns || cost < bus->sleep_ns)
+		WRITE_ONCE(bus->sleep_ns, cost);
+}
+
 /**
  * pvbus_command() - give a command and wait for its answer
  * @bus: the bus
@@ -56,6 +70,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_a
 {
 	unsigned long end = jiffies + ANSWER_TIMEOUT;
 	u32 seq = *last_seq + 1;
+	u64 start;
 	int err;
 
 	while (!seq || seq == le32_to_cpu(READ_ONCE(ack->seq)))
@@ -68,6 +83,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_a
 	virt_store_release(&cmd->seq, cpu_to_le32(seq));
 	/* The doorbell, an I/O access, comes after the command in every observer's eyes. */
 	virt_mb();
+	start = local_clock();
 	bus->transport->ops->kick(bus->transport, le32_to_cpu(bus->hdr.peer), PVBUS_VECTOR_BUS);
 
 	do {
@@ -77,6 +93,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_a
 			goto out;
 		}
 		if (answered(ack, seq)) {
+			note_sleep(bus, local_clock() - start);
 			err = result_errno(le32_to_cpu(READ_ONCE(ack->result)));
 			goto out;
 		}

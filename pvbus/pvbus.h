@@ -59,6 +59,7 @@ struct pvbus_transport {
  * @epoch: the epoch in which HELLO succeeded; 0: none
  * @cmd_seq: last command in the driver header
  * @table_seq: pvbus_header.table_seq of the last scan
+ * @sleep_ns: what it costs to sleep for an answer of the device side, measured
  * @frozen: suspended; the work does nothing
  * @dying: the carrier goes; no device is added
  * @nr_vectors: vectors in use, the smaller of the guest's and the device side's
@@ -81,6 +82,7 @@ struct pvbus {
 	u64			epoch;
 	u32			cmd_seq;
 	u32			table_seq;
+	u32			sleep_ns;
 	bool			frozen;
 	bool			dying;
 	unsigned int		nr_vectors;

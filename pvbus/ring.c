@@ -72,6 +72,7 @@ void pvring_init(struct pvring *ring, void *drv_area, void *dev_area,
 	ring->sq_next = 0;
 	ring->sq_seen = 0;
 	ring->cq_next = 0;
+	ring->armed = true;
 }
 EXPORT_SYMBOL_GPL(pvring_init);
 
@@ -174,26 +175,17 @@ void pvring_set_head(struct pvring *ring)
 EXPORT_SYMBOL_GPL(pvring_set_head);
 
 /**
- * pvring_set_irq_delay() - longest wait of an unreaped completion for an interrupt
- * @ring: the ring; the caller is the reaper
- * @delay_us: microseconds; 0: only pvring_arm() asks for interrupts
- */
-void pvring_set_irq_delay(struct pvring *ring, u32 delay_us)
-{
-	if (le32_to_cpu(ring->drv->irq_delay_us) != delay_us)
-		WRITE_ONCE(ring->drv->irq_delay_us, cpu_to_le32(delay_us));
-}
-EXPORT_SYMBOL_GPL(pvring_set_irq_delay);
-
-/**
  * pvring_arm() - ask for an interrupt
  * @ring: the ring; the caller is the reaper
  * @event: number of the completion that shall raise it
+ * @delay_us: raise it also when a completion has waited this long; 0: never
  *
  * Return: true if a completion is there already, so that the caller should reap.
  */
-bool pvring_arm(struct pvring *ring, u32 event)
+bool pvring_arm(struct pvring *ring, u32 event, u32 delay_us)
 {
+	ring->armed = true;
+	WRITE_ONCE(ring->drv->irq_delay_us, cpu_to_le32(delay_us));
 	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(event));
 	/*
 	 * Pairs with the fence in host-ref/hring.c:hring_need_irq(): either it sees
@@ -203,6 +195,20 @@ bool pvring_arm(struct pvring *ring, u32 event)
 	return pvring_pending(ring);
 }
 EXPORT_SYMBOL_GPL(pvring_arm);
+
+/**
+ * pvring_disarm() - ask for no interrupt, as long as the caller polls or reaps
+ * @ring: the ring; the caller is the reaper
+ */
+void pvring_disarm(struct pvring *ring)
+{
+	if (!ring->armed)
+		return;
+	ring->armed = false;
+	WRITE_ONCE(ring->drv->irq_delay_us, 0);
+	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(ring->cq_next - 1));
+}
+EXPORT_SYMBOL_GPL(pvring_disarm);
 
 /**
  * pvring_error() - has the device stopped serving this queue

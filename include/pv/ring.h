@@ -23,6 +23,7 @@
  * @sq_next: number of the next submission; submitter
  * @sq_seen: submissions before this one have been considered for a kick; submitter
  * @cq_next: number of the next completion; reaper
+ * @armed: the device has been asked for an interrupt; reaper
  */
 struct pvring {
 	struct pvring_drv_ctrl		*drv;
@@ -35,6 +36,7 @@ struct pvring {
 	u32				sq_next;
 	u32				sq_seen;
 	u32				cq_next;
+	bool				armed;
 };
 
 size_t pvring_drv_area_len(u32 size, u8 sqe_shift);
@@ -47,8 +49,8 @@ bool pvring_need_kick(struct pvring *ring);
 bool pvring_pending(const struct pvring *ring);
 bool pvring_get(struct pvring *ring, void *cqe);
 void pvring_set_head(struct pvring *ring);
-void pvring_set_irq_delay(struct pvring *ring, u32 delay_us);
-bool pvring_arm(struct pvring *ring, u32 event);
+bool pvring_arm(struct pvring *ring, u32 event, u32 delay_us);
+void pvring_disarm(struct pvring *ring);
 u32 pvring_error(const struct pvring *ring);
 
 /**
