@@ -20,6 +20,7 @@
 struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds)
 {
 	struct hostd_bus *bus;
+	unsigned int slot;
 	int ret;
 
 	if (spec->nr_vectors > HOSTD_VECTOR_LIMIT) {
@@ -36,6 +37,10 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 	if (ret)
 		goto exit_window;
 	memcpy(bus->irq_fds, irq_fds, spec->nr_vectors * sizeof(*irq_fds));
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		bus->devices[slot].bus = bus;
+		bus->devices[slot].slot = slot;
+	}
 	return bus;
 
 exit_window:
@@ -86,7 +91,6 @@ void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector)
 	/* A full counter is as good as one more: the interrupt is pending. */
 	if (write(bus->irq_fds[vector], &one, sizeof(one)) == sizeof(one))
 		bus->irqs[vector]++;
-	bus->raised = true;
 }
 
 void hostd_bus_begin_epoch(struct hostd_bus *bus)
@@ -119,7 +123,7 @@ void hostd_bus_beat(struct hostd_bus *bus)
 	if (hostd_window_beat(&bus->win))
 		return;
 	hostd_bus_begin_epoch(bus);
-	hostd_report(HOSTD_LOG_INFO, "the window was overwritten (migration, snapshot, or the guest): new epoch %llx",
+	hostd_report(HOSTD_LOG_INFO, "the window was overwritten (migration, snapshot, guest): epoch %llx",
 		     (unsigned long long)bus->win.epoch);
 }
 
@@ -194,8 +198,6 @@ static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
 	struct pvbus_driver_slot copy;
 	uint32_t op, seq, result;
 
-	dev->bus = bus;
-	dev->slot = slot;
 	if (dev->cmd_seq)
 		return;
 	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);

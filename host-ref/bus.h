@@ -22,7 +22,6 @@
  * @irq_fds: eventfd of each vector that interrupts the guest
  * @irqs: interrupts raised, by vector
  * @now_ns: monotonic time, as of the loop's last look at the clock
- * @raised: an interrupt was raised since the loop last cleared this
  * @greeted: HELLO was acknowledged in this epoch
  * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
  * @cmd_result: its result
@@ -43,7 +42,6 @@ struct hostd_bus {
 	int irq_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
 	uint64_t now_ns;
-	bool raised;
 	bool greeted;
 	uint32_t cmd_seq;
 	uint32_t cmd_result;

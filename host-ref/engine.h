@@ -173,6 +173,7 @@ struct hostd_optimism {
  * @fd: descriptor, or -1 with the null engine
  * @direct: opened with O_DIRECT
  * @in_memory: on tmpfs: a flush has nothing to do
+ * @is_remote: on a file system whose server may be slow or gone: no call may block
  * @is_block: a block device
  * @no_punch: holes can't be punched
  * @no_zero_range: FALLOC_FL_ZERO_RANGE isn't supported
@@ -184,6 +185,7 @@ struct hostd_file {
 	int fd;
 	bool direct;
 	bool in_memory;
+	bool is_remote;
 	bool is_block;
 	bool no_punch;
 	bool no_zero_range;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The thread pool engine, for machines without io_uring: plain system calls, so that a slow one stalls no other.
+ * The thread pool engine, for machines without io_uring: a slow system call stalls no other.
  */
 #include "engine.h"
 

@@ -32,7 +32,8 @@ struct json_object;
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
  * @create: make a device of @config; sets features, max_queues, max_queue_size
- *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with text in @error
+ *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with
+ *	text in @error
  * @destroy: free the device; its queues are stopped and nothing is in flight
  * @start: a queue is about to run; 0 or -errno
  * @stop: free what @start made; nothing of the queue is in flight
@@ -215,6 +216,13 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len);
 uint32_t hdev_take_features(struct hdev *dev, const struct pvbus_driver_slot *slot);
 
 /**
+ * hdev_set_status - note and publish the status
+ * @dev: the device
+ * @status: PVBUS_S_*
+ */
+void hdev_set_status(struct hdev *dev, uint32_t status);
+
+/**
  * hdev_start - START
  * @dev: a present device
  * @slot: the driver slot, copied
@@ -244,6 +252,18 @@ bool hdev_try_reset(struct hdev *dev);
  * @dev: a device that has been reset
  */
 void hdev_vanish(struct hdev *dev);
+
+/**
+ * hdev_queue_stop - take and post nothing more; what is in flight goes on
+ * @q: the queue, running or not
+ */
+void hdev_queue_stop(struct hdev_queue *q);
+
+/**
+ * hdev_queues_free - free all queues; none has anything in flight
+ * @dev: the device
+ */
+void hdev_queues_free(struct hdev *dev);
 
 /**
  * hdev_queue_break - stop a queue because the driver broke the ABI

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device half of a queue: take submissions, write completions, suppress doorbells and interrupts.
+ * The device half of a queue: submissions in, completions out, doorbells and interrupts suppressed.
  */
 #include "hring.h"
 

@@ -28,7 +28,7 @@
 static const int allowed[] = {
 	/* the loop */
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll),
-	SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(sched_yield),
+	SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write),
 	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
 	/* the broker */
 	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(getrusage),
@@ -44,12 +44,14 @@ static const int allowed[] = {
 
 /* Symbols of a report and the search for leaks at the end. */
 static const int allowed_san[] = {
-	SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(newfstatat),
-	SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+	SCMP_SYS(newfstatat), SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction),
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
 	SCMP_SYS(ptrace), SCMP_SYS(prctl), SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv),
 	SCMP_SYS(getppid), SCMP_SYS(uname), SCMP_SYS(prlimit64), SCMP_SYS(nanosleep),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(pipe2), SCMP_SYS(ioctl), SCMP_SYS(access),
+	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(arch_prctl), SCMP_SYS(dup), SCMP_SYS(dup2),
+	SCMP_SYS(kill), SCMP_SYS(pread64), SCMP_SYS(getdents), SCMP_SYS(fork), SCMP_SYS(pipe),
 };
 
 static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
@@ -70,10 +72,10 @@ static int allow_forms(scmp_filter_ctx ctx)
 	int ret;
 
 	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			       SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
+			       SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
 	for (i = 0; i < HOSTD_ARRAY_SIZE(fcntls) && !ret; i++)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, fcntls[i]));
+				       SCMP_A1(SCMP_CMP_EQ, fcntls[i], 0));
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -83,7 +85,7 @@ static int allow_forms(scmp_filter_ctx ctx)
 	/* fstat() of the C library: by descriptor, not by path */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+				       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 	return ret;
 }
 

@@ -34,11 +34,12 @@ struct hostd_pending_add {
  * @beats: word that the broker's watchdog reads
  * @name: the VM's
  * @poll_ns: how long the loop polls after the last work before it sleeps
+ * @poll_min_ns: least @poll_ns, after a long sleep
+ * @poll_max_ns: most @poll_ns, when sleeps are short
  * @beat_ns: time between two beats
  * @next_beat_ns: time of the next beat
  * @next_fds_ns: when the loop looks at its descriptors next, while it polls
  * @work_ns: time of the last work
- * @gives_way: yield the processor after an interrupt
  * @serving: "go" was said
  * @hot: polling, not sleeping
  * @quit: leave the loop
@@ -54,11 +55,12 @@ struct hostd_worker {
 	uint64_t *beats;
 	char name[64];
 	uint64_t poll_ns;
+	uint64_t poll_min_ns;
+	uint64_t poll_max_ns;
 	uint64_t beat_ns;
 	uint64_t next_beat_ns;
 	uint64_t next_fds_ns;
 	uint64_t work_ns;
-	bool gives_way;
 	bool serving;
 	bool hot;
 	bool quit;
@@ -99,6 +101,12 @@ void hostd_worker_receive(struct hostd_worker *w);
 void hostd_worker_retry_adds(struct hostd_worker *w);
 
 /**
+ * hostd_worker_drop_adds - forget pending adds
+ * @w: the worker
+ */
+void hostd_worker_drop_adds(struct hostd_worker *w);
+
+/**
  * hostd_worker_watch - end sleeps when a descriptor becomes readable
  * @w: the worker
  * @fd: the descriptor
@@ -110,6 +118,38 @@ int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag);
 
 #define HOSTD_WATCH_IPC		1000
 #define HOSTD_WATCH_ENGINE	1001
+
+/**
+ * hostd_worker_note - there was work: poll for a while
+ * @w: the worker
+ */
+void hostd_worker_note(struct hostd_worker *w);
+
+/**
+ * hostd_worker_reap - complete what the engines are done with
+ * @w: the worker
+ *
+ * Return: true if there was something.
+ */
+bool hostd_worker_reap(struct hostd_worker *w);
+
+/**
+ * hostd_worker_wake - after a sleep, poll the queues that were armed for it
+ * @bus: the bus
+ */
+void hostd_worker_wake(struct hostd_bus *bus);
+
+/**
+ * hostd_worker_spin - poll until there has been no work for @poll_ns
+ * @w: the worker; its queues are armed on return
+ */
+void hostd_worker_spin(struct hostd_worker *w);
+
+/**
+ * hostd_worker_poll_fds - look at descriptors and timers without waiting
+ * @w: the worker
+ */
+void hostd_worker_poll_fds(struct hostd_worker *w);
 
 /**
  * hostd_worker_stats - reply to "stats"

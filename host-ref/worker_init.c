@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The start of a worker: takes the window and its descriptors, makes the engines, locks the sandbox.
+ * The start of a worker: takes the window, makes the engines, locks the sandbox.
  */
 #include "worker.h"
 
@@ -21,6 +21,8 @@
 
 /* The peer number that the broker gives to the device side (carriers.md). */
 #define DEVICE_PEER		1
+/* What a guest does between two batches of requests fits into this; it costs a core meanwhile. */
+#define POLL_LIMIT_NS		2000000ULL
 /* A delayed interrupt must not wait for the kernel to collect timers. */
 #define TIMER_SLACK_NS		1000
 
@@ -41,23 +43,21 @@ static int map_beats(struct hostd_worker *w, int fd)
 }
 
 /* With two processors, one of them polling, QEMU's main loop needs room to deliver an interrupt. */
-static bool is_crowded(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) <= 2;
-}
-
-static uint64_t choose_poll_ns(struct json_object *req)
+static void choose_poll(struct hostd_worker *w, struct json_object *req)
 {
 	const char *env = getenv("PVHOSTD_POLL_US");
 	uint64_t poll_us = hostd_json_u64(req, "poll_us", UINT64_MAX);
 
 	if (poll_us == UINT64_MAX && env)
 		poll_us = strtoull(env, NULL, 10);
-	if (poll_us < 10000000)
-		return poll_us * 1000;
-	return hostd_calibrate_poll();
+	if (poll_us < 10000000) {
+		w->poll_min_ns = poll_us * 1000;
+		w->poll_max_ns = poll_us * 1000;
+	} else {
+		w->poll_min_ns = hostd_calibrate_poll();
+		w->poll_max_ns = POLL_LIMIT_NS;
+	}
+	w->poll_ns = w->poll_min_ns;
 }
 
 static int watch_all(struct hostd_worker *w)
@@ -86,55 +86,59 @@ static void say_epoch(struct hostd_bus *bus)
 	hostd_report_event("epoch", "epoch", bus->win.epoch);
 }
 
-static int set_up(struct hostd_worker *w, struct json_object *req, const int *fds,
-		  unsigned int nr_fds, char *error)
+static int complain(char *error, const char *what, int ret)
 {
-	struct hostd_window_spec spec = {
+	snprintf(error, HDEV_ERROR_LEN, "init: %s: %s", what, strerror(-ret));
+	return ret;
+}
+
+static int parse(struct hostd_worker *w, struct json_object *req, unsigned int nr_fds,
+		 struct hostd_window_spec *spec)
+{
+	const char *uuid = hostd_json_str(req, "uuid");
+
+	*spec = (struct hostd_window_spec) {
 		.len = hostd_json_u64(req, "window_len", 0),
 		.nr_vectors = hostd_json_u64(req, "nr_vectors", 0),
 		.peer = hostd_json_u64(req, "peer", DEVICE_PEER),
 		.heartbeat_ms = hostd_json_u64(req, "heartbeat_ms", 100),
 	};
-	const char *uuid = hostd_json_str(req, "uuid");
+	if (!spec->nr_vectors || spec->nr_vectors > HOSTD_VECTOR_LIMIT ||
+	    nr_fds != 2 + 2 * spec->nr_vectors || spec->heartbeat_ms < 2)
+		return -EINVAL;
+	w->beat_ns = spec->heartbeat_ms * 1000000ULL / 2;
+	return uuid ? hostd_uuid_parse(uuid, spec->uuid) : -EINVAL;
+}
+
+static int set_up(struct hostd_worker *w, struct json_object *req, const int *fds,
+		  unsigned int nr_fds, char *error)
+{
+	struct hostd_window_spec spec;
 	int ret;
 
-	if (!spec.nr_vectors || spec.nr_vectors > HOSTD_VECTOR_LIMIT ||
-	    nr_fds != 2 + 2 * spec.nr_vectors || spec.heartbeat_ms < 2)
-		return snprintf(error, HDEV_ERROR_LEN, "init: wrong number of vectors or descriptors, or heartbeat_ms");
-	if (!uuid || hostd_uuid_parse(uuid, spec.uuid))
-		return snprintf(error, HDEV_ERROR_LEN, "init: no uuid");
+	ret = parse(w, req, nr_fds, &spec);
+	if (ret)
+		return complain(error, "vectors, descriptors, heartbeat_ms or uuid", ret);
 	spec.memfd = fds[0];
 	memcpy(w->kick_fds, fds + 2, spec.nr_vectors * sizeof(int));
-	w->gives_way = hostd_json_bool(req, "gives_way", is_crowded());
-	w->beat_ns = spec.heartbeat_ms * 1000000ULL / 2;
-
 	ret = hostd_sandbox_drop();
 	if (ret)
-		return snprintf(error, HDEV_ERROR_LEN, "init: cannot drop privileges: %s", strerror(-ret));
+		return complain(error, "cannot drop privileges", ret);
 	ret = map_beats(w, fds[1]);
 	if (ret)
-		return snprintf(error, HDEV_ERROR_LEN, "init: cannot map the beat page: %s", strerror(-ret));
-	w->poll_ns = choose_poll_ns(req);
+		return complain(error, "cannot map the beat page", ret);
+	choose_poll(w, req);
 	w->bus = hostd_bus_alloc(&spec, fds + 2 + spec.nr_vectors);
 	if (!w->bus)
-		return snprintf(error, HDEV_ERROR_LEN, "init: cannot make the bus: %s", strerror(errno));
+		return complain(error, "cannot map the window or make engines", -errno);
 	w->bus->removed = say_removed;
 	w->bus->began = say_epoch;
 	ret = watch_all(w);
 	if (ret)
-		return snprintf(error, HDEV_ERROR_LEN, "init: epoll: %s", strerror(-ret));
-	return 0;
-}
-
-static int lock_up(char *error)
-{
-	int ret;
-
+		return complain(error, "epoll", ret);
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
 	ret = hostd_sandbox_enter(IS_SANITIZED);
-	if (ret)
-		snprintf(error, HDEV_ERROR_LEN, "init: cannot enter the sandbox: %s", strerror(-ret));
-	return ret;
+	return ret ? complain(error, "cannot enter the sandbox", ret) : 0;
 }
 
 struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object *req, int *fds,
@@ -146,7 +150,7 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 	char error[HDEV_ERROR_LEN];
 
 	snprintf(w->name, sizeof(w->name), "%s", name ? name : "");
-	if (set_up(w, req, fds, nr_fds, error) || lock_up(error)) {
+	if (set_up(w, req, fds, nr_fds, error)) {
 		w->quit = true;
 		return hostd_ipc_reply_error(req, "%s", error);
 	}
@@ -155,7 +159,7 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 	close(fds[1]);
 	uring = &w->bus->engines.all[0];
 	if (uring->error)
-		hostd_report(HOSTD_LOG_WARN, "io_uring does not work here (%s): engine auto uses threads",
+		hostd_report(HOSTD_LOG_WARN, "no io_uring here (%s): engine auto uses threads",
 			     strerror(-uring->error));
 	w->bus->now_ns = hostd_clock_ns();
 	w->next_beat_ns = w->bus->now_ns;

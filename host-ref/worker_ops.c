@@ -17,6 +17,18 @@
 /* The last life's lock lingers until the kernel has torn down its io_uring. */
 #define LOCK_WAIT_NS	2000000000ULL
 
+/* Keeps only what says which request it answers. */
+static void replace_by_error(struct json_object *reply, const char *error)
+{
+	json_object_object_foreach(reply, key, value) {
+		(void)value;
+		if (strcmp(key, "re"))
+			json_object_object_del(reply, key);
+	}
+	hostd_json_add_bool(reply, "ok", false);
+	hostd_json_add_str(reply, "error", error);
+}
+
 static void send_reply(struct hostd_worker *w, struct json_object *reply)
 {
 	int ret;
@@ -24,6 +36,10 @@ static void send_reply(struct hostd_worker *w, struct json_object *reply)
 	if (!reply)
 		return;
 	ret = hostd_ipc_send(w->ipc_fd, reply, NULL, 0);
+	if (ret == -EMSGSIZE) {
+		replace_by_error(reply, "the answer is too long");
+		ret = hostd_ipc_send(w->ipc_fd, reply, NULL, 0);
+	}
 	if (ret)
 		hostd_log(HOSTD_LOG_ERR, "worker: cannot answer the broker: %s", strerror(-ret));
 	json_object_put(reply);
@@ -120,6 +136,18 @@ void hostd_worker_retry_adds(struct hostd_worker *w)
 		p->req = NULL;
 		w->nr_pending--;
 		send_reply(w, reply);
+	}
+}
+
+void hostd_worker_drop_adds(struct hostd_worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
+		if (!w->pending[i].req)
+			continue;
+		json_object_put(w->pending[i].req);
+		close(w->pending[i].fd);
 	}
 }
 

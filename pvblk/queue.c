@@ -13,6 +13,13 @@
 /* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
 #define LOOKS_PER_RELAX		64
 
+/*
+ * With several in flight, the longest that a completion waits for its interrupt, in
+ * sleeps: while the user waits for them, and while it is expected to submit more.
+ */
+#define IRQ_DELAY_WAITING	4
+#define IRQ_DELAY_SUBMITTING	1
+
 /* Batches over which the depth that the user drives is observed. */
 #define DEPTH_WINDOW		32
 
@@ -113,20 +120,24 @@ static bool reap_all(struct pvblk_queue *queue)
 }
 
 /*
- * Ask for the interrupt of the last request in flight, and for one that is delayed by
- * what it costs before: who submits again meanwhile reaps, and gets neither. True if
- * there is more to reap.
+ * Ask for the interrupt of the last request that will be in flight before the user
+ * waits, and for a delayed one before: who submits again meanwhile reaps, and gets
+ * neither. True if there is more to reap.
  */
 static bool arm(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	u32 outstanding = pvring_outstanding(ring);
+	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
 	u32 delay_us = pvbus_sleep_ns(queue->blk->pdev) / NSEC_PER_USEC;
 
 	if (!outstanding)
 		return false;
-	return pvring_arm(ring, READ_ONCE(ring->cq_next) + outstanding - 1,
-			  outstanding > 1 ? delay_us : 0);
+	if (expected == 1)
+		delay_us = 0;
+	else
+		delay_us *= outstanding == expected ? IRQ_DELAY_WAITING : IRQ_DELAY_SUBMITTING;
+	return pvring_arm(ring, READ_ONCE(ring->cq_next) + expected - 1, delay_us);
 }
 
 /**

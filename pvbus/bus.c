@@ -95,8 +95,8 @@ static int begin_epoch(struct pvbus *bus)
 	WRITE_ONCE(bus->epoch, le64_to_cpu(hdr.epoch));
 	pvbus_scan_mark(bus);
 	wake_up_all(&bus->wait);
-	dev_info(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx, a sleep costs %u us\n",
-		 bus->shm.len >> 20, hdr.ident, bus->epoch, bus->sleep_ns / 1000);
+	dev_info(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
+		 bus->shm.len >> 20, hdr.ident, bus->epoch);
 	return 0;
 }
 

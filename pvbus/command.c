@@ -13,8 +13,8 @@
 #define ANSWER_POLL	max(HZ / 100, 1)
 
 /* What a sleep may be believed to cost, in ns. */
-#define SLEEP_NS_MIN	(2 * NSEC_PER_USEC)
-#define SLEEP_NS_MAX	(400 * NSEC_PER_USEC)
+#define SLEEP_NS_MIN	(5 * NSEC_PER_USEC)
+#define SLEEP_NS_MAX	(300 * NSEC_PER_USEC)
 
 static int result_errno(u32 result)
 {
@@ -43,13 +43,15 @@ static bool answered(const struct pvbus_ack *ack, u32 seq)
 	return le32_to_cpu(virt_load_acquire(&ack->seq)) == seq;
 }
 
-/* Every command is a doorbell, two wake-ups and an interrupt; the fastest did nothing else. */
+/*
+ * Every command is a doorbell, two wake-ups and an interrupt. A single one may find
+ * the device side awake, or wait for a drain: an average, of believable values.
+ */
 static void note_sleep(struct pvbus *bus, u64 ns)
 {
 	u32 cost = clamp_t(u64, ns, SLEEP_NS_MIN, SLEEP_NS_MAX);
 
-	if (!bus->sleep_ns || cost < bus->sleep_ns)
-		WRITE_ONCE(bus->sleep_ns, cost);
+	WRITE_ONCE(bus->sleep_ns, bus->sleep_ns ? (3 * bus->sleep_ns + cost) / 4 : cost);
 }
 
 /**

@@ -80,6 +80,12 @@ static ssize_t epoch_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(epoch);
 
+static ssize_t sleep_ns_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", pvbus_sleep_ns(to_pvbus_device(dev)));
+}
+static DEVICE_ATTR_RO(sleep_ns);
+
 static ssize_t modalias_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "pvbus:t%u\n", to_pvbus_device(dev)->type);
@@ -94,6 +100,7 @@ static struct attribute *pvbus_dev_attrs[] = {
 	&dev_attr_features.attr,
 	&dev_attr_features_offered.attr,
 	&dev_attr_epoch.attr,
+	&dev_attr_sleep_ns.attr,
 	&dev_attr_modalias.attr,
 	NULL
 };

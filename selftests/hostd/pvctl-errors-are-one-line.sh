@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Whatever is wrong on the command line: one line on standard error that begins with the
+# program's name, nothing on standard output, exit status 1, or 2 for wrong usage.
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/env.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+
+# refuses <status> <words of the message> command...
+refuses() {
+	local want=$1 words=$2 status
+
+	shift 2
+	"$@" > "$test_tmp/out" 2> "$test_tmp/err"
+	status=$?
+	ktap_note "$(cat "$test_tmp/err")"
+	if [ "$status" = "$want" ] && [ ! -s "$test_tmp/out" ] &&
+	   [ "$(wc -l < "$test_tmp/err")" = 1 ] &&
+	   grep -qE '^[^ ]*pv(ctl|hostd): ' "$test_tmp/err" && grep -qF -e "$words" "$test_tmp/err"; then
+		ktap_ok "$want, $words: ${*##*/}"
+	else
+		ktap_note "status $status"
+		ktap_fail "$want, $words: ${*##*/}"
+	fi
+}
+vm() { "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" "$@"; }
+image=$test_tmp/disk.img
+truncate -s 1M "$image"
+truncate -s 1000 "$test_tmp/odd.img"
+: > "$test_tmp/empty.img"
+mkfifo "$test_tmp/fifo"
+
+refuses 1 'start it first' vm list
+hostd_start || ktap_bail 'pvhostd does not start'
+refuses 2 'lists them' vm frobnicate
+refuses 2 'usage: pvctl remove' vm remove
+refuses 2 'usage: pvctl list' vm list d0
+refuses 1 "pvctl list" vm remove d0
+refuses 1 "pvctl list" vm stats d0
+refuses 2 'not a size' vm resize d0 1X
+refuses 2 'not KEY=VALUE' vm add-disk d0 nonsense
+refuses 2 'unknown key' vm add-disk d0 "file=$image,colour=red"
+refuses 2 'given twice' vm add-disk d0 "file=$image,ro=on,ro=on"
+refuses 2 'use ro=on or ro=off' vm add-disk d0 "file=$image,ro=maybe"
+refuses 1 'file=PATH or null=SIZE' vm add-disk d0 ro=on
+refuses 1 'letters, digits' vm add-disk 'a/b' null=1M
+refuses 1 'create it first' vm add-disk d0 "file=$test_tmp/nofile"
+refuses 1 'name an image file' vm add-disk d0 "file=$test_tmp"
+refuses 1 'neither a regular file' vm add-disk d0 file=/dev/null
+refuses 1 'neither a regular file' vm add-disk d0 "file=$test_tmp/fifo"
+refuses 1 'is empty' vm add-disk d0 "file=$test_tmp/empty.img"
+refuses 1 'not a multiple' vm add-disk d0 "file=$test_tmp/odd.img"
+refuses 1 'queue-size= is' vm add-disk d0 "file=$image,queue-size=3"
+refuses 1 'max-io= is' vm add-disk d0 "file=$image,max-io=1000"
+refuses 1 'logical-block= is' vm add-disk d0 "file=$image,logical-block=513"
+refuses 1 'engine=' vm add-disk d0 "file=$image,engine=steam"
+refuses 1 'hexadecimal' vm add-disk d0 "file=$image,uuid=1"
+ktap_check 'a good one is taken' vm add-disk d0 "file=$image"
+refuses 1 'use another id' vm add-disk d0 null=1M
+refuses 1 'd1' vm add-disk d1 "file=$image"
+refuses 1 'logical block' vm resize d0 1000
+refuses 2 'use --force' vm remove d0 --now
+refuses 1 'another pvhostd' "$hostd_bin/pvhostd" --run-dir "$(hostd_dir)"
+refuses 2 'power of two' "$hostd_bin/pvhostd" --window 3M
+refuses 2 '1 to 64' "$hostd_bin/pvhostd" --vectors 65
+refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
+refuses 2 "QEMU's command" "$hostd_bin/pvctl" run
+refuses 1 'create it first' "$hostd_bin/pvctl" run --disk "id=d0,file=$test_tmp/nofile" -- true
+refuses 127 'correct its name' "$hostd_bin/pvctl" run -- "$test_tmp/no-such-qemu"
+hostd_stop
+ktap_done

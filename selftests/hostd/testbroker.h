@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * For test programs: a pvhostd, and this process in the place of its QEMU.
+ */
+#ifndef SELFTESTS_HOSTD_TESTBROKER_H
+#define SELFTESTS_HOSTD_TESTBROKER_H
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktap.h"
+
+/* A pvhostd of this test's own. */
+struct broker {
+	char dir[64];
+	pid_t pid;
+};
+
+/* The programs: $PVKIT_HOST, or build/host beside build/selftests/hostd/tests/. */
+static inline char *host_program(const char *name)
+{
+	char exe[4000] = "", *path;
+	const char *dir = getenv("PVKIT_HOST");
+	int up;
+
+	if (!dir) {
+		if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
+			ktap_bail("%s: %s", "/proc/self/exe", strerror(errno));
+		for (up = 0; up < 4 && strrchr(exe, '/'); up++)
+			*strrchr(exe, '/') = 0;
+		strcat(exe, "/host");
+		dir = exe;
+	}
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		ktap_bail("%s: %s", "memory", strerror(errno));
+	return path;
+}
+
+/* Start pvhostd with one more option and its value; it serves when this returns. */
+static inline void broker_start(struct broker *b, const char *option, const char *value)
+{
+	char *exe = host_program("pvhostd"), number[16], byte;
+	int fds[2];
+
+	strcpy(b->dir, "/tmp/pvkit-test-XXXXXX");
+	if (!mkdtemp(b->dir) || pipe(fds) < 0)
+		ktap_bail("%s: %s", "setup", strerror(errno));
+	b->pid = fork();
+	if (!b->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		close(fds[0]);
+		snprintf(number, sizeof(number), "%d", fds[1]);
+		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number,
+		      option, value, NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	if (read(fds[0], &byte, 1) != 1)
+		ktap_bail("%s: %s", "pvhostd did not start", strerror(errno));
+	close(fds[0]);
+	free(exe);
+}
+
+static inline void broker_stop(struct broker *b)
+{
+	int status;
+
+	kill(b->pid, SIGTERM);
+	waitpid(b->pid, &status, 0);
+	rmdir(b->dir);
+}
+
+/* Connect to a socket in its run directory; receiving gives up after @ms. */
+static inline int broker_connect(struct broker *b, const char *name, int ms)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.60s/%.40s", b->dir, name);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ktap_bail("%s: %s", name, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	return fd;
+}
+
+/* One message of the ivshmem protocol. Return: bytes received; 0 at the end; -errno. */
+static inline int ivshmem_recv(int conn, int64_t *value, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	int64_t wire = 0;
+	struct iovec iov = { &wire, sizeof(wire) };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *cmsg;
+	ssize_t len = recvmsg(conn, &mh, MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	if (len < 0)
+		return -errno;
+	cmsg = CMSG_FIRSTHDR(&mh);
+	if (len && cmsg && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(cmsg), sizeof(int));
+	*value = le64toh(wire);
+	return len;
+}
+
+#endif /* SELFTESTS_HOSTD_TESTBROKER_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device side without a process: a bus in the test's own thread, driven by hand.
+ */
+#ifndef SELFTESTS_HOSTD_TESTBUS_H
+#define SELFTESTS_HOSTD_TESTBUS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "bus.h"
+#include "ktap.h"
+#include "testdrv.h"
+
+#define TESTBUS_VECTORS		4
+#define TESTBUS_WINDOW		(4UL << 20)
+
+/**
+ * struct testbus - a bus and its driver
+ * @bus: the bus
+ * @drv: the driver, in the same window
+ * @irq: interrupts
+ * @nr_removed: how often a slot has become free
+ */
+struct testbus {
+	struct hostd_bus *bus;
+	struct testdrv drv;
+	int irq[TESTBUS_VECTORS];
+	unsigned int nr_removed;
+};
+
+static struct testbus *testbus_current;
+
+static inline void testbus_removed(struct hostd_bus *bus, unsigned int slot)
+{
+	(void)bus;
+	(void)slot;
+	testbus_current->nr_removed++;
+}
+
+/* One round of what the worker's loop does. */
+static inline void testbus_pump(void *ctx)
+{
+	struct testbus *t = ctx;
+	unsigned int i = 0;
+
+	t->bus->now_ns += 1000;
+	hostd_bus_look(t->bus);
+	while (i < t->bus->nr_running) {
+		struct hdev_queue *q = t->bus->running[i];
+
+		q->dev->ops->poll(q, 32);
+		if (!q->running)
+			continue;
+		hdev_queue_signal(q);
+		i++;
+	}
+	hostd_engines_reap(&t->bus->engines);
+	for (i = 0; i < t->bus->nr_running; i++)
+		hdev_queue_signal(t->bus->running[i]);
+	hostd_bus_settle(t->bus);
+}
+
+static inline uint64_t testbus_irqs(struct testbus *t, unsigned int vector)
+{
+	uint64_t count = 0;
+
+	return read(t->irq[vector], &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+static inline void testbus_init(struct testbus *t)
+{
+	struct hostd_window_spec spec = {
+		.memfd = memfd_create("window", MFD_CLOEXEC),
+		.len = TESTBUS_WINDOW,
+		.nr_vectors = TESTBUS_VECTORS,
+		.peer = 1,
+		.heartbeat_ms = 100,
+		.uuid = "testbus",
+	};
+	unsigned int i;
+
+	memset(t, 0, sizeof(*t));
+	for (i = 0; i < TESTBUS_VECTORS; i++)
+		t->irq[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ftruncate(spec.memfd, TESTBUS_WINDOW))
+		ktap_bail("memfd");
+	t->bus = hostd_bus_alloc(&spec, t->irq);
+	close(spec.memfd);
+	if (!t->bus)
+		ktap_bail("hostd_bus_alloc");
+	t->bus->removed = testbus_removed;
+	testbus_current = t;
+	t->drv.base = t->bus->win.base;
+	t->drv.pump = testbus_pump;
+	t->drv.ctx = t;
+}
+
+static inline void testbus_exit(struct testbus *t)
+{
+	unsigned int i;
+
+	hostd_bus_free(t->bus);
+	for (i = 0; i < TESTBUS_VECTORS; i++)
+		close(t->irq[i]);
+}
+
+/* Add a disk; 0 or -errno. */
+static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t generation,
+			      const char *config, int fd)
+{
+	struct hdev_spec spec = {
+		.ops = &hdev_blk_ops,
+		.slot = slot,
+		.generation = generation,
+		.uuid = "disk",
+		.name = "d0",
+		.config = json_tokener_parse(config),
+		.fd = fd,
+	};
+	char error[HDEV_ERROR_LEN] = "";
+	int ret = hdev_add(t->bus, &spec, error);
+
+	if (ret)
+		printf("# %s\n", error);
+	json_object_put(spec.config);
+	return ret;
+}
+
+/* From nothing to a running null disk in slot 0, its queue on vector 1. */
+static inline void testbus_run_null(struct testbus *t, struct testdrv_queue *q, const char *config)
+{
+	testbus_init(t);
+	if (testbus_add(t, 0, 1, config, -1))
+		ktap_bail("add");
+	hostd_bus_begin_epoch(t->bus);
+	if (testdrv_hello(&t->drv) != PVBUS_R_OK)
+		ktap_bail("HELLO");
+	testdrv_lay_out(&t->drv, q, testdrv_space(&t->drv) + PV_PAGE_SIZE, 16, 1 << 20);
+	q->desc.irq_vector = htole16(1);
+	if (testdrv_take_features(&t->drv, 0) != PVBUS_R_OK ||
+	    testdrv_start(&t->drv, 0, q, 1) != PVBUS_R_OK)
+		ktap_bail("START");
+}
+
+#define TESTBUS_NULL	"{\"size\":1048576,\"engine\":\"null\",\"queues\":4,\"queue_size\":64}"
+
+#endif /* SELFTESTS_HOSTD_TESTBUS_H */

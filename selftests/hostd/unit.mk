@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Unit tests and fuzzers of the worker half: no VM, no root, built with ASan and UBSan.
+HOSTREF		:= ../../host-ref
+include $(HOSTREF)/worker.mk
+
+units		:= window-obeys-the-layout overwritten-window-starts-an-epoch \
+		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
+		   ring-keeps-order-and-suppresses reset-waits-for-what-is-in-flight \
+		   worker-serves-in-its-sandbox
+unit_srcs	:= $(WORKER_SRCS) util.c hjson.c ipc.c
+unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
+unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
+		   -I../../include/uapi -I$(HOSTREF) $(shell pkg-config --cflags json-c) -pthread
+unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+all: $(units:%=$(O)/tests/%)
+
+$(units:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libworker.a $(wildcard *.h) | $(O)/tests
+	@echo "  CC      hostd/$(@F)"
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libworker.a $(unit_libs)
+
+$(O)/unit/libworker.a: $(unit_srcs:%.c=$(O)/unit/%.o)
+	@rm -f $@
+	@$(AR) crs $@ $^
+
+$(O)/unit/%.o: $(HOSTREF)/%.c $(wildcard $(HOSTREF)/*.h)
+	@mkdir -p $(@D)
+	@$(CC) $(unit_cflags) $(unit_san) -c -o $@ $<
+
+# make fuzz: build the fuzzers; each runs for FUZZ_SECONDS with "make fuzz-run".
+fuzzers		:= fuzz_sqe fuzz_command
+FUZZ_CC		?= clang-14
+FUZZ_SECONDS	?= 10
+fuzz_srcs	:= $(WORKER_CORE_SRCS) util.c hjson.c ipc.c
+
+.PHONY: fuzz fuzz-run
+fuzz: $(fuzzers:%=$(O)/fuzz/%)
+
+$(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: %.c $(fuzz_srcs:%=$(HOSTREF)/%) $(wildcard *.h $(HOSTREF)/*.h)
+	@mkdir -p $(@D)
+	@echo "  FUZZCC  hostd/$(@F)"
+	@$(FUZZ_CC) $(unit_cflags) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(fuzz_srcs:%=$(HOSTREF)/%) $(unit_libs)
+
+fuzz-run: $(fuzzers:%=$(O)/fuzz/%)
+	@for f in $(fuzzers); do \
+		mkdir -p $(O)/fuzz/corpus-$$f && \
+		$(O)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 \
+			-artifact_prefix=$(O)/fuzz/ $(O)/fuzz/corpus-$$f 2>$(O)/fuzz/$$f.log || \
+			{ tail -n 40 $(O)/fuzz/$$f.log; exit 1; }; \
+	done

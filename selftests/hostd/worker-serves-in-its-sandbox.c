@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A worker serves from within its sandbox: I/O with every engine, hot add, resize and remove,
+ * sleeping and waking, a new epoch after kill -9; and the sandbox kills what it must.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "testworker.h"
+
+#define SIZE	(4U << 20)
+
+static struct testworker t;
+static struct testdrv_queue q;
+
+static int make_image(void)
+{
+	char path[] = "/tmp/pvkit-worker-XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0 || ftruncate(fd, SIZE))
+		ktap_bail("image");
+	unlink(path);
+	return fd;
+}
+
+/* A second description of the file, as another process would have. */
+static int reopen(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static bool go_and_hello(void)
+{
+	return testworker_tell(&t, "{\"op\":\"go\"}", NULL, 0) &&
+	       testdrv_hello(&t.drv) == PVBUS_R_OK;
+}
+
+static bool run_queue(unsigned int slot)
+{
+	testdrv_lay_out(&t.drv, &q, testdrv_space(&t.drv) + PV_PAGE_SIZE, 16, 1 << 20);
+	q.desc.irq_vector = htole16(1);
+	q.desc.kick_vector = htole16(1);
+	return testdrv_take_features(&t.drv, slot) == PVBUS_R_OK &&
+	       testdrv_start(&t.drv, slot, &q, 1) == PVBUS_R_OK;
+}
+
+/* One request; the doorbell only if the device asks for it. */
+static uint32_t do_io(uint8_t op, uint64_t sector, uint32_t nr)
+{
+	struct pvblk_sqe sqe = testdrv_request(&q, op, sector, nr, 0);
+	int64_t until_ms = testdrv_now_ms() + TESTDRV_WAIT_MS;
+	struct pvblk_cqe cqe;
+	uint32_t old = q.submitted;
+
+	testdrv_submit(&q, &sqe);
+	if (testdrv_need_kick(&q, old))
+		testworker_kick(&t, 1);
+	while (testdrv_now_ms() < until_ms) {
+		if (testdrv_reap(&q, &cqe))
+			return le32toh(cqe.status);
+	}
+	return TESTDRV_SILENT;
+}
+
+static bool every_operation_works(void)
+{
+	unsigned int op;
+
+	memset(testdrv_data(&t.drv, &q), 0x33, 4096);
+	for (op = PVBLK_OP_WRITE; op <= PVBLK_OP_WRITE_ZEROES; op++) {
+		if (do_io(op, op == PVBLK_OP_FLUSH ? 0 : op * 8, op == PVBLK_OP_FLUSH ? 0 : 8))
+			return false;
+	}
+	memset(testdrv_data(&t.drv, &q), 0, 4096);
+	return !do_io(PVBLK_OP_READ, PVBLK_OP_WRITE * 8, 8) &&
+	       testdrv_data(&t.drv, &q)[4095] == 0x33;
+}
+
+static void check_engines(int fd)
+{
+	int second = make_image();
+
+	ktap_ok(testworker_add(&t, 0, "{\"size\":4194304}", fd), "add before go");
+	ktap_ok(go_and_hello(), "go, HELLO");
+	ktap_ok(run_queue(0) && every_operation_works(), "every operation, engine auto");
+	ktap_ok(testworker_add(&t, 1, "{\"size\":4194304,\"engine\":\"sync\"}", second), "hot add");
+	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
+	ktap_ok(run_queue(1) && every_operation_works(), "every operation, engine sync");
+	testdrv_command(&t.drv, 1, PVBUS_CMD_RESET);
+	close(second);
+}
+
+static void check_sleep(void)
+{
+	struct timespec pause = { .tv_nsec = 30000000 };
+	unsigned int i, rang = 0;
+	struct pvblk_sqe sqe;
+	struct pvblk_cqe cqe;
+
+	run_queue(0);
+	testdrv_ctrl(&q)->irq_event = htole32(0);
+	testworker_irqs(&t, 1);
+	ktap_ok(!do_io(PVBLK_OP_READ, 0, 8) && (usleep(20000), testworker_irqs(&t, 1) == 1),
+		"the interrupt that was asked for");
+	for (i = 0; i < 20; i++) {
+		nanosleep(&pause, NULL);
+		rang += le32toh(testdrv_dev_ctrl(&q)->kick_event) == q.submitted;
+		if (do_io(PVBLK_OP_READ, 0, 8))
+			break;
+	}
+	ktap_ok(i == 20 && rang == 20, "a sleeping worker is woken by doorbells (RING-D4)");
+	ktap_ok(!testworker_irqs(&t, 1), "and raises no interrupt that nobody wants");
+
+	nanosleep(&pause, NULL);
+	sqe = testdrv_request(&q, PVBLK_OP_READ, 0, 8, 0);
+	testdrv_submit(&q, &sqe);
+	usleep(300000);
+	ktap_ok(testdrv_reap(&q, &cqe),
+		"a lost doorbell is made up for by the heartbeat (RING-D5)");
+}
+
+static void check_delayed_irq(void)
+{
+	struct timespec pause = { .tv_nsec = 50000000 };
+	struct pvblk_sqe sqe;
+	struct pvblk_cqe cqe;
+
+	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
+	run_queue(0);
+	testdrv_ctrl(&q)->irq_event = htole32(-1);
+	testdrv_ctrl(&q)->irq_delay_us = htole32(10000);
+	testworker_irqs(&t, 1);
+	sqe = testdrv_request(&q, PVBLK_OP_READ, 0, 8, 0);
+	testdrv_submit(&q, &sqe);
+	testworker_kick(&t, 1);
+	nanosleep(&pause, NULL);
+	ktap_ok(testworker_irqs(&t, 1) == 1 && testdrv_reap(&q, &cqe),
+		"a delayed interrupt comes (RING-D7)");
+	ktap_ok(!do_io(PVBLK_OP_READ, 0, 8) && (nanosleep(&pause, NULL), !testworker_irqs(&t, 1)),
+		"but not for what was reaped");
+}
+
+static void check_changes(void)
+{
+	const struct pvblk_config *config =
+		(void *)(t.drv.base + le64toh(testdrv_entry(&t.drv, 0)->config_off));
+
+	ktap_ok(testworker_tell(&t, "{\"op\":\"resize\",\"slot\":0,\"size\":2097152}", NULL, 0) &&
+		le64toh(config->capacity) == 4096, "resize");
+	ktap_ok(testworker_tell(&t, "{\"op\":\"remove\",\"slot\":1}", NULL, 0), "remove");
+	ktap_ok(testworker_tell(&t, "{\"op\":\"remove\",\"slot\":0,\"force\":true}", NULL, 0),
+		"remove by force");
+	json_object_put(testworker_receive(&t, 200));
+	ktap_ok(t.nr_removed == 2, "both are gone");
+}
+
+static void check_idle(void)
+{
+	struct json_object *reply = testworker_ask(&t, "{\"op\":\"stats\"}", NULL, 0);
+	uint64_t beat, cpu_us = hostd_json_u64(reply, "cpu_us", 0);
+
+	json_object_put(reply);
+	beat = *(volatile uint64_t *)t.beat;
+	sleep(2);
+	reply = testworker_ask(&t, "{\"op\":\"stats\"}", NULL, 0);
+	cpu_us = hostd_json_u64(reply, "cpu_us", 0) - cpu_us;
+	json_object_put(reply);
+	ktap_ok(*(volatile uint64_t *)t.beat - beat >= 15, "it beats");
+	ktap_ok(cpu_us < 60000, "an idle worker sleeps (%llu us of CPU in 2 s, instrumented)",
+		(unsigned long long)cpu_us);
+}
+
+static void check_kill(int fd)
+{
+	uint64_t epoch = testdrv_header(&t.drv)->epoch;
+
+	testworker_add(&t, 0, "{\"size\":4194304}", fd);
+	run_queue(0);
+	do_io(PVBLK_OP_WRITE, 0, 8);
+	kill(t.pid, SIGKILL);
+	ktap_ok(testworker_wait(&t) == -SIGKILL, "kill -9");
+	ktap_ok(testworker_spawn(&t, "") && testworker_add(&t, 0, "{\"size\":4194304}", fd) &&
+			go_and_hello() && testdrv_header(&t.drv)->epoch != epoch,
+		"the next life has another epoch");
+	ktap_ok(run_queue(0) && every_operation_works(), "and serves");
+}
+
+static void check_lock(int fd)
+{
+	int other = reopen(fd), third = make_image();
+	int64_t start_ms = testdrv_now_ms();
+
+	ktap_ok(!testworker_add(&t, 2, "{\"size\":4194304}", other) &&
+			testdrv_now_ms() - start_ms > 1000,
+		"an image in use is refused, after a while");
+	ktap_ok(testworker_add(&t, 2, "{\"size\":4194304}", third), "a free one isn't");
+	close(other);
+	close(third);
+}
+
+/* How a process ends that does this in the sandbox. */
+static int end_of(void (*act)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (hostd_sandbox_drop() || hostd_sandbox_enter(false))
+			_exit(99);
+		act();
+		/* Not through a sanitizer's hooks: they make calls of their own. */
+		syscall(SYS_exit_group, 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void act_nothing(void) { }
+static void act_open(void) { open("/etc/passwd", O_RDONLY); }
+static void act_socket(void) { socket(AF_UNIX, SOCK_STREAM, 0); }
+static void act_fork(void) { fork(); }
+static void act_exec(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static void act_dup(void) { fcntl(0, F_DUPFD, 0); }
+
+static void check_sandbox(void)
+{
+	ktap_ok(end_of(act_nothing) == 0, "sandbox: can be entered and left");
+	ktap_ok(end_of(act_open) == -SIGSYS, "sandbox: open kills");
+	ktap_ok(end_of(act_socket) == -SIGSYS, "sandbox: socket kills");
+	ktap_ok(end_of(act_fork) == -SIGSYS, "sandbox: fork kills");
+	ktap_ok(end_of(act_exec) == -SIGSYS, "sandbox: executable memory kills");
+	ktap_ok(end_of(act_dup) == -SIGSYS, "sandbox: other forms of fcntl kill");
+}
+
+int main(void)
+{
+	int fd = make_image();
+
+	ktap_plan(31);
+	testworker_init(&t);
+	ktap_ok(testworker_spawn(&t, ""), "init");
+	check_engines(fd);
+	check_sleep();
+	check_delayed_irq();
+	check_changes();
+	check_idle();
+	check_kill(fd);
+	check_lock(fd);
+	ktap_ok(!testworker_tell(&t, "{\"op\":\"dance\"}", NULL, 0),
+		"an unknown operation is an error");
+	ktap_ok(testworker_quit(&t) == 0, "quit");
+	check_sandbox();
+	return ktap_finish();
+}
