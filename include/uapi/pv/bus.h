@@ -102,7 +102,7 @@ PV_ASSERT_SIZE(pvbus_ack, 16);
  * @uuid: identity of this window; survives restarts
  * @ident: name and version of the device side, NUL-terminated text
  * @reserved0: 0
- * @table_seq: changes after every change of the device table
+ * @table_seq: changes after a device comes, goes, or gets other flags
  * @reserved1: 0
  * @heartbeat: grows with every beat
  * @reserved2: 0
