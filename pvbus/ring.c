@@ -89,7 +89,8 @@ bool pvring_put(struct pvring *ring, const void *sqe)
 	u32 nr = ring->sq_next;
 	void *slot = sq_slot(ring, nr);
 
-	if (nr - READ_ONCE(ring->cq_next) >= ring->size)
+	/* Pairs with the release in pvring_get(): the slot's last content has been taken. */
+	if (nr - smp_load_acquire(&ring->cq_next) >= ring->size)
 		return false;
 
 	memcpy(slot, sqe, (1u << ring->sqe_shift) - sizeof(__le32));
@@ -157,7 +158,8 @@ bool pvring_get(struct pvring *ring, void *cqe)
 		return false;
 
 	memcpy(cqe, slot, 1u << ring->cqe_shift);
-	WRITE_ONCE(ring->cq_next, nr + 1);
+	/* Pairs with the acquire in pvring_put(). */
+	smp_store_release(&ring->cq_next, nr + 1);
 	return true;
 }
 EXPORT_SYMBOL_GPL(pvring_get);
@@ -206,7 +208,8 @@ void pvring_disarm(struct pvring *ring)
 		return;
 	ring->armed = false;
 	WRITE_ONCE(ring->drv->irq_delay_us, 0);
-	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(ring->cq_next - 1));
+	/* Older than anything that the device may have posted and not yet considered. */
+	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(ring->cq_next - 1 - ring->size));
 }
 EXPORT_SYMBOL_GPL(pvring_disarm);
 
