@@ -9,7 +9,7 @@
 
 /* After this many spins in vain the device is slow just now; then only every so many batches try. */
 #define SPIN_MISSES_MAX		8
-#define SPIN_RETRY_MASK		31
+#define SPIN_RETRY_MASK		7
 /* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
 #define LOOKS_PER_RELAX		64
 

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+# What measure.py calls inside the guest: find a device, run a load on it, read its counters.
+# Each function prints lines of "key value" that it parses.
+
+TRACEFS=/sys/kernel/tracing
+
+# The disk whose sysfs path goes through PCI slot $1, or that has the path $2.
+find_disk() {
+	local disk
+
+	if [ -n "$2" ]; then
+		[ ! -b "$2" ] || echo "disk $2"
+		return 0
+	fi
+	for disk in /sys/block/*; do
+		case $(readlink -f "$disk") in
+		*/0000:00:"$1"/*) echo "disk /dev/${disk##*/}"; return 0 ;;
+		esac
+	done
+}
+
+# The interrupt numbers of PCI slot $1, else those labelled $2 in /proc/interrupts.
+find_irqs() {
+	local dir=/sys/bus/pci/devices/0000:00:$1 irq
+
+	if [ -n "$2" ]; then
+		awk -v label="$2" '$NF == label { sub(":", "", $1); printf "irq %s\n", $1 }' /proc/interrupts
+	elif [ -d "$dir/msi_irqs" ]; then
+		for irq in "$dir"/msi_irqs/*; do
+			echo "irq ${irq##*/}"
+		done
+	elif [ -n "$1" ] && [ -f "$dir/irq" ]; then
+		echo "irq $(cat "$dir/irq")"
+	fi
+}
+
+# The PCI slot of the ivshmem function that pvbus drives.
+find_pvbus_slot() {
+	local dir
+
+	for dir in /sys/bus/pci/devices/*; do
+		[ "$(cat "$dir/vendor" "$dir/device" | tr -d '\n')" = 0x1af40x1110 ] || continue
+		echo "slot ${dir##*/0000:00:}"
+	done
+}
+
+# The drivers that rc has not loaded, and no elevator for anybody: none of these devices
+# gains from one.
+setup() {
+	local file
+
+	modprobe -a sd_mod nvme virtio_blk
+	modprobe null_blk nr_devices=1 queue_mode=2 irqmode=0 memory_backed=0 submit_queues=1 gb=1
+	sleep 1
+	for file in /sys/block/*/queue/scheduler; do
+		echo none >"$file"
+	done
+}
+
+# Interrupts so far on the numbers "$1" (blank separated), and kicks so far of all pvbus queues.
+counters() {
+	local irqs=$1
+
+	set -- /sys/bus/pvbus/devices/*/queues/*/kicks
+	[ -e "$1" ] || set --
+	awk -v list=" $irqs " '
+	FILENAME != "/proc/interrupts" { kicks += $1; pvbus = 1; next }
+	{
+		nr = $1; sub(":", "", nr)
+		if (index(list, " " nr " "))
+			for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) irqs += $i
+	}
+	END {
+		printf "irqs %d\n", irqs
+		if (pvbus) printf "kicks %d\n", kicks
+	}' /proc/interrupts "$@"
+}
+
+# Count the calls of guest function $1 from now on.
+count_start() {
+	[ -d $TRACEFS/events ] || mount -t tracefs tracefs $TRACEFS || return
+	echo 0 >$TRACEFS/events/kprobes/enable
+	echo "p:bench $1" >$TRACEFS/kprobe_events &&
+		echo 1 >$TRACEFS/events/kprobes/bench/enable
+} 2>/dev/null
+
+count_stop() {
+	awk '$1 == "bench" { printf "calls %d\n", $2 }' $TRACEFS/kprobe_profile
+	echo 0 >$TRACEFS/events/kprobes/bench/enable
+	echo >$TRACEFS/kprobe_events
+}

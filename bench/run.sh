@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Build what the benchmark needs, boot one guest with every device, and measure.
+#
+# usage: bench/run.sh [--peers-only] [options of measure.py, see measure.py --help]
+# --peers-only: without pvblk, and without building the kit.
+# PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
+# No -e: the harness's clean-up goes on after a process that is gone already.
+set -u
+export PYTHONDONTWRITEBYTECODE=1
+export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measured
+# shellcheck source=selftests/lib/vm.sh
+. "$(dirname "$0")/../selftests/lib/vm.sh"
+# shellcheck source=selftests/lib/hostd.sh
+. "$top/selftests/lib/hostd.sh"
+
+out=$build/bench
+image=$test_tmp/disk.img
+image_mib=256
+PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
+options=()
+
+die() { echo "bench: $*" >&2; exit 1; }
+say() { echo "bench: $*" >&2; }
+wants() { [[ " ${devices[*]} " == *" $1 "* ]]; }
+
+programs_build() {
+	mkdir -p "$out"
+	if wants pvblk; then
+		make --no-print-directory -C "$top" host modules KDIR="$PVKIT_KERNEL" >"$out/build.log" 2>&1 ||
+			{ tail -n 20 "$out/build.log" >&2; die "the kit does not build; all of it: $out/build.log"; }
+	fi
+	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" \
+		"$build/selftests/vmexec" "$build/selftests/agent" >&2 || die "the harness does not build"
+	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top/bench/blkload.c" ||
+		die "cannot compile bench/blkload.c; run: scripts/deps.sh bench"
+	"$top/scripts/kernels.sh" fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel $PVKIT_KERNEL"
+}
+
+# io_uring where this host lets QEMU: it answers from the page cache without a thread.
+aio_choose() {
+	if qemu-system-x86_64 -M none -nodefaults -display none -monitor stdio -blockdev \
+		"driver=file,node-name=n0,filename=$image,aio=io_uring" <<<quit >/dev/null 2>&1; then
+		echo io_uring
+	else
+		echo threads
+	fi
+}
+
+servers_start() {
+	local address=addr.type=unix,addr.path=$test_tmp/vhost.sock
+
+	if wants vhost-user-blk; then
+		test_spawn "$test_tmp/qsd.log" qemu-storage-daemon \
+			--blockdev "driver=file,node-name=n0,filename=$image,aio=$aio,locking=off" \
+			--export "type=vhost-user-blk,id=e0,node-name=n0,writable=on,num-queues=1,${address}"
+		servers+=(--server "qsd=$test_pid")
+		wait_for 20 test -S "$test_tmp/vhost.sock" || die "qemu-storage-daemon: $(tail -n 1 "$test_tmp/qsd.log")"
+	fi
+	if wants pvblk; then
+		# shellcheck disable=SC2119
+		hostd_start || die "pvhostd does not start"
+		servers+=(--server "pvhostd=${hostd_pid[$HOSTD]}")
+		pvctl add-disk d0 "file=$image" >/dev/null || die "pvctl add-disk failed"
+	fi
+}
+
+guest_boot() {
+	local args=() ours=() load=--no-pvkit-modules
+
+	mapfile -t args < <(python3 "$top/bench/devices.py" "$image" "$aio" "$test_tmp" "${devices[@]}")
+	if wants pvblk; then
+		load=
+		read -r -d '' -a ours < <(hostd_qemu_args)
+		[ ${#ours[@]} -gt 0 ] || die "pvctl qemu-args printed nothing"
+		args+=("${ours[@]}")
+	fi
+	# vhost-user needs shared guest RAM; all devices get the same.
+	vm_boot ${load:+"$load"} --mem 512 --append "quiet kfence.sample_interval=0" \
+		--file "$out/blkload" --file "$top/bench/guest.sh" -- \
+		-machine pc,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=512M,share=on \
+		-trace "file=$test_tmp/trace.log" "${args[@]}" || die "the guest does not boot"
+}
+
+for option; do
+	case $option in
+	--peers-only)	options+=(--without pvblk) ;;
+	*)		options+=("$option") ;;
+	esac
+done
+plan=$(python3 "$top/bench/measure.py" --print-devices ${options[@]+"${options[@]}"}) || exit
+case $plan in usage:*) echo "$plan"; exit 0 ;; esac
+read -ra devices <<<"$plan"
+
+say "building"
+programs_build
+head -c ${image_mib}M /dev/urandom >"$image" || die "no room for an image of $image_mib MiB in $TMPDIR"
+aio=$(aio_choose)
+servers=()
+servers_start
+say "booting the guest: $plan (aio=$aio)"
+guest_boot
+
+# In the background and waited for, so that a signal ends it at once.
+python3 "$top/bench/measure.py" ${options[@]+"${options[@]}"} --image "$image" --blkload "$out/blkload" \
+	--vmexec "$vmexec" --vm-dir "$(vm_dir)" --trace-log "$test_tmp/trace.log" \
+	--qemu-pid "${vm_pid[$VM]}" "${servers[@]}" --accel "$(accel)" --aio "$aio" --out "$out" &
+test_pids=("$!" "${test_pids[@]}")
+status=0
+wait "$!" || status=$?
+unset 'test_pids[0]'
+# A guest under TCG may stand still for seconds on a busy host, which its RCU reports.
+vm_dmesg_clean 'rcu' || { say "the guest's kernel complained, see above"; status=1; }
+exit "$status"
