@@ -257,8 +257,11 @@ void hostd_bus_settle(struct hostd_bus *bus)
 	if (bus->nr_draining || !bus->cmd_seq)
 		return;
 	bus->greeted = bus->cmd_greets;
-	if (bus->cmd_greets)
+	/* Once: a guest that says HELLO without end must not use up the log. */
+	if (bus->cmd_greets && !bus->introduced) {
+		bus->introduced = true;
 		hostd_report(HOSTD_LOG_INFO, "driver %s on kernel %s", bus->ident, bus->kernel);
+	}
 	answer(bus, bus->cmd_seq, bus->cmd_result);
 	bus->cmd_seq = 0;
 }

@@ -23,6 +23,7 @@
  * @irqs: interrupts raised, by vector
  * @now_ns: monotonic time, as of the loop's last look at the clock
  * @greeted: HELLO was acknowledged in this epoch
+ * @introduced: the log names the driver
  * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
  * @cmd_result: its result
  * @cmd_greets: it is a HELLO that succeeds
@@ -43,6 +44,7 @@ struct hostd_bus {
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
 	uint64_t now_ns;
 	bool greeted;
+	bool introduced;
 	uint32_t cmd_seq;
 	uint32_t cmd_result;
 	bool cmd_greets;

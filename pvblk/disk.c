@@ -52,7 +52,7 @@ int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config)
 		dev_err(&pdev->dev, "the device's config makes no sense (%s)\n", fault);
 		return -EPROTO;
 	}
-	config->serial[sizeof(config->serial) - 1] = 0;
+	pvbus_clean_text(config->serial, sizeof(config->serial));
 	return 0;
 }
 

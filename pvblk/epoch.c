@@ -107,7 +107,7 @@ int pvblk_restore(struct pvbus_device *pdev)
 		pvblk_kick(&blk->queues[i]);
 
 	pvblk_update_disk(blk);
-	dev_info(&pdev->dev, "pvblk%d goes on, %u requests submitted again\n", blk->index, nr);
+	dev_info_ratelimited(&pdev->dev, "pvblk%d goes on, %u requests submitted again\n", blk->index, nr);
 	return 0;
 }
 

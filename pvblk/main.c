@@ -203,6 +203,10 @@ static void pvblk_config_changed(struct pvbus_device *pdev)
 	if (pvblk_read_config(pdev, &config))
 		return;
 	/* Only the capacity may change while requests are in flight. */
+	if (config.logical_block != blk->config.logical_block) {
+		pvbus_device_broken(pdev, "it changed the logical block size while running");
+		return;
+	}
 	blk->config.capacity = config.capacity;
 	pvblk_update_disk(blk);
 }

@@ -93,10 +93,10 @@ static int begin_epoch(struct pvbus *bus)
 	bus->heartbeat_at = jiffies;
 	bus->stalled = false;
 	WRITE_ONCE(bus->epoch, le64_to_cpu(hdr.epoch));
-	pvbus_scan_mark(bus);
+	pvbus_scan_mark(bus, true);
 	wake_up_all(&bus->wait);
-	dev_info(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
-		 bus->shm.len >> 20, hdr.ident, bus->epoch);
+	dev_info_ratelimited(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
+			     bus->shm.len >> 20, hdr.ident, bus->epoch);
 	return 0;
 }
 
@@ -149,9 +149,9 @@ static void bus_work(struct work_struct *work)
 		delay_ms = REFUSED_RETRY_MS;
 	} else {
 		check_heartbeat(bus);
+		if (le32_to_cpu(READ_ONCE(shared->table_seq)) != READ_ONCE(bus->table_seq))
+			pvbus_scan_mark(bus, false);
 		call_devices(bus, pvbus_device_poll);
-		if (le32_to_cpu(READ_ONCE(shared->table_seq)) != bus->table_seq)
-			queue_work(pvbus_wq, &bus->scan);
 		if (pvbus_window_epoch(bus) != bus->epoch)
 			delay_ms = 0;
 	}

@@ -204,7 +204,7 @@ void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
 {
 	if (test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
 		return;
-	dev_err(&pdev->dev, "broken: %s. I/O fails until pvhostd is restarted\n", why);
+	dev_err(&pdev->dev, "broken: %s. I/O fails until the device side starts anew and fits\n", why);
 	pvbus_poke(pdev->bus);
 }
 EXPORT_SYMBOL_GPL(pvbus_device_broken);
@@ -377,6 +377,12 @@ void pvbus_device_poll(struct pvbus_device *pdev)
 	drv = to_pvbus_driver(pdev->dev.driver);
 	if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
 		return;
+	/* Removed by force: what is in flight would wait for ever, and with it the removal. */
+	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
+		pvbus_device_freeze(pdev);
+		tell_gone(pdev);
+		return;
+	}
 	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags)) {
 		pvbus_device_freeze(pdev);
 		pvbus_device_reset(pdev);

@@ -2,6 +2,8 @@
 /*
  * The window's header: a consistent private copy, checked (BUS-D1, BUS-G1, BUS-G2).
  */
+#include <linux/ctype.h>
+#include <linux/export.h>
 #include <linux/log2.h>
 #include <linux/string.h>
 #include <linux/utsname.h>
@@ -21,6 +23,22 @@ u64 pvbus_window_epoch(const struct pvbus *bus)
 	/* Pairs with the release in host-ref/window.c, which wrote the header before. */
 	return le64_to_cpu(virt_load_acquire(&shared->epoch));
 }
+
+/**
+ * pvbus_clean_text() - make text from the window fit for logs and sysfs
+ * @text: private copy; NUL-terminated here
+ * @size: bytes of the array
+ */
+void pvbus_clean_text(u8 *text, size_t size)
+{
+	size_t i;
+
+	text[size - 1] = 0;
+	for (i = 0; text[i]; i++)
+		if (!isascii(text[i]) || !isprint(text[i]))
+			text[i] = '?';
+}
+EXPORT_SYMBOL_GPL(pvbus_clean_text);
 
 static bool page_aligned(u64 off)
 {
@@ -92,7 +110,7 @@ int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr)
 				    fault);
 		return -EPROTO;
 	}
-	hdr->ident[sizeof(hdr->ident) - 1] = 0;
+	pvbus_clean_text(hdr->ident, sizeof(hdr->ident));
 	return 0;
 }
 

@@ -27,12 +27,13 @@ static int pvbus_probe(struct device *dev)
 	int err;
 
 	err = pvbus_device_negotiate(pdev);
+	if (!err) {
+		err = to_pvbus_driver(dev->driver)->probe(pdev);
+		if (err)
+			pvbus_device_reset(pdev);
+	}
 	if (err)
-		return err;
-
-	err = to_pvbus_driver(dev->driver)->probe(pdev);
-	if (err)
-		pvbus_device_reset(pdev);
+		set_bit(PVBUS_DEV_UNPROBED, &pdev->flags);
 	return err;
 }
 

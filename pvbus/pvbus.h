@@ -99,6 +99,7 @@ struct pvbus {
 #define PVBUS_DEV_BROKEN	2	/* failed; a new epoch may mend it */
 #define PVBUS_DEV_GONE		3	/* the driver has been told */
 #define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
+#define PVBUS_DEV_UNPROBED	5	/* a probe failed; the next epoch or table may mend it */
 
 extern COMPAT_BUS_CONST struct bus_type pvbus_type;
 extern struct workqueue_struct *pvbus_wq;
@@ -121,7 +122,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_a
 
 /* scan.c */
 void pvbus_scan_work(struct work_struct *work);
-void pvbus_scan_mark(struct pvbus *bus);
+void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
 void pvbus_remove_devices(struct pvbus *bus);
 struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot);
 

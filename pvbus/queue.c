@@ -27,9 +27,12 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 /* Vector 0 is the bus's, as long as there are others. */
 static u16 next_vector(struct pvbus *bus)
 {
-	if (bus->nr_vectors == 1)
+	/* A new epoch may bring another number meanwhile. */
+	unsigned int nr = READ_ONCE(bus->nr_vectors);
+
+	if (nr == 1)
 		return PVBUS_VECTOR_BUS;
-	return 1 + bus->next_vector++ % (bus->nr_vectors - 1);
+	return 1 + bus->next_vector++ % (nr - 1);
 }
 
 static void free_queue(struct pvbus_queue *queue)

@@ -32,7 +32,7 @@ static void read_entry(const struct pvbus *bus, u32 slot, struct pvbus_device_en
 	if (!shared)
 		return;
 	pvshm_copy(entry, shared, sizeof(*entry));
-	entry->name[sizeof(entry->name) - 1] = 0;
+	pvbus_clean_text(entry->name, sizeof(entry->name));
 }
 
 static bool wanted(const struct pvbus_device_entry *entry)
@@ -124,10 +124,15 @@ static void scan_slot(struct pvbus *bus, u32 slot)
 
 	read_entry(bus, slot, &entry);
 	if (bus->devices[slot] &&
-	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry)))
+	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry) ||
+	     test_bit(PVBUS_DEV_VANISHED, &bus->devices[slot]->flags)))
 		remove_device(bus, slot);
 	if (!bus->devices[slot] && wanted(&entry))
 		add_device(bus, slot, &entry);
+	else if (bus->devices[slot] &&
+		 test_and_clear_bit(PVBUS_DEV_UNPROBED, &bus->devices[slot]->flags) &&
+		 device_attach(&bus->devices[slot]->dev) < 0)
+		dev_dbg(&bus->devices[slot]->dev, "cannot be attached\n");
 }
 
 /**
@@ -152,10 +157,12 @@ void pvbus_scan_work(struct work_struct *work)
 }
 
 /**
- * pvbus_scan_mark() - at the start of an epoch, see which devices are still there
+ * pvbus_scan_mark() - with a new epoch or table, see which devices are still there
  * @bus: the bus; its lock is held
+ * @new_epoch: a new life may count generations anew; within one, another generation is
+ *	another device, and what was in flight on the old one is lost
  */
-void pvbus_scan_mark(struct pvbus *bus)
+void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 {
 	struct pvbus_device_entry entry;
 	struct pvbus_device *pdev;
@@ -166,10 +173,11 @@ void pvbus_scan_mark(struct pvbus *bus)
 		if (!pdev)
 			continue;
 		read_entry(bus, slot, &entry);
-		if (same_device(pdev, &entry))
-			pdev->generation = le32_to_cpu(entry.generation);
-		else
+		if (!same_device(pdev, &entry) ||
+		    (!new_epoch && pdev->generation != le32_to_cpu(entry.generation)))
 			set_bit(PVBUS_DEV_VANISHED, &pdev->flags);
+		else
+			pdev->generation = le32_to_cpu(entry.generation);
 	}
 	queue_work(pvbus_wq, &bus->scan);
 }

@@ -189,6 +189,7 @@ static inline bool pvbus_has_feature(const struct pvbus_device *pdev, unsigned i
 	return pdev->features[bit / 64] & BIT_ULL(bit % 64);
 }
 
+void pvbus_clean_text(u8 *text, size_t size);
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev);
 u64 pvbus_space_avail(const struct pvbus_device *pdev);
