@@ -256,10 +256,11 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
 	u64 off = pvshm_raw(pdev->config_off), end = le64_to_cpu(pdev->bus->hdr.drv_off);
 	size_t area = min_t(size_t, len, pdev->config_len);
+	const void *shared = pvshm_at(&pdev->bus->shm, pdev->config_off, area);
 	unsigned int tries;
 	u32 seq;
 
-	if (!entry || off % PV_CACHE_LINE || pdev->config_len > PVBUS_CONFIG_MAX ||
+	if (!entry || !shared || off % PV_CACHE_LINE || pdev->config_len > PVBUS_CONFIG_MAX ||
 	    off > end || pdev->config_len > end - off)
 		return -EPROTO;
 
@@ -267,7 +268,7 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 		/* Pairs with the release in host-ref/window.c, after the area was written. */
 		seq = le32_to_cpu(virt_load_acquire(&entry->config_seq));
 		memset(config, 0, len);
-		pvshm_copy(config, pvshm_at(&pdev->bus->shm, pdev->config_off, area), area);
+		pvshm_copy(config, shared, area);
 		/* The copy before the second look; pairs with the writer's fence. */
 		virt_rmb();
 		if (!(seq & 1) && seq == le32_to_cpu(READ_ONCE(entry->config_seq))) {

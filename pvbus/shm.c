@@ -65,11 +65,12 @@ int pvshm_init_space(struct pvshm *shm, pvshm_off_t off, u64 len)
 
 /**
  * pvshm_exit_space() - end the allocator
- * @shm: the window; everything allocated has been freed
+ * @shm: the window
  */
 void pvshm_exit_space(struct pvshm *shm)
 {
-	if (shm->pool)
+	/* What a silent device side may still write to was never freed; the pool insists on it. */
+	if (shm->pool && gen_pool_avail(shm->pool) == gen_pool_size(shm->pool))
 		gen_pool_destroy(shm->pool);
 	shm->pool = NULL;
 }
