@@ -29,7 +29,9 @@ struct hostd_call;
  * @window_len: bytes, a power of two
  * @nr_vectors: 1 to HOSTD_VECTORS_MAX
  * @watchdog_ms: silence after which a worker is killed; 0: never
- * @ready_fd: gets one byte when the disks are served; -1: none
+ * @poll_us: how long a worker polls before it sleeps; -1: it adapts that
+ * @socket_gid: group that may connect to the ivshmem socket; -1: only the owner
+ * @ready_fd: gets one byte when the disks are served, or wait as they may; -1: none
  */
 struct hostd_options {
 	const char *name;
@@ -37,6 +39,8 @@ struct hostd_options {
 	uint64_t window_len;
 	unsigned int nr_vectors;
 	unsigned int watchdog_ms;
+	int poll_us;
+	gid_t socket_gid;
 	int ready_fd;
 };
 
@@ -91,6 +95,7 @@ enum hostd_life_state {
  * @restarts: workers started after the first one
  * @short_lives: workers in a row that died within a second
  * @wanted: it is being killed, though nothing is wrong with it
+ * @released: the operator wants no worker: no image is open or locked
  * @retry_ms: delay of the next attempt to hand over a disk
  * @restart: starts the next worker
  * @retry: hands over disks that could not be handed over before
@@ -112,6 +117,7 @@ struct hostd_life {
 	uint64_t restarts;
 	unsigned int short_lives;
 	bool wanted;
+	bool released;
 	unsigned int retry_ms;
 	struct hostd_timer restart;
 	struct hostd_timer retry;
@@ -148,6 +154,8 @@ enum hostd_disk_state {
  * @queues: most queues
  * @queue_size: most entries of a queue
  * @max_io: most bytes of a request
+ * @wait: as long as somebody else has the image locked, wait
+ * @waiting: it does
  * @state: of the hand-over
  * @fresh: never served yet: a failure drops it
  * @removing: the operator wants it gone
@@ -172,6 +180,8 @@ struct hostd_disk {
 	uint32_t queues;
 	uint32_t queue_size;
 	uint32_t max_io;
+	bool wait;
+	bool waiting;
 	enum hostd_disk_state state;
 	bool fresh;
 	bool removing;
@@ -199,6 +209,7 @@ struct hostd_disk {
  * @clients: control connections
  * @nr_clients: their number
  * @restart_calls: restart-worker commands that wait
+ * @release_calls: release commands that wait
  * @stopping: on the way out
  * @stop_timer: end of the worker's time to quit
  * @ready: @opt.ready_fd has been told
@@ -222,6 +233,7 @@ struct hostd_broker {
 	struct hostd_client *clients;
 	unsigned int nr_clients;
 	struct hostd_call *restart_calls;
+	struct hostd_call *release_calls;
 	bool stopping;
 	struct hostd_timer stop_timer;
 	bool ready;
@@ -312,6 +324,14 @@ void hostd_life_start(struct hostd_broker *b);
 void hostd_life_kill(struct hostd_broker *b, const char *why);
 
 /**
+ * hostd_life_release - have the worker finish, and start no other
+ * @b: the broker
+ *
+ * Its reaping answers hostd_broker.release_calls.
+ */
+void hostd_life_release(struct hostd_broker *b);
+
+/**
  * hostd_life_reap - reap a worker that has died, on SIGCHLD
  * @b: the broker
  */
@@ -344,6 +364,13 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_disk *disk);
  * @timer: hostd_life.retry
  */
 void hostd_session_retry(struct hostd_timer *timer);
+
+/**
+ * hostd_session_released - answer those who wait for the release
+ * @b: the broker
+ * @error: what went wrong, in one line, or NULL
+ */
+void hostd_session_released(struct hostd_broker *b, const char *error);
 
 /**
  * hostd_session_event - the worker reports something unasked

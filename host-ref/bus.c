@@ -61,10 +61,8 @@ static void stop_all(struct hostd_bus *bus)
 	}
 }
 
-void hostd_bus_free(struct hostd_bus *bus)
+void hostd_bus_drain(struct hostd_bus *bus)
 {
-	unsigned int slot;
-
 	/* Nothing is published any more: the driver waits for the next epoch. */
 	bus->win.epoch = 0;
 	bus->cmd_seq = 0;
@@ -74,6 +72,31 @@ void hostd_bus_free(struct hostd_bus *bus)
 		if (!hostd_engines_reap(&bus->engines))
 			poll(NULL, 0, 1);
 	}
+}
+
+int hostd_bus_sync(struct hostd_bus *bus)
+{
+	unsigned int slot;
+	int ret, err = 0;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		struct hdev *dev = &bus->devices[slot];
+
+		ret = dev->ops && dev->ops->sync ? dev->ops->sync(dev) : 0;
+		if (!ret)
+			continue;
+		hostd_report(HOSTD_LOG_ERR, "%s: not all of it is on the medium: %s", dev->name,
+			     strerror(-ret));
+		err = ret;
+	}
+	return err;
+}
+
+void hostd_bus_free(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	hostd_bus_drain(bus);
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		if (bus->devices[slot].ops)
 			bus->devices[slot].ops->destroy(&bus->devices[slot]);

@@ -68,7 +68,23 @@ struct hostd_bus {
 struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds);
 
 /**
- * hostd_bus_free - stop everything, wait for what is in flight, and free
+ * hostd_bus_drain - stop everything and wait for what is in flight
+ * @bus: the bus; only to be freed afterwards
+ */
+void hostd_bus_drain(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_sync - put on the media what was written
+ * @bus: the bus, drained
+ *
+ * Says in the log which device failed.
+ *
+ * Return: 0 or -errno of the last one that failed.
+ */
+int hostd_bus_sync(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_free - drain and free
  * @bus: the bus
  *
  * The window is left as it is: the driver finds the next epoch there.

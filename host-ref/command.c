@@ -31,7 +31,9 @@ static void ask_worker(struct hostd_call *call, struct json_object *msg, unsigne
 	};
 
 	if (hostd_request_send(call->b, &op))
-		done(call->b, call, NULL, "the worker is being started: try again");
+		done(call->b, call, NULL, call->b->life.released ?
+		     "the images are released: 'pvctl restart-worker' takes them back" :
+		     "the worker is being started: try again");
 }
 
 static struct hostd_disk *find_disk(struct hostd_call *call)
@@ -73,6 +75,8 @@ static void list_done(struct hostd_broker *b, void *ctx, struct json_object *rep
 		if (!b->slots[slot])
 			continue;
 		obj = hostd_disk_describe(b->slots[slot]);
+		if (b->life.released)
+			hostd_json_add_str(obj, "state", "released");
 		guest = hostd_json_get(find_slot(reply, slot), "status");
 		if (guest)
 			json_object_object_add(obj, "guest", json_object_get(guest));
@@ -92,7 +96,7 @@ static struct json_object *describe_worker(const struct hostd_broker *b)
 	struct json_object *obj = json_object_new_object();
 	const struct hostd_life *life = &b->life;
 
-	hostd_json_add_str(obj, "state", names[life->state]);
+	hostd_json_add_str(obj, "state", life->released && !life->pid ? "released" : names[life->state]);
 	hostd_json_add_u64(obj, "pid", life->pid);
 	hostd_json_add_u64(obj, "epoch", life->epoch);
 	hostd_json_add_u64(obj, "restarts", life->restarts);
@@ -185,6 +189,7 @@ static void cmd_stats(struct hostd_call *call)
 static void cmd_add_disk(struct hostd_call *call)
 {
 	char err[HOSTD_ERROR_MAX];
+	struct json_object *obj;
 	struct hostd_disk *disk;
 
 	if (hostd_spec_check(call->args, err, sizeof(err))) {
@@ -194,6 +199,12 @@ static void cmd_add_disk(struct hostd_call *call)
 	disk = hostd_disk_add(call->b, call->args, err);
 	if (!disk) {
 		hostd_call_error(call, "%.31s: %s", hostd_json_str(call->args, "id") ?: "", err);
+		return;
+	}
+	if (call->b->life.released) {
+		obj = hostd_disk_describe(disk);
+		hostd_json_add_str(obj, "state", "released");
+		hostd_call_return(call, obj);
 		return;
 	}
 	disk->call = call;
@@ -208,6 +219,10 @@ static void cmd_remove(struct hostd_call *call)
 
 	if (!disk)
 		return;
+	if (disk->waiting && disk->state == HOSTD_DISK_ADDING) {
+		hostd_call_error(call, "%s waits for its image: 'pvctl release', then remove it", disk->id);
+		return;
+	}
 	if (disk->state == HOSTD_DISK_ADDING) {
 		hostd_call_error(call, "%s is just being handed to the worker: try again", disk->id);
 		return;
@@ -272,9 +287,25 @@ static void cmd_resize(struct hostd_call *call)
 
 static void cmd_restart_worker(struct hostd_call *call)
 {
+	if (call->b->release_calls) {
+		hostd_call_error(call, "the images are being released: try again");
+		return;
+	}
+	call->b->life.released = false;
 	call->next = call->b->restart_calls;
 	call->b->restart_calls = call;
 	hostd_life_kill(call->b, NULL);
+}
+
+static void cmd_release(struct hostd_call *call)
+{
+	struct hostd_broker *b = call->b;
+	bool begun = b->release_calls;
+
+	call->next = b->release_calls;
+	b->release_calls = call;
+	if (!begun)
+		hostd_life_release(b);
 }
 
 static void cmd_qemu_args(struct hostd_call *call)
@@ -307,6 +338,7 @@ static const struct command {
 	{ "remove", cmd_remove },
 	{ "resize", cmd_resize },
 	{ "restart-worker", cmd_restart_worker },
+	{ "release", cmd_release },
 	{ "qemu-args", cmd_qemu_args },
 	{ "quit", cmd_quit },
 };

@@ -180,6 +180,15 @@ static int blk_resize(struct hdev *dev, uint64_t size, char *error)
 	return ret;
 }
 
+static int blk_sync(struct hdev *dev)
+{
+	struct blk *blk = dev->priv;
+
+	if (blk->ro || blk->file.fd < 0)
+		return 0;
+	return fdatasync(blk->file.fd) < 0 ? -errno : 0;
+}
+
 static int blk_start(struct hdev_queue *q)
 {
 	struct blk *blk = q->dev->priv;
@@ -216,4 +225,5 @@ const struct pvdev_ops hdev_blk_ops = {
 	.stop = blk_stop,
 	.poll = hdev_blk_poll,
 	.resize = blk_resize,
+	.sync = blk_sync,
 };

@@ -120,6 +120,7 @@ static const char *take_numbers(struct hostd_disk *disk, struct json_object *arg
 		return "max-io= is a multiple of 4K, at most 16M";
 	disk->ro = hostd_json_bool(args, "ro", false);
 	disk->discard = hostd_json_bool(args, "discard", true);
+	disk->wait = hostd_json_bool(args, "wait", false);
 	disk->logical_block = logical;
 	disk->physical_block = physical;
 	disk->queues = queues;
@@ -235,6 +236,7 @@ struct json_object *hostd_disk_config(const struct hostd_disk *disk)
 	hostd_json_add_str(msg, "type", "blk");
 	hostd_json_add_str(msg, "name", disk->id);
 	add_uuid(msg, disk);
+	hostd_json_add_bool(msg, "wait", disk->wait && (disk->fresh || disk->waiting));
 	hostd_json_add_u64(config, "size", disk->size);
 	hostd_json_add_bool(config, "ro", disk->ro);
 	hostd_json_add_str(config, "serial", disk->serial);
@@ -276,5 +278,7 @@ struct json_object *hostd_disk_describe(const struct hostd_disk *disk)
 	add_uuid(obj, disk);
 	if (disk->state == HOSTD_DISK_FAILED)
 		hostd_json_add_str(obj, "error", disk->error);
+	else if (disk->waiting)
+		hostd_json_add_str(obj, "error", "its image is in use by another process");
 	return obj;
 }

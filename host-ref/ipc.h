@@ -5,19 +5,21 @@
  * Broker to worker: {"id":N,"op":"...",...}, answered by {"re":N,"ok":true,...}
  * or {"re":N,"ok":false,"error":"one line"}:
  *
- *   init	window_len nr_vectors uuid name heartbeat_ms; descriptors: window,
- *		beat (a page; the worker increments the u64 at 0 as a sign of
- *		life), nr_vectors kick eventfds, nr_vectors irq eventfds
- *   add	slot generation type uuid name config; descriptor: image, if it has one
+ *   init	window_len nr_vectors uuid name heartbeat_ms, and poll_us if the
+ *		operator fixed it; descriptors: window, beat (a page; the worker
+ *		increments the u64 at 0 as a sign of life), nr_vectors kick
+ *		eventfds, nr_vectors irq eventfds
+ *   add	slot generation type uuid name config, and wait if it may take for ever
+ *		until the image is free; descriptor: image, if it has one
  *   go		start the epoch and serve; the answer has "epoch"
  *   remove	slot force; answered at once, {"event":"removed"} follows
  *   resize	slot size
  *   stats	answered with "devices" and more
  *   status	answered with "epoch", "driver" and "devices"
- *   quit	finish and exit
+ *   quit	finish and exit; with sync, when all is on the media
  *
  * Worker to broker, unasked: {"event":"removed","slot":N},
- * {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
+ * {"event":"waiting","slot":N}, {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
  */
 #ifndef HOSTD_IPC_H
 #define HOSTD_IPC_H
@@ -31,6 +33,8 @@ struct json_object;
 /* Most vectors of a window, and most descriptors of a message ("init"). */
 #define HOSTD_VECTORS_MAX	64
 #define HOSTD_IPC_FD_MAX	(2 + 2 * HOSTD_VECTORS_MAX)
+/* Largest poll_us: a second. */
+#define HOSTD_POLL_US_MAX	1000000
 /* The descriptor on which a worker finds its end. */
 #define HOSTD_IPC_WORKER_FD	3
 

@@ -15,7 +15,10 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <pv/bus.h>
 
 #define PROTOCOL_VERSION	0
 #define PEER_VM			0	/* CAR-1: QEMU takes master=on */
@@ -36,12 +39,14 @@ struct hostd_refused {
 
 static int make_memfd(uint64_t len)
 {
+	const uint64_t magic = htole64(PVBUS_MAGIC);
 	int fd, err;
 
 	fd = memfd_create("pvkit-window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, len) < 0 ||
+	/* BUS-D17: a guest may look before the first worker has begun its epoch. */
+	if (ftruncate(fd, len) < 0 || pwrite(fd, &magic, sizeof(magic), 0) != sizeof(magic) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		err = -errno;
 		close(fd);
@@ -270,6 +275,14 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 	handshake(b);
 }
 
+/* A QEMU of another user needs no more than this socket. */
+static int share_socket(const char *path, gid_t gid)
+{
+	if (gid == (gid_t)-1)
+		return 0;
+	return chown(path, -1, gid) < 0 || chmod(path, 0660) < 0 ? -errno : 0;
+}
+
 int hostd_qemu_start(struct hostd_broker *b)
 {
 	int fd, err;
@@ -279,7 +292,9 @@ int hostd_qemu_start(struct hostd_broker *b)
 	fd = hostd_listen("ivshmem.sock", SOCK_STREAM);
 	if (fd < 0)
 		return fd;
-	err = hostd_loop_add(&b->loop, &b->qemu.listener, fd, EPOLLIN);
+	err = share_socket("ivshmem.sock", b->opt.socket_gid);
+	if (!err)
+		err = hostd_loop_add(&b->loop, &b->qemu.listener, fd, EPOLLIN);
 	if (err)
 		close(fd);
 	return err;

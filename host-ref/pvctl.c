@@ -15,6 +15,7 @@
 #include "util.h"
 
 #define REMOVE_WAIT_MS	5000
+#define RELEASE_WAIT_S	600	/* what was written goes to the media */
 
 static const char usage_text[] =
 	"usage: pvctl [--name NAME | --control PATH] [--json] COMMAND ...\n"
@@ -26,6 +27,8 @@ static const char usage_text[] =
 	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
 	"  resize ID SIZE            change the size of a disk\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
+	"  release                   let the images go, as for a migration, and wait for\n"
+	"                            restart-worker\n"
 	"  qemu-args                 print what to add to QEMU's command line\n"
 	"  run [--window SIZE] [--vectors N] [--disk SPEC]... -- QEMU ARG...\n"
 	"                            start pvhostd, then QEMU, and end with it\n"
@@ -100,6 +103,8 @@ static int cmd_add_disk(const struct pvctl *ctl, int argc, char **argv)
 	disk = pvctl_call(ctl, argv[0], args);
 	if (ctl->json)
 		print_json(disk);
+	else if (!strcmp(hostd_json_str(disk, "state") ?: "", "waiting"))
+		printf("%s: waits until %s is let go\n", argv[1], hostd_json_str(disk, "file") ?: "it");
 	else
 		printf("%s: added, %s\n", argv[1],
 		       hostd_format_size(hostd_json_u64(disk, "size", 0), size, sizeof(size)));
@@ -181,6 +186,22 @@ static int cmd_restart_worker(const struct pvctl *ctl, int argc, char **argv)
 	return 0;
 }
 
+static int cmd_release(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct pvctl patient = *ctl;
+	struct json_object *result;
+
+	(void)argc;
+	patient.timeout_s = RELEASE_WAIT_S;
+	result = pvctl_call(&patient, argv[0], NULL);
+	if (ctl->json)
+		print_json(result);
+	else
+		puts("the images are released; 'pvctl restart-worker' takes them back");
+	json_object_put(result);
+	return 0;
+}
+
 /* @text as one word of a shell. */
 static void print_word(const char *text)
 {
@@ -241,6 +262,7 @@ static const struct command {
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
 	{ "resize", 2, 2, "resize ID SIZE", cmd_resize },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
+	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },
 	{ "help", 0, 1, "help [COMMAND]", cmd_help },
 };

@@ -16,11 +16,13 @@
  * @name: name of the VM
  * @control: path of the control socket
  * @json: print what pvhostd answers, as it is
+ * @timeout_s: how long it may take to answer; 0: as usual
  */
 struct pvctl {
 	const char *name;
 	const char *control;
 	bool json;
+	unsigned int timeout_s;
 };
 
 /**

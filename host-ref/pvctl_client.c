@@ -29,10 +29,15 @@ void pvctl_fail(int code, const char *fmt, ...)
 	exit(code);
 }
 
+static unsigned int timeout_s(const struct pvctl *ctl)
+{
+	return ctl->timeout_s ? ctl->timeout_s : TIMEOUT_S;
+}
+
 static int connect_control(const struct pvctl *ctl)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval timeout = { .tv_sec = TIMEOUT_S };
+	struct timeval timeout = { .tv_sec = timeout_s(ctl) };
 	int fd;
 
 	if (strlen(ctl->control) >= sizeof(addr.sun_path))
@@ -70,7 +75,7 @@ static void send_all(int fd, const char *text, size_t len)
 }
 
 /* The answer, up to its newline. */
-static char *receive_line(int fd)
+static char *receive_line(const struct pvctl *ctl, int fd)
 {
 	size_t len = 0, room = 0;
 	char *line = NULL;
@@ -87,8 +92,8 @@ static char *receive_line(int fd)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0 && errno == EAGAIN)
-			pvctl_fail(1, "pvhostd has not answered within %d s: see 'pvctl status' and its log",
-				   TIMEOUT_S);
+			pvctl_fail(1, "pvhostd has not answered within %u s: see 'pvctl status' and its log",
+				   timeout_s(ctl));
 		if (done <= 0)
 			pvctl_fail(1, "pvhostd has closed the connection: see its log");
 		len += done;
@@ -115,7 +120,7 @@ struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 	send_all(fd, "\n", 1);
 	json_object_put(request);
 
-	line = receive_line(fd);
+	line = receive_line(ctl, fd);
 	close(fd);
 	reply = json_tokener_parse(line);
 	free(line);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,10 @@ static const char usage_text[] =
 	"  --disk SPEC       start with a disk, id=NAME,KEY=VALUE,...; may be repeated\n"
 	"  --watchdog SEC    replace a worker that is stuck for so long (5)\n"
 	"  --no-watchdog     never do that\n"
+	"  --poll-us N       poll for N us after the last work, 0 to 1000000, before sleeping\n"
+	"                    (measured at the start, then adapted)\n"
+	"  --socket-group GROUP\n"
+	"                    let a QEMU of another user connect, as libvirt's, that is in GROUP\n"
 	"  --daemon          go to the background when the disks are served; log to DIR/log\n"
 	"  --ready-fd FD     write a newline there when the disks are served\n"
 	"  --quiet           log only warnings and errors\n"
@@ -48,6 +53,8 @@ enum {
 	OPT_DISK,
 	OPT_WATCHDOG,
 	OPT_NO_WATCHDOG,
+	OPT_POLL_US,
+	OPT_SOCKET_GROUP,
 	OPT_DAEMON,
 	OPT_READY_FD,
 	OPT_QUIET,
@@ -62,6 +69,8 @@ static const struct option long_options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
 	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
+	{ "poll-us", required_argument, NULL, OPT_POLL_US },
+	{ "socket-group", required_argument, NULL, OPT_SOCKET_GROUP },
 	{ "daemon", no_argument, NULL, OPT_DAEMON },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -103,6 +112,19 @@ static int take_disk(struct arguments *a, const char *spec)
 	return 0;
 }
 
+/* Only root may give a file to a group that it is not a member of. */
+static int take_group(struct arguments *a, const char *text)
+{
+	struct group *group = getgrnam(text);
+
+	if (!group)
+		return bad(a, "--socket-group", text, "the name of a group, as in /etc/group");
+	if (geteuid() && !group_member(group->gr_gid))
+		return bad(a, "--socket-group", text, "a group that the user of pvhostd is in");
+	a->opt.socket_gid = group->gr_gid;
+	return 0;
+}
+
 static int take_option(struct arguments *a, int c, const char *text)
 {
 	uint64_t n = 0;
@@ -133,6 +155,12 @@ static int take_option(struct arguments *a, int c, const char *text)
 	case OPT_NO_WATCHDOG:
 		a->opt.watchdog_ms = 0;
 		return 0;
+	case OPT_POLL_US:
+		a->opt.poll_us = n;
+		return number && n <= HOSTD_POLL_US_MAX ? 0 :
+		       bad(a, "--poll-us", text, "microseconds, 0 to 1000000");
+	case OPT_SOCKET_GROUP:
+		return take_group(a, text);
 	case OPT_DAEMON:
 		a->daemon = true;
 		return 0;
@@ -216,7 +244,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a = {
 		.opt = { .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
-			 .watchdog_ms = 5000, .ready_fd = -1 },
+			 .watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1, .ready_fd = -1 },
 	};
 	int dir_fd, code = EXIT_FAILURE;
 
@@ -238,15 +266,20 @@ int main(int argc, char **argv)
 	dir_fd = hostd_run_dir_take(a.opt.run_dir, a.err, sizeof(a.err));
 	if (dir_fd < 0)
 		goto failed;
+	if (a.opt.socket_gid != (gid_t)-1 &&
+	    hostd_run_dir_share(a.opt.run_dir, a.opt.socket_gid, a.err, sizeof(a.err)))
+		goto leave;
 	if (a.daemon && log_to_file()) {
 		snprintf(a.err, sizeof(a.err), "%s/log: %s", a.opt.run_dir, strerror(errno));
-		goto failed;
+		goto leave;
 	}
 	code = hostd_broker_run(&a.opt, a.disks);
 	hostd_run_dir_leave(a.opt.run_dir, dir_fd, code != EXIT_SUCCESS);
 	json_object_put(a.disks);
 	return code;
 
+leave:
+	hostd_run_dir_leave(a.opt.run_dir, dir_fd, true);
 failed:
 	hostd_log(HOSTD_LOG_ERR, "%s", a.err);
 	json_object_put(a.disks);

@@ -37,11 +37,14 @@ char *hostd_run_dir(const char *name, char *err, size_t len)
 static int make_dirs(const char *dir)
 {
 	char *copy = strdup(dir), *slash;
+	mode_t mask;
 	int err = 0;
 
 	if (!copy)
 		return -ENOMEM;
-	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	mask = umask(0022);
+	for (slash = strchr(copy + 1, '/'); slash && slash[strspn(slash, "/")];
+	     slash = strchr(slash + 1, '/')) {
 		*slash = 0;
 		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
 			err = -errno;
@@ -51,6 +54,7 @@ static int make_dirs(const char *dir)
 	}
 	if (!err && mkdir(copy, 0700) < 0 && errno != EEXIST)
 		err = -errno;
+	umask(mask);
 	free(copy);
 	return err;
 }
@@ -122,6 +126,50 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 		return -EIO;
 	}
 	return fd;
+}
+
+static bool can_pass(const struct stat *st, gid_t gid)
+{
+	return st->st_mode & (st->st_gid == gid ? 0010 : 0001);
+}
+
+/* The first directory above the current one that the group cannot pass, to be freed; or NULL. */
+static char *find_barrier(gid_t gid)
+{
+	char *copy = getcwd(NULL, 0), *slash;
+	struct stat st;
+
+	while (copy && (slash = strrchr(copy, '/')) && slash != copy) {
+		*slash = 0;
+		if (!stat(copy, &st) && !can_pass(&st, gid))
+			return copy;
+	}
+	free(copy);
+	return NULL;
+}
+
+int hostd_run_dir_share(const char *dir, gid_t gid, char *err, size_t len)
+{
+	char *barrier = find_barrier(gid);
+	struct stat st;
+
+	if (barrier) {
+		snprintf(err, len, "--socket-group: the group cannot pass %s: let it (chmod o+x), or use another --run-dir",
+			 barrier);
+		free(barrier);
+		return -EACCES;
+	}
+	if (stat(".", &st) < 0)
+		goto failed;
+	if (can_pass(&st, gid))
+		return 0;
+	if (chown(".", -1, gid) < 0 || chmod(".", (st.st_mode & 07707) | 0010) < 0)
+		goto failed;
+	return 0;
+
+failed:
+	snprintf(err, len, "--socket-group: %s: %s", dir, strerror(errno));
+	return -errno;
 }
 
 void hostd_run_dir_leave(const char *dir, int fd, bool keep_log)

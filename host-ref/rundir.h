@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Longest run directory: the path of a socket in it fits sun_path. */
 #define HOSTD_RUN_DIR_MAX	88
@@ -34,6 +35,19 @@ char *hostd_run_dir(const char *name, char *err, size_t len);
  * Return: descriptor that holds the lock, or -errno.
  */
 int hostd_run_dir_take(const char *dir, char *err, size_t len);
+
+/**
+ * hostd_run_dir_share - let a group reach what is in the run directory, by name
+ * @dir: absolute path; it is the current directory
+ * @gid: the group
+ * @err: gets one line when that fails
+ * @len: room of @err
+ *
+ * Changes that directory only; one above it that the group cannot pass is an error.
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_run_dir_share(const char *dir, gid_t gid, char *err, size_t len);
 
 /**
  * hostd_run_dir_leave - remove what was made there

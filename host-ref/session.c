@@ -55,6 +55,8 @@ static void send_init(struct hostd_broker *b)
 	hostd_json_add_str(msg, "uuid", uuid);
 	hostd_json_add_str(msg, "name", b->opt.name);
 	hostd_json_add_u64(msg, "heartbeat_ms", HOSTD_HEARTBEAT_MS);
+	if (b->opt.poll_us >= 0)
+		hostd_json_add_u64(msg, "poll_us", b->opt.poll_us);
 	fds[0] = b->window.memfd;
 	fds[1] = b->life.beat_fd;
 	memcpy(fds + 2, b->window.kick_fds, nr * sizeof(int));
@@ -70,6 +72,7 @@ static void disk_failed(struct hostd_broker *b, struct hostd_disk *disk, const c
 	struct hostd_call *call = disk->call;
 
 	disk->call = NULL;
+	disk->waiting = false;
 	if (disk->fresh) {
 		if (call)
 			hostd_call_error(call, "%s: %s", disk->id, error);
@@ -96,7 +99,7 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	char text[HOSTD_ERROR_MAX];
 
 	disk->state = HOSTD_DISK_WAITING;
-	if (!reply && !b->life.pid && !disk->fresh)
+	if (!reply && !b->life.pid && (!disk->fresh || disk->waiting))
 		return;		/* the next worker gets it */
 	if (!reply) {
 		snprintf(text, sizeof(text), "%s%s%s", disk->file ? disk->file : "",
@@ -107,6 +110,9 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	}
 	disk->state = HOSTD_DISK_SERVED;
 	disk->fresh = false;
+	if (disk->waiting)
+		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", disk->id, disk->file);
+	disk->waiting = false;
 	disk->call = NULL;
 	disk->error[0] = 0;
 	if (call)
@@ -214,6 +220,26 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	}
 }
 
+/* The image of a disk that may wait is in use. Who waits for readiness has waited enough. */
+static void disk_waits(struct hostd_broker *b, struct hostd_disk *disk)
+{
+	struct hostd_call *call = disk->call;
+	unsigned int slot;
+
+	if (!disk->waiting)
+		hostd_log(HOSTD_LOG_INFO, "%s: %s is in use: waiting until it is let go, there with 'pvctl release'",
+			  disk->id, disk->file);
+	disk->waiting = true;
+	disk->call = NULL;
+	if (call)
+		hostd_call_return(call, hostd_disk_describe(disk));
+	for (slot = 0; slot < HOSTD_SLOTS; slot++)
+		if (b->slots[slot] && b->slots[slot]->state != HOSTD_DISK_SERVED &&
+		    !b->slots[slot]->waiting)
+			return;
+	tell_ready(b);
+}
+
 static void check_go(struct hostd_broker *b)
 {
 	struct hostd_request_op op = { .done = go_done };
@@ -247,6 +273,29 @@ void hostd_session_start(struct hostd_broker *b)
 		hostd_session_add(b, b->slots[slot]);
 	}
 	check_go(b);
+}
+
+void hostd_session_released(struct hostd_broker *b, const char *error)
+{
+	struct hostd_call *call;
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_SLOTS; slot++)
+		if (b->slots[slot])
+			b->slots[slot]->state = HOSTD_DISK_WAITING;
+	hostd_log(error ? HOSTD_LOG_ERR : HOSTD_LOG_INFO, "the images are released%s%s", error ? ", but " : "",
+		  error ? error : ": 'pvctl restart-worker' takes them back");
+	while ((call = b->release_calls)) {
+		b->release_calls = call->next;
+		if (error)
+			hostd_call_error(call, "%s", error);
+		else
+			hostd_call_return(call, NULL);
+	}
+	while ((call = b->restart_calls)) {
+		b->restart_calls = call->next;
+		hostd_call_error(call, "the images were released meanwhile");
+	}
 }
 
 void hostd_session_retry(struct hostd_timer *timer)
@@ -285,6 +334,9 @@ void hostd_session_event(struct hostd_broker *b, struct json_object *msg)
 		return;
 	if (!strcmp(event, "log"))
 		log_event(msg);
+	else if (!strcmp(event, "waiting") && slot < HOSTD_SLOTS && b->slots[slot] &&
+		 b->slots[slot]->wait && b->slots[slot]->state == HOSTD_DISK_ADDING)
+		disk_waits(b, b->slots[slot]);
 	else if (!strcmp(event, "epoch"))
 		b->life.epoch = hostd_json_u64(msg, "epoch", 0);
 	else if (!strcmp(event, "removed") && slot < HOSTD_SLOTS && b->slots[slot] &&

@@ -140,6 +140,8 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 {
 	struct hostd_life *life = &b->life;
 
+	if (life->released && !b->stopping)
+		return;
 	if (!life->pid) {
 		hostd_timer_set(&life->restart, 0);
 		return;
@@ -151,9 +153,37 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 	kill(life->pid, SIGKILL);
 }
 
+static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+		      const char *error)
+{
+	(void)b, (void)ctx, (void)reply, (void)error;
+}
+
+void hostd_life_release(struct hostd_broker *b)
+{
+	struct hostd_request_op op = { .done = quit_done };
+	struct hostd_life *life = &b->life;
+
+	life->released = true;
+	hostd_timer_cancel(&life->restart);
+	if (!life->pid) {
+		hostd_session_released(b, NULL);
+		return;
+	}
+	/* To finish takes as long as the media need, and it does not beat meanwhile. */
+	life->state = HOSTD_LIFE_DOWN;
+	hostd_timer_cancel(&life->watchdog);
+	hostd_timer_cancel(&life->retry);
+	op.msg = json_object_new_object();
+	hostd_json_add_str(op.msg, "op", "quit");
+	hostd_json_add_bool(op.msg, "sync", true);
+	if (hostd_request_send(b, &op))
+		kill(life->pid, SIGKILL);
+}
+
 static void log_death(const struct hostd_life *life, int status)
 {
-	if (life->wanted)
+	if (life->wanted || (life->released && !status))
 		return;
 	if (WIFSIGNALED(status))
 		hostd_log(HOSTD_LOG_WARN, "worker %d was killed by signal %d (%s)", (int)life->pid,
@@ -190,6 +220,10 @@ void hostd_life_reap(struct hostd_broker *b)
 	hostd_request_fail_all(b);
 	if (b->stopping) {
 		b->loop.stop = true;
+		return;
+	}
+	if (life->released) {
+		hostd_session_released(b, status ? "the worker died before all was on the media: 'pvctl restart-worker', then release again" : NULL);
 		return;
 	}
 	if (!b->ready && life->short_lives >= GIVE_UP) {

@@ -33,6 +33,7 @@ static const struct key {
 	{ "queue-size", SIZE },
 	{ "max-io", SIZE },
 	{ "uuid", TEXT },
+	{ "wait", SWITCH },
 };
 
 static const struct key *find_key(const char *name)

@@ -36,7 +36,8 @@ int hostd_spec_check(struct json_object *args, char *err, size_t len);
 /* The keys, for usage texts. */
 #define HOSTD_SPEC_USAGE \
 	"  file=PATH               raw image or block device\n" \
-	"  null=SIZE               no medium: reads zeroes, forgets writes (K M G T)\n" \
+	"  null=SIZE               no medium, for measuring: a read leaves the buffer as it\n" \
+	"                          was, a write is forgotten (K M G T)\n" \
 	"  ro=on|off               read-only (off)\n" \
 	"  serial=TEXT             serial number, at most 47 characters (the id)\n" \
 	"  engine=auto|uring|sync  how the image is read and written (auto)\n" \
@@ -47,6 +48,8 @@ int hostd_spec_check(struct json_object *args, char *err, size_t len);
 	"  queues=N                most queues, 1 to 64 (4)\n" \
 	"  queue-size=N            most entries of a queue, a power of two (256)\n" \
 	"  max-io=SIZE             largest request, a multiple of 4K (128K)\n" \
-	"  uuid=UUID               identity of the device (random)\n"
+	"  uuid=UUID               identity of the device (random)\n" \
+	"  wait=on|off             where the VM will migrate to: wait for as long as another\n" \
+	"                          host or process has the image locked (off)\n"
 
 #endif /* HOSTD_SPEC_H */

@@ -132,6 +132,12 @@ static void write_config(struct hostd_window *win, unsigned int slot)
 	hostd_store32_release(seq_at, seq);
 }
 
+void hostd_window_hush(struct hostd_window *win)
+{
+	if (hostd_load64(&header_of(win)->epoch))
+		hostd_store64(&header_of(win)->epoch, 0);
+}
+
 void hostd_window_begin_epoch(struct hostd_window *win)
 {
 	static const struct pvbus_ack no_ack;

@@ -110,6 +110,15 @@ int hostd_window_init(struct hostd_window *win, const struct hostd_window_spec *
 void hostd_window_exit(struct hostd_window *win);
 
 /**
+ * hostd_window_hush - show no epoch: nobody serves this window yet
+ * @win: the window, before its first epoch
+ *
+ * An incoming migration brings the header of another host: a driver that woke up with it would
+ * take what the rings happen to hold for answers.
+ */
+void hostd_window_hush(struct hostd_window *win);
+
+/**
  * hostd_window_begin_epoch - publish header and table under a new epoch
  * @win: the window; @table holds the present devices, all in status RESET
  *

@@ -175,15 +175,22 @@ static void snooze(struct hostd_worker *w)
 	}
 }
 
-static void free_worker(struct hostd_worker *w)
+static int free_worker(struct hostd_worker *w)
 {
+	int err = 0;
+
 	hostd_worker_drop_adds(w);
+	if (w->bus && w->sync) {
+		hostd_bus_drain(w->bus);
+		err = hostd_bus_sync(w->bus);
+	}
 	if (w->bus)
 		hostd_bus_free(w->bus);
 	if (w->beats)
 		munmap(w->beats, PV_PAGE_SIZE);
 	close(w->epoll_fd);
 	free(w);
+	return err;
 }
 
 int hostd_worker_run(int ipc_fd)
@@ -208,6 +215,5 @@ int hostd_worker_run(int ipc_fd)
 		else
 			snooze(w);
 	}
-	free_worker(w);
-	return 0;
+	return free_worker(w) ? 1 : 0;
 }

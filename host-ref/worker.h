@@ -16,7 +16,7 @@ struct json_object;
  * struct hostd_pending_add - a disk whose image somebody else still has locked
  * @req: the request, or NULL
  * @fd: descriptor of the image
- * @until_ns: when to give up
+ * @until_ns: when to give up; UINT64_MAX: never
  */
 struct hostd_pending_add {
 	struct json_object *req;
@@ -43,6 +43,7 @@ struct hostd_pending_add {
  * @serving: "go" was said
  * @hot: polling, not sleeping
  * @quit: leave the loop
+ * @sync: then put on the media what was written
  * @pending: adds that wait for a lock
  * @nr_pending: how many of them are in use
  */
@@ -64,6 +65,7 @@ struct hostd_worker {
 	bool serving;
 	bool hot;
 	bool quit;
+	bool sync;
 	struct hostd_pending_add pending[HOSTD_WINDOW_SLOTS];
 	unsigned int nr_pending;
 };
@@ -72,7 +74,8 @@ struct hostd_worker {
  * hostd_worker_run - be a worker
  * @ipc_fd: end of the connection to the broker
  *
- * Return: exit status: 0 after "quit" or when the broker is gone, else 1.
+ * Return: exit status: 0 after "quit" or when the broker is gone, else 1, also when what was
+ * written could not be put on the media.
  */
 int hostd_worker_run(int ipc_fd);
 

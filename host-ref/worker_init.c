@@ -42,15 +42,12 @@ static int map_beats(struct hostd_worker *w, int fd)
 	return 0;
 }
 
-/* With two processors, one of them polling, QEMU's main loop needs room to deliver an interrupt. */
+/* As long as the operator said, or else from what a wake-up costs, adapted while it serves. */
 static void choose_poll(struct hostd_worker *w, struct json_object *req)
 {
-	const char *env = getenv("PVHOSTD_POLL_US");
 	uint64_t poll_us = hostd_json_u64(req, "poll_us", UINT64_MAX);
 
-	if (poll_us == UINT64_MAX && env)
-		poll_us = strtoull(env, NULL, 10);
-	if (poll_us < 10000000) {
+	if (poll_us <= HOSTD_POLL_US_MAX) {
 		w->poll_min_ns = poll_us * 1000;
 		w->poll_max_ns = poll_us * 1000;
 	} else {

@@ -89,18 +89,19 @@ static struct json_object *try_add(struct hostd_worker *w, struct json_object *r
 
 	if (!ret)
 		return add_device(w, req, fd);
-	if (ret == -EAGAIN && hostd_clock_ns() < until_ns)
+	if (ret == -EAGAIN && (until_ns == UINT64_MAX || hostd_clock_ns() < until_ns))
 		return NULL;
 	close(fd);
 	if (ret == -EAGAIN)
-		return hostd_ipc_reply_error(req, "the image is in use by another process");
+		return hostd_ipc_reply_error(req, "in use by another process or another disk: end that first ('fuser -v' on it names the process), or give ro=on to both");
 	return hostd_ipc_reply_error(req, "cannot lock the image: %s", strerror(-ret));
 }
 
 static struct json_object *op_add(struct hostd_worker *w, struct json_object *req, int *fds,
 				  unsigned int nr_fds)
 {
-	uint64_t until_ns = hostd_clock_ns() + LOCK_WAIT_NS;
+	bool wait = hostd_json_bool(req, "wait", false);
+	uint64_t until_ns = wait ? UINT64_MAX : hostd_clock_ns() + LOCK_WAIT_NS;
 	struct json_object *reply;
 	unsigned int i = 0;
 
@@ -118,6 +119,8 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 		i++;
 	w->pending[i] = (struct hostd_pending_add) { json_object_get(req), fds[0], until_ns };
 	w->nr_pending++;
+	if (wait)
+		hostd_report_event("waiting", "slot", hostd_json_u64(req, "slot", 0));
 	return NULL;
 }
 
@@ -126,6 +129,8 @@ void hostd_worker_retry_adds(struct hostd_worker *w)
 	struct json_object *reply;
 	unsigned int i;
 
+	if (!w->serving)
+		hostd_window_hush(&w->bus->win);
 	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
 		struct hostd_pending_add *p = &w->pending[i];
 
@@ -206,6 +211,7 @@ static struct json_object *op_status(struct hostd_worker *w, struct json_object 
 static struct json_object *op_quit(struct hostd_worker *w, struct json_object *req)
 {
 	w->quit = true;
+	w->sync = hostd_json_bool(req, "sync", false);
 	return hostd_ipc_reply_ok(req);
 }
 
