@@ -91,7 +91,7 @@ lint_checkpatch() {
 	# What only the kernel has.
 	local user_space=STRCPY,STRNCPY,STRLCPY,ENOSYS,PREFER_DEFINED_ATTRIBUTE_MACRO
 	user_space+=,EMBEDDED_FUNCTION_NAME,STATIC_CONST_CHAR_ARRAY,NEW_TYPEDEFS
-	user_space+=,MEMORY_BARRIER,EXPORT_SYMBOL,MACRO_ARG_UNUSED,SPLIT_STRING
+	user_space+=,MEMORY_BARRIER,EXPORT_SYMBOL,MACRO_ARG_UNUSED,SPLIT_STRING,ARRAY_SIZE,AVOID_EXTERNS,CONST_STRUCT
 
 	if ! checkpatch_get; then
 		say skip "checkpatch: linux-source is not installed"
