@@ -27,10 +27,10 @@ VM_JOB=0
 vmexec=$build/selftests/vmexec
 vm_boot_seconds=120
 vm_append='console=ttyS0 panic=-1 panic_on_warn=1 oops=panic watchdog_thresh=30 kfence.sample_interval=100'
-vm_append+=' sysctl.kernel.hung_task_timeout_secs=90'
+vm_append+=' sysctl.kernel.hung_task_timeout_secs=90 rcupdate.rcu_cpu_stall_timeout=90'
 vm_bad='BUG:|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection|lockdep'
 vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup'
-vm_bad+='|rcu.*(stall|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
+vm_bad+='|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
 vm_dir() { echo "$test_tmp/$VM"; }
 vm_console() { echo "$test_tmp/$VM/console.log"; }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_BLK_MQ_H
+#define SHIM_LINUX_BLK_MQ_H
+
+#include <linux/bitops.h>
+#include <linux/types.h>
+#include <string.h>
+#include <asm/byteorder.h>
+#include <asm/barrier.h>
+
+#define SECTOR_SHIFT		9
+
+#define REQ_OP_READ		0u
+#define REQ_OP_WRITE		1u
+#define REQ_OP_FLUSH		2u
+#define REQ_OP_DISCARD		3u
+#define REQ_OP_WRITE_ZEROES	9u
+#define REQ_FUA			(1u << 17)
+#define REQ_NOUNMAP		(1u << 22)
+
+typedef u8 blk_status_t;
+
+#define BLK_STS_OK		0
+#define BLK_STS_NOTSUPP		1
+#define BLK_STS_NOSPC		3
+#define BLK_STS_IOERR		10
+
+struct gendisk;
+struct blk_mq_tag_set {
+	int unused;
+};
+
+struct blk_mq_hw_ctx {
+	void *driver_data;
+};
+
+struct bio_vec {
+	char		*bv_base;
+	unsigned int	bv_len;
+};
+
+/* A request with one segment. */
+struct request {
+	int			tag;
+	u32			cmd_flags;
+	u64			sector;
+	u32			len;
+	char			*data;
+	struct blk_mq_hw_ctx	*mq_hctx;
+	struct request		*rq_next;
+};
+
+static inline u32 req_op(const struct request *rq)
+{
+	return rq->cmd_flags & 0xff;
+}
+
+static inline u64 blk_rq_pos(const struct request *rq)
+{
+	return rq->sector;
+}
+
+static inline u32 blk_rq_sectors(const struct request *rq)
+{
+	return rq->len >> SECTOR_SHIFT;
+}
+
+struct req_iterator {
+	bool done;
+};
+
+#define rq_for_each_segment(bvec, rq, iter)				\
+	for ((iter).done = false,					\
+	     (bvec) = (struct bio_vec) { (rq)->data, (rq)->len };	\
+	     !(iter).done; (iter).done = true)
+
+static inline void memcpy_from_bvec(char *to, const struct bio_vec *bvec)
+{
+	memcpy(to, bvec->bv_base, bvec->bv_len);
+}
+
+static inline void memcpy_to_bvec(struct bio_vec *bvec, const char *from)
+{
+	memcpy(bvec->bv_base, from, bvec->bv_len);
+}
+
+struct io_comp_batch {
+	void (*complete)(struct io_comp_batch *batch);
+};
+
+/* Each request is ended at once. */
+static inline bool blk_mq_add_to_batch(struct request *rq, struct io_comp_batch *batch,
+				       bool is_error, void (*complete)(struct io_comp_batch *batch))
+{
+	(void)rq;
+	(void)batch;
+	(void)is_error;
+	(void)complete;
+	return false;
+}
+
+static inline void blk_mq_end_request_batch(struct io_comp_batch *batch)
+{
+	(void)batch;
+}
+
+static inline void blk_mq_start_request(struct request *rq)
+{
+	(void)rq;
+}
+
+/* The test's. */
+void blk_mq_end_request(struct request *rq, blk_status_t status);
+
+struct blk_mq_queue_data {
+	struct request	*rq;
+	bool		last;
+};
+
+enum blk_eh_timer_return { BLK_EH_DONE, BLK_EH_RESET_TIMER };
+
+struct blk_mq_ops {
+	blk_status_t (*queue_rq)(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd);
+	void (*queue_rqs)(struct request **list);
+	void (*commit_rqs)(struct blk_mq_hw_ctx *hctx);
+	enum blk_eh_timer_return (*timeout)(struct request *rq);
+	int (*init_hctx)(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index);
+};
+
+#endif

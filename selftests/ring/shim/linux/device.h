@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_DEVICE_H
+#define SHIM_LINUX_DEVICE_H
+
+#include <errno.h>
+#include <linux/types.h>
+
+struct attribute_group;
+struct bus_type;
+struct cpumask;
+struct dentry;
+struct kobject;
+struct module;
+struct pci_driver;
+
+struct device {
+	void *data;
+};
+
+struct device_driver {
+	const char *name;
+};
+
+#define container_of_const(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+
+static inline void dev_set_drvdata(struct device *dev, void *data)
+{
+	dev->data = data;
+}
+
+static inline void *dev_get_drvdata(const struct device *dev)
+{
+	return dev->data;
+}
+
+/* Evaluated, so that what is printed is looked at by the sanitizers. */
+void shim_log(const struct device *dev, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define dev_err_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
+#define dev_err(dev, ...)		shim_log(dev, __VA_ARGS__)
+#define dev_warn(dev, ...)		shim_log(dev, __VA_ARGS__)
+#define dev_info(dev, ...)		shim_log(dev, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_HIGHMEM_H
+#define SHIM_LINUX_HIGHMEM_H
+
+#include <linux/blk-mq.h>
+
+#endif

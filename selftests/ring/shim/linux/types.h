@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shim: what the guest's files take from the kernel, for a build in user
+ * space. Only what pvbus/ring.c, shm.c, header.c and pvblk/{request,queue}.c need.
+ */
+#ifndef SHIM_LINUX_TYPES_H
+#define SHIM_LINUX_TYPES_H
+
+#include_next <linux/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <asm/rwonce.h>
+
+typedef __u8	u8;
+typedef __u16	u16;
+typedef __u32	u32;
+typedef __u64	u64;
+typedef __s32	s32;
+
+#ifndef __force
+#define __force
+#endif
+#define min(a, b)	((a) < (b) ? (a) : (b))
+#define max(a, b)	((a) > (b) ? (a) : (b))
+#define noinline	__attribute__((noinline))
+#define __packed	__attribute__((packed))
+
+#endif
