@@ -59,12 +59,15 @@ refuses 1 'engine=' vm add-disk d0 "file=$image,engine=steam"
 refuses 1 'hexadecimal' vm add-disk d0 "file=$image,uuid=1"
 ktap_check 'a good one is taken' vm add-disk d0 "file=$image"
 refuses 1 'use another id' vm add-disk d0 null=1M
-refuses 1 'd1' vm add-disk d1 "file=$image"
+refuses 1 'end that first' vm add-disk d1 "file=$image"
 refuses 1 'logical block' vm resize d0 1000
 refuses 2 'use --force' vm remove d0 --now
 refuses 1 'another pvhostd' "$hostd_bin/pvhostd" --run-dir "$(hostd_dir)"
 refuses 2 'power of two' "$hostd_bin/pvhostd" --window 3M
 refuses 2 '1 to 64' "$hostd_bin/pvhostd" --vectors 65
+refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us 1000001
+refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us fast
+refuses 2 'name of a group' "$hostd_bin/pvhostd" --socket-group no-such-group
 refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
 refuses 2 "QEMU's command" "$hostd_bin/pvctl" run
 refuses 1 'create it first' "$hostd_bin/pvctl" run --disk "id=d0,file=$test_tmp/nofile" -- true

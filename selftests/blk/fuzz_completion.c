@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvblk's queue against a device that completes what it likes and writes what it likes: a
+ * request ends once, only if it is in flight under just that id, with the status and the
+ * data that the device gave; at the first lie the device is broken and nothing ends any more
+ * (RING-G3, ABI-4). pvblk/queue.c, pvblk/request.c and pvbus/ring.c as they are.
+ */
+#include <string.h>
+
+#include "../../pvblk/pvblk.h"
+
+#include "fuzz.h"
+
+#define DEPTH		8
+#define SLOT_SHIFT	10
+#define SLOT_LEN	(1u << SLOT_SHIFT)
+
+/**
+ * struct test_request - a request, and what must become of it
+ * @rq: the request
+ * @data: its user's memory
+ * @in_flight: given to pvblk and not ended
+ * @id: under which it is in flight
+ */
+struct test_request {
+	struct request	rq;
+	char		data[SLOT_LEN];
+	bool		in_flight;
+	u32		id;
+};
+
+static struct test_request requests[DEPTH];
+static struct pvbus_device pdev;
+static struct pvbus_queue q;
+static struct pvblk_queue queue;
+static struct pvblk blk;
+static struct blk_mq_hw_ctx hctx;
+static bool broken;
+
+/* What must end next: set while the device's completions are reaped. */
+static u32 expected_tag, nr_expected;
+static blk_status_t expected_status;
+
+int pvblk_spin_us;
+unsigned int pvblk_timeout_s;
+
+u32 pvbus_sleep_ns(const struct pvbus_device *dev)
+{
+	(void)dev;
+	return 100000;
+}
+
+void pvbus_kick(struct pvbus_queue *queue)
+{
+	(void)queue;
+}
+
+void pvbus_device_broken(struct pvbus_device *dev, const char *why)
+{
+	(void)dev;
+	(void)why;
+	broken = true;
+}
+
+void pvbus_device_check(struct pvbus_device *dev)
+{
+	(void)dev;
+}
+
+void blk_mq_end_request(struct request *rq, blk_status_t status)
+{
+	struct test_request *test = &requests[rq->tag];
+
+	FUZZ_CHECK(nr_expected && (u32)rq->tag == expected_tag && test->in_flight);
+	FUZZ_CHECK(status == expected_status);
+	if (!status && req_op(rq) == REQ_OP_READ)
+		FUZZ_CHECK(!memcmp(test->data, (char *)q.data + rq->tag * SLOT_LEN, rq->len));
+	test->in_flight = false;
+	nr_expected--;
+}
+
+/* Not a byte more than the queue has. */
+static void *alloc_exactly(size_t len)
+{
+	void *place;
+
+	if (posix_memalign(&place, 64, len))
+		abort();
+	memset(place, 0, len);
+	return place;
+}
+
+static void start(bool fua)
+{
+	size_t drv_len = pvring_drv_area_len(DEPTH, PVBLK_SQE_SHIFT);
+	size_t dev_len = pvring_dev_area_len(DEPTH, PVBLK_CQE_SHIFT);
+	int i;
+
+	broken = false;
+	pdev.features[0] = fua ? BIT_ULL(PVBLK_F_FUA) : 0;
+	blk = (struct pvblk) { .pdev = &pdev, .slot_shift = SLOT_SHIFT };
+	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue, .data_len = DEPTH * SLOT_LEN };
+	q.data = alloc_exactly(q.data_len);
+	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), DEPTH,
+		    PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT);
+	queue = (struct pvblk_queue) { .q = &q, .blk = &blk, .depth = DEPTH };
+	queue.slots = calloc(DEPTH, sizeof(*queue.slots));
+	hctx.driver_data = &queue;
+	for (i = 0; i < DEPTH; i++)
+		requests[i].in_flight = false;
+}
+
+static void stop(void)
+{
+	free(queue.slots);
+	free(q.data);
+	free(q.ring.drv);
+	free((void *)q.ring.dev);
+}
+
+/* The id of the submission that was written last, as a device reads it. */
+static u32 last_id(void)
+{
+	const struct pvblk_sqe *sqes = q.ring.sq;
+
+	return le32toh(sqes[(q.ring.sq_next - 1) % DEPTH].id);
+}
+
+static void submit(struct fuzz_input *in)
+{
+	static const u32 ops[] = {
+		REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE | REQ_FUA, REQ_OP_FLUSH, REQ_OP_DISCARD,
+		REQ_OP_WRITE_ZEROES, REQ_OP_WRITE_ZEROES | REQ_NOUNMAP,
+	};
+	struct test_request *test = &requests[fuzz_number(in, 1) % DEPTH];
+	struct blk_mq_queue_data bd = { .rq = &test->rq };
+	u32 put = q.ring.sq_next;
+
+	if (test->in_flight || broken)
+		return;
+	test->rq = (struct request) {
+		.tag = test - requests,
+		.cmd_flags = ops[fuzz_number(in, 1) % 7],
+		.sector = fuzz_number(in, 1),
+		.len = 512 * (1 + fuzz_number(in, 1) % (SLOT_LEN / 512)),
+		.data = test->data,
+		.mq_hctx = &hctx,
+	};
+	memset(test->data, fuzz_number(in, 1), sizeof(test->data));
+	test->in_flight = true;
+	FUZZ_CHECK(!pvblk_mq_ops.queue_rq(&hctx, &bd));
+	/* Only if the device has completed more than it was given is there no room. */
+	FUZZ_CHECK(q.ring.sq_next == put + 1 || broken);
+	test->id = last_id();
+	if (req_op(&test->rq) == REQ_OP_WRITE)
+		FUZZ_CHECK(!memcmp(test->data, (char *)q.data + test->rq.tag * SLOT_LEN,
+				   test->rq.len));
+}
+
+/* The device writes a completion. */
+static void post(struct fuzz_input *in, u32 id, u32 status)
+{
+	struct pvblk_cqe *cqe = (struct pvblk_cqe *)q.ring.cq + q.ring.cq_next % DEPTH;
+
+	cqe->id = htole32(id);
+	cqe->status = htole32(status);
+	cqe->reserved = fuzz_number(in, 1);
+	cqe->seq = htole32(PVRING_SEQ(q.ring.cq_next));
+}
+
+static struct test_request *find(u32 id)
+{
+	int i;
+
+	for (i = 0; i < DEPTH; i++)
+		if (requests[i].in_flight && requests[i].id == id)
+			return &requests[i];
+	return NULL;
+}
+
+static blk_status_t meaning(u32 status)
+{
+	static const blk_status_t meanings[] = {
+		BLK_STS_OK, BLK_STS_IOERR, BLK_STS_NOSPC, BLK_STS_NOTSUPP, BLK_STS_IOERR,
+		BLK_STS_IOERR,
+	};
+
+	return meanings[status];
+}
+
+/* One completion, honest or not, and what must follow from it. */
+static void complete(struct fuzz_input *in)
+{
+	u32 choice = fuzz_number(in, 1), status = fuzz_number(in, 1) % 8, put = q.ring.sq_next, id;
+	struct test_request *test;
+	bool flush_follows;
+
+	id = choice & 0x80 ? fuzz_number(in, 4) : requests[choice % DEPTH].id;
+	if (choice & 0x40)
+		status = fuzz_number(in, 4);
+	test = find(id);
+	if (status > PVBLK_S_RDONLY)
+		test = NULL;
+	flush_follows = test && !status && queue.slots[test->rq.tag].then_flush;
+
+	nr_expected = test && !broken && !flush_follows;
+	if (nr_expected) {
+		expected_tag = test->rq.tag;
+		expected_status = meaning(status);
+	}
+	post(in, id, status);
+	if (broken) {
+		u32 next = q.ring.cq_next;
+
+		pvblk_interrupt(&q);
+		FUZZ_CHECK(q.ring.cq_next == next);
+		return;
+	}
+	pvblk_interrupt(&q);
+	FUZZ_CHECK(!nr_expected);
+	FUZZ_CHECK(broken == !test);
+	FUZZ_CHECK(q.ring.sq_next == put + flush_follows);
+	if (flush_follows) {
+		FUZZ_CHECK(last_id() != test->id && find(test->id) == test);
+		test->id = last_id();
+	}
+}
+
+/* The device writes anywhere; a completion may come of it, and any request may end by it. */
+static void scribble(struct fuzz_input *in, char *area, size_t len)
+{
+	size_t off = fuzz_number(in, 2) % len, n = 1 + fuzz_number(in, 1) % 16;
+
+	for (; n && off < len; n--, off++)
+		area[off] = fuzz_number(in, 1);
+}
+
+static void step(struct fuzz_input *in)
+{
+	switch (fuzz_number(in, 1) % 8) {
+	case 0:
+	case 1:
+	case 2:
+		submit(in);
+		break;
+	case 3:
+	case 4:
+	case 5:
+		complete(in);
+		break;
+	case 6:
+		scribble(in, q.data, q.data_len);
+		break;
+	default:
+		/* Without the control line and the next completion, which complete() checks. */
+		scribble(in, (char *)q.ring.drv, pvring_drv_area_len(DEPTH, PVBLK_SQE_SHIFT));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct fuzz_input in = { data, len };
+
+	start(fuzz_number(&in, 1) % 2);
+	while (in.len)
+		step(&in);
+	stop();
+	return 0;
+}

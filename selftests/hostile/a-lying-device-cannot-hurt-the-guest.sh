@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# ABI-2, ABI-3, ABI-4, BUS-G1, BUS-G9, RING-G3: whatever the device side writes into the window, the
+# guest neither crashes nor hangs; I/O may fail. When the lies have ended and the worker has been
+# restarted, the disk works again, and the modules can be unloaded, also amid the lies.
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 600
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/fio.sh"
+
+liar=$build/selftests/hostile/liar
+seconds=6
+seed=${PVKIT_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
+ktap_note "seed $seed (PVKIT_SEED)"
+# A message of ours about a lie is what should be there.
+expected='pvb(us|lk).*(broken|sense)'
+
+blk_image data 64M
+hostd_start --disk "id=d0,file=$data" --disk id=d1,null=64M || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --smp 2 || ktap_bail 'no guest'
+# Errors are to be expected; after each, fio starts again. A disk that went must not become a file.
+vm_run_bg 'while [ ! -e /run/enough ]; do
+	for disk in /dev/pvblk[0-9]; do
+		timeout 3 fio --name=l --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 \
+			--ioengine=libaio --direct=1 --size=32m --time_based --runtime=1 \
+			--continue_on_error=all --allow_file_create=0 --minimal > /dev/null 2>&1
+	done
+	sleep 0.2
+done'
+load=$VM_JOB
+
+lies() { "$liar" "${hostd_pid[$HOSTD]}" "$seed" "$@"; }
+# A disk that was told to be larger than it is stays broken for its user (BLK-G4): bind it anew.
+rebind() {
+	vm_run 'cd /sys/bus/pvbus/devices && for dev in $(grep -l broken */state); do
+		echo "${dev%/state}" > ../drivers/pvblk/unbind && echo "${dev%/state}" > ../drivers/pvblk/bind
+	done; true'
+}
+running() { vm_run 'cat /sys/bus/pvbus/devices/*.0/state /sys/bus/pvbus/devices/*.1/state | grep -c running' | grep -qx 2; }
+# works: the disk serves again after a restart of the worker; beyond what fio writes.
+works() {
+	pvctl restart-worker && { wait_for 5 running || rebind; } && wait_for 60 running &&
+	VM_TIMEOUT=120 vm_run 'disk=/dev/$(ls /sys/bus/pvbus/devices/*.0/block) && [ -b $disk ] &&
+		dd if=/dev/urandom of=/tmp/in bs=1M count=4 2>/dev/null &&
+		dd if=/tmp/in of=$disk bs=64k seek=640 oflag=direct 2>&1 &&
+		dd if=$disk of=/tmp/out bs=64k skip=640 count=64 iflag=direct 2>&1 && cmp /tmp/out /tmp/in'
+}
+
+for what in header table config acks completions noise; do
+	ktap_note "$what: $(lies "$seconds" "$what")"
+	ktap_check "the guest lives after lies in $what" vm_run true || break
+	ktap_check 'and the disk works again' works || break
+done
+
+vm_run 'touch /run/enough'
+VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
+# A disk that has just come again is open while its partitions are looked for.
+unload='for module in pvblk pvbus; do until modprobe -r $module 2>&1; do sleep 0.2; done; done'
+lies 30 completions acks table config header > "$test_tmp/liar.out" &
+VM_TIMEOUT=200 ktap_check 'the modules can be unloaded amid lies' vm_run "$unload"
+wait $!
+ktap_check 'and loaded again' vm_run 'modprobe pvbus && modprobe pvblk'
+ktap_check 'and the disk works' works
+VM_TIMEOUT=120 ktap_check 'the modules can be unloaded' vm_run "$unload"
+ktap_check 'the console has nothing but our messages' vm_dmesg_clean "$expected"
+ktap_done

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# BUS-D3, BUS-G4: while fio writes and verifies 4 KiB to 128 KiB at depth 32, the worker is killed
+# 30 times at random moments. No I/O fails, no block is lost or wrong, and a reader of another
+# disk waits less than a second each time.
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 420
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/fio.sh"
+
+kills=30 size=64m
+# Two shapes: the page cache and one queue, and requests that hang in the kernel of the host in two.
+case $PVKIT_KERNEL in
+6.1)	smp=1 mode=writeback ;;
+*)	smp=2 mode=none ;;
+esac
+seed=${PVKIT_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
+RANDOM=$seed
+ktap_note "seed $seed (PVKIT_SEED)"
+
+ktap_plan 7
+blk_image data 256M
+blk_image prober 16M
+hostd_start --disk "id=d0,file=$data,cache=$mode" --disk "id=d1,file=$prober" || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --smp "$smp" || ktap_bail 'no guest'
+
+# Run after run, each with a seed of its own and verified by itself, until there were all the kills.
+vm_run_bg "nr=0
+	while [ ! -e /run/enough ]; do
+		nr=\$((nr + 1))
+		fio $(fio_verify '$nr' pvblk0 | tr '\n' ' ') --size=$size --minimal > /run/fio.out 2>&1 || {
+			cat /run/fio.out; exit 1; }
+	done
+	echo \$nr > /run/last"
+load=$VM_JOB
+fio_bg prober --name=p --filename=/dev/pvblk1 --rw=randread --direct=1 --bs=4k --thinktime=2000 \
+	--time_based --runtime=600
+vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+# Where processes are held, or the whole machine, so long a wait is excused.
+test_spawn "$test_tmp/gaps" python3 -c '
+import sys, time
+def held(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] in "Tt"
+good = time.monotonic()
+while True:
+    time.sleep(0.02)
+    if any(map(held, sys.argv[1:])):
+        continue
+    now = time.monotonic()
+    if now - good > 0.25:
+        print(int((now - good) * 1000), flush=True)
+    good = now
+' "${vm_pid[$VM]}" "${hostd_pid[$HOSTD]}"
+sampler=$test_pid
+for ((i = 0; i < kills; i++)); do
+	sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
+	blk_kill_worker
+done
+sleep 1
+vm_run 'touch /run/enough'
+VM_TIMEOUT=200 ktap_check "no I/O failed and no block was wrong over $kills kills" vm_wait "$load"
+ktap_check 'nor for the reader of another disk' fio_end prober
+max=$(fio_max_ms prober)
+test_reap "$sampler" TERM 1
+gap=$(sort -n "$test_tmp/gaps" | tail -n 1)
+ktap_note "ms that the reader of another disk waited at most: $max; that this host stood still: ${gap:-0}"
+ktap_check 'which waited less than 1 s each time' test "$max" -lt "$((1000 + ${gap:-0}))"
+
+# The last run's blocks as they are in the image.
+last=$(vm_run 'cat /run/last')
+vm_stop
+hostd_stop
+again=$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | awk '{ nr += $1 } END { print nr + 0 }')
+ktap_note "runs of fio: $last, requests submitted again: $again"
+ktap_check 'requests were in flight when it died' test "$again" -gt 0
+mapfile -t args < <(fio_verify "$last" data | grep -v backlog | tr ' ' '\n')
+ktap_check 'the image has every block of the last run' fio "${args[@]}" --filename="$data" --size=$size \
+	--verify_only --minimal --output=/dev/null
+ktap_check 'the console is clean' vm_dmesg_clean
+ktap_done
