@@ -165,12 +165,27 @@ void hostd_window_begin_epoch(struct hostd_window *win)
 	hostd_store64_release(&h->epoch, win->epoch);
 }
 
+/* Incoming memory may arrive in pieces, the table after the epoch that followed the header. */
+static bool table_is_ours(const struct hostd_window *win)
+{
+	const size_t len = offsetof(struct pvbus_device_entry, reserved2);	/* what is written */
+	struct pvbus_device_entry copy;
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		hostd_copy_in(&copy, entry_of(win, slot), len);
+		if (memcmp(&copy, &win->table[slot], len))
+			return false;
+	}
+	return true;
+}
+
 bool hostd_window_beat(struct hostd_window *win)
 {
 	struct pvbus_header copy;
 
 	hostd_copy_in(&copy, header_of(win), sizeof(copy));
-	if (memcmp(&copy, &win->header, sizeof(copy)))
+	if (memcmp(&copy, &win->header, sizeof(copy)) || !table_is_ours(win))
 		return false;
 	win->header.heartbeat = htole64(le64toh(win->header.heartbeat) + 1);
 	hostd_store64(&header_of(win)->heartbeat, le64toh(win->header.heartbeat));

@@ -8,7 +8,7 @@
 static void lock_reaping(struct pvblk_queue *queue)
 {
 	while (test_and_set_bit_lock(PVBLK_REAPING, &queue->state) &&
-	       !test_and_clear_bit(PVBLK_LIES, &queue->state))
+	       !test_and_clear_bit(PVBLK_HALTED, &queue->state))
 		usleep_range(10, 100);
 }
 

@@ -200,8 +200,10 @@ static void pvblk_config_changed(struct pvbus_device *pdev)
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	struct pvblk_config config;
 
-	if (pvblk_read_config(pdev, &config))
+	if (pvblk_read_config(pdev, &config)) {
+		pvbus_device_broken(pdev, "its config makes no sense");
 		return;
+	}
 	/* Only the capacity may change while requests are in flight. */
 	if (config.logical_block != blk->config.logical_block) {
 		pvbus_device_broken(pdev, "it changed the logical block size while running");
@@ -216,8 +218,12 @@ static void pvblk_watchdog(struct pvbus_device *pdev)
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	unsigned int i;
 
-	for (i = 0; i < blk->nr_queues; i++)
+	for (i = 0; i < blk->nr_queues; i++) {
 		pvblk_reap(&blk->queues[i]);
+		/* The bus sees no other epoch, so there is none. */
+		if (test_bit(PVBLK_HALTED, &blk->queues[i].state) && !pvbus_epoch_over(pdev))
+			pvbus_device_broken(pdev, "its epoch was over, and came back");
+	}
 }
 
 static struct pvbus_driver pvblk_driver = {

@@ -27,7 +27,7 @@ struct pvblk_slot {
 
 /* Bits of pvblk_queue.state. */
 #define PVBLK_REAPING	0	/* somebody is the reaper; also held while frozen */
-#define PVBLK_LIES	1	/* the device lied: PVBLK_REAPING is held until the queue is frozen */
+#define PVBLK_HALTED	1	/* a lie, or the epoch is over: PVBLK_REAPING is held until a freeze */
 
 /**
  * struct pvblk_queue - a hardware queue
@@ -35,7 +35,7 @@ struct pvblk_slot {
  * @blk: the disk
  * @hctx: blk-mq's side of it
  * @lock: one submitter at a time; taken with interrupts off
- * @state: PVBLK_REAPING, PVBLK_LIES
+ * @state: PVBLK_REAPING, PVBLK_HALTED
  * @slots: by tag
  * @depth: number of slots
  * @spin_misses: spins in a row that ended without a completion

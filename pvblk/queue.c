@@ -62,7 +62,7 @@ void pvblk_kick(struct pvblk_queue *queue)
 }
 
 /* The device lost FUA in this life: the write is done, its flush follows under the same tag. */
-static bool flush_after_write(struct pvblk_queue *queue, struct pvblk_slot *slot, u32 tag)
+static int flush_after_write(struct pvblk_queue *queue, struct pvblk_slot *slot, u32 tag)
 {
 	struct pvblk_sqe sqe = { .op = PVBLK_OP_FLUSH };
 	unsigned long flags;
@@ -76,68 +76,86 @@ static bool flush_after_write(struct pvblk_queue *queue, struct pvblk_slot *slot
 	ok = pvring_put(&queue->q->ring, &sqe);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	pvblk_kick(queue);
-	return ok;
+	return ok ? 0 : -EPROTO;
 }
 
-static void end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_status_t status,
+/* -ESTALE: the epoch is over, and with it what was copied (BUS-G4). The request is replayed. */
+static int end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_status_t status,
 		     struct io_comp_batch *batch)
 {
 	struct request *rq = slot->rq;
 
-	if (!status && slot->then_flush && flush_after_write(queue, slot, rq->tag))
-		return;
 	if (!status)
 		pvblk_copy_from_window(queue, rq);
+	/* After the copy: a migration may have replaced the window in its midst. */
+	if (pvbus_epoch_over(queue->blk->pdev))
+		return -ESTALE;
+	if (!status && slot->then_flush)
+		return flush_after_write(queue, slot, rq->tag);
 	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
 	WRITE_ONCE(slot->rq, NULL);
 	WRITE_ONCE(queue->q->ops, queue->q->ops + 1);
 	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
 		blk_mq_end_request(rq, status);
+	return 0;
 }
 
-/* Take all completions that are there; the caller is the reaper. False: the device lies. */
-static bool reap_all(struct pvblk_queue *queue)
+/*
+ * Take all completions that are there; the caller is the reaper.
+ * -EPROTO: the device lies; -ESTALE: the epoch is over.
+ */
+static int reap_all(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	struct io_comp_batch batch = { };
 	struct pvblk_slot *slot;
 	struct pvblk_cqe cqe;
 	blk_status_t status;
-	bool honest = true;
+	int err = 0;
 
 	pvring_disarm(ring);
-	while (honest && pvring_get(ring, &cqe)) {
+	while (!err && pvring_get(ring, &cqe)) {
 		slot = pvblk_check_cqe(queue, &cqe, &status);
 		if (slot)
-			end_slot(queue, slot, status, &batch);
+			err = end_slot(queue, slot, status, &batch);
 		else
-			honest = false;
+			err = pvbus_epoch_over(queue->blk->pdev) ? -ESTALE : -EPROTO;
 	}
 	pvring_set_head(ring);
 	if (batch.complete)
 		batch.complete(&batch);
-	return honest;
+	return err;
 }
 
 /*
  * Ask for the interrupt of the last request that will be in flight before the user
  * waits, and for a delayed one before: who submits again meanwhile reaps, and gets
- * neither. True if there is more to reap.
+ * neither. The caller is the reaper. True if there is more to reap.
  */
-static bool arm(struct pvblk_queue *queue)
+static bool arm(struct pvblk_queue *queue, u32 submitted)
 {
 	struct pvring *ring = &queue->q->ring;
-	u32 outstanding = pvring_outstanding(ring);
+	u32 outstanding = submitted - ring->cq_next;
 	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
-	u32 delay_us = pvbus_sleep_ns(queue->blk->pdev) / NSEC_PER_USEC;
+	u32 delay_us = max(pvbus_sleep_ns(queue->blk->pdev) / (u32)NSEC_PER_USEC, 1U);
 
-	if (!outstanding)
+	/* A completion can be here before its submitter has counted it. */
+	if ((s32)outstanding <= 0)
 		return false;
 	if (expected == 1)
 		delay_us = 0;
 	else
 		delay_us *= outstanding == expected ? IRQ_DELAY_WAITING : IRQ_DELAY_SUBMITTING;
-	return pvring_arm(ring, READ_ONCE(ring->cq_next) + expected - 1, delay_us);
+	return pvring_arm(ring, ring->cq_next + expected - 1, delay_us);
+}
+
+/* Nobody reaps any more: PVBLK_REAPING stays set until the queue is frozen. */
+static void halt_reaping(struct pvblk_queue *queue, int err)
+{
+	set_bit(PVBLK_HALTED, &queue->state);
+	if (err == -EPROTO)
+		pvbus_device_broken(queue->blk->pdev,
+				    "it completed a request that is not in flight");
 }
 
 /**
@@ -145,22 +163,29 @@ static bool arm(struct pvblk_queue *queue)
  * @queue: the queue
  *
  * Whoever comes while another reaps may leave: the reaper looks again after it
- * has armed. That also ends a recursion by way of a completion that submits. Any context.
+ * has let go. That also ends a recursion by way of a completion that submits. Any context.
  */
 void pvblk_reap(struct pvblk_queue *queue)
 {
+	struct pvring *ring = &queue->q->ring;
+	u32 submitted;
+	int err;
+
 	do {
 		if (test_and_set_bit_lock(PVBLK_REAPING, &queue->state))
 			return;
-		if (!reap_all(queue)) {
-			/* Nobody reaps any more: the bit stays set, as in a freeze. */
-			set_bit(PVBLK_LIES, &queue->state);
-			pvbus_device_broken(queue->blk->pdev,
-					    "it completed a request that is not in flight");
-			return;
-		}
+		do {
+			err = reap_all(queue);
+			if (err) {
+				halt_reaping(queue, err);
+				return;
+			}
+			submitted = READ_ONCE(ring->sq_next);
+		} while (arm(queue, submitted));
 		clear_bit_unlock(PVBLK_REAPING, &queue->state);
-	} while (arm(queue));
+		/* Pairs with virt_mb() in pvring_need_kick(): who left because of the bit submitted before. */
+		smp_mb__after_atomic();
+	} while (READ_ONCE(ring->sq_next) != submitted || pvring_pending(ring));
 }
 
 /**

@@ -71,11 +71,11 @@ int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_a
 		  u32 *last_seq, u32 op, u64 epoch)
 {
 	unsigned long end = jiffies + ANSWER_TIMEOUT;
-	u32 seq = *last_seq + 1;
+	u32 seq = *last_seq + 1, seen = le32_to_cpu(READ_ONCE(ack->seq));
 	u64 start;
 	int err;
 
-	while (!seq || seq == le32_to_cpu(READ_ONCE(ack->seq)))
+	while (!seq || seq == seen)
 		seq++;
 	*last_seq = seq;
 

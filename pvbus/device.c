@@ -210,6 +210,23 @@ void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
 EXPORT_SYMBOL_GPL(pvbus_device_broken);
 
 /**
+ * pvbus_epoch_over() - has the epoch ended in which the device was started
+ * @pdev: the device
+ *
+ * What was copied from the window before is void then (BUS-G4). Any context.
+ */
+bool pvbus_epoch_over(struct pvbus_device *pdev)
+{
+	/* What the caller copied, before the look; pairs with the fence after the writer's epoch 0. */
+	virt_rmb();
+	if (likely(pvbus_window_epoch(pdev->bus) == READ_ONCE(pdev->epoch)))
+		return false;
+	pvbus_poke(pdev->bus);
+	return true;
+}
+EXPORT_SYMBOL_GPL(pvbus_epoch_over);
+
+/**
  * pvbus_device_check() - a request takes long: look at everything now
  * @pdev: the device; any context
  */

@@ -200,6 +200,7 @@ void pvbus_free_queues(struct pvbus_device *pdev);
 int pvbus_device_start(struct pvbus_device *pdev);
 void pvbus_device_stop(struct pvbus_device *pdev);
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
+bool pvbus_epoch_over(struct pvbus_device *pdev);
 void pvbus_device_check(struct pvbus_device *pdev);
 
 void pvbus_kick(struct pvbus_queue *queue);

@@ -55,6 +55,12 @@ void pvbus_kick(struct pvbus_queue *queue)
 	(void)queue;
 }
 
+bool pvbus_epoch_over(struct pvbus_device *pdev)
+{
+	(void)pdev;
+	return false;
+}
+
 void pvbus_device_broken(struct pvbus_device *dev, const char *why)
 {
 	(void)dev;

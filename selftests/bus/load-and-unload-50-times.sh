@@ -18,7 +18,7 @@ ktap_check 'a guest boots' blk_boot --smp 2 --no-load || ktap_bail 'no guest'
 
 vm_run 'cat > /root/round <<"END"
 modprobe pvblk && wait-for /dev/pvblk1 || exit 1
-fio --name=r --filename=/dev/pvblk0 --rw=randwrite --bs=16k --size=1m --iodepth=16 --ioengine=libaio --direct=1 \
+fio --name=r --allow_file_create=0 --filename=/dev/pvblk0 --rw=randwrite --bs=16k --size=1m --iodepth=16 --ioengine=libaio --direct=1 \
 	--verify=crc32c --randseed=$1 --minimal --output=/dev/null || exit 1
 modprobe -r pvblk && modprobe -r pvbus
 END'
@@ -43,7 +43,7 @@ irqs() { vm_run 'grep -c pvbus0 /proc/interrupts'; }
 before="$(depth) $(irqs)"
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	for disk in /dev/pvblk[01]; do
-		fio --name=l --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 --ioengine=libaio --direct=1 \
+		fio --name=l --allow_file_create=0 --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 --ioengine=libaio --direct=1 \
 			--size=32m --time_based --runtime=1 --minimal > /dev/null 2>&1
 	done
 	sleep 0.1

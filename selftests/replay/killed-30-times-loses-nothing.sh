@@ -57,8 +57,14 @@ while True:
     good = now
 ' "${vm_pid[$VM]}" "${hostd_pid[$HOSTD]}"
 sampler=$test_pid
+# A worker is faster than its guest: what is in flight has mostly been executed, and would not be
+# missed. So every second one stands still for a moment first, and leaves a queue full behind.
 for ((i = 0; i < kills; i++)); do
 	sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
+	if [ $((i % 2)) = 1 ]; then
+		kill -STOP "$(hostd_worker_pid)" 2>/dev/null
+		sleep 0.05
+	fi
 	blk_kill_worker
 done
 sleep 1
@@ -72,7 +78,7 @@ ktap_note "ms that the reader of another disk waited at most: $max; that this ho
 ktap_check 'which waited less than 1 s each time' test "$max" -lt "$((1000 + ${gap:-0}))"
 
 # The last run's blocks as they are in the image.
-last=$(vm_run 'cat /run/last')
+last=$(vm_run 'cat /run/last 2>/dev/null || echo 0')
 vm_stop
 hostd_stop
 again=$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | awk '{ nr += $1 } END { print nr + 0 }')

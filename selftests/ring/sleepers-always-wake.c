@@ -94,7 +94,7 @@ struct run {
 	u32			driver_arms;
 	u32			late_irqs;
 	u64			reaped;
-	_Atomic(const char *)	failure;
+	const char		*failure;
 };
 
 static u64 now_ns(void)
@@ -149,11 +149,14 @@ static bool sleep_event(struct event *event, u64 ns)
 	return event->fd < 0 ? sleep_word(event, ns) : sleep_fd(event->fd, ns);
 }
 
+static bool has_failed(const struct run *r)
+{
+	return __atomic_load_n(&r->failure, __ATOMIC_RELAXED);
+}
+
 static void fail(struct run *r, const char *why)
 {
-	const char *none = NULL;
-
-	atomic_compare_exchange_strong(&r->failure, &none, why);
+	__atomic_store_n(&r->failure, why, __ATOMIC_RELAXED);
 	r->stop = true;
 	signal_event(&r->doorbell);
 	signal_event(&r->irq);
@@ -176,7 +179,7 @@ static bool goes_on(const struct run *r, u64 start_ns)
 {
 	u64 ns = now_ns() - start_ns;
 
-	if (r->failure || ns > RUN_MOST_NS)
+	if (has_failed(r) || ns > RUN_MOST_NS)
 		return false;
 	return ns < RUN_NS || counted(&r->driver_sleeps) < SLEEPS_MIN ||
 	       counted(&r->device_sleeps) < SLEEPS_MIN;
@@ -350,7 +353,7 @@ static void *driver(void *arg)
 	u32 random = 4711, number = 0;
 
 	pin(1);
-	while (!r->failure) {
+	while (!has_failed(r)) {
 		if (goes_on(r, start_ns))
 			submit(r, 1 + pair_random(&random) % r->shape->depth, &number);
 		else if (!pvring_outstanding(&r->p.drv))
@@ -386,7 +389,7 @@ static void *reaper(void *arg)
 	struct run *r = arg;
 	u32 random = 815;
 
-	while (!r->failure && !(r->done && !pvring_outstanding(&r->p.drv))) {
+	while (!has_failed(r) && !(r->done && !pvring_outstanding(&r->p.drv))) {
 		if (reap(r))
 			signal_event(&r->room);
 		else

@@ -46,7 +46,7 @@ struct il_pending {
  */
 struct il_thread {
 	const char		*name;
-	il_body			*body;
+	il_body			body;
 	jmp_buf			here;
 	jmp_buf			start;
 	char			*stack;

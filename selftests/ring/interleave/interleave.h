@@ -18,7 +18,7 @@
 
 #define IL_THREADS_MAX	4
 
-typedef void il_body(void);
+typedef void (*il_body)(void);
 
 /**
  * struct il_scenario - what to run
@@ -30,8 +30,8 @@ typedef void il_body(void);
 struct il_scenario {
 	const char	*what;
 	const char	*names[IL_THREADS_MAX];
-	il_body		*bodies[IL_THREADS_MAX];
-	il_body		*reset;
+	il_body		bodies[IL_THREADS_MAX];
+	il_body		reset;
 };
 
 /**
