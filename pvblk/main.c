@@ -134,6 +134,14 @@ static int alloc_tags(struct pvblk *blk)
 	return blk_mq_alloc_tag_set(&blk->set);
 }
 
+/* Named by slot, so that the name does not depend on which probe is first; later buses follow. */
+static int alloc_index(const struct pvbus_device *pdev)
+{
+	int index = ida_alloc_range(&pvblk_ids, pdev->slot, pdev->slot, GFP_KERNEL);
+
+	return index < 0 ? ida_alloc_min(&pvblk_ids, PVBUS_MAX_DEVICES, GFP_KERNEL) : index;
+}
+
 static int pvblk_probe(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = kzalloc(sizeof(*blk), GFP_KERNEL);
@@ -147,7 +155,7 @@ static int pvblk_probe(struct pvbus_device *pdev)
 	err = pvblk_read_config(pdev, &blk->config);
 	if (err)
 		goto free_blk;
-	blk->index = ida_alloc(&pvblk_ids, GFP_KERNEL);
+	blk->index = alloc_index(pdev);
 	if (blk->index < 0) {
 		err = blk->index;
 		goto free_blk;
