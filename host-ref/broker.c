@@ -2,7 +2,7 @@
 /*
  * The broker: holds what must live as long as the VM, and looks after the worker.
  */
-#include "broker.h"
+#include "devices.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -134,23 +134,27 @@ static void raise_fd_limit(void)
 	}
 }
 
-static int add_disks(struct hostd_broker *b, struct json_object *disks)
+static int add_devices(struct hostd_broker *b, struct json_object *devices)
 {
-	struct json_object *args;
+	const struct hostd_class *class;
+	struct json_object *item, *args;
 	char err[HOSTD_ERROR_MAX];
 	size_t i;
 
-	for (i = 0; disks && i < json_object_array_length(disks); i++) {
-		args = json_object_array_get_idx(disks, i);
-		if (hostd_disk_add(b, args, err))
+	for (i = 0; i < json_object_array_length(devices); i++) {
+		item = json_object_array_get_idx(devices, i);
+		class = hostd_class_find(hostd_json_str(item, "execute"));
+		args = hostd_json_get(item, "arguments");
+		if (hostd_device_add(b, class, args, err))
 			continue;
-		hostd_log(HOSTD_LOG_ERR, "--disk %s: %s", hostd_json_str(args, "id") ?: "?", err);
+		hostd_log(HOSTD_LOG_ERR, "%s %s: %s", class->spec->option,
+			  hostd_json_str(args, "id") ?: "?", err);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int start(struct hostd_broker *b, struct json_object *disks)
+static int start(struct hostd_broker *b, struct json_object *devices)
 {
 	int err;
 
@@ -171,10 +175,10 @@ static int start(struct hostd_broker *b, struct json_object *disks)
 	}
 	hostd_request_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
-	return add_disks(b, disks);
+	return add_devices(b, devices);
 }
 
-int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks)
+int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices)
 {
 	struct hostd_broker *b = calloc(1, sizeof(*b));
 	unsigned int slot;
@@ -193,7 +197,7 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks)
 	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
 	raise_fd_limit();
 
-	if (!b->exe || start(b, disks)) {
+	if (!b->exe || start(b, devices)) {
 		b->exit_code = EXIT_FAILURE;
 	} else {
 		hostd_life_start(b);
@@ -209,7 +213,7 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks)
 	hostd_loop_close(&b->loop, &b->signals);
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot])
-			hostd_disk_drop(b, b->slots[slot]);
+			hostd_device_drop(b, b->slots[slot]);
 	hostd_carrier_free(&b->window);
 	if (b->life.beat_fd >= 0)
 		close(b->life.beat_fd);

@@ -21,6 +21,7 @@
 
 struct hostd_broker;
 struct hostd_call;
+struct hostd_device;
 
 /**
  * struct hostd_options - the command line
@@ -31,7 +32,7 @@ struct hostd_call;
  * @watchdog_ms: silence after which a worker is killed; 0: never
  * @poll_us: how long a worker polls before it sleeps; -1: it adapts that
  * @socket_gid: group that may connect to the ivshmem socket; -1: only the owner
- * @ready_fd: gets one byte when the disks are served, or wait as they may; -1: none
+ * @ready_fd: gets one byte when the devices are served, or wait as they may; -1: none
  */
 struct hostd_options {
 	const char *name;
@@ -77,7 +78,7 @@ struct hostd_qemu {
 /* State of the worker. */
 enum hostd_life_state {
 	HOSTD_LIFE_DOWN,	/* no process, or one that is being killed */
-	HOSTD_LIFE_STARTING,	/* gets its disks */
+	HOSTD_LIFE_STARTING,	/* gets its devices */
 	HOSTD_LIFE_GOING,	/* was told to go */
 	HOSTD_LIFE_SERVING,
 };
@@ -90,15 +91,15 @@ enum hostd_life_state {
  * @start_ms: when it was started
  * @down_ms: when the one before died, or the start
  * @ready_ms: time from @down_ms to serving
- * @hold_until_ms: until when it waits for a disk that could not be handed over
+ * @hold_until_ms: until when it waits for a device that could not be handed over
  * @epoch: as it reported; 0: not known
  * @restarts: workers started after the first one
  * @short_lives: workers in a row that died within a second
  * @wanted: it is being killed, though nothing is wrong with it
  * @released: the operator wants no worker: no image is open or locked
- * @retry_ms: delay of the next attempt to hand over a disk
+ * @retry_ms: delay of the next attempt to hand over a device
  * @restart: starts the next worker
- * @retry: hands over disks that could not be handed over before
+ * @retry: hands over devices that could not be handed over before
  * @watchdog: looks at @beat
  * @beat_fd: memory of @beat, sealed
  * @beat: counter that the worker increments
@@ -128,68 +129,6 @@ struct hostd_life {
 	unsigned int still;
 };
 
-/* State of a disk. */
-enum hostd_disk_state {
-	HOSTD_DISK_WAITING,	/* to be handed to the worker */
-	HOSTD_DISK_ADDING,	/* handed over, no answer yet */
-	HOSTD_DISK_SERVED,
-	HOSTD_DISK_FAILED,	/* could not be handed over; tried again */
-};
-
-/**
- * struct hostd_disk - configuration of a disk
- * @id: the operator's name of it
- * @uuid: identity, stable over workers
- * @slot: place in the device table
- * @generation: of the slot
- * @file: image; NULL: null device
- * @size: bytes
- * @ro: read-only
- * @discard: DISCARD and unmapping WRITE_ZEROES are served
- * @direct: bypass the page cache
- * @serial: identity of the medium
- * @engine: "auto", "uring", "sync" or "null"
- * @logical_block: bytes
- * @physical_block: bytes
- * @queues: most queues
- * @queue_size: most entries of a queue
- * @max_io: most bytes of a request
- * @wait: as long as somebody else has the image locked, wait
- * @waiting: it does
- * @state: of the hand-over
- * @fresh: never served yet: a failure drops it
- * @removing: the operator wants it gone
- * @force: without asking the guest
- * @error: why it failed
- * @call: the add-disk command that waits for it, or NULL
- */
-struct hostd_disk {
-	char id[32];
-	uint8_t uuid[16];
-	unsigned int slot;
-	uint32_t generation;
-	char *file;
-	uint64_t size;
-	bool ro;
-	bool discard;
-	bool direct;
-	char serial[48];
-	char engine[8];
-	uint32_t logical_block;
-	uint32_t physical_block;
-	uint32_t queues;
-	uint32_t queue_size;
-	uint32_t max_io;
-	bool wait;
-	bool waiting;
-	enum hostd_disk_state state;
-	bool fresh;
-	bool removing;
-	bool force;
-	char error[HOSTD_ERROR_MAX];
-	struct hostd_call *call;
-};
-
 /**
  * struct hostd_broker - all of it
  * @opt: command line
@@ -203,7 +142,7 @@ struct hostd_disk {
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
- * @slots: disks
+ * @slots: devices
  * @generations: last generation of each slot
  * @control: listening control socket
  * @clients: control connections
@@ -227,7 +166,7 @@ struct hostd_broker {
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
-	struct hostd_disk *slots[HOSTD_SLOTS];
+	struct hostd_device *slots[HOSTD_SLOTS];
 	uint32_t generations[HOSTD_SLOTS];
 	struct hostd_source control;
 	struct hostd_client *clients;
@@ -245,11 +184,12 @@ struct hostd_broker {
 /**
  * hostd_broker_run - be the broker until a signal ends it
  * @opt: command line
- * @disks: array of add-disk arguments to start with, or NULL
+ * @devices: to start with: array of the commands that add them, as the control socket takes
+ *	them, checked
  *
  * Return: exit code.
  */
-int hostd_broker_run(const struct hostd_options *opt, struct json_object *disks);
+int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices);
 
 /**
  * hostd_broker_stop - begin to end: the worker quits, then the loop
@@ -340,24 +280,24 @@ void hostd_life_reap(struct hostd_broker *b);
 /* session.c */
 
 /**
- * hostd_session_start - give a new worker the window and the disks
+ * hostd_session_start - give a new worker the window and the devices
  * @b: the broker
  */
 void hostd_session_start(struct hostd_broker *b);
 
 /**
- * hostd_session_add - hand a disk to the worker, now or when there is one
+ * hostd_session_add - hand a device to the worker, now or when there is one
  * @b: the broker
- * @disk: a disk that is WAITING or FAILED
+ * @dev: a device that is WAITING or FAILED
  */
-void hostd_session_add(struct hostd_broker *b, struct hostd_disk *disk);
+void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
- * hostd_session_remove - ask the worker to let a served disk go
+ * hostd_session_remove - ask the worker to let a served device go
  * @b: the broker
- * @disk: a disk with @removing set
+ * @dev: a device with @removing set
  */
-void hostd_session_remove(struct hostd_broker *b, struct hostd_disk *disk);
+void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
  * hostd_session_retry - timer: hand over what could not be handed over
@@ -436,71 +376,6 @@ void hostd_request_fail_all(struct hostd_broker *b);
  * @events: EPOLL*
  */
 void hostd_request_ready(struct hostd_source *src, uint32_t events);
-
-/* disks.c */
-
-/**
- * hostd_disk_find - look a disk up
- * @b: the broker
- * @id: its name
- *
- * Return: the disk or NULL.
- */
-struct hostd_disk *hostd_disk_find(struct hostd_broker *b, const char *id);
-
-/**
- * hostd_disk_add - check the arguments of add-disk and take a slot
- * @b: the broker
- * @args: arguments
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: the disk, fresh and WAITING, or NULL.
- */
-struct hostd_disk *hostd_disk_add(struct hostd_broker *b, struct json_object *args, char *err);
-
-/**
- * hostd_disk_drop - forget a disk and free its slot
- * @b: the broker
- * @disk: the disk
- */
-void hostd_disk_drop(struct hostd_broker *b, struct hostd_disk *disk);
-
-/**
- * hostd_disk_config - what the worker is told of a disk
- * @disk: the disk
- *
- * Return: {"op":"add",...}.
- */
-struct json_object *hostd_disk_config(const struct hostd_disk *disk);
-
-/**
- * hostd_disk_describe - what the operator is told of a disk
- * @disk: the disk
- *
- * Return: an object.
- */
-struct json_object *hostd_disk_describe(const struct hostd_disk *disk);
-
-/* image.c */
-
-/**
- * hostd_image_open - open the image of a disk and check it
- * @disk: the disk; with size 0 it gets that of the image
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: a fresh open file description, -errno.
- */
-int hostd_image_open(struct hostd_disk *disk, char *err);
-
-/**
- * hostd_image_resize - make an image large enough
- * @disk: the disk
- * @size: bytes; an image that is larger is left alone
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: 0 or -errno.
- */
-int hostd_image_resize(const struct hostd_disk *disk, uint64_t size, char *err);
 
 /* control.c */
 

@@ -2,14 +2,12 @@
 /*
  * The commands of the control socket.
  */
-#include "broker.h"
+#include "devices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "spec.h"
 
 #define STATUS_TIMEOUT_MS	500
 #define ANSWER_TIMEOUT_MS	10000
@@ -36,16 +34,16 @@ static void ask_worker(struct hostd_call *call, struct json_object *msg, unsigne
 		     "the worker is being started: try again");
 }
 
-static struct hostd_disk *find_disk(struct hostd_call *call)
+static struct hostd_device *find_device(struct hostd_call *call)
 {
 	const char *id = hostd_json_str(call->args, "id");
-	struct hostd_disk *disk = id ? hostd_disk_find(call->b, id) : NULL;
+	struct hostd_device *dev = id ? hostd_device_find(call->b, id) : NULL;
 
 	if (!id)
 		hostd_call_error(call, "the id is missing: give \"id\":NAME");
-	else if (!disk)
+	else if (!dev)
 		hostd_call_error(call, "there is no device '%s': 'pvctl list' shows them", id);
-	return disk;
+	return dev;
 }
 
 /* The worker's part about a slot: the member of @reply's "devices" with that slot. */
@@ -74,7 +72,7 @@ static void list_done(struct hostd_broker *b, void *ctx, struct json_object *rep
 	for (slot = 0; slot < HOSTD_SLOTS; slot++) {
 		if (!b->slots[slot])
 			continue;
-		obj = hostd_disk_describe(b->slots[slot]);
+		obj = hostd_device_describe(b->slots[slot]);
 		if (b->life.released)
 			hostd_json_add_str(obj, "state", "released");
 		guest = hostd_json_get(find_slot(reply, slot), "status");
@@ -161,7 +159,7 @@ static void stats_done(struct hostd_broker *b, void *ctx, struct json_object *re
 {
 	struct hostd_call *call = ctx;
 	const char *id = hostd_json_str(call->args, "id");
-	struct hostd_disk *disk = id ? hostd_disk_find(b, id) : NULL;
+	struct hostd_device *dev = id ? hostd_device_find(b, id) : NULL;
 	struct json_object *one;
 
 	if (!reply) {
@@ -172,7 +170,7 @@ static void stats_done(struct hostd_broker *b, void *ctx, struct json_object *re
 		hostd_call_return(call, payload(reply));
 		return;
 	}
-	one = disk ? find_slot(reply, disk->slot) : NULL;
+	one = dev ? find_slot(reply, dev->slot) : NULL;
 	if (one)
 		hostd_call_return(call, json_object_get(one));
 	else
@@ -181,62 +179,62 @@ static void stats_done(struct hostd_broker *b, void *ctx, struct json_object *re
 
 static void cmd_stats(struct hostd_call *call)
 {
-	if (hostd_json_get(call->args, "id") && !find_disk(call))
+	if (hostd_json_get(call->args, "id") && !find_device(call))
 		return;
 	ask_worker(call, new_op("stats"), ANSWER_TIMEOUT_MS, stats_done);
 }
 
-static void cmd_add_disk(struct hostd_call *call)
+static void add_device(struct hostd_call *call, const struct hostd_class *class)
 {
 	char err[HOSTD_ERROR_MAX];
+	struct hostd_device *dev;
 	struct json_object *obj;
-	struct hostd_disk *disk;
 
-	if (hostd_spec_check(call->args, err, sizeof(err))) {
+	if (hostd_spec_check(class->spec, call->args, err, sizeof(err))) {
 		hostd_call_error(call, "%s", err);
 		return;
 	}
-	disk = hostd_disk_add(call->b, call->args, err);
-	if (!disk) {
+	dev = hostd_device_add(call->b, class, call->args, err);
+	if (!dev) {
 		hostd_call_error(call, "%.31s: %s", hostd_json_str(call->args, "id") ?: "", err);
 		return;
 	}
 	if (call->b->life.released) {
-		obj = hostd_disk_describe(disk);
+		obj = hostd_device_describe(dev);
 		hostd_json_add_str(obj, "state", "released");
 		hostd_call_return(call, obj);
 		return;
 	}
-	disk->call = call;
-	hostd_session_add(call->b, disk);
+	dev->call = call;
+	hostd_session_add(call->b, dev);
 }
 
 static void cmd_remove(struct hostd_call *call)
 {
-	struct hostd_disk *disk = find_disk(call);
+	struct hostd_device *dev = find_device(call);
 	struct json_object *obj;
 	bool served;
 
-	if (!disk)
+	if (!dev)
 		return;
-	if (disk->waiting && disk->state == HOSTD_DISK_ADDING) {
-		hostd_call_error(call, "%s waits for its image: 'pvctl release', then remove it", disk->id);
+	if (dev->waiting && dev->state == HOSTD_DEVICE_ADDING) {
+		hostd_call_error(call, "%s waits for its image: 'pvctl release', then remove it", dev->id);
 		return;
 	}
-	if (disk->state == HOSTD_DISK_ADDING) {
-		hostd_call_error(call, "%s is just being handed to the worker: try again", disk->id);
+	if (dev->state == HOSTD_DEVICE_ADDING) {
+		hostd_call_error(call, "%s is just being handed to the worker: try again", dev->id);
 		return;
 	}
 	obj = json_object_new_object();
-	served = disk->state == HOSTD_DISK_SERVED;
-	hostd_json_add_str(obj, "id", disk->id);
+	served = dev->state == HOSTD_DEVICE_SERVED;
+	hostd_json_add_str(obj, "id", dev->id);
 	hostd_json_add_str(obj, "state", served ? "removing" : "removed");
-	disk->removing = true;
-	disk->force = hostd_json_bool(call->args, "force", false);
+	dev->removing = true;
+	dev->force = hostd_json_bool(call->args, "force", false);
 	if (!served)
-		hostd_disk_drop(call->b, disk);
+		hostd_device_drop(call->b, dev);
 	else if (call->b->life.state == HOSTD_LIFE_SERVING)
-		hostd_session_remove(call->b, disk);
+		hostd_session_remove(call->b, dev);
 	hostd_call_return(call, obj);
 }
 
@@ -244,43 +242,38 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 			const char *error)
 {
 	struct hostd_call *call = ctx;
-	struct hostd_disk *disk = find_disk(call);
+	struct hostd_device *dev = find_device(call);
 
 	(void)b;
-	if (!disk)
+	if (!dev)
 		return;
 	if (!reply) {
-		hostd_call_error(call, "%s: %s", disk->id, error);
+		hostd_call_error(call, "%s: %s", dev->id, error);
 		return;
 	}
-	disk->size = hostd_json_u64(call->args, "size", disk->size);
-	hostd_call_return(call, hostd_disk_describe(disk));
+	dev->class->resized(dev, hostd_json_u64(call->args, "size", 0));
+	hostd_call_return(call, hostd_device_describe(dev));
 }
 
 static void cmd_resize(struct hostd_call *call)
 {
-	struct hostd_disk *disk = find_disk(call);
+	struct hostd_device *dev = find_device(call);
 	uint64_t size = hostd_json_u64(call->args, "size", 0);
 	char err[HOSTD_ERROR_MAX];
 	struct json_object *msg;
 
-	if (!disk)
+	if (!dev)
 		return;
-	if (!size || size % disk->logical_block) {
-		hostd_call_error(call, "%s: a size is a multiple of the logical block, %u bytes, and not 0",
-				 disk->id, disk->logical_block);
-		return;
-	}
-	if (disk->state != HOSTD_DISK_SERVED) {
-		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", disk->id);
+	if (dev->state != HOSTD_DEVICE_SERVED) {
+		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", dev->id);
 		return;
 	}
-	if (disk->file && hostd_image_resize(disk, size, err)) {
-		hostd_call_error(call, "%s: %s", disk->id, err);
+	if (dev->class->resize(dev, size, err)) {
+		hostd_call_error(call, "%s: %s", dev->id, err);
 		return;
 	}
 	msg = new_op("resize");
-	hostd_json_add_u64(msg, "slot", disk->slot);
+	hostd_json_add_u64(msg, "slot", dev->slot);
 	hostd_json_add_u64(msg, "size", size);
 	ask_worker(call, msg, ANSWER_TIMEOUT_MS, resize_done);
 }
@@ -327,6 +320,7 @@ static void cmd_quit(struct hostd_call *call)
 	hostd_broker_stop(b, EXIT_SUCCESS);
 }
 
+/* Those that add a device are of its class. */
 static const struct command {
 	const char *name;
 	void (*run)(struct hostd_call *call);
@@ -334,7 +328,6 @@ static const struct command {
 	{ "list", cmd_list },
 	{ "status", cmd_status },
 	{ "stats", cmd_stats },
-	{ "add-disk", cmd_add_disk },
 	{ "remove", cmd_remove },
 	{ "resize", cmd_resize },
 	{ "restart-worker", cmd_restart_worker },
@@ -345,8 +338,13 @@ static const struct command {
 
 void hostd_command_run(struct hostd_call *call, const char *name)
 {
+	const struct hostd_class *class = hostd_class_find(name);
 	unsigned int i;
 
+	if (class) {
+		add_device(call, class);
+		return;
+	}
 	for (i = 0; i < HOSTD_ARRAY_SIZE(commands); i++) {
 		if (!strcmp(commands[i].name, name)) {
 			commands[i].run(call);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Configuration of the disks: what the operator asked for, checked, by slot.
+ * The disk: what the operator asked for, checked, and what the worker is told of it.
  */
-#include "broker.h"
+#include "disks.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,26 +22,6 @@
 #define DEF_QUEUE_SIZE		256
 #define DEF_MAX_IO		(128 << 10)
 #define MAX_MAX_IO		(16 << 20)
-
-struct hostd_disk *hostd_disk_find(struct hostd_broker *b, const char *id)
-{
-	unsigned int slot;
-
-	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot] && !strcmp(b->slots[slot]->id, id))
-			return b->slots[slot];
-	return NULL;
-}
-
-static bool is_id(const char *text)
-{
-	size_t i;
-
-	for (i = 0; text[i]; i++)
-		if (!isalnum((unsigned char)text[i]) && (!i || !strchr("._-", text[i])))
-			return false;
-	return i > 0 && i < sizeof(((struct hostd_disk *)0)->id);
-}
 
 static bool is_serial(const char *text)
 {
@@ -63,25 +43,18 @@ static bool uring_allowed(void)
 	return fd >= 0;
 }
 
-/* Text members: id, file, serial, engine, cache, uuid. Returns the complaint. */
+/* Text members: file, serial, engine, cache. Returns the complaint. */
 static const char *take_texts(struct hostd_disk *disk, struct json_object *args)
 {
-	const char *id = hostd_json_str(args, "id"), *file = hostd_json_str(args, "file");
-	const char *serial = hostd_json_str(args, "serial");
+	const char *file = hostd_json_str(args, "file"), *serial = hostd_json_str(args, "serial");
 	const char *engine = hostd_json_str(args, "engine");
 	const char *cache = hostd_json_str(args, "cache");
-	const char *uuid = hostd_json_str(args, "uuid");
 
-	if (!id)
-		return "the id is missing: give id=NAME";
-	if (!is_id(id))
-		return "an id is 1 to 31 letters, digits, '.', '_', '-', and starts with a letter or digit";
-	strcpy(disk->id, id);
 	if (!file == !hostd_json_get(args, "null"))
 		return "give either file=PATH or null=SIZE";
 	if (serial && !is_serial(serial))
 		return "serial= is at most 47 printable ASCII characters";
-	strcpy(disk->serial, serial ? serial : id);
+	strcpy(disk->serial, serial ? serial : disk->dev.id);
 	if (!engine)
 		engine = "auto";
 	if (strcmp(engine, "auto") && strcmp(engine, "uring") && strcmp(engine, "sync"))
@@ -90,10 +63,9 @@ static const char *take_texts(struct hostd_disk *disk, struct json_object *args)
 	if (cache && strcmp(cache, "writeback") && strcmp(cache, "none"))
 		return "use cache=writeback or cache=none";
 	disk->direct = cache && !strcmp(cache, "none");
-	if (uuid ? hostd_uuid_parse(uuid, disk->uuid) : hostd_uuid_make(disk->uuid))
-		return "uuid= is 8-4-4-4-12 hexadecimal digits";
 	if (file)
 		disk->file = strdup(file);
+	disk->dev.medium = disk->file;
 	return file && !disk->file ? "out of memory" : NULL;
 }
 
@@ -120,7 +92,7 @@ static const char *take_numbers(struct hostd_disk *disk, struct json_object *arg
 		return "max-io= is a multiple of 4K, at most 16M";
 	disk->ro = hostd_json_bool(args, "ro", false);
 	disk->discard = hostd_json_bool(args, "discard", true);
-	disk->wait = hostd_json_bool(args, "wait", false);
+	disk->dev.wait = hostd_json_bool(args, "wait", false);
 	disk->logical_block = logical;
 	disk->physical_block = physical;
 	disk->queues = queues;
@@ -134,109 +106,52 @@ static const char *take_numbers(struct hostd_disk *disk, struct json_object *arg
 	return NULL;
 }
 
-static void disk_free(struct hostd_disk *disk)
+static int disk_open(struct hostd_device *dev, int *fd, char *err)
 {
-	free(disk->file);
-	free(disk);
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	int ret;
+
+	if (!disk->file)
+		return 0;
+	ret = hostd_image_open(disk, err);
+	if (ret < 0)
+		return ret;
+	*fd = ret;
+	return 0;
 }
 
-static struct hostd_disk *disk_alloc(struct json_object *args, char *err)
+static int disk_init(struct hostd_device *dev, struct json_object *args, char *err)
 {
-	struct hostd_disk *disk = calloc(1, sizeof(*disk));
-	const char *complaint = "out of memory";
-	int fd;
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const char *complaint;
+	int fd = -1, ret;
 
-	if (disk)
-		complaint = take_texts(disk, args);
+	complaint = take_texts(disk, args);
 	if (!complaint)
 		complaint = take_numbers(disk, args);
 	if (!complaint && !strcmp(disk->engine, "uring") && !uring_allowed())
 		complaint = "io_uring is not allowed here: use engine=sync or engine=auto";
 	if (complaint) {
 		snprintf(err, HOSTD_ERROR_MAX, "%s", complaint);
-		goto free_disk;
+		return -EINVAL;
 	}
 	if (!strcmp(disk->engine, "auto"))
 		strcpy(disk->engine, uring_allowed() ? "uring" : "sync");
-	if (!disk->file)
-		return disk;
-	fd = hostd_image_open(disk, err);
-	if (fd < 0)
-		goto free_disk;
-	close(fd);
-	return disk;
-
-free_disk:
-	if (disk)
-		disk_free(disk);
-	return NULL;
+	ret = disk_open(dev, &fd, err);
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
-static bool uuid_taken(const struct hostd_broker *b, const uint8_t uuid[16])
+static void disk_exit(struct hostd_device *dev)
 {
-	unsigned int slot;
-
-	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot] && !memcmp(b->slots[slot]->uuid, uuid, 16))
-			return true;
-	return false;
+	free(hostd_container_of(dev, struct hostd_disk, dev)->file);
 }
 
-struct hostd_disk *hostd_disk_add(struct hostd_broker *b, struct json_object *args, char *err)
+static void disk_configure(const struct hostd_device *dev, struct json_object *config)
 {
-	struct hostd_disk *disk;
-	unsigned int slot = 0;
+	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
-	disk = disk_alloc(args, err);
-	if (!disk)
-		return NULL;
-	while (slot < HOSTD_SLOTS && b->slots[slot])
-		slot++;
-	if (hostd_disk_find(b, disk->id))
-		snprintf(err, HOSTD_ERROR_MAX, "there is a disk of this name already: use another id");
-	else if (uuid_taken(b, disk->uuid))
-		snprintf(err, HOSTD_ERROR_MAX, "there is a disk of this uuid already: use another one");
-	else if (slot == HOSTD_SLOTS)
-		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a disk first",
-			 HOSTD_SLOTS);
-	else
-		goto take_slot;
-	disk_free(disk);
-	return NULL;
-
-take_slot:
-	disk->slot = slot;
-	disk->generation = ++b->generations[slot];
-	disk->fresh = true;
-	b->slots[slot] = disk;
-	return disk;
-}
-
-void hostd_disk_drop(struct hostd_broker *b, struct hostd_disk *disk)
-{
-	b->slots[disk->slot] = NULL;
-	disk_free(disk);
-}
-
-static void add_uuid(struct json_object *obj, const struct hostd_disk *disk)
-{
-	char uuid[HOSTD_UUID_TEXT];
-
-	hostd_uuid_format(disk->uuid, uuid);
-	hostd_json_add_str(obj, "uuid", uuid);
-}
-
-struct json_object *hostd_disk_config(const struct hostd_disk *disk)
-{
-	struct json_object *msg = json_object_new_object(), *config = json_object_new_object();
-
-	hostd_json_add_str(msg, "op", "add");
-	hostd_json_add_u64(msg, "slot", disk->slot);
-	hostd_json_add_u64(msg, "generation", disk->generation);
-	hostd_json_add_str(msg, "type", "blk");
-	hostd_json_add_str(msg, "name", disk->id);
-	add_uuid(msg, disk);
-	hostd_json_add_bool(msg, "wait", disk->wait && (disk->fresh || disk->waiting));
 	hostd_json_add_u64(config, "size", disk->size);
 	hostd_json_add_bool(config, "ro", disk->ro);
 	hostd_json_add_str(config, "serial", disk->serial);
@@ -248,37 +163,49 @@ struct json_object *hostd_disk_config(const struct hostd_disk *disk)
 	hostd_json_add_u64(config, "max_io", disk->max_io);
 	hostd_json_add_bool(config, "discard", disk->discard);
 	hostd_json_add_str(config, "cache", disk->direct ? "none" : "writeback");
-	json_object_object_add(msg, "config", config);
-	return msg;
 }
 
-static const char *state_name(const struct hostd_disk *disk)
+static void disk_describe(const struct hostd_device *dev, struct json_object *obj)
 {
-	if (disk->state == HOSTD_DISK_FAILED)
-		return "failed";
-	if (disk->removing)
-		return "removing";
-	return disk->state == HOSTD_DISK_SERVED ? "served" : "waiting";
-}
+	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
-struct json_object *hostd_disk_describe(const struct hostd_disk *disk)
-{
-	struct json_object *obj = json_object_new_object();
-
-	hostd_json_add_str(obj, "id", disk->id);
-	hostd_json_add_u64(obj, "slot", disk->slot);
-	hostd_json_add_str(obj, "type", "blk");
-	hostd_json_add_str(obj, "state", state_name(disk));
 	hostd_json_add_u64(obj, "size", disk->size);
 	hostd_json_add_bool(obj, "ro", disk->ro);
 	hostd_json_add_str(obj, "engine", disk->engine);
 	hostd_json_add_str(obj, "cache", disk->direct ? "none" : "writeback");
 	hostd_json_add_str(obj, "serial", disk->serial);
 	hostd_json_add_str(obj, "file", disk->file);
-	add_uuid(obj, disk);
-	if (disk->state == HOSTD_DISK_FAILED)
-		hostd_json_add_str(obj, "error", disk->error);
-	else if (disk->waiting)
-		hostd_json_add_str(obj, "error", "its image is in use by another process");
-	return obj;
 }
+
+static int disk_resize(struct hostd_device *dev, uint64_t size, char *err)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	if (!size || size % disk->logical_block) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "a size is a multiple of the logical block, %u bytes, and not 0",
+			 disk->logical_block);
+		return -EINVAL;
+	}
+	return disk->file ? hostd_image_resize(disk, size, err) : 0;
+}
+
+static void disk_resized(struct hostd_device *dev, uint64_t size)
+{
+	hostd_container_of(dev, struct hostd_disk, dev)->size = size;
+}
+
+_Static_assert(!offsetof(struct hostd_disk, dev), "struct hostd_class asks for it");
+
+const struct hostd_class hostd_blk_class = {
+	.name = "blk",
+	.spec = &hostd_spec_disk,
+	.size = sizeof(struct hostd_disk),
+	.init = disk_init,
+	.exit = disk_exit,
+	.open = disk_open,
+	.configure = disk_configure,
+	.describe = disk_describe,
+	.resize = disk_resize,
+	.resized = disk_resized,
+};

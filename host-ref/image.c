@@ -2,7 +2,7 @@
 /*
  * Images: opened anew for each worker, checked, made larger.
  */
-#include "broker.h"
+#include "disks.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -43,7 +43,7 @@ static const char help_add_disk[] =
 	"usage: pvctl add-disk ID KEY=VALUE,...\n"
 	"A comma in a value is written twice.\n"
 	"\n"
-	HOSTD_SPEC_USAGE
+	HOSTD_SPEC_DISK_USAGE
 	"\n"
 	"as: pvctl add-disk d0 file=disk.img,serial=data\n"
 	"    pvctl run --disk id=d0,file=disk.img -- qemu-system-x86_64 ...\n";
@@ -97,7 +97,7 @@ static int cmd_add_disk(const struct pvctl *ctl, int argc, char **argv)
 	char err[512], size[32];
 
 	(void)argc;
-	args = hostd_spec_parse(argv[1], argv[2], err, sizeof(err));
+	args = hostd_spec_parse(&hostd_spec_disk, argv[1], argv[2], err, sizeof(err));
 	if (!args)
 		pvctl_fail(PVCTL_USAGE, "add-disk: %s", err);
 	disk = pvctl_call(ctl, argv[0], args);

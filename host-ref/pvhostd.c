@@ -43,7 +43,7 @@ static const char usage_text[] =
 	"\n"
 	"Keys of SPEC:\n"
 	"  id=NAME                 name of the disk\n"
-	HOSTD_SPEC_USAGE;
+	HOSTD_SPEC_DISK_USAGE;
 
 enum {
 	OPT_NAME = 256,
@@ -82,13 +82,13 @@ static const struct option long_options[] = {
 /**
  * struct arguments - the command line as it is being read
  * @opt: what the broker gets
- * @disks: array of add-disk arguments
+ * @devices: array of commands that add them
  * @daemon: go to the background
  * @err: what is wrong with it
  */
 struct arguments {
 	struct hostd_options opt;
-	struct json_object *disks;
+	struct json_object *devices;
 	bool daemon;
 	char err[HOSTD_ERROR_MAX];
 };
@@ -99,16 +99,20 @@ static int bad(struct arguments *a, const char *option, const char *text, const 
 	return -EINVAL;
 }
 
-static int take_disk(struct arguments *a, const char *spec)
+static int take_device(struct arguments *a, const struct hostd_spec *spec, const char *text)
 {
 	char err[HOSTD_ERROR_MAX - 64];
-	struct json_object *args = hostd_spec_parse(NULL, spec, err, sizeof(err));
+	struct json_object *args = hostd_spec_parse(spec, NULL, text, err, sizeof(err));
+	struct json_object *command;
 
 	if (!args) {
-		snprintf(a->err, sizeof(a->err), "--disk %.32s: %s", spec, err);
+		snprintf(a->err, sizeof(a->err), "%s %.32s: %s", spec->option, text, err);
 		return -EINVAL;
 	}
-	json_object_array_add(a->disks, args);
+	command = json_object_new_object();
+	hostd_json_add_str(command, "execute", spec->command);
+	json_object_object_add(command, "arguments", args);
+	json_object_array_add(a->devices, command);
 	return 0;
 }
 
@@ -148,7 +152,7 @@ static int take_option(struct arguments *a, int c, const char *text)
 			return bad(a, "--vectors", text, "a number from 1 to 64");
 		return 0;
 	case OPT_DISK:
-		return take_disk(a, text);
+		return take_device(a, &hostd_spec_disk, text);
 	case OPT_WATCHDOG:
 		a->opt.watchdog_ms = n * 1000;
 		return number && n && n <= 3600 ? 0 : bad(a, "--watchdog", text, "seconds, 1 to 3600");
@@ -252,7 +256,7 @@ int main(int argc, char **argv)
 		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
 
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
-	a.disks = json_object_new_array();
+	a.devices = json_object_new_array();
 	parse_arguments(&a, argc, argv);
 	if (!a.opt.run_dir)
 		a.opt.run_dir = hostd_run_dir(a.opt.name, a.err, sizeof(a.err));
@@ -273,15 +277,15 @@ int main(int argc, char **argv)
 		snprintf(a.err, sizeof(a.err), "%s/log: %s", a.opt.run_dir, strerror(errno));
 		goto leave;
 	}
-	code = hostd_broker_run(&a.opt, a.disks);
+	code = hostd_broker_run(&a.opt, a.devices);
 	hostd_run_dir_leave(a.opt.run_dir, dir_fd, code != EXIT_SUCCESS);
-	json_object_put(a.disks);
+	json_object_put(a.devices);
 	return code;
 
 leave:
 	hostd_run_dir_leave(a.opt.run_dir, dir_fd, true);
 failed:
 	hostd_log(HOSTD_LOG_ERR, "%s", a.err);
-	json_object_put(a.disks);
+	json_object_put(a.devices);
 	return code;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the broker tells a worker: the window, the disks, go.
+ * What the broker tells a worker: the window, the devices, go.
  *
- * A worker goes when it has every disk. One that cannot be handed over (its
- * image is locked or gone) delays that for a while, because a disk that is
- * missing in the new epoch is a disk that was pulled out.
+ * A worker goes when it has every device. One that cannot be handed over (its
+ * image is locked or gone) delays that for a while, because a device that is
+ * missing in the new epoch is a device that was pulled out.
  */
-#include "broker.h"
+#include "devices.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOLD_MS		5000	/* for a disk that cannot be handed over */
+#define HOLD_MS		5000	/* for a device that cannot be handed over */
 #define RETRY_MIN_MS	5
 #define RETRY_WARN_MS	(RETRY_MIN_MS << 5)
 #define RETRY_MAX_MS	1000
@@ -66,27 +66,27 @@ static void send_init(struct hostd_broker *b)
 	hostd_request_send(b, &op);
 }
 
-/* A fresh disk that fails is dropped; one that was served is tried again. */
-static void disk_failed(struct hostd_broker *b, struct hostd_disk *disk, const char *error)
+/* A fresh device that fails is dropped; one that was served is tried again. */
+static void device_failed(struct hostd_broker *b, struct hostd_device *dev, const char *error)
 {
-	struct hostd_call *call = disk->call;
+	struct hostd_call *call = dev->call;
 
-	disk->call = NULL;
-	disk->waiting = false;
-	if (disk->fresh) {
+	dev->call = NULL;
+	dev->waiting = false;
+	if (dev->fresh) {
 		if (call)
-			hostd_call_error(call, "%s: %s", disk->id, error);
+			hostd_call_error(call, "%s: %s", dev->id, error);
 		else
-			hostd_log(HOSTD_LOG_ERR, "%s: %s", disk->id, error);
-		hostd_disk_drop(b, disk);
+			hostd_log(HOSTD_LOG_ERR, "%s: %s", dev->id, error);
+		hostd_device_drop(b, dev);
 		if (!call && !b->ready)
 			hostd_broker_stop(b, EXIT_FAILURE);
 		return;
 	}
 	if (b->life.retry_ms == RETRY_WARN_MS)
-		hostd_log(HOSTD_LOG_WARN, "%s: %s: trying again", disk->id, error);
-	snprintf(disk->error, sizeof(disk->error), "%s", error);
-	disk->state = HOSTD_DISK_FAILED;
+		hostd_log(HOSTD_LOG_WARN, "%s: %s: trying again", dev->id, error);
+	snprintf(dev->error, sizeof(dev->error), "%s", error);
+	dev->state = HOSTD_DEVICE_FAILED;
 	if (!b->life.retry.due_ms)
 		hostd_timer_set(&b->life.retry, b->life.retry_ms);
 }
@@ -94,79 +94,76 @@ static void disk_failed(struct hostd_broker *b, struct hostd_disk *disk, const c
 static void add_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		     const char *error)
 {
-	struct hostd_disk *disk = b->slots[(uintptr_t)ctx];
-	struct hostd_call *call = disk->call;
+	struct hostd_device *dev = b->slots[(uintptr_t)ctx];
+	struct hostd_call *call = dev->call;
 	char text[HOSTD_ERROR_MAX];
 
-	disk->state = HOSTD_DISK_WAITING;
-	if (!reply && !b->life.pid && (!disk->fresh || disk->waiting))
+	dev->state = HOSTD_DEVICE_WAITING;
+	if (!reply && !b->life.pid && (!dev->fresh || dev->waiting))
 		return;		/* the next worker gets it */
 	if (!reply) {
-		snprintf(text, sizeof(text), "%s%s%s", disk->file ? disk->file : "",
-			 disk->file ? ": " : "", error);
-		disk_failed(b, disk, text);
+		snprintf(text, sizeof(text), "%s%s%s", dev->medium ? dev->medium : "",
+			 dev->medium ? ": " : "", error);
+		device_failed(b, dev, text);
 		check_go(b);
 		return;
 	}
-	disk->state = HOSTD_DISK_SERVED;
-	disk->fresh = false;
-	if (disk->waiting)
-		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", disk->id, disk->file);
-	disk->waiting = false;
-	disk->call = NULL;
-	disk->error[0] = 0;
+	dev->state = HOSTD_DEVICE_SERVED;
+	dev->fresh = false;
+	if (dev->waiting)
+		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", dev->id, dev->medium);
+	dev->waiting = false;
+	dev->call = NULL;
+	dev->error[0] = 0;
 	if (call)
-		hostd_call_return(call, hostd_disk_describe(disk));
-	if (disk->removing && b->life.state == HOSTD_LIFE_SERVING)
-		hostd_session_remove(b, disk);
+		hostd_call_return(call, hostd_device_describe(dev));
+	if (dev->removing && b->life.state == HOSTD_LIFE_SERVING)
+		hostd_session_remove(b, dev);
 	check_go(b);
 }
 
-void hostd_session_add(struct hostd_broker *b, struct hostd_disk *disk)
+void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
 {
-	struct hostd_request_op op = { .done = add_done, .ctx = (void *)(uintptr_t)disk->slot };
+	struct hostd_request_op op = { .done = add_done, .ctx = (void *)(uintptr_t)dev->slot };
 	char error[HOSTD_ERROR_MAX];
 	int fd = -1, err;
 
 	if (b->life.state == HOSTD_LIFE_DOWN)
 		return;
-	if (disk->file) {
-		fd = hostd_image_open(disk, error);
-		if (fd < 0) {
-			disk_failed(b, disk, error);
-			return;
-		}
+	if (dev->class->open(dev, &fd, error)) {
+		device_failed(b, dev, error);
+		return;
 	}
-	op.msg = hostd_disk_config(disk);
+	op.msg = hostd_device_config(dev);
 	op.fds = &fd;
 	op.nr_fds = fd >= 0;
-	disk->state = HOSTD_DISK_ADDING;
+	dev->state = HOSTD_DEVICE_ADDING;
 	err = hostd_request_send(b, &op);
 	if (fd >= 0)
 		close(fd);
 	if (err) {
-		disk->state = HOSTD_DISK_WAITING;
-		disk_failed(b, disk, "the worker does not take messages: try again");
+		dev->state = HOSTD_DEVICE_WAITING;
+		device_failed(b, dev, "the worker does not take messages: try again");
 	}
 }
 
 static void remove_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 			const char *error)
 {
-	struct hostd_disk *disk = b->slots[(uintptr_t)ctx];
+	struct hostd_device *dev = b->slots[(uintptr_t)ctx];
 
-	if (!reply && disk && b->life.pid)
-		hostd_log(HOSTD_LOG_WARN, "%s: not removed: %s", disk->id, error);
+	if (!reply && dev && b->life.pid)
+		hostd_log(HOSTD_LOG_WARN, "%s: not removed: %s", dev->id, error);
 }
 
-void hostd_session_remove(struct hostd_broker *b, struct hostd_disk *disk)
+void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev)
 {
 	struct hostd_request_op op = {
-		.msg = new_op("remove"), .done = remove_done, .ctx = (void *)(uintptr_t)disk->slot,
+		.msg = new_op("remove"), .done = remove_done, .ctx = (void *)(uintptr_t)dev->slot,
 	};
 
-	hostd_json_add_u64(op.msg, "slot", disk->slot);
-	hostd_json_add_bool(op.msg, "force", disk->force);
+	hostd_json_add_u64(op.msg, "slot", dev->slot);
+	hostd_json_add_bool(op.msg, "force", dev->force);
 	hostd_request_send(b, &op);
 }
 
@@ -212,7 +209,7 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	tell_ready(b);
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot] && b->slots[slot]->removing &&
-		    b->slots[slot]->state == HOSTD_DISK_SERVED)
+		    b->slots[slot]->state == HOSTD_DEVICE_SERVED)
 			hostd_session_remove(b, b->slots[slot]);
 	while ((call = b->restart_calls)) {
 		b->restart_calls = call->next;
@@ -220,21 +217,21 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	}
 }
 
-/* The image of a disk that may wait is in use. Who waits for readiness has waited enough. */
-static void disk_waits(struct hostd_broker *b, struct hostd_disk *disk)
+/* The medium of a device that may wait is in use. Who waits for readiness has waited enough. */
+static void device_waits(struct hostd_broker *b, struct hostd_device *dev)
 {
-	struct hostd_call *call = disk->call;
+	struct hostd_call *call = dev->call;
 	unsigned int slot;
 
-	if (!disk->waiting)
+	if (!dev->waiting)
 		hostd_log(HOSTD_LOG_INFO, "%s: %s is in use: waiting until it is let go, there with 'pvctl release'",
-			  disk->id, disk->file);
-	disk->waiting = true;
-	disk->call = NULL;
+			  dev->id, dev->medium);
+	dev->waiting = true;
+	dev->call = NULL;
 	if (call)
-		hostd_call_return(call, hostd_disk_describe(disk));
+		hostd_call_return(call, hostd_device_describe(dev));
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot] && b->slots[slot]->state != HOSTD_DISK_SERVED &&
+		if (b->slots[slot] && b->slots[slot]->state != HOSTD_DEVICE_SERVED &&
 		    !b->slots[slot]->waiting)
 			return;
 	tell_ready(b);
@@ -249,9 +246,9 @@ static void check_go(struct hostd_broker *b)
 	if (b->life.state != HOSTD_LIFE_STARTING || b->stopping)
 		return;
 	for (slot = 0; slot < HOSTD_SLOTS; slot++) {
-		if (!b->slots[slot] || b->slots[slot]->state == HOSTD_DISK_SERVED)
+		if (!b->slots[slot] || b->slots[slot]->state == HOSTD_DEVICE_SERVED)
 			continue;
-		if (hold || b->slots[slot]->state != HOSTD_DISK_FAILED)
+		if (hold || b->slots[slot]->state != HOSTD_DEVICE_FAILED)
 			return;
 	}
 	b->life.state = HOSTD_LIFE_GOING;
@@ -269,7 +266,7 @@ void hostd_session_start(struct hostd_broker *b)
 	for (slot = 0; slot < HOSTD_SLOTS; slot++) {
 		if (!b->slots[slot])
 			continue;
-		b->slots[slot]->state = HOSTD_DISK_WAITING;
+		b->slots[slot]->state = HOSTD_DEVICE_WAITING;
 		hostd_session_add(b, b->slots[slot]);
 	}
 	check_go(b);
@@ -282,7 +279,7 @@ void hostd_session_released(struct hostd_broker *b, const char *error)
 
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot])
-			b->slots[slot]->state = HOSTD_DISK_WAITING;
+			b->slots[slot]->state = HOSTD_DEVICE_WAITING;
 	hostd_log(error ? HOSTD_LOG_ERR : HOSTD_LOG_INFO, "the images are released%s%s", error ? ", but " : "",
 		  error ? error : ": 'pvctl restart-worker' takes them back");
 	while ((call = b->release_calls)) {
@@ -306,7 +303,7 @@ void hostd_session_retry(struct hostd_timer *timer)
 
 	life->retry_ms = life->retry_ms * 2 < RETRY_MAX_MS ? life->retry_ms * 2 : RETRY_MAX_MS;
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot] && b->slots[slot]->state == HOSTD_DISK_FAILED)
+		if (b->slots[slot] && b->slots[slot]->state == HOSTD_DEVICE_FAILED)
 			hostd_session_add(b, b->slots[slot]);
 	check_go(b);
 }
@@ -335,11 +332,11 @@ void hostd_session_event(struct hostd_broker *b, struct json_object *msg)
 	if (!strcmp(event, "log"))
 		log_event(msg);
 	else if (!strcmp(event, "waiting") && slot < HOSTD_SLOTS && b->slots[slot] &&
-		 b->slots[slot]->wait && b->slots[slot]->state == HOSTD_DISK_ADDING)
-		disk_waits(b, b->slots[slot]);
+		 b->slots[slot]->wait && b->slots[slot]->state == HOSTD_DEVICE_ADDING)
+		device_waits(b, b->slots[slot]);
 	else if (!strcmp(event, "epoch"))
 		b->life.epoch = hostd_json_u64(msg, "epoch", 0);
 	else if (!strcmp(event, "removed") && slot < HOSTD_SLOTS && b->slots[slot] &&
-		 b->slots[slot]->removing && b->slots[slot]->state == HOSTD_DISK_SERVED)
-		hostd_disk_drop(b, b->slots[slot]);
+		 b->slots[slot]->removing && b->slots[slot]->state == HOSTD_DEVICE_SERVED)
+		hostd_device_drop(b, b->slots[slot]);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The text form of a disk: "id=d0,file=disk.img,ro=on".
+ * The arguments of a device, and their text form: "id=d0,file=disk.img,ro=on".
  */
 #include "spec.h"
 
@@ -15,10 +15,12 @@
 
 enum kind { TEXT, PATH, SWITCH, SIZE };
 
-static const struct key {
+struct hostd_spec_key {
 	const char *name;
 	enum kind kind;
-} keys[] = {
+};
+
+static const struct hostd_spec_key disk_keys[] = {
 	{ "id", TEXT },
 	{ "file", PATH },
 	{ "null", SIZE },
@@ -34,15 +36,26 @@ static const struct key {
 	{ "max-io", SIZE },
 	{ "uuid", TEXT },
 	{ "wait", SWITCH },
+	{ 0 },
 };
 
-static const struct key *find_key(const char *name)
-{
-	unsigned int i;
+const struct hostd_spec hostd_spec_disk = {
+	.command = "add-disk",
+	.option = "--disk",
+	.least = "an id and a file",
+	.keys = disk_keys,
+};
 
-	for (i = 0; i < HOSTD_ARRAY_SIZE(keys); i++)
-		if (!strcmp(keys[i].name, name))
-			return &keys[i];
+/* Complains when there is no such key. */
+static const struct hostd_spec_key *find_key(const struct hostd_spec *spec, const char *name,
+					     char *err, size_t len)
+{
+	const struct hostd_spec_key *key;
+
+	for (key = spec->keys; key->name; key++)
+		if (!strcmp(key->name, name))
+			return key;
+	snprintf(err, len, "unknown key '%s': 'pvctl help %s' lists the keys", name, spec->command);
 	return NULL;
 }
 
@@ -64,7 +77,7 @@ static struct json_object *absolute_path(const char *path)
 	return val;
 }
 
-static struct json_object *make_value(const struct key *key, const char *text, char *err,
+static struct json_object *make_value(const struct hostd_spec_key *key, const char *text, char *err,
 				      size_t len)
 {
 	uint64_t size;
@@ -107,22 +120,21 @@ static char *next_item(char **rest)
 	return item;
 }
 
-static int add_item(struct json_object *args, char *item, char *err, size_t len)
+static int add_item(const struct hostd_spec *spec, struct json_object *args, char *item, char *err,
+		    size_t len)
 {
 	char *value = strchr(item, '=');
 	struct json_object *val;
-	const struct key *key;
+	const struct hostd_spec_key *key;
 
 	if (!value) {
 		snprintf(err, len, "'%s' is not KEY=VALUE", item);
 		return -1;
 	}
 	*value++ = 0;
-	key = find_key(item);
-	if (!key) {
-		snprintf(err, len, "unknown key '%s': 'pvctl help add-disk' lists the keys", item);
+	key = find_key(spec, item, err, len);
+	if (!key)
 		return -1;
-	}
 	if (hostd_json_get(args, item)) {
 		snprintf(err, len, "%s= is given twice", item);
 		return -1;
@@ -134,10 +146,11 @@ static int add_item(struct json_object *args, char *item, char *err, size_t len)
 	return 0;
 }
 
-struct json_object *hostd_spec_parse(const char *id, const char *spec, char *err, size_t len)
+struct json_object *hostd_spec_parse(const struct hostd_spec *spec, const char *id,
+				     const char *text, char *err, size_t len)
 {
 	struct json_object *args = json_object_new_object();
-	char *copy = strdup(spec), *rest = copy, *item;
+	char *copy = strdup(text), *rest = copy, *item;
 
 	snprintf(err, len, "out of memory");
 	if (!args || !copy)
@@ -145,7 +158,7 @@ struct json_object *hostd_spec_parse(const char *id, const char *spec, char *err
 	if (id)
 		hostd_json_add_str(args, "id", id);
 	while ((item = next_item(&rest)))
-		if (add_item(args, item, err, len))
+		if (add_item(spec, args, item, err, len))
 			goto failed;
 	free(copy);
 	return args;
@@ -156,7 +169,7 @@ failed:
 	return NULL;
 }
 
-int hostd_spec_check(struct json_object *args, char *err, size_t len)
+int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, char *err, size_t len)
 {
 	static const struct {
 		enum json_type type;
@@ -167,19 +180,16 @@ int hostd_spec_check(struct json_object *args, char *err, size_t len)
 		[SWITCH] = { json_type_boolean, "true or false" },
 		[SIZE] = { json_type_int, "a number" },
 	};
-	const struct key *key;
+	const struct hostd_spec_key *key;
 
 	if (!json_object_is_type(args, json_type_object)) {
-		snprintf(err, len, "the arguments are missing: give at least an id and a file");
+		snprintf(err, len, "the arguments are missing: give at least %s", spec->least);
 		return -EINVAL;
 	}
 	json_object_object_foreach(args, name, val) {
-		key = find_key(name);
-		if (!key) {
-			snprintf(err, len, "unknown key '%s': 'pvctl help add-disk' lists the keys",
-				 name);
+		key = find_key(spec, name, err, len);
+		if (!key)
 			return -EINVAL;
-		}
 		if (!json_object_is_type(val, want[key->kind].type) ||
 		    (key->kind == PATH && json_object_get_string(val)[0] != '/') ||
 		    (key->kind == SIZE && json_object_get_int64(val) < 0)) {

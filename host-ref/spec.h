@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The text form of a disk: "id=d0,file=disk.img,ro=on".
+ * The arguments of a device, and their text form: "id=d0,file=disk.img,ro=on".
  */
 #ifndef HOSTD_SPEC_H
 #define HOSTD_SPEC_H
@@ -10,9 +10,26 @@
 struct json_object;
 
 /**
- * hostd_spec_parse - make the arguments of add-disk from their text
- * @id: name of the disk; NULL: the text has it, as id=NAME
- * @spec: KEY=VALUE,...; a comma in a value is written twice
+ * struct hostd_spec - the arguments that a device of one class takes
+ * @command: that adds such a device
+ * @option: of pvhostd, for the same
+ * @least: what must be given, for messages
+ * @keys: the arguments, up to one without a name
+ */
+struct hostd_spec {
+	const char *command;
+	const char *option;
+	const char *least;
+	const struct hostd_spec_key *keys;
+};
+
+extern const struct hostd_spec hostd_spec_disk;
+
+/**
+ * hostd_spec_parse - make the arguments of a device from their text
+ * @spec: what it takes
+ * @id: name of the device; NULL: the text has it, as id=NAME
+ * @text: KEY=VALUE,...; a comma in a value is written twice
  * @err: gets one line when that fails
  * @len: room of @err
  *
@@ -21,20 +38,22 @@ struct json_object;
  *
  * Return: the arguments or NULL.
  */
-struct json_object *hostd_spec_parse(const char *id, const char *spec, char *err, size_t len);
+struct json_object *hostd_spec_parse(const struct hostd_spec *spec, const char *id,
+				     const char *text, char *err, size_t len);
 
 /**
- * hostd_spec_check - see that add-disk knows every argument and its type
+ * hostd_spec_check - see that every argument is known and has its type
+ * @spec: what the device takes
  * @args: arguments, or NULL
  * @err: gets one line when that fails
  * @len: room of @err
  *
  * Return: 0 or -EINVAL.
  */
-int hostd_spec_check(struct json_object *args, char *err, size_t len);
+int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, char *err, size_t len);
 
 /* The keys, for usage texts. */
-#define HOSTD_SPEC_USAGE \
+#define HOSTD_SPEC_DISK_USAGE \
 	"  file=PATH               raw image or block device\n" \
 	"  null=SIZE               no medium, for measuring: a read leaves the buffer as it\n" \
 	"                          was, a write is forgotten (K M G T)\n" \

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices of the broker: what all of them have, and what a device class provides.
+ *
+ * A class is one const struct hostd_class, in a file of its own, and one line
+ * in devices.c. What the worker makes of a device is hdev.h's.
+ */
+#ifndef HOSTD_DEVICES_H
+#define HOSTD_DEVICES_H
+
+#include "broker.h"
+#include "spec.h"
+
+struct hostd_device;
+
+/**
+ * struct hostd_class - a device class
+ * @name: as the worker knows it
+ * @spec: its arguments
+ * @size: bytes of its device, which begins with a struct hostd_device
+ * @init: take the arguments, which spec.h has checked; id and uuid are there; 0 or
+ *	-errno with one line in @err
+ * @exit: free what @init made, also when that failed or was not called
+ * @open: open the descriptor that the worker gets with the device; @fd stays as it is if
+ *	this one needs none; 0 or -errno with one line in @err
+ * @configure: fill the options that the worker gets
+ * @describe: fill what the operator is told
+ * @resize: check a new size, in bytes, and make room for it; 0 or -errno with one line in
+ *	@err
+ * @resized: note a new size: the worker has it
+ *
+ * Room of each @err is HOSTD_ERROR_MAX.
+ */
+struct hostd_class {
+	const char *name;
+	const struct hostd_spec *spec;
+	size_t size;
+	int (*init)(struct hostd_device *dev, struct json_object *args, char *err);
+	void (*exit)(struct hostd_device *dev);
+	int (*open)(struct hostd_device *dev, int *fd, char *err);
+	void (*configure)(const struct hostd_device *dev, struct json_object *config);
+	void (*describe)(const struct hostd_device *dev, struct json_object *obj);
+	int (*resize)(struct hostd_device *dev, uint64_t size, char *err);
+	void (*resized)(struct hostd_device *dev, uint64_t size);
+};
+
+extern const struct hostd_class hostd_blk_class;
+
+/* State of a device. */
+enum hostd_device_state {
+	HOSTD_DEVICE_WAITING,	/* to be handed to the worker */
+	HOSTD_DEVICE_ADDING,	/* handed over, no answer yet */
+	HOSTD_DEVICE_SERVED,
+	HOSTD_DEVICE_FAILED,	/* could not be handed over; tried again */
+};
+
+/**
+ * struct hostd_device - what all devices have
+ * @class: its class
+ * @id: the operator's name of it
+ * @uuid: identity, stable over workers
+ * @slot: place in the device table
+ * @generation: of the slot
+ * @medium: path of what the worker locks, the class's; NULL: nothing
+ * @wait: as long as somebody else has the medium locked, wait
+ * @waiting: it does
+ * @state: of the hand-over
+ * @fresh: never served yet: a failure drops it
+ * @removing: the operator wants it gone
+ * @force: without asking the guest
+ * @error: why it failed
+ * @call: the command that adds it and waits for that, or NULL
+ */
+struct hostd_device {
+	const struct hostd_class *class;
+	char id[32];
+	uint8_t uuid[16];
+	unsigned int slot;
+	uint32_t generation;
+	const char *medium;
+	bool wait;
+	bool waiting;
+	enum hostd_device_state state;
+	bool fresh;
+	bool removing;
+	bool force;
+	char error[HOSTD_ERROR_MAX];
+	struct hostd_call *call;
+};
+
+/**
+ * hostd_class_find - the class of a command
+ * @command: name of a command, as "add-disk"
+ *
+ * Return: the class whose devices it adds, or NULL.
+ */
+const struct hostd_class *hostd_class_find(const char *command);
+
+/**
+ * hostd_device_find - look a device up
+ * @b: the broker
+ * @id: its name
+ *
+ * Return: the device or NULL.
+ */
+struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id);
+
+/**
+ * hostd_device_add - make a device and take a slot
+ * @b: the broker
+ * @class: its class
+ * @args: arguments of the class's command, with the right keys and types
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: the device, fresh and WAITING, or NULL.
+ */
+struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
+				      struct json_object *args, char *err);
+
+/**
+ * hostd_device_drop - forget a device and free its slot
+ * @b: the broker
+ * @dev: the device
+ */
+void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_device_config - what the worker is told of a device
+ * @dev: the device
+ *
+ * Return: {"op":"add",...}.
+ */
+struct json_object *hostd_device_config(const struct hostd_device *dev);
+
+/**
+ * hostd_device_describe - what the operator is told of a device
+ * @dev: the device
+ *
+ * Return: an object.
+ */
+struct json_object *hostd_device_describe(const struct hostd_device *dev);
+
+#endif /* HOSTD_DEVICES_H */
