@@ -238,11 +238,22 @@ static void cmd_remove(struct hostd_call *call)
 	hostd_call_return(call, obj);
 }
 
+/* A device whose size can be changed. */
+static struct hostd_device *find_sized(struct hostd_call *call)
+{
+	struct hostd_device *dev = find_device(call);
+
+	if (!dev || dev->class->resize)
+		return dev;
+	hostd_call_error(call, "%s: this device has no size", dev->id);
+	return NULL;
+}
+
 static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 			const char *error)
 {
 	struct hostd_call *call = ctx;
-	struct hostd_device *dev = find_device(call);
+	struct hostd_device *dev = find_sized(call);
 
 	(void)b;
 	if (!dev)
@@ -257,7 +268,7 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 
 static void cmd_resize(struct hostd_call *call)
 {
-	struct hostd_device *dev = find_device(call);
+	struct hostd_device *dev = find_sized(call);
 	uint64_t size = hostd_json_u64(call->args, "size", 0);
 	char err[HOSTD_ERROR_MAX];
 	struct json_object *msg;

@@ -12,6 +12,7 @@
 
 static const struct hostd_class * const classes[] = {
 	&hostd_blk_class,
+	&hostd_clock_class,
 };
 
 const struct hostd_class *hostd_class_find(const char *command)
@@ -61,7 +62,8 @@ static const char *take_identity(struct hostd_device *dev, struct json_object *a
 
 static void device_free(struct hostd_device *dev)
 {
-	dev->class->exit(dev);
+	if (dev->class->exit)
+		dev->class->exit(dev);
 	free(dev);
 }
 
@@ -79,7 +81,7 @@ static struct hostd_device *device_alloc(const struct hostd_class *class, struct
 	complaint = take_identity(dev, args);
 	if (complaint)
 		snprintf(err, HOSTD_ERROR_MAX, "%s", complaint);
-	else if (!class->init(dev, args, err))
+	else if (!class->init || !class->init(dev, args, err))
 		return dev;
 	device_free(dev);
 	return NULL;
@@ -107,11 +109,11 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 	while (slot < HOSTD_SLOTS && b->slots[slot])
 		slot++;
 	if (hostd_device_find(b, dev->id))
-		snprintf(err, HOSTD_ERROR_MAX, "there is a disk of this name already: use another id");
+		snprintf(err, HOSTD_ERROR_MAX, "there is a device of this name already: use another id");
 	else if (uuid_taken(b, dev->uuid))
-		snprintf(err, HOSTD_ERROR_MAX, "there is a disk of this uuid already: use another one");
+		snprintf(err, HOSTD_ERROR_MAX, "there is a device of this uuid already: use another one");
 	else if (slot == HOSTD_SLOTS)
-		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a disk first",
+		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a device first",
 			 HOSTD_SLOTS);
 	else
 		goto take_slot;
@@ -151,7 +153,8 @@ struct json_object *hostd_device_config(const struct hostd_device *dev)
 	hostd_json_add_str(msg, "name", dev->id);
 	add_uuid(msg, dev);
 	hostd_json_add_bool(msg, "wait", dev->wait && (dev->fresh || dev->waiting));
-	dev->class->configure(dev, config);
+	if (dev->class->configure)
+		dev->class->configure(dev, config);
 	json_object_object_add(msg, "config", config);
 	return msg;
 }
@@ -173,7 +176,8 @@ struct json_object *hostd_device_describe(const struct hostd_device *dev)
 	hostd_json_add_u64(obj, "slot", dev->slot);
 	hostd_json_add_str(obj, "type", dev->class->name);
 	hostd_json_add_str(obj, "state", state_name(dev));
-	dev->class->describe(dev, obj);
+	if (dev->class->describe)
+		dev->class->describe(dev, obj);
 	add_uuid(obj, dev);
 	if (dev->state == HOSTD_DEVICE_FAILED)
 		hostd_json_add_str(obj, "error", dev->error);

@@ -29,7 +29,8 @@ struct hostd_device;
  *	@err
  * @resized: note a new size: the worker has it
  *
- * Room of each @err is HOSTD_ERROR_MAX.
+ * Room of each @err is HOSTD_ERROR_MAX. An op that has nothing to do is NULL; a device
+ * without @resize and @resized has no size.
  */
 struct hostd_class {
 	const char *name;
@@ -45,6 +46,7 @@ struct hostd_class {
 };
 
 extern const struct hostd_class hostd_blk_class;
+extern const struct hostd_class hostd_clock_class;
 
 /* State of a device. */
 enum hostd_device_state {

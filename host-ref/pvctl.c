@@ -24,14 +24,15 @@ static const char usage_text[] =
 	"  status                    pvhostd, its worker, QEMU and the guest's driver\n"
 	"  stats [ID]                counters\n"
 	"  add-disk ID SPEC          add a disk, to a running VM too\n"
+	"  add-clock [ID] [SPEC]     add a clock\n"
 	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
 	"  resize ID SIZE            change the size of a disk\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
 	"  release                   let the images go, as for a migration, and wait for\n"
 	"                            restart-worker\n"
 	"  qemu-args                 print what to add to QEMU's command line\n"
-	"  run [--window SIZE] [--vectors N] [--disk SPEC]... -- QEMU ARG...\n"
-	"                            start pvhostd, then QEMU, and end with it\n"
+	"  run [--window SIZE] [--vectors N] [--disk SPEC]... [--clock[=SPEC]]\n"
+	"      -- QEMU ARG...        start pvhostd, then QEMU, and end with it\n"
 	"  help [COMMAND]\n"
 	"\n"
 	"  --name NAME               name of the VM (vm0)\n"
@@ -47,6 +48,15 @@ static const char help_add_disk[] =
 	"\n"
 	"as: pvctl add-disk d0 file=disk.img,serial=data\n"
 	"    pvctl run --disk id=d0,file=disk.img -- qemu-system-x86_64 ...\n";
+
+static const char help_add_clock[] =
+	"usage: pvctl add-clock [ID] [KEY=VALUE,...]\n"
+	"Its ID is \"clock\" if there is none.\n"
+	"\n"
+	HOSTD_SPEC_CLOCK_USAGE
+	"\n"
+	"as: pvctl add-clock\n"
+	"    pvctl run --clock -- qemu-system-x86_64 ...\n";
 
 static struct json_object *id_args(const char *id)
 {
@@ -91,25 +101,49 @@ static int cmd_stats(const struct pvctl *ctl, int argc, char **argv)
 	return 0;
 }
 
+static void print_added(struct json_object *dev)
+{
+	const char *id = hostd_json_str(dev, "id") ?: "", *state = hostd_json_str(dev, "state") ?: "";
+	char size[32];
+
+	if (!strcmp(state, "waiting"))
+		printf("%s: waits until %s is let go\n", id, hostd_json_str(dev, "file") ?: "it");
+	else if (hostd_json_get(dev, "size"))
+		printf("%s: added, %s\n", id,
+		       hostd_format_size(hostd_json_u64(dev, "size", 0), size, sizeof(size)));
+	else
+		printf("%s: added\n", id);
+}
+
+static int add_device(const struct pvctl *ctl, const struct hostd_spec *spec, const char *id,
+		      const char *text)
+{
+	struct json_object *args, *dev;
+	char err[512];
+
+	args = hostd_spec_parse(spec, id, text, err, sizeof(err));
+	if (!args)
+		pvctl_fail(PVCTL_USAGE, "%s: %s", spec->command, err);
+	dev = pvctl_call(ctl, spec->command, args);
+	ctl->json ? print_json(dev) : print_added(dev);
+	json_object_put(dev);
+	return 0;
+}
+
 static int cmd_add_disk(const struct pvctl *ctl, int argc, char **argv)
 {
-	struct json_object *args, *disk;
-	char err[512], size[32];
-
 	(void)argc;
-	args = hostd_spec_parse(&hostd_spec_disk, argv[1], argv[2], err, sizeof(err));
-	if (!args)
-		pvctl_fail(PVCTL_USAGE, "add-disk: %s", err);
-	disk = pvctl_call(ctl, argv[0], args);
-	if (ctl->json)
-		print_json(disk);
-	else if (!strcmp(hostd_json_str(disk, "state") ?: "", "waiting"))
-		printf("%s: waits until %s is let go\n", argv[1], hostd_json_str(disk, "file") ?: "it");
-	else
-		printf("%s: added, %s\n", argv[1],
-		       hostd_format_size(hostd_json_u64(disk, "size", 0), size, sizeof(size)));
-	json_object_put(disk);
-	return 0;
+	return add_device(ctl, &hostd_spec_disk, argv[1], argv[2]);
+}
+
+/* A single argument is what it looks like: no id has a '='. */
+static int cmd_add_clock(const struct pvctl *ctl, int argc, char **argv)
+{
+	bool has_id = argc > 2 || (argc == 2 && !strchr(argv[1], '='));
+	bool has_spec = argc > 1 + has_id;
+
+	return add_device(ctl, &hostd_spec_clock, has_id ? argv[1] : NULL,
+			  has_spec ? argv[argc - 1] : "");
 }
 
 static bool is_listed(const struct pvctl *ctl, const char *id)
@@ -244,8 +278,14 @@ static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
 
 static int cmd_help(const struct pvctl *ctl, int argc, char **argv)
 {
+	const char *command = argc > 1 ? argv[1] : "", *text = usage_text;
+
 	(void)ctl;
-	fputs(argc > 1 && !strcmp(argv[1], "add-disk") ? help_add_disk : usage_text, stdout);
+	if (!strcmp(command, hostd_spec_disk.command))
+		text = help_add_disk;
+	else if (!strcmp(command, hostd_spec_clock.command))
+		text = help_add_clock;
+	fputs(text, stdout);
 	return 0;
 }
 
@@ -259,6 +299,7 @@ static const struct command {
 	{ "status", 0, 0, "status", cmd_status },
 	{ "stats", 0, 1, "stats [ID]", cmd_stats },
 	{ "add-disk", 2, 2, "add-disk ID KEY=VALUE,...", cmd_add_disk },
+	{ "add-clock", 0, 2, "add-clock [ID] [KEY=VALUE,...]", cmd_add_clock },
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
 	{ "resize", 2, 2, "resize ID SIZE", cmd_resize },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },

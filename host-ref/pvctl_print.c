@@ -20,6 +20,12 @@ static const char *text_of(struct json_object *obj, const char *key)
 	return val ? json_object_get_string(val) : "";
 }
 
+/* Text of a column; "-" if the device has nothing there. */
+static const char *cell_of(struct json_object *obj, const char *key)
+{
+	return hostd_json_get(obj, key) ? text_of(obj, key) : "-";
+}
+
 static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
 {
 	unsigned int i, last = 0;
@@ -32,6 +38,19 @@ static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
 			printf("%s\n", cells[i]);
 		else
 			printf("%-*s  ", (int)width[i], cells[i]);
+}
+
+static const char *format_size(struct json_object *obj, char *buf, size_t len)
+{
+	return hostd_json_get(obj, "size") ?
+	       hostd_format_size(hostd_json_u64(obj, "size", 0), buf, len) : "-";
+}
+
+static const char *mode_of(struct json_object *obj)
+{
+	if (!hostd_json_get(obj, "ro"))
+		return "-";
+	return hostd_json_bool(obj, "ro", false) ? "ro" : "rw";
 }
 
 void pvctl_print_list(struct json_object *list)
@@ -55,11 +74,10 @@ void pvctl_print_list(struct json_object *list)
 		rows[i][1] = text_of(obj, "type");
 		rows[i][2] = text_of(obj, "state");
 		rows[i][3] = text_of(obj, "guest");
-		rows[i][4] = hostd_format_size(hostd_json_u64(obj, "size", 0), sizes[i],
-					       sizeof(sizes[i]));
-		rows[i][5] = hostd_json_bool(obj, "ro", false) ? "ro" : "rw";
-		rows[i][6] = text_of(obj, "engine");
-		rows[i][7] = error ? error : text_of(obj, "file");
+		rows[i][4] = format_size(obj, sizes[i], sizeof(sizes[i]));
+		rows[i][5] = mode_of(obj);
+		rows[i][6] = cell_of(obj, "engine");
+		rows[i][7] = error ? error : cell_of(obj, "file");
 	}
 	for (c = 0; c < COLUMNS; c++) {
 		width[c] = 0;

@@ -69,7 +69,7 @@ void pvctl_qemu_args(const char *path, unsigned int nr_vectors, char **chardev, 
 static void add_arg(struct run *run, const char *arg)
 {
 	if (run->nr_args == HOSTD_ARGS_MAX)
-		pvctl_fail(PVCTL_USAGE, "run: too many options: at most 64 disks");
+		pvctl_fail(PVCTL_USAGE, "run: too many options: at most 64 devices");
 	run->args[run->nr_args] = strdup(arg);
 	if (!run->args[run->nr_args++])
 		pvctl_fail(1, "out of memory");
@@ -96,9 +96,11 @@ static void take_options(struct run *run, const char **name, int argc, char **ar
 		{ "window", required_argument, NULL, 'w' },
 		{ "vectors", required_argument, NULL, 'v' },
 		{ "disk", required_argument, NULL, 'd' },
+		{ "clock", optional_argument, NULL, 'c' },
 		{ 0 },
 	};
 	uint64_t vectors;
+	char *clock;
 	int c;
 
 	optind = 1;
@@ -120,6 +122,12 @@ static void take_options(struct run *run, const char **name, int argc, char **ar
 		case 'd':
 			add_arg(run, "--disk");
 			add_arg(run, optarg);
+			break;
+		case 'c':
+			if (asprintf(&clock, "--clock%s%s", optarg ? "=" : "", optarg ? optarg : "") < 0)
+				pvctl_fail(1, "out of memory");
+			add_arg(run, clock);
+			free(clock);
 			break;
 		default:
 			exit(PVCTL_USAGE);

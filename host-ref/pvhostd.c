@@ -30,20 +30,25 @@ static const char usage_text[] =
 	"  --window SIZE     shared memory, a power of two from 1M to 64G (128M)\n"
 	"  --vectors N       interrupts and doorbells, 1 to 64 (16)\n"
 	"  --disk SPEC       start with a disk, id=NAME,KEY=VALUE,...; may be repeated\n"
+	"  --clock[=SPEC]    start with a clock\n"
 	"  --watchdog SEC    replace a worker that is stuck for so long (5)\n"
 	"  --no-watchdog     never do that\n"
 	"  --poll-us N       poll for N us after the last work, 0 to 1000000, before sleeping\n"
 	"                    (measured at the start, then adapted)\n"
 	"  --socket-group GROUP\n"
 	"                    let a QEMU of another user connect, as libvirt's, that is in GROUP\n"
-	"  --daemon          go to the background when the disks are served; log to DIR/log\n"
-	"  --ready-fd FD     write a newline there when the disks are served\n"
+	"  --daemon          go to the background when the devices are served; log to DIR/log\n"
+	"  --ready-fd FD     write a newline there when the devices are served\n"
 	"  --quiet           log only warnings and errors\n"
 	"  --version, --help\n"
 	"\n"
-	"Keys of SPEC:\n"
+	"Keys of a disk's SPEC:\n"
 	"  id=NAME                 name of the disk\n"
-	HOSTD_SPEC_DISK_USAGE;
+	HOSTD_SPEC_DISK_USAGE
+	"\n"
+	"Keys of a clock's SPEC:\n"
+	"  id=NAME                 name of the clock (clock)\n"
+	HOSTD_SPEC_CLOCK_USAGE;
 
 enum {
 	OPT_NAME = 256,
@@ -51,6 +56,7 @@ enum {
 	OPT_WINDOW,
 	OPT_VECTORS,
 	OPT_DISK,
+	OPT_CLOCK,
 	OPT_WATCHDOG,
 	OPT_NO_WATCHDOG,
 	OPT_POLL_US,
@@ -67,6 +73,7 @@ static const struct option long_options[] = {
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "vectors", required_argument, NULL, OPT_VECTORS },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "clock", optional_argument, NULL, OPT_CLOCK },
 	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
 	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
 	{ "poll-us", required_argument, NULL, OPT_POLL_US },
@@ -153,6 +160,8 @@ static int take_option(struct arguments *a, int c, const char *text)
 		return 0;
 	case OPT_DISK:
 		return take_device(a, &hostd_spec_disk, text);
+	case OPT_CLOCK:
+		return take_device(a, &hostd_spec_clock, text ? text : "");
 	case OPT_WATCHDOG:
 		a->opt.watchdog_ms = n * 1000;
 		return number && n && n <= 3600 ? 0 : bad(a, "--watchdog", text, "seconds, 1 to 3600");

@@ -130,7 +130,7 @@ void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
 
 	if (b->life.state == HOSTD_LIFE_DOWN)
 		return;
-	if (dev->class->open(dev, &fd, error)) {
+	if (dev->class->open && dev->class->open(dev, &fd, error)) {
 		device_failed(b, dev, error);
 		return;
 	}

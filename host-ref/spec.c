@@ -46,6 +46,20 @@ const struct hostd_spec hostd_spec_disk = {
 	.keys = disk_keys,
 };
 
+static const struct hostd_spec_key clock_keys[] = {
+	{ "id", TEXT },
+	{ "uuid", TEXT },
+	{ 0 },
+};
+
+const struct hostd_spec hostd_spec_clock = {
+	.command = "add-clock",
+	.option = "--clock",
+	.least = "an id",
+	.id = "clock",
+	.keys = clock_keys,
+};
+
 /* Complains when there is no such key. */
 static const struct hostd_spec_key *find_key(const struct hostd_spec *spec, const char *name,
 					     char *err, size_t len)
@@ -160,6 +174,8 @@ struct json_object *hostd_spec_parse(const struct hostd_spec *spec, const char *
 	while ((item = next_item(&rest)))
 		if (add_item(spec, args, item, err, len))
 			goto failed;
+	if (spec->id && !hostd_json_get(args, "id"))
+		hostd_json_add_str(args, "id", spec->id);
 	free(copy);
 	return args;
 

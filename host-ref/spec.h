@@ -14,21 +14,24 @@ struct json_object;
  * @command: that adds such a device
  * @option: of pvhostd, for the same
  * @least: what must be given, for messages
+ * @id: name of a device whose text has none; NULL: it must have one
  * @keys: the arguments, up to one without a name
  */
 struct hostd_spec {
 	const char *command;
 	const char *option;
 	const char *least;
+	const char *id;
 	const struct hostd_spec_key *keys;
 };
 
 extern const struct hostd_spec hostd_spec_disk;
+extern const struct hostd_spec hostd_spec_clock;
 
 /**
  * hostd_spec_parse - make the arguments of a device from their text
  * @spec: what it takes
- * @id: name of the device; NULL: the text has it, as id=NAME
+ * @id: name of the device; NULL: the text has it, as id=NAME, or else @spec
  * @text: KEY=VALUE,...; a comma in a value is written twice
  * @err: gets one line when that fails
  * @len: room of @err
@@ -70,5 +73,8 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 	"  uuid=UUID               identity of the device (random)\n" \
 	"  wait=on|off             where the VM will migrate to: wait for as long as another\n" \
 	"                          host or process has the image locked (off)\n"
+
+#define HOSTD_SPEC_CLOCK_USAGE \
+	"  uuid=UUID               identity of the device (random)\n"
 
 #endif /* HOSTD_SPEC_H */

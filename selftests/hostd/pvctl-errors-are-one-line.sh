@@ -41,7 +41,7 @@ refuses 1 "pvctl list" vm remove d0
 refuses 1 "pvctl list" vm stats d0
 refuses 2 'not a size' vm resize d0 1X
 refuses 2 'not KEY=VALUE' vm add-disk d0 nonsense
-refuses 2 'unknown key' vm add-disk d0 "file=$image,colour=red"
+refuses 2 'pvctl help add-disk' vm add-disk d0 "file=$image,colour=red"
 refuses 2 'given twice' vm add-disk d0 "file=$image,ro=on,ro=on"
 refuses 2 'use ro=on or ro=off' vm add-disk d0 "file=$image,ro=maybe"
 refuses 1 'file=PATH or null=SIZE' vm add-disk d0 ro=on
@@ -61,6 +61,14 @@ ktap_check 'a good one is taken' vm add-disk d0 "file=$image"
 refuses 1 'use another id' vm add-disk d0 null=1M
 refuses 1 'end that first' vm add-disk d1 "file=$image"
 refuses 1 'logical block' vm resize d0 1000
+refuses 2 'usage: pvctl add-clock' vm add-clock c0 "uuid=1" more
+refuses 2 'pvctl help add-clock' vm add-clock c0 "file=$image"
+refuses 2 'given twice' vm add-clock c0 id=c1
+refuses 1 'letters, digits' vm add-clock 'a/b'
+refuses 1 'hexadecimal' vm add-clock c0 uuid=1
+ktap_check 'a clock needs no arguments' vm add-clock
+refuses 1 'use another id' vm add-clock
+refuses 1 'has no size' vm resize clock 1M
 refuses 2 'use --force' vm remove d0 --now
 refuses 1 'another pvhostd' "$hostd_bin/pvhostd" --run-dir "$(hostd_dir)"
 refuses 2 'power of two' "$hostd_bin/pvhostd" --window 3M
@@ -69,8 +77,11 @@ refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us 1000001
 refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us fast
 refuses 2 'name of a group' "$hostd_bin/pvhostd" --socket-group no-such-group
 refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
+refuses 2 'pvctl help add-clock' "$hostd_bin/pvhostd" --clock=colour=red
+refuses 2 "'here' is not an option" "$hostd_bin/pvhostd" --clock here
 refuses 2 "QEMU's command" "$hostd_bin/pvctl" run
 refuses 1 'create it first' "$hostd_bin/pvctl" run --disk "id=d0,file=$test_tmp/nofile" -- true
+refuses 1 'pvctl help add-clock' "$hostd_bin/pvctl" run --clock=colour=red -- true
 refuses 127 'correct its name' "$hostd_bin/pvctl" run -- "$test_tmp/no-such-qemu"
 hostd_stop
 ktap_done
