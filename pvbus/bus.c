@@ -52,6 +52,20 @@ static bool space_fits(const struct pvbus *bus, const struct pvbus_header *hdr)
 			      old + le64_to_cpu(bus->hdr.space_len));
 }
 
+static void call_devices(struct pvbus *bus, void (*fn)(struct pvbus_device *pdev))
+{
+	unsigned int i;
+
+	for (i = 0; i < PVBUS_MAX_DEVICES; i++)
+		if (bus->devices[i])
+			fn(bus->devices[i]);
+}
+
+static void forget_epoch(struct pvbus_device *pdev)
+{
+	WRITE_ONCE(pdev->epoch, 0);
+}
+
 static int begin_epoch(struct pvbus *bus)
 {
 	struct pvbus_header hdr;
@@ -92,6 +106,8 @@ static int begin_epoch(struct pvbus *bus)
 	bus->last_heartbeat = 0;
 	bus->heartbeat_at = jiffies;
 	bus->stalled = false;
+	/* HELLO has reset every device, in the same epoch too, as after a suspend. */
+	call_devices(bus, forget_epoch);
 	WRITE_ONCE(bus->epoch, le64_to_cpu(hdr.epoch));
 	pvbus_scan_mark(bus, true);
 	wake_up_all(&bus->wait);
@@ -117,15 +133,6 @@ static void check_heartbeat(struct pvbus *bus)
 			 jiffies_to_msecs(jiffies - bus->heartbeat_at) / 1000);
 		bus->stalled = true;
 	}
-}
-
-static void call_devices(struct pvbus *bus, void (*fn)(struct pvbus_device *pdev))
-{
-	unsigned int i;
-
-	for (i = 0; i < PVBUS_MAX_DEVICES; i++)
-		if (bus->devices[i])
-			fn(bus->devices[i]);
 }
 
 static void bus_work(struct work_struct *work)
