@@ -8,6 +8,7 @@
 
 #include <pv/blk.h>
 #include <pv/bus.h>
+#include <pv/clock.h>
 #include <pv/ring.h>
 
 #include "ktap.h"

@@ -5,6 +5,7 @@
  */
 #include <pv/blk.h>
 #include <pv/bus.h>
+#include <pv/clock.h>
 #include <pv/ring.h>
 
 /* No array has -1 elements. */
