@@ -261,6 +261,26 @@ u32 pvbus_sleep_ns(const struct pvbus_device *pdev)
 EXPORT_SYMBOL_GPL(pvbus_sleep_ns);
 
 /**
+ * pvbus_config_area() - the config area as it lies in the window
+ * @pdev: the device
+ * @len: bytes of it that are wanted
+ *
+ * For what changes there without a new config_seq; what is not such is read by
+ * pvbus_read_config(). Valid until the epoch changes. Any context.
+ * Return: its start; NULL if the area is shorter or misplaced (BUS-D1).
+ */
+const void *pvbus_config_area(struct pvbus_device *pdev, size_t len)
+{
+	u64 off = pvshm_raw(pdev->config_off), end = le64_to_cpu(pdev->bus->hdr.drv_off);
+
+	if (off % PV_CACHE_LINE || pdev->config_len > PVBUS_CONFIG_MAX || len > pdev->config_len ||
+	    off > end || pdev->config_len > end - off)
+		return NULL;
+	return pvshm_at(&pdev->bus->shm, pdev->config_off, len);
+}
+EXPORT_SYMBOL_GPL(pvbus_config_area);
+
+/**
  * pvbus_read_config() - consistent copy of the config area (BUS-G9)
  * @pdev: the device
  * @config: private memory
@@ -271,14 +291,12 @@ EXPORT_SYMBOL_GPL(pvbus_sleep_ns);
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 {
 	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
-	u64 off = pvshm_raw(pdev->config_off), end = le64_to_cpu(pdev->bus->hdr.drv_off);
 	size_t area = min_t(size_t, len, pdev->config_len);
-	const void *shared = pvshm_at(&pdev->bus->shm, pdev->config_off, area);
+	const void *shared = pvbus_config_area(pdev, area);
 	unsigned int tries;
 	u32 seq;
 
-	if (!entry || !shared || off % PV_CACHE_LINE || pdev->config_len > PVBUS_CONFIG_MAX ||
-	    off > end || pdev->config_len > end - off)
+	if (!entry || !shared)
 		return -EPROTO;
 
 	for (tries = 0; tries < CONFIG_TRIES; tries++) {

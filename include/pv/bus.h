@@ -190,6 +190,7 @@ static inline bool pvbus_has_feature(const struct pvbus_device *pdev, unsigned i
 }
 
 void pvbus_clean_text(u8 *text, size_t size);
+const void *pvbus_config_area(struct pvbus_device *pdev, size_t len);
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev);
 u64 pvbus_space_avail(const struct pvbus_device *pdev);
