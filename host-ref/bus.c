@@ -141,10 +141,24 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 	hostd_bus_settle(bus);
 }
 
+static void beat_devices(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		struct hdev *dev = &bus->devices[slot];
+
+		if (dev->ops && dev->ops->beat)
+			dev->ops->beat(dev);
+	}
+}
+
 void hostd_bus_beat(struct hostd_bus *bus)
 {
-	if (hostd_window_beat(&bus->win))
+	if (hostd_window_beat(&bus->win)) {
+		beat_devices(bus);
 		return;
+	}
 	hostd_bus_begin_epoch(bus);
 	hostd_report(HOSTD_LOG_INFO, "the window was overwritten (migration, snapshot, guest): epoch %llx",
 		     (unsigned long long)bus->win.epoch);

@@ -39,6 +39,7 @@ struct json_object;
  * @stop: free what @start made; nothing of the queue is in flight
  * @poll: take at most @budget submissions; returns how many it took
  * @resize: to @size bytes; 0 or -errno with text in @error
+ * @beat: called with each heartbeat of an epoch; may be NULL
  * @sync: put on the medium what was written; nothing is in flight; 0 or -errno
  */
 struct pvdev_ops {
@@ -52,10 +53,12 @@ struct pvdev_ops {
 	void (*stop)(struct hdev_queue *q);
 	unsigned int (*poll)(struct hdev_queue *q, unsigned int budget);
 	int (*resize)(struct hdev *dev, uint64_t size, char *error);
+	void (*beat)(struct hdev *dev);
 	int (*sync)(struct hdev *dev);
 };
 
 extern const struct pvdev_ops hdev_blk_ops;
+extern const struct pvdev_ops hdev_clock_ops;
 
 /**
  * struct hdev_stats - what a queue has done since it exists

@@ -176,6 +176,21 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 			     size_t len);
 
 /**
+ * hostd_window_config - the config area of a slot in the window
+ * @win: the window
+ * @slot: index; hostd_window_set_config() was called
+ *
+ * For what a class writes there by a protocol of its own. A new epoch begins with what
+ * hostd_window_set_config() was given.
+ *
+ * Return: its start.
+ */
+static inline void *hostd_window_config(struct hostd_window *win, unsigned int slot)
+{
+	return win->base + win->config_off + (uint64_t)slot * PVBUS_CONFIG_MAX;
+}
+
+/**
  * hostd_window_get_command - look for a new command to the bus (BUS-D6)
  * @win: the window
  * @copy: gets the driver header, copied once

@@ -19,7 +19,7 @@ sed -n '/^```c$/,/^```$/{/^```/!p}' "$document" > "$device"
 
 compile_with_worker() {
 	read -ra json < <(pkg-config --cflags --libs json-c | xargs)
-	cc -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I"$top/include/uapi" -I"$top/host-ref" \
+	cc -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I"$top/include/uapi" -I"$top/host-ref" -I"$top/selftests/lib" \
 		-I"$here" -fsanitize=address,undefined -fno-sanitize-recover=undefined -pthread \
 		-o "$test_tmp/echo" "$here/documented_device.c" "$device" "$worker" \
 		-luring -lseccomp "${json[@]}"

@@ -6,11 +6,11 @@ include $(HOSTREF)/worker.mk
 units		:= window-obeys-the-layout overwritten-window-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
 		   ring-keeps-order-and-suppresses reset-waits-for-what-is-in-flight \
-		   worker-serves-in-its-sandbox polling-budget-is-fixed
+		   worker-serves-in-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time
 unit_srcs	:= $(WORKER_SRCS) util.c hjson.c ipc.c
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
-		   -I../../include/uapi -I$(HOSTREF) $(shell pkg-config --cflags json-c) -pthread
+		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 all: $(units:%=$(O)/tests/%)
