@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Probe and remove of the clock driver, and what disrupts the guest's time.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+#include <linux/sysfs.h>
+#include "pvclk.h"
+
+static bool step_on_resume = true;
+module_param(step_on_resume, bool, 0644);
+MODULE_PARM_DESC(step_on_resume, "set the wall clock to the host's after a suspend, restore or migration (default Y)");
+
+#define QUEUE_SIZE	16
+#define WATCH_PERIOD	HZ
+/* A wall clock that is off by less is left to NTP. */
+#define STEP_MIN_NS	(50 * NSEC_PER_USEC)
+/* A host that thinks it is earlier than 2020 does not know the time. */
+#define REAL_NS_MIN	(1577836800ULL * NSEC_PER_SEC)
+
+static void count_disruption(struct pvclk *clk, enum pvclk_disruption kind)
+{
+	WRITE_ONCE(clk->disruption, kind);
+	WRITE_ONCE(clk->disruptions, clk->disruptions + 1);
+	sysfs_notify(&clk->pdev->dev.kobj, NULL, "disruptions");
+}
+
+/* Set the wall clock to that of a sample; CLOCK_MONOTONIC goes on as if nothing had been. */
+static void step_wall_clock(struct pvclk *clk, const struct pvclk_sample *sample)
+{
+	u64 age, real_ns;
+	struct timespec64 ts;
+	s64 diff;
+	int err;
+
+	clk->step = false;
+	if (!READ_ONCE(step_on_resume))
+		return;
+	if (sample->real_ns < REAL_NS_MIN) {
+		dev_warn(&clk->pdev->dev, "the host's wall clock is before 2020: not taken\n");
+		return;
+	}
+	age = pvclk_counter() - pvclk_sample_middle(sample);
+	if (age > PVCLK_SPAN_MAX)
+		return;
+	real_ns = sample->real_ns + pvclk_counts_to_ns(age, pvclk_hz(clk));
+	diff = (s64)(real_ns - ktime_get_real_ns());
+	if (abs(diff) < STEP_MIN_NS)
+		return;
+	ts = ns_to_timespec64(real_ns);
+	err = do_settimeofday64(&ts);
+	dev_info(&clk->pdev->dev, "wall clock set by %lld ms to the host's (%d)\n",
+		 div_s64(diff, NSEC_PER_MSEC), err);
+}
+
+static void look(struct pvclk *clk)
+{
+	enum pvclk_disruption kind = PVCLK_D_NONE;
+	struct pvclk_sample sample;
+	int err;
+
+	err = pvclk_exchange(clk, &sample, NULL);
+	if (!err && !pvclk_line_add(&clk->line, &sample, pvclk_hz(clk)))
+		kind = PVCLK_D_JUMP;
+	if (clk->renewed) {
+		if (clk->slept)
+			kind = PVCLK_D_SUSPEND;
+		else if (kind == PVCLK_D_NONE)
+			kind = PVCLK_D_EPOCH;
+		clk->renewed = false;
+		clk->slept = false;
+	}
+	if (kind == PVCLK_D_SUSPEND || kind == PVCLK_D_JUMP) {
+		clk->step = true;
+		clk->own.valid = false;
+	}
+	if (!err && clk->step)
+		step_wall_clock(clk, &sample);
+	if (kind != PVCLK_D_NONE)
+		count_disruption(clk, kind);
+	if (!err)
+		pvclk_source_watch(clk);
+}
+
+static void watch(struct work_struct *work)
+{
+	struct pvclk *clk = container_of(to_delayed_work(work), struct pvclk, watch);
+
+	mutex_lock(&clk->lock);
+	if (clk->running)
+		look(clk);
+	mutex_unlock(&clk->lock);
+	queue_delayed_work(system_power_efficient_wq, &clk->watch, WATCH_PERIOD);
+}
+
+static int pm_event(struct notifier_block *nb, unsigned long event, void *unused)
+{
+	struct pvclk *clk = container_of(nb, struct pvclk, pm);
+
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		WRITE_ONCE(clk->sleeping, true);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		WRITE_ONCE(clk->sleeping, false);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static int start(struct pvclk *clk)
+{
+	int err = pvbus_device_start(clk->pdev);
+
+	if (err)
+		return err;
+	mutex_lock(&clk->lock);
+	pvclk_exchange_reset(clk);
+	/* Its answers are polled for. */
+	pvring_disarm(&clk->queue->ring);
+	WRITE_ONCE(clk->running, !clk->ending);
+	WRITE_ONCE(clk->failed, false);
+	mutex_unlock(&clk->lock);
+	wake_up_all(&clk->back);
+	mod_delayed_work(system_power_efficient_wq, &clk->watch, 0);
+	return 0;
+}
+
+/* The bus may restore the device until it is stopped. */
+static void end(struct pvclk *clk)
+{
+	mutex_lock(&clk->lock);
+	WRITE_ONCE(clk->running, false);
+	clk->ending = true;
+	mutex_unlock(&clk->lock);
+	pvbus_device_stop(clk->pdev);
+	cancel_delayed_work_sync(&clk->watch);
+	pvbus_free_queues(clk->pdev);
+}
+
+static int probe_clock(struct pvclk *clk)
+{
+	static const struct pvbus_queue_params params = {
+		.name		= "read",
+		.size		= QUEUE_SIZE,
+		.sqe_shift	= PVCLOCK_SQE_SHIFT,
+		.cqe_shift	= PVCLOCK_CQE_SHIFT,
+	};
+	int err;
+
+	if (clk->pdev->max_queue_size < QUEUE_SIZE) {
+		dev_err(&clk->pdev->dev, "the device serves queues of %u entries, not of %u\n",
+			clk->pdev->max_queue_size, QUEUE_SIZE);
+		return -EINVAL;
+	}
+	err = pvbus_alloc_queues(clk->pdev, 1, &params);
+	if (err)
+		return err;
+	clk->queue = clk->pdev->queues[0];
+	err = start(clk);
+	if (err) {
+		pvbus_free_queues(clk->pdev);
+		return err;
+	}
+	err = pvclk_ptp_register(clk);
+	if (err)
+		goto end;
+	clk->pm.notifier_call = pm_event;
+	err = register_pm_notifier(&clk->pm);
+	if (err)
+		goto unregister_ptp;
+	return 0;
+
+unregister_ptp:
+	pvclk_ptp_unregister(clk);
+end:
+	end(clk);
+	pvclk_source_release(clk);
+	return err;
+}
+
+static int pvclk_probe(struct pvbus_device *pdev)
+{
+	struct pvclk *clk;
+	int err;
+
+	if (!pvclk_counter_exists()) {
+		dev_err(&pdev->dev, "this CPU has no counter to read\n");
+		return -ENODEV;
+	}
+	clk = kzalloc(sizeof(*clk), GFP_KERNEL);
+	if (!clk)
+		return -ENOMEM;
+	clk->pdev = pdev;
+	mutex_init(&clk->lock);
+	init_waitqueue_head(&clk->back);
+	INIT_DELAYED_WORK(&clk->watch, watch);
+	pvbus_set_drvdata(pdev, clk);
+
+	err = probe_clock(clk);
+	if (err) {
+		mutex_destroy(&clk->lock);
+		kfree(clk);
+	}
+	return err;
+}
+
+static void pvclk_remove(struct pvbus_device *pdev)
+{
+	struct pvclk *clk = pvbus_get_drvdata(pdev);
+
+	unregister_pm_notifier(&clk->pm);
+	pvclk_ptp_unregister(clk);
+	end(clk);
+	pvclk_source_release(clk);
+	mutex_destroy(&clk->lock);
+	kfree(clk);
+}
+
+static void pvclk_freeze(struct pvbus_device *pdev)
+{
+	struct pvclk *clk = pvbus_get_drvdata(pdev);
+
+	mutex_lock(&clk->lock);
+	WRITE_ONCE(clk->running, false);
+	clk->slept |= READ_ONCE(clk->sleeping);
+	mutex_unlock(&clk->lock);
+}
+
+static int pvclk_restore(struct pvbus_device *pdev)
+{
+	struct pvclk *clk = pvbus_get_drvdata(pdev);
+
+	if (pdev->max_queue_size < QUEUE_SIZE) {
+		pvbus_device_broken(pdev, "smaller queues");
+		return -EINVAL;
+	}
+	/* Before the first exchange of the new epoch, which start() sets off. */
+	mutex_lock(&clk->lock);
+	clk->renewed = true;
+	mutex_unlock(&clk->lock);
+	return start(clk);
+}
+
+static void pvclk_gone(struct pvbus_device *pdev)
+{
+	struct pvclk *clk = pvbus_get_drvdata(pdev);
+
+	mutex_lock(&clk->lock);
+	WRITE_ONCE(clk->failed, true);
+	mutex_unlock(&clk->lock);
+	wake_up_all(&clk->back);
+}
+
+static struct pvbus_driver pvclk_driver = {
+	.driver.name	= "pvclock",
+	.driver.dev_groups = pvclk_groups,
+	.type		= PVBUS_T_CLOCK,
+	.probe		= pvclk_probe,
+	.remove		= pvclk_remove,
+	.freeze		= pvclk_freeze,
+	.restore	= pvclk_restore,
+	.gone		= pvclk_gone,
+};
+
+static int __init pvclk_init(void)
+{
+	int err = pvclk_source_init();
+
+	if (err)
+		return err;
+	err = pvbus_register_driver(&pvclk_driver);
+	if (err)
+		pvclk_source_exit();
+	return err;
+}
+module_init(pvclk_init);
+
+static void __exit pvclk_exit(void)
+{
+	pvbus_unregister_driver(&pvclk_driver);
+	pvclk_source_exit();
+}
+module_exit(pvclk_exit);
+
+MODULE_DESCRIPTION("pvkit paravirtual clock");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");
+MODULE_ALIAS_PVBUS(PVBUS_T_CLOCK);

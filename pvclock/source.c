@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The clocksource: the guest's own counter, with the frequency that the host knows.
+ *
+ * It reads nothing but the counter, so no lie and no death of the device side reaches
+ * CLOCK_MONOTONIC (CLOCK-G5). The host's part is to have said how fast the counter is, before
+ * the kernel relies on it, checked against the clock that the guest had by then.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/limits.h>
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/smp.h>
+#include "pvclk.h"
+
+/* Above hpet (250) and acpi_pm (200), below a tsc that the kernel trusts (300). */
+#define RATING		290
+#define MEASURE_NS	1000000000ULL
+/* A measured rate that is less certain is measured on. */
+#define CERTAIN_PPB	20000
+/* Between the page's frequency and the measured one, beyond their bounds: rounding. */
+#define SAME_PPB	1000
+/* Between the host's clock and the guest's own. */
+#define OWN_PPB		1000000
+/* NTP can correct 500 ppm; a frequency that is further off is another one. */
+#define WRONG_PPB	300000
+#define WARP_TEST_NS	2000000
+
+static u64 source_read(struct clocksource *cs)
+{
+	return pvclk_counter();
+}
+
+/*
+ * One for the machine, as its counter is. Not CLOCK_SOURCE_MUST_VERIFY: the watch in this file
+ * knows when it was interrupted, the kernel's takes a slow read of hpet for a bad clock. It outlives the device while the kernel has nothing to
+ * put in its place, and keeps the module, as the owner, while it is the current one.
+ */
+static struct clocksource source = {
+	.name		= "pvclock",
+	.rating		= RATING,
+	.read		= source_read,
+	.mask		= CLOCKSOURCE_MASK(64),
+	.flags		= CLOCK_SOURCE_IS_CONTINUOUS,
+	.vdso_clock_mode = PVCLK_VDSO_MODE,
+	.id		= PVCLK_CSID,
+	.owner		= THIS_MODULE,
+};
+
+static enum pvclk_source_state state;
+static u64 source_hz;		/* registered with */
+static DEFINE_MUTEX(source_lock);	/* the three above */
+static int cpu_state;
+
+/**
+ * pvclk_source_state() - what became of the clocksource
+ */
+enum pvclk_source_state pvclk_source_state(void)
+{
+	return READ_ONCE(state);
+}
+
+/**
+ * pvclk_source_counterval() - a value of the counter, as the timekeeper takes it
+ * @system: gets it
+ * @counter: the value
+ */
+void pvclk_source_counterval(struct system_counterval_t *system, u64 counter)
+{
+	*system = (struct system_counterval_t) { .cycles = counter };
+#ifdef PVKIT_HAVE_COUNTERVAL_CS_ID
+	system->cs_id = PVCLK_CSID;
+#else
+	system->cs = &source;
+#endif
+}
+
+struct warp_test {
+	atomic64_t	latest;
+	atomic64_t	worst;
+	u64		counts;
+};
+
+/* On every CPU at once: does anyone read less than another one read before? */
+static void test_warp(void *info)
+{
+	struct warp_test *test = info;
+	u64 start = pvclk_counter(), now;
+	s64 latest, worst;
+
+	do {
+		latest = atomic64_read(&test->latest);
+		/* Ordered after the read of what the others have seen. */
+		now = pvclk_counter();
+		if ((s64)(now - (u64)latest) > 0) {
+			atomic64_try_cmpxchg(&test->latest, &latest, now);
+			continue;
+		}
+		worst = atomic64_read(&test->worst);
+		if (latest - (s64)now > worst)
+			atomic64_try_cmpxchg(&test->worst, &worst, latest - (s64)now);
+	} while (now - start < test->counts);
+}
+
+/* By how many counts the CPUs' counters differ, at least. */
+static u64 measure_warp(u64 hz)
+{
+	struct warp_test test = { .counts = pvclk_ns_to_counts(WARP_TEST_NS, hz) };
+
+	atomic64_set(&test.latest, pvclk_counter());
+	on_each_cpu(test_warp, &test, 1);
+	return atomic64_read(&test.worst);
+}
+
+static void refuse(struct pvclk *clk)
+{
+	WRITE_ONCE(state, PVCLK_SRC_REFUSED);
+	dev_warn(&clk->pdev->dev, "the kernel keeps its own clocksource; the PTP clock works\n");
+}
+
+/* Whether the rest of the kernel is rid of it. */
+static bool unregister(void)
+{
+	if (state != PVCLK_SRC_REGISTERED)
+		return true;
+	if (clocksource_unregister(&source))
+		return false;
+	WRITE_ONCE(state, PVCLK_SRC_MEASURING);
+	return true;
+}
+
+static void cpu_came(struct work_struct *work)
+{
+	u64 warp;
+
+	mutex_lock(&source_lock);
+	warp = state == PVCLK_SRC_REGISTERED ? measure_warp(source_hz) : 0;
+	if (warp) {
+		pr_warn("pvclock: the counter of a new CPU is %llu counts off: no clocksource any more\n",
+			warp);
+		if (unregister())
+			WRITE_ONCE(state, PVCLK_SRC_REFUSED);
+	}
+	mutex_unlock(&source_lock);
+}
+
+static DECLARE_WORK(cpu_work, cpu_came);
+
+static int cpu_comes(unsigned int cpu)
+{
+	schedule_work(&cpu_work);
+	return 0;
+}
+
+/* The page's frequency if the measured one bears it out: it is the more exact one. */
+static u64 choose_hz(const struct pvclk *clk)
+{
+	const struct pvclk_line *line = &clk->line;
+	u64 hz = clk->page.epoch && clk->page.raw_mult ? pvclk_page_hz(&clk->page) : 0;
+
+	return hz && pvclk_rate_ppb(line->hz, hz) <= line->ppb + SAME_PPB ? hz : line->hz;
+}
+
+/*
+ * The frequency of the counter by the guest's own clock, as far as that has been asked; *ppb gets a
+ * bound of what may be wrong with it. 0: too early to tell.
+ */
+static u64 measure_own(struct pvclk *clk, u64 *ppb)
+{
+	u64 raw_ns = ktime_get_raw_ns(), counter = pvclk_counter();
+	u64 ns = raw_ns - clk->own.raw_ns, counts = counter - clk->own.counter;
+
+	if (!clk->own.valid || ns > 100 * MEASURE_NS || counts > PVCLK_SPAN_MAX) {
+		clk->own = (struct pvclk_own) { counter, raw_ns, true };
+		return 0;
+	}
+	if (ns < MEASURE_NS)
+		return 0;
+	/* Jiffies, say, are coarse. */
+	*ppb = OWN_PPB + 4 * (u64)ktime_get_resolution_ns() * NSEC_PER_SEC / ns;
+	return mul_u64_u64_div_u64(counts, NSEC_PER_SEC, ns);
+}
+
+static void try_to_register(struct pvclk *clk)
+{
+	u64 ppb, own_hz = measure_own(clk, &ppb), hz, warp;
+	int err;
+
+	if (!own_hz || !clk->line.confirmed || clk->line.ppb > CERTAIN_PPB)
+		return;
+	hz = choose_hz(clk);
+	if (pvclk_rate_ppb(hz, own_hz) > ppb) {
+		dev_warn(&clk->pdev->dev,
+			 "the host says that the counter runs at %llu Hz, the guest's own clock %llu Hz\n",
+			 hz, own_hz);
+		refuse(clk);
+		return;
+	}
+	warp = measure_warp(hz);
+	if (warp) {
+		dev_warn(&clk->pdev->dev, "the counters of the CPUs are %llu counts apart\n", warp);
+		refuse(clk);
+		return;
+	}
+	err = hz <= U32_MAX ? clocksource_register_hz(&source, hz) :
+			      clocksource_register_khz(&source, div_u64(hz, 1000));
+	if (err) {
+		dev_warn(&clk->pdev->dev, "the kernel does not take the clocksource (%d)\n", err);
+		refuse(clk);
+		return;
+	}
+	source_hz = hz;
+	WRITE_ONCE(state, PVCLK_SRC_REGISTERED);
+	dev_info(&clk->pdev->dev, "clocksource of %llu Hz\n", hz);
+}
+
+/* After a migration under TCG, say, the counter is that of another host. */
+static void check_frequency(struct pvclk *clk)
+{
+	const struct pvclk_line *line = &clk->line;
+
+	if (!line->confirmed || line->ppb > CERTAIN_PPB ||
+	    pvclk_rate_ppb(source_hz, line->hz) <= WRONG_PPB)
+		return;
+	dev_warn(&clk->pdev->dev, "the counter runs at %llu Hz by now, not at %llu Hz\n",
+		 line->hz, source_hz);
+	clk->own.valid = false;
+	if (!unregister())
+		refuse(clk);
+}
+
+/**
+ * pvclk_source_watch() - register the clocksource when its frequency is known, and watch that
+ * @clk: the clock, after an exchange; its lock is held
+ */
+void pvclk_source_watch(struct pvclk *clk)
+{
+	mutex_lock(&source_lock);
+	if (state == PVCLK_SRC_MEASURING)
+		try_to_register(clk);
+	else if (state == PVCLK_SRC_REGISTERED)
+		check_frequency(clk);
+	mutex_unlock(&source_lock);
+}
+
+/**
+ * pvclk_source_release() - the device goes: take the clocksource away
+ * @clk: the clock, which exchanges no more
+ *
+ * If it is the current one, the kernel takes its second best.
+ */
+void pvclk_source_release(struct pvclk *clk)
+{
+	mutex_lock(&source_lock);
+	if (unregister())
+		WRITE_ONCE(state, PVCLK_SRC_MEASURING);
+	else
+		dev_warn(&clk->pdev->dev, "the kernel has no other clocksource, and keeps this one\n");
+	mutex_unlock(&source_lock);
+}
+
+/**
+ * pvclk_source_init() - watch for CPUs that come
+ *
+ * Return: 0 or -errno.
+ */
+int __init pvclk_source_init(void)
+{
+	cpu_state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "pvclock:online", cpu_comes, NULL);
+	return cpu_state < 0 ? cpu_state : 0;
+}
+
+/**
+ * pvclk_source_exit() - the module goes, so the kernel does not use the clocksource
+ */
+void pvclk_source_exit(void)
+{
+	cpuhp_remove_state_nocalls(cpu_state);
+	flush_work(&cpu_work);
+	mutex_lock(&source_lock);
+	unregister();
+	mutex_unlock(&source_lock);
+}
