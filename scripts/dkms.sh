@@ -14,6 +14,7 @@ die() { echo "dkms: $*" >&2; exit 1; }
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 module=pvkit/$version
 source=/usr/src/pvkit-$version
+rules=/usr/lib/udev/rules.d
 
 stage() {
 	local dir=$1/pvkit-$version
@@ -34,6 +35,7 @@ install_all() {
 	known && remove_all
 	stage /usr/src
 	dkms add "$module" || die "dkms add failed"
+	install -D -m 644 -t "$rules" scripts/*.rules
 	for kernel in /lib/modules/*; do
 		kernel=$(basename "$kernel")
 		[ -e "/lib/modules/$kernel/build/Makefile" ] || continue
@@ -50,6 +52,7 @@ install_all() {
 remove_all() {
 	! known || dkms remove "$module" --all
 	rm -rf "$source"
+	(cd scripts && for rule in *.rules; do rm -f "$rules/$rule"; done)
 }
 
 case ${1:-} in

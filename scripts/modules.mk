@@ -38,3 +38,4 @@ tree: $(config-h)
 # INSTALL_MOD_PATH and the like are kbuild's own.
 modules_install: modules
 	@+$(kbuild) M=$(CURDIR)/$(tree) INSTALL_MOD_DIR=updates modules_install
+	@install -D -m 644 -t $(INSTALL_MOD_PATH)/usr/lib/udev/rules.d scripts/*.rules
