@@ -2,28 +2,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build and run the tests; the last line counts test runs: a file, once per kernel.
 #
-# usage: selftests/run.sh [--fast] [--list] [--no-build] [pattern]...
-#   --fast     only what needs neither root nor a VM
-#   pattern    only tests whose name contains it: blk/ ring/order  (also: TESTS="...")
+# usage: selftests/run.sh [--fast] [--all-kernels] [--list] [--no-build] [pattern]...
+#   --fast         only what needs neither root nor a VM
+#   --all-kernels  each test with a guest on each kernel, not only on those it names
+#   pattern        only tests whose name contains it: blk/ ring/order  (also: TESTS="...")
+# As many run at once as there are cores; JOBS=1: one after the other.
 #
 # A test is selftests/<group>/<claim>.sh, or a program in build/selftests/<group>/tests/.
 # It prints KTAP and exits with 0, 1, or 4 for "skipped". Comments at its top (for a
 # program: at the top of selftests/<group>/<claim>.c) may say
-#   needs: vm root         timeout: 120 (seconds)         kernels: 6.1 6.12
+#   needs: vm root alone         timeout: 120 (seconds)         kernels: 6.1 6.12
+# "alone": it measures time, and nothing else runs meanwhile.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 build=${PVKIT_BUILD:-$top/build}
 logs=$build/check
-fast='' list='' make_first=yes
+jobs=${JOBS:-$(nproc)}
+all_kernels='6.1 6.12'
+fast='' list='' make_first=yes every=''
 read -ra patterns <<< "${TESTS:-}"
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fast)		fast=yes ;;
+	--all-kernels)	every=yes ;;
 	--list)		list=yes ;;
 	--no-build)	make_first='' ;;
-	-*)		sed -n 's/^# \{0,1\}//; 2,8p' "$0" >&2; exit 2 ;;
+	-*)		sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2; exit 2 ;;
 	*)		patterns+=("$1") ;;
 	esac
 	shift
@@ -65,7 +71,7 @@ build_all() {
 	[ ! -e "$top/host-ref/Makefile" ] || make -s -C "$top" host || return 1
 	make -s -C "$here" O="$build/selftests" -j"$(nproc)" || return 1
 	[ -z "$fast" ] || return 0
-	for kernel in 6.1 6.12; do
+	for kernel in $all_kernels; do
 		"$top/scripts/kernels.sh" fetch "$kernel" >/dev/null || return 1
 		! ls "$top"/pv*/Kbuild >/dev/null 2>&1 || make -s -C "$top" modules KDIR="$kernel" || return 1
 	done
@@ -81,12 +87,41 @@ points() {
 		   exit !(planned && plan == nr && !bail) }' "$1"
 }
 
-# run_one <name> <program> <seconds>: prints one line; returns 0, 1 or 4.
-run_one() {
-	local name=$1 program=$2 limit=$3 log start status count
+# runs: one line for each run that is wanted: seconds, alone or -, kernel or -, name, program.
+runs() {
+	local name program file needs limit kernel kernels alone
 
+	while read -r name program file; do
+		wanted "$name" || continue
+		needs=" $(header "$file" needs) "
+		[[ -n $fast && ( $needs == *" vm "* || $needs == *" root "* ) ]] && continue
+		limit=$(header "$file" timeout)
+		kernels=$(header "$file" kernels)
+		[ -z "$kernels" ] || [ -z "$every" ] || kernels=$all_kernels
+		alone=-
+		[[ $needs != *" alone "* ]] || alone=alone
+		[[ $needs != *" root "* || $(id -u) = 0 ]] || program=needs-root
+		for kernel in ${kernels:--}; do
+			echo "${limit:-60} $alone $kernel $name $program"
+		done
+	done < <(tests)
+}
+
+title() { [ "$2" = - ] && echo "$1" || echo "$1 ($2)"; }
+
+# run_one <seconds> <kernel> <name> <program>: prints its verdict; returns 0, 1 or 4.
+run_one() {
+	local limit=$1 kernel=$2 name program=$4 log start status count child=
+
+	name=$(title "$3" "$kernel")
+	if [ "$program" = needs-root ]; then
+		echo "skip         $name: needs root"
+		return 4
+	fi
+	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' TERM
 	log=$logs/$(tr / . <<< "$name" | tr -d '()' | tr ' ' '-').log
 	rm -f "${log%.log}"*
+	[ "$kernel" = - ] || export PVKIT_KERNEL=$kernel
 	start=$(date +%s%N)
 	PVKIT_LOGS=${log%.log} timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
 	child=$!
@@ -112,37 +147,46 @@ run_one() {
 	return 1
 }
 
-child=
-trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' INT TERM HUP
+# Wait for one of those that run, and say what came of it.
+reap() {
+	local pid status
+
+	wait -n -p pid
+	status=$?
+	unset "running[$pid]"
+	cat "$logs/.verdict.$pid"
+	rm "$logs/.verdict.$pid"
+	case $status in
+	0)	passed=$((passed + 1)) ;;
+	4)	skipped=$((skipped + 1)) ;;
+	*)	failed=$((failed + 1)) ;;
+	esac
+}
+
+# until_running <number>: at most that many.
+until_running() { while [ ${#running[@]} -gt "$1" ]; do reap; done; }
+
+declare -A running=()
+trap '[ ${#running[@]} = 0 ] || { kill "${!running[@]}"; wait; } 2>/dev/null; exit 130' INT TERM HUP
 
 if [ -n "$make_first" ]; then
 	build_all || { echo "the build failed" >&2; exit 1; }
 fi
 mkdir -p "$logs"
+rm -f "$logs"/.verdict.*
 passed=0 failed=0 skipped=0
-while read -r name program file <&3; do
-	wanted "$name" || continue
-	needs=" $(header "$file" needs) "
-	[[ -n $fast && ( $needs == *" vm "* || $needs == *" root "* ) ]] && continue
-	limit=$(header "$file" timeout)
-	for kernel in $(header "$file" kernels | grep . || echo any); do
-		title=$name
-		[ "$kernel" = any ] || { title="$name ($kernel)"; export PVKIT_KERNEL=$kernel; }
-		[ -z "$list" ] || { echo "$title"; continue; }
-		if [[ $needs == *" root "* && $(id -u) != 0 ]]; then
-			echo "skip         $title: needs root"
-			skipped=$((skipped + 1))
-			continue
-		fi
-		run_one "$title" "$program" "${limit:-60}"
-		case $? in
-		0)	passed=$((passed + 1)) ;;
-		4)	skipped=$((skipped + 1)) ;;
-		*)	failed=$((failed + 1)) ;;
-		esac
-		unset PVKIT_KERNEL
-	done
-done 3< <(tests)
+while read -r limit alone kernel name program <&3; do
+	if [ -n "$list" ]; then
+		title "$name" "$kernel"
+		continue
+	fi
+	if [ "$alone" = alone ]; then until_running 0; else until_running $((jobs - 1)); fi
+	# Its verdict is printed when it is complete, and named after the process.
+	( exec > "$logs/.verdict.$BASHPID"; run_one "$limit" "$kernel" "$name" "$program" ) &
+	running[$!]=$name
+	[ "$alone" != alone ] || until_running 0
+done 3< <(runs)
+until_running 0
 
 [ -z "$list" ] || exit 0
 echo "$passed passed, $failed failed, $skipped skipped"

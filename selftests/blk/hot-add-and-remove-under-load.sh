@@ -3,7 +3,7 @@
 # BUS-D12, BUS-D13, BUS-G7: a disk comes and goes 50 times, each third time by force, while fio is at work on it
 # and verifies another. Removal fails the I/O on that disk and never hangs; nobody else notices.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.1
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

@@ -3,7 +3,7 @@
 # BUS-D8, BUS-G6: the modules come and go 50 times, with I/O between; then the driver is taken from its disk
 # and given back under load. Each time all is as before: no memory, space or vector is lost.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 240
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"

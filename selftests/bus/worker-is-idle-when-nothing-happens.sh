@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A worker whose guest does nothing sleeps: it takes less than 0.5 % of a core, and so does the one of a
 # guest that has been at work until a second ago. It wakes up all the same.
-# needs: vm
+# needs: vm alone
 # kernels: 6.1
 # timeout: 120
 set -u

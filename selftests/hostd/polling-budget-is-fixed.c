@@ -2,6 +2,8 @@
 /*
  * A worker that was given poll_us polls for just so long, however short or long its sleeps
  * are; one that was not adapts within its bounds, whatever its environment says.
+ *
+ * needs: alone
  */
 #include "testworker.h"
 #include "util.h"

@@ -4,7 +4,7 @@
 # guest neither crashes nor hangs; I/O may fail. When the lies have ended and the worker has been
 # restarted, the disk works again, and the modules can be unloaded, also amid the lies.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 600
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

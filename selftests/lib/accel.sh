@@ -28,12 +28,15 @@ accel() {
 		echo "$PVKIT_ACCEL"
 		return
 	fi
-	if [ ! -s "$file" ]; then
-		mkdir -p "$cache"
+	mkdir -p "$cache"
+	# Another test may be asking too.
+	(
+		flock 9
+		[ ! -s "$file" ] || exit 0
 		rm -f "$cache"/accel-*
 		accel_kvm_boots && verdict=kvm
 		echo "$verdict" > "$file"
-	fi
+	) 9> "$cache/.accel.lock"
 	cat "$file"
 }
 

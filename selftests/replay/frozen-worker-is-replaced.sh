@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A worker that stands still (SIGSTOP) for longer than the watchdog allows is killed and replaced;
 # one that stands still for less goes on. Meanwhile the guest waits, and loses nothing.
-# needs: vm
+# needs: vm alone
 # kernels: 6.1
 # timeout: 240
 set -u

@@ -3,7 +3,7 @@
 # BUS-G4: the worker is killed again and again while disks come: modules are loaded, disks are bound
 # and added, partitions are read. Each disk is there in the end, or at the next try, and works.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

@@ -3,7 +3,7 @@
 # BUS-D3, BUS-G4: while fio writes and verifies 4 KiB to 128 KiB at depth 32, the worker is killed
 # 30 times at random moments. No I/O fails, no block is lost or wrong, and a reader of another
 # disk waits less than a second each time.
-# needs: vm
+# needs: vm alone
 # kernels: 6.1 6.12
 # timeout: 420
 set -u

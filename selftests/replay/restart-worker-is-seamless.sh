@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # BUS-G4, BUS-D2: "pvctl restart-worker" ten times under load, as after upgrades: no I/O fails, and
 # each time the guest is in an epoch that it has not seen before, the one that pvctl names.
-# needs: vm
+# needs: vm alone
 # kernels: 6.12
 # timeout: 240
 set -u

@@ -4,7 +4,7 @@
 # and once with none. Nothing panics or warns; with a worker again the unloading ends, and the
 # modules can be loaded and the disk be used.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.1
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
