@@ -8,7 +8,7 @@
 #   $(call guest-program,<kind>,<name>,<objects>) a program $(O)/<name> that a script runs
 #   $(call guest-fuzz,<target>,<objects>)        a fuzz target $(O)/fuzz/<target>
 #
-# with objects such as pvbus/ring.o, pvblk/queue.o, host-ref/hring.o, ring/pair.o. The kinds:
+# with objects such as pvbus/ring.o, pvblk/queue.o, pvclock/math.o, host-ref/hring.o, ring/pair.o. The kinds:
 #
 #   asan        AddressSanitizer and UndefinedBehaviorSanitizer
 #   plain       none, for tests in which the time between two accesses matters
@@ -45,7 +45,7 @@ compiler = $(or $(cc-$(1)),$(CC))
 fuzz-works := $(wildcard $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null))
 
 headers	:= $(wildcard $(top)/include/pv/*.h $(top)/include/uapi/pv/*.h $(top)/host-ref/hring.h \
-	     $(top)/host-ref/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/selftests/lib/*.h \
+	     $(top)/host-ref/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/selftests/lib/*.h \
 	     $(foreach depth,* */* */*/*,$(ring)/$(depth).h))
 
 # objects-of <kind>
@@ -55,6 +55,10 @@ $(O)/$(1)/pvbus/%.o: $(top)/pvbus/%.c $$(headers)
 	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
 
 $(O)/$(1)/pvblk/%.o: $(top)/pvblk/%.c $$(headers)
+	@mkdir -p $$(@D)
+	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
+
+$(O)/$(1)/pvclock/%.o: $(top)/pvclock/%.c $$(headers)
 	@mkdir -p $$(@D)
 	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The shim: what the guest's files take from the kernel, for a build in user
- * space. Only what pvbus/ring.c, shm.c, header.c and pvblk/{request,queue}.c need.
+ * space. Only what pvbus/ring.c, shm.c, header.c, pvblk/{request,queue}.c
+ * and pvclock/math.c need.
  */
 #ifndef SHIM_LINUX_TYPES_H
 #define SHIM_LINUX_TYPES_H
@@ -17,6 +18,7 @@ typedef __u16	u16;
 typedef __u32	u32;
 typedef __u64	u64;
 typedef __s32	s32;
+typedef __s64	s64;
 
 #ifndef __force
 #define __force

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What happens to a guest's time is seen in it, by a counter that can be polled: a new life of
+# the device side, a pause, a restored snapshot, suspend. After the latter three the wall clock
+# is right at once, unless step_on_resume says no, and CLOCK_MONOTONIC does not jump.
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 240
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/clock.sh"
+
+qemu-img create -q -f qcow2 "$test_tmp/scratch.qcow2" 64M || ktap_skip_all 'no qemu-img; run: scripts/deps.sh test'
+hostd_start --window 16M --clock || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' clock_boot --mem 512 --append 'tsc=unstable no_console_suspend' -- \
+	-drive "file=$test_tmp/scratch.qcow2,if=virtio" || ktap_bail 'no guest'
+ktap_check 'pvclock is its clocksource' clock_source pvclock
+clock_off_ms() {
+	local host guest
+
+	host=$(date +%s%3N)
+	guest=$(vm_run 'date +%s') || return 1
+	# The answer takes a while, and busybox tells seconds: within 2.
+	echo $((guest - host / 1000))
+}
+is_right() { local off; off=$(clock_off_ms) && [ "${off#-}" -le 2 ]; }
+uptime_of() { vm_run 'cut -d. -f1 /proc/uptime'; }
+set_right() { vm_run "date -s @$(date +%s) > /dev/null"; }
+set_right
+seen() { [ "$(clock_attr disruptions)" -gt "$before" ] && [ "$(clock_attr disruption)" = "$1" ]; }
+
+before=$(clock_attr disruptions)
+ktap_is 'nothing has happened yet' "$(clock_attr disruption)" none
+vm_run_bg "/root/clocktool wait $clock_dir/disruptions 30"
+vm_run 'until pidof clocktool; do sleep 0.1; done; sleep 0.5' > /dev/null
+pvctl restart-worker > /dev/null
+ktap_check 'a new life of the device side is seen' wait_for 20 seen epoch
+ktap_check 'who polls the counter is woken' vm_wait
+ktap_is 'it counts one' "$(clock_attr disruptions)" $((before + 1))
+
+before=$(clock_attr disruptions)
+ktap_check 'the guest is paused for 5 s' vm_monitor stop
+sleep 5
+vm_monitor cont > /dev/null
+ktap_check 'which it sees' wait_for 20 seen jump
+ktap_check 'and its wall clock is right' wait_for 5 is_right
+ktap_note "$(grep -ao 'wall clock set.*' "$(vm_console)" | tail -n 1)"
+
+# The counter is restored as well: what it was before the snapshot is what it grows from.
+before=$(clock_attr disruptions)
+VM_TIMEOUT=120 ktap_check 'a snapshot is taken' vm_monitor 'savevm s'
+wait_for 10 is_right
+sleep 4
+uptime=$(uptime_of)
+VM_TIMEOUT=120 ktap_check 'and restored' vm_monitor 'loadvm s'
+vm_ping 20
+ktap_check 'which it sees' wait_for 20 seen jump
+ktap_check 'and its wall clock is right' wait_for 5 is_right
+ktap_check 'uptime goes on from the snapshot, without a jump' test "$(uptime_of)" -le $((uptime + 8))
+
+is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
+sleep_and_wake() {
+	vm_run_bg 'echo mem > /sys/power/state'
+	wait_for 30 is_suspended || return 1
+	sleep 3
+	vm_monitor system_wakeup > /dev/null
+	vm_ping 30 && vm_wait
+}
+before=$(clock_attr disruptions)
+ktap_check 'the guest sleeps and wakes' sleep_and_wake
+ktap_check 'which it sees' wait_for 20 seen suspend
+ktap_check 'and its wall clock is right' wait_for 5 is_right
+ktap_is 'pvclock is still its clocksource' "$(clock_source)" pvclock
+
+vm_run 'echo N > /sys/module/pvclock/parameters/step_on_resume'
+before=$(clock_attr disruptions)
+vm_monitor stop > /dev/null
+sleep 6
+vm_monitor cont > /dev/null
+ktap_check 'with step_on_resume=N a pause is seen' wait_for 20 seen jump
+ktap_check 'and the wall clock left alone' eval '! is_right'
+ktap_check 'the console is clean' vm_dmesg_clean
+ktap_done

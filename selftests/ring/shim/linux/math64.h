@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_MATH64_H
+#define SHIM_LINUX_MATH64_H
+
+#include <stdlib.h>
+#include <linux/types.h>
+
+static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
+{
+	return (unsigned __int128)a * b >> shift;
+}
+
+/* On x86 the kernel's divides with an instruction that traps when the quotient does not fit. */
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
+{
+	unsigned __int128 quotient;
+
+	if (!c)
+		abort();
+	quotient = (unsigned __int128)a * b / c;
+	if (quotient >> 64)
+		abort();
+	return quotient;
+}
+
+#endif
