@@ -169,13 +169,26 @@ static void parse_args(struct load *l, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'd': l->dev = optarg; break;
-		case 'r': l->rw = optarg; break;
-		case 'b': l->bs = parse_size("--bs", optarg); break;
-		case 'q': l->qd = parse_number("--qd", optarg, 1, MAX_QD); break;
-		case 's': l->secs = parse_number("--secs", optarg, 0.1, 3600); break;
-		case 'z': l->size = parse_size("--size", optarg); break;
-		default: exit(2);	/* getopt has said why */
+		case 'd':
+			l->dev = optarg;
+			break;
+		case 'r':
+			l->rw = optarg;
+			break;
+		case 'b':
+			l->bs = parse_size("--bs", optarg);
+			break;
+		case 'q':
+			l->qd = parse_number("--qd", optarg, 1, MAX_QD);
+			break;
+		case 's':
+			l->secs = parse_number("--secs", optarg, 0.1, 3600);
+			break;
+		case 'z':
+			l->size = parse_size("--size", optarg);
+			break;
+		default:
+			exit(2);	/* getopt has said why */
 		}
 	}
 	if (optind < argc)
