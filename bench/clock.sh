@@ -39,7 +39,7 @@ chrony_files() {
 
 	echo --file "$chrony/usr/sbin/chronyd:/usr/sbin/chronyd"
 	for library in $(ldd "$chrony/usr/sbin/chronyd" | grep -o '/[^ ]*'); do
-		echo --file "$library:$library"
+		echo --file "$library:/usr${library#/usr}"	# /lib is a link there
 	done
 }
 

@@ -4,7 +4,7 @@
  *
  *   clocktool mono THREADS READS     CLOCK_MONOTONIC on that many CPUs: does it ever go back?
  *   clocktool vdso                   reads clocks where a system call would kill it
- *   clocktool cost READS             ns for each clock_gettime(CLOCK_MONOTONIC)
+ *   clocktool cost THREADS READS     ns for each clock_gettime(CLOCK_MONOTONIC), on that many CPUs at once
  *   clocktool wait FILE SECONDS      until a sysfs attribute says POLLPRI; prints it
  *   clocktool answer FILE            on the host: answer whoever asks through that memory
  *   clocktool offset FILE            in the guest: CLOCK_REALTIME against the host's, ns
@@ -76,6 +76,26 @@ static int64_t now(clockid_t id)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+static void run_on(long cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void run_threads(long nr, void *(*run)(void *cpu))
+{
+	pthread_t threads[64];
+	long i;
+
+	for (i = 0; i < nr; i++)
+		pthread_create(&threads[i], NULL, run, (void *)i);
+	for (i = 0; i < nr; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static struct {
 	int64_t	last;
 	int64_t	worst;
@@ -84,12 +104,9 @@ static struct {
 
 static void *read_mono(void *arg)
 {
-	cpu_set_t set;
 	long i;
 
-	CPU_ZERO(&set);
-	CPU_SET((long)arg, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	run_on((long)arg);
 	for (i = 0; i < mono.reads; i++) {
 		int64_t last = __atomic_load_n(&mono.last, __ATOMIC_SEQ_CST), t = now(CLOCK_MONOTONIC);
 
@@ -104,14 +121,10 @@ static void *read_mono(void *arg)
 
 static int do_mono(char **args)
 {
-	long nr = atol(args[0]), i;
-	pthread_t threads[64];
+	long nr = atol(args[0]);
 
 	mono.reads = atol(args[1]) / nr;
-	for (i = 0; i < nr; i++)
-		pthread_create(&threads[i], NULL, read_mono, (void *)i);
-	for (i = 0; i < nr; i++)
-		pthread_join(threads[i], NULL);
+	run_threads(nr, read_mono);
 	printf("%ld reads, back by at most %" PRId64 " ns\n", mono.reads * nr, mono.worst);
 	return mono.worst ? 1 : 0;
 }
@@ -138,14 +151,35 @@ static int do_vdso(char **args)
 	return sum == 0;
 }
 
+static struct {
+	pthread_barrier_t	barrier;
+	long			reads;
+	int64_t			sum_ns;
+} cost;
+
+static void *read_cost(void *arg)
+{
+	int64_t start, end;
+	long i;
+
+	run_on((long)arg);
+	pthread_barrier_wait(&cost.barrier);
+	start = now(CLOCK_MONOTONIC);
+	end = start;
+	for (i = 0; i < cost.reads; i++)
+		end = now(CLOCK_MONOTONIC);
+	__atomic_fetch_add(&cost.sum_ns, end - start, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 static int do_cost(char **args)
 {
-	long reads = atol(args[0]), i;
-	int64_t start = now(CLOCK_MONOTONIC), end = start;
+	long nr = atol(args[0]);
 
-	for (i = 0; i < reads; i++)
-		end = now(CLOCK_MONOTONIC);
-	printf("%.1f\n", (double)(end - start) / reads);
+	cost.reads = atol(args[1]);
+	pthread_barrier_init(&cost.barrier, NULL, nr);
+	run_threads(nr, read_cost);
+	printf("%.1f\n", (double)cost.sum_ns / nr / cost.reads);
 	return 0;
 }
 
@@ -313,7 +347,7 @@ int main(int argc, char **argv)
 		int		nr_args;
 		int		(*run)(char **args);
 	} verbs[] = {
-		{ "mono", 2, do_mono }, { "vdso", 0, do_vdso }, { "cost", 1, do_cost },
+		{ "mono", 2, do_mono }, { "vdso", 0, do_vdso }, { "cost", 2, do_cost },
 		{ "wait", 2, do_wait }, { "answer", 1, do_answer }, { "offset", 1, do_offset },
 		{ "ptp", 4, do_ptp },
 	};
