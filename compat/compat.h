@@ -8,6 +8,7 @@
 
 #include <linux/blk-mq.h>
 #include <linux/device.h>
+#include <linux/timekeeping.h>
 #include "gen/config.h"
 
 #ifndef container_of_const
@@ -47,6 +48,17 @@ typedef struct request *compat_rq_list;
 #else
 #define COMPAT_BLK_MQ_F_SHOULD_MERGE	0
 #endif
+
+/* The history of a cross-timestamp */
+static inline void compat_get_snapshot(const struct system_device_crosststamp *xt,
+				       struct system_time_snapshot *snapshot)
+{
+#ifdef PVKIT_HAVE_KTIME_GET_SNAPSHOT_ID
+	ktime_get_snapshot_id(xt->clock_id, snapshot);
+#else
+	ktime_get_snapshot(snapshot);
+#endif
+}
 
 #ifdef PVKIT_HAVE_QUEUE_LIMITS_ALLOC_DISK
 

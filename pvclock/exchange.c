@@ -22,7 +22,7 @@
  */
 u64 pvclk_hz(const struct pvclk *clk)
 {
-	u64 hz = clk->line.hz;
+	u64 hz = clk->line.confirmed ? clk->line.hz : 0;
 
 	if (!hz)
 		hz = pvclk_counter_hz();
@@ -185,6 +185,8 @@ int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 	if (!clk->running)
 		return -EAGAIN;
 
+	if (sts)
+		now = *sts;	/* which clock it wants */
 	while (try_again(clk, least, nr++)) {
 		err = exchange_once(clk, &sample, sts ? &now : NULL);
 		if (err)

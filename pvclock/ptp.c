@@ -116,7 +116,7 @@ static int ptp_getcrosststamp(struct ptp_clock_info *info, struct system_device_
 
 	mutex_lock(&clk->lock);
 	/* The reading may be older than the timekeeper's last update. */
-	ktime_get_snapshot(&before);
+	compat_get_snapshot(xt, &before);
 	err = read_clock(clk, &reading.counter, &reading.real_ns, NULL);
 	mutex_unlock(&clk->lock);
 	if (err)

@@ -44,7 +44,13 @@ static DEVICE_ATTR_RO(reading);
 
 static ssize_t counter_hz_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_pvclk(dev)->line.hz));
+	struct pvclk *clk = to_pvclk(dev);
+	u64 hz;
+
+	mutex_lock(&clk->lock);
+	hz = clk->line.confirmed ? clk->line.hz : 0;
+	mutex_unlock(&clk->lock);
+	return sysfs_emit(buf, "%llu\n", hz);
 }
 static DEVICE_ATTR_RO(counter_hz);
 
