@@ -85,7 +85,7 @@ if [ -z "$quick" ]; then
 	fi
 	clock_truth
 	read -ra truth < <(clock_truth_args)
-	truth+=(-netdev user,id=n0,restrict=off -device e1000,netdev=n0)
+	truth+=(-netdev 'user,id=n0' -device 'e1000,netdev=n0')
 fi
 hostd_start --clock || die "pvhostd does not start"
 

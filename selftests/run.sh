@@ -100,7 +100,7 @@ runs() {
 		[ -z "$kernels" ] || [ -z "$every" ] || kernels=$all_kernels
 		alone=-
 		[[ $needs != *" alone "* ]] || alone=alone
-		[[ $needs != *" root "* || $(id -u) = 0 ]] || program=needs-root
+		[[ $needs != *" root "* || $(id -u) = 0 ]] || program='needs-root'
 		for kernel in ${kernels:--}; do
 			echo "${limit:-60} $alone $kernel $name $program"
 		done

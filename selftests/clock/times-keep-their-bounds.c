@@ -115,8 +115,13 @@ static bool absurd_pages_are_refused(void)
 	struct pvclk_page page = make_page(1e9), p;
 	bool ok = true;
 
-#define ABSURD(member, value, word) \
-	(p = page, p.member = (value), ok &= refused(p, word))
+#define ABSURD(member, value, word)		\
+	do {					\
+		p = page;			\
+		p.member = (value);		\
+		ok &= refused(p, word);		\
+	} while (0)
+
 	ABSURD(raw_mult, 0, "of 0");
 	ABSURD(real_mult, 0, "of 0");
 	ABSURD(shift, 64, "shift");
@@ -150,11 +155,14 @@ static bool lies_are_seen(void)
 	bool ok = !pvclk_sample_check(&sample, &page, page.raw_ns) &&
 		  !pvclk_sample_check(&sample, NULL, 0);
 
-	lie = sample, lie.raw_ns += 5000;
+	lie = sample;
+	lie.raw_ns += 5000;
 	ok &= !!pvclk_sample_check(&lie, &page, 0);
-	lie = sample, lie.counter += 1ULL << 50;
+	lie = sample;
+	lie.counter += 1ULL << 50;
 	ok &= !!pvclk_sample_check(&lie, &page, 0);
-	lie = sample, lie.real_ns = ~0ULL;
+	lie = sample;
+	lie.real_ns = ~0ULL;
 	ok &= !!pvclk_sample_check(&lie, NULL, 0);
 	return ok && pvclk_sample_check(&sample, NULL, sample.raw_ns + 1);
 }
