@@ -26,7 +26,7 @@ clock_boot() {
 	[ $# = 0 ] || shift
 	read -ra args <<< "$(hostd_qemu_args)"
 	vm_boot "${options[@]}" --file "$clocktool" -- "${args[@]}" "$@" &&
-		vm_run "wait-for $clock_dir/clocksource" && wait_for 20 clock_registered
+		vm_run "modprobe pvclock && wait-for $clock_dir/clocksource" && wait_for 20 clock_registered
 }
 
 clock_source() {
