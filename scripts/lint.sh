@@ -115,7 +115,7 @@ lint_shell() {
 		say skip "shellcheck is not installed"
 		return
 	fi
-	mapfile -t files < <(grep -rlE --exclude-dir=build --exclude-dir=.git '^#!/bin/(ba)?sh|^# shellcheck shell=' . | sort)
+	mapfile -t files < <(grep -rlE --exclude-dir=build --exclude-dir=.git --exclude='*.md' '^#!/bin/(ba)?sh|^# shellcheck shell=' . | sort)
 	# SC1091, SC2034, SC2154: variables and files that sourced libraries bring.
 	# SC2012: ls for sorting by version. SC2016: $ for another shell. SC2119: optional
 	# arguments of functions.
