@@ -3,6 +3,7 @@
  * The layout, checked where it is compiled, for compilers whose programs cannot be run here.
  * C and C++.
  */
+#include <pv/balloon.h>
 #include <pv/blk.h>
 #include <pv/bus.h>
 #include <pv/clock.h>
