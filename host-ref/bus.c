@@ -61,14 +61,32 @@ static void stop_all(struct hostd_bus *bus)
 	}
 }
 
+void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot)
+{
+	struct hdev *dev = &bus->devices[slot];
+	unsigned int i;
+
+	if (!dev->ops || !dev->ops->ready)
+		return;
+	dev->ops->ready(dev);
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (dev->queues[i].running)
+			hdev_queue_signal(&dev->queues[i]);
+	}
+}
+
 void hostd_bus_drain(struct hostd_bus *bus)
 {
+	unsigned int slot;
+
 	/* Nothing is published any more: the driver waits for the next epoch. */
 	bus->win.epoch = 0;
 	bus->cmd_seq = 0;
 	bus->removed = NULL;
 	stop_all(bus);
 	for (hostd_bus_settle(bus); bus->nr_draining; hostd_bus_settle(bus)) {
+		for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++)
+			hostd_bus_ready(bus, slot);
 		if (!hostd_engines_reap(&bus->engines))
 			poll(NULL, 0, 1);
 	}
@@ -131,6 +149,8 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 		if (!dev->ops)
 			continue;
 		hdev_stop(dev);
+		if (dev->ops->begin)
+			dev->ops->begin(dev);
 		dev->status = PVBUS_S_RESET;
 		bus->win.table[slot].status = htole32(PVBUS_S_RESET);
 	}

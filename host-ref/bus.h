@@ -35,6 +35,9 @@
  * @refuses: is this build of the driver known to be bad; NULL: none is
  * @removed: a slot has become free; may be NULL
  * @began: an epoch has begun; may be NULL
+ * @watch: have hostd_bus_ready() called when a descriptor is readable; 0 or -errno; NULL: whoever
+ *	drives the bus calls it often
+ * @worker: for @watch
  */
 struct hostd_bus {
 	struct hostd_window win;
@@ -56,6 +59,8 @@ struct hostd_bus {
 	bool (*refuses)(const struct hostd_bus *bus);
 	void (*removed)(struct hostd_bus *bus, unsigned int slot);
 	void (*began)(struct hostd_bus *bus);
+	int (*watch)(struct hostd_bus *bus, unsigned int slot, int fd);
+	struct hostd_worker *worker;
 };
 
 /**
@@ -116,6 +121,13 @@ void hostd_bus_look(struct hostd_bus *bus);
  * @bus: the bus; call it after completions while @nr_draining is not 0
  */
 void hostd_bus_settle(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_ready - a device's descriptor may be readable
+ * @bus: the bus
+ * @slot: of the device; it may be gone
+ */
+void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot);
 
 /**
  * hostd_bus_raise - interrupt the guest

@@ -219,6 +219,7 @@ const struct pvdev_ops hdev_blk_ops = {
 	.type = PVBUS_T_BLK,
 	.sqe_shift = PVBLK_SQE_SHIFT,
 	.cqe_shift = PVBLK_CQE_SHIFT,
+	.has_image = true,
 	.create = blk_create,
 	.destroy = blk_destroy,
 	.start = blk_start,

@@ -91,6 +91,16 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
+void hdev_prepare_config(struct hdev *dev, const void *config, size_t len)
+{
+	hostd_window_prepare_config(&dev->bus->win, dev->slot, config, len);
+}
+
+int hdev_watch(struct hdev *dev, int fd)
+{
+	return dev->bus->watch ? dev->bus->watch(dev->bus, dev->slot, fd) : 0;
+}
+
 void hdev_remove(struct hdev *dev, bool force)
 {
 	dev->removing = true;

@@ -31,6 +31,7 @@ struct json_object;
  * @type: PVBUS_T_*
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
+ * @has_image: its descriptor is an image, of which the worker takes the lock before @create
  * @create: make a device of @config; sets features, max_queues, max_queue_size
  *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with
  *	text in @error
@@ -39,21 +40,32 @@ struct json_object;
  * @stop: free what @start made; nothing of the queue is in flight
  * @poll: take at most @budget submissions; returns how many it took
  * @resize: to @size bytes; 0 or -errno with text in @error
+ * @begin: an epoch is about to begin: change what changes with it; may be NULL
  * @beat: called with each heartbeat of an epoch; may be NULL
- * @sync: put on the medium what was written; nothing is in flight; 0 or -errno
+ * @ready: the descriptor given to hdev_watch() may be readable: complete what is done, and don't
+ *	wait; may be NULL
+ * @set: take the options in @config, which are some of those that @create had; 0 or -errno with
+ *	text in @error; may be NULL
+ * @describe: add what the operator wants to know to @obj; may be NULL
+ * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
  */
 struct pvdev_ops {
 	const char *name;
 	uint32_t type;
 	uint8_t sqe_shift;
 	uint8_t cqe_shift;
+	bool has_image;
 	int (*create)(struct hdev *dev, struct json_object *config, int fd, char *error);
 	void (*destroy)(struct hdev *dev);
 	int (*start)(struct hdev_queue *q);
 	void (*stop)(struct hdev_queue *q);
 	unsigned int (*poll)(struct hdev_queue *q, unsigned int budget);
 	int (*resize)(struct hdev *dev, uint64_t size, char *error);
+	void (*begin)(struct hdev *dev);
 	void (*beat)(struct hdev *dev);
+	void (*ready)(struct hdev *dev);
+	int (*set)(struct hdev *dev, struct json_object *config, char *error);
+	void (*describe)(const struct hdev *dev, struct json_object *obj);
 	int (*sync)(struct hdev *dev);
 };
 
@@ -210,6 +222,23 @@ void hdev_remove(struct hdev *dev, bool force);
  * @len: bytes, a multiple of 8
  */
 void hdev_set_config(struct hdev *dev, const void *config, size_t len);
+
+/**
+ * hdev_prepare_config - set the config area of the epoch that is about to begin
+ * @dev: the device, within @begin
+ * @config: its content
+ * @len: bytes, a multiple of 8
+ */
+void hdev_prepare_config(struct hdev *dev, const void *config, size_t len);
+
+/**
+ * hdev_watch - call @ready when a descriptor is readable
+ * @dev: the device, maybe within @create
+ * @fd: the descriptor; closing it ends that
+ *
+ * Return: 0 or -errno.
+ */
+int hdev_watch(struct hdev *dev, int fd);
 
 /**
  * hdev_take_features - FEATURES

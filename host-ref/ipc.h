@@ -10,10 +10,12 @@
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
  *   add	slot generation type uuid name config, and wait if it may take for ever
- *		until the image is free; descriptor: image, if it has one
+ *		until the image is free; descriptor: image, or a connection to the
+ *		device's helper, if it has one
  *   go		start the epoch and serve; the answer has "epoch"
  *   remove	slot force; answered at once, {"event":"removed"} follows
  *   resize	slot size
+ *   set	slot config, with options that change; answered with "device", as in stats
  *   stats	answered with "devices" and more
  *   status	answered with "epoch", "driver" and "devices"
  *   quit	finish and exit; with sync, when all is on the media

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sandbox of a worker: no privileges, and the few system calls that serving needs.
+ * The sandboxes of the processes that serve a guest: no privileges, few system calls.
  *
  * io_uring is a way around a system call filter. So the ring exists before the
  * filter and is restricted to file I/O (engine_uring.c), and no other can be made.
  */
-#include "worker.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,24 @@
 
 #include "util.h"
 
+/**
+ * struct hostd_sandbox - what a process may do
+ * @calls: system calls, in any form
+ * @nr: their number
+ * @forms: adds those of which only some forms are allowed; 0 or -errno
+ */
+struct hostd_sandbox {
+	const int *calls;
+	unsigned int nr;
+	int (*forms)(scmp_filter_ctx ctx);
+};
+
 /* Image, window, two descriptors for each vector, and what messages bring along. */
 #define NOFILE_MAX	1024
 
-static const int allowed[] = {
-	/* the loop */
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll),
+static const int worker_calls[] = {
+	/* the loop; epoll_ctl: a device that is added later may have a descriptor to watch */
+	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll),
 	SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write),
 	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
 	/* the broker */
@@ -40,6 +52,13 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getpid), SCMP_SYS(gettid),
 	SCMP_SYS(tgkill), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
+};
+
+static const int ram_calls[] = {
+	/* the worker, the file */
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(pread64), SCMP_SYS(fstat), SCMP_SYS(close),
+	/* the end */
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
 /* Symbols of a report and the search for leaks at the end. */
@@ -64,8 +83,15 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
 	return ret;
 }
 
+/* fstat() of the C library: by descriptor, not by path. */
+static int allow_fstat(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+				SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
+}
+
 /* Calls of which only a harmless form is needed. */
-static int allow_forms(scmp_filter_ctx ctx)
+static int worker_forms(scmp_filter_ctx ctx)
 {
 	static const int fcntls[] = { F_GETFL, F_OFD_SETLK };
 	unsigned int i;
@@ -82,12 +108,26 @@ static int allow_forms(scmp_filter_ctx ctx)
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* fstat() of the C library: by descriptor, not by path */
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
-	return ret;
+	return ret ? ret : allow_fstat(ctx);
 }
+
+/* It frees, and never writes: not even the size of the file can change. */
+static int ram_forms(scmp_filter_ctx ctx)
+{
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
+				   SCMP_A1(SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE |
+					   FALLOC_FL_KEEP_SIZE, 0));
+
+	return ret ? ret : allow_fstat(ctx);
+}
+
+const struct hostd_sandbox hostd_sandbox_worker = {
+	worker_calls, HOSTD_ARRAY_SIZE(worker_calls), worker_forms,
+};
+
+const struct hostd_sandbox hostd_sandbox_ram = {
+	ram_calls, HOSTD_ARRAY_SIZE(ram_calls), ram_forms,
+};
 
 static int drop_capabilities(void)
 {
@@ -127,7 +167,7 @@ int hostd_sandbox_drop(void)
 	return ret ? ret : drop_capabilities();
 }
 
-int hostd_sandbox_enter(bool san)
+int hostd_sandbox_enter(const struct hostd_sandbox *box, bool san)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int ret;
@@ -138,11 +178,11 @@ int hostd_sandbox_enter(bool san)
 	if (!ret)
 		ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!ret)
-		ret = allow(ctx, allowed, HOSTD_ARRAY_SIZE(allowed));
+		ret = allow(ctx, box->calls, box->nr);
 	if (!ret && san)
 		ret = allow(ctx, allowed_san, HOSTD_ARRAY_SIZE(allowed_san));
 	if (!ret)
-		ret = allow_forms(ctx);
+		ret = box->forms(ctx);
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);

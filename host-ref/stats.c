@@ -81,6 +81,8 @@ void hostd_worker_stats(struct hostd_worker *w, struct json_object *reply)
 		if (!w->bus->devices[slot].ops)
 			continue;
 		obj = describe_device(&w->bus->devices[slot]);
+		if (w->bus->devices[slot].ops->describe)
+			w->bus->devices[slot].ops->describe(&w->bus->devices[slot], obj);
 		json_object_object_add(obj, "queues", list_queues(&w->bus->devices[slot]));
 		json_object_array_add(list, obj);
 	}

@@ -235,8 +235,8 @@ void hostd_window_set_status(struct hostd_window *win, unsigned int slot, uint32
 		hostd_store32_release(&entry_of(win, slot)->status, status);
 }
 
-void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const void *config,
-			     size_t len)
+void hostd_window_prepare_config(struct hostd_window *win, unsigned int slot, const void *config,
+				 size_t len)
 {
 	struct pvbus_device_entry *shadow = &win->table[slot];
 
@@ -244,6 +244,12 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 	shadow->config_off = htole64(win->config_off + (uint64_t)slot * PVBUS_CONFIG_MAX);
 	shadow->config_len = htole32(len);
 	shadow->config_seq = htole32(le32toh(shadow->config_seq) + 2);
+}
+
+void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const void *config,
+			     size_t len)
+{
+	hostd_window_prepare_config(win, slot, config, len);
 	if (win->epoch)
 		write_config(win, slot);
 }

@@ -176,6 +176,16 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 			     size_t len);
 
 /**
+ * hostd_window_prepare_config - set the config area that the next epoch begins with
+ * @win: the window
+ * @slot: index
+ * @config: its content
+ * @len: bytes, a multiple of 8, at most PVBUS_CONFIG_MAX
+ */
+void hostd_window_prepare_config(struct hostd_window *win, unsigned int slot, const void *config,
+				 size_t len);
+
+/**
  * hostd_window_config - the config area of a slot in the window
  * @win: the window
  * @slot: index; hostd_window_set_config() was called

@@ -62,12 +62,21 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 		hostd_bus_look(bus);
 }
 
+static void ready_device(struct hostd_bus *bus, unsigned int slot)
+{
+	hostd_bus_ready(bus, slot);
+	if (bus->nr_draining)
+		hostd_bus_settle(bus);
+}
+
 static void take_event(struct hostd_worker *w, uint32_t tag)
 {
 	if (tag == HOSTD_WATCH_IPC)
 		hostd_worker_receive(w);
 	else if (tag < HOSTD_VECTOR_LIMIT)
 		count_kicks(w, tag);
+	else if (tag >= HOSTD_WATCH_DEVICE && tag - HOSTD_WATCH_DEVICE < HOSTD_WINDOW_SLOTS)
+		ready_device(w->bus, tag - HOSTD_WATCH_DEVICE);
 	if (tag != HOSTD_WATCH_IPC)
 		hostd_worker_note(w);
 }

@@ -121,6 +121,7 @@ int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag);
 
 #define HOSTD_WATCH_IPC		1000
 #define HOSTD_WATCH_ENGINE	1001
+#define HOSTD_WATCH_DEVICE	2000	/* and the slot */
 
 /**
  * hostd_worker_note - there was work: poll for a while
@@ -183,25 +184,5 @@ uint64_t hostd_clock_ns(void);
  * Return: nanoseconds to poll before a sleep.
  */
 uint64_t hostd_calibrate_poll(void);
-
-/**
- * hostd_sandbox_drop - give up capabilities and new privileges
- *
- * Before other threads exist: capabilities are a thread's own, and inherited.
- *
- * Return: 0 or -errno.
- */
-int hostd_sandbox_drop(void);
-
-/**
- * hostd_sandbox_enter - allow only the system calls that serving needs
- * @san: the process is instrumented by a sanitizer and needs more of them
- *
- * No opening of files, no processes, no second io_uring. Applies to every thread
- * and can't be undone. A forbidden system call kills the process.
- *
- * Return: 0 or -errno.
- */
-int hostd_sandbox_enter(bool san);
 
 #endif /* HOSTD_WORKER_H */

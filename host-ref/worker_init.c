@@ -17,6 +17,7 @@
 #include "hjson.h"
 #include "ipc.h"
 #include "report.h"
+#include "sandbox.h"
 #include "util.h"
 
 /* The peer number that the broker gives to the device side (carriers.md). */
@@ -25,12 +26,6 @@
 #define POLL_LIMIT_NS		2000000ULL
 /* A delayed interrupt must not wait for the kernel to collect timers. */
 #define TIMER_SLACK_NS		1000
-
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED	true
-#else
-#define IS_SANITIZED	false
-#endif
 
 static int map_beats(struct hostd_worker *w, int fd)
 {
@@ -83,6 +78,11 @@ static void say_epoch(struct hostd_bus *bus)
 	hostd_report_event("epoch", "epoch", bus->win.epoch);
 }
 
+static int watch_device(struct hostd_bus *bus, unsigned int slot, int fd)
+{
+	return hostd_worker_watch(bus->worker, fd, HOSTD_WATCH_DEVICE + slot);
+}
+
 static int complain(char *error, const char *what, int ret)
 {
 	snprintf(error, HDEV_ERROR_LEN, "init: %s: %s", what, strerror(-ret));
@@ -130,11 +130,13 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 		return complain(error, "cannot map the window or make engines", -errno);
 	w->bus->removed = say_removed;
 	w->bus->began = say_epoch;
+	w->bus->watch = watch_device;
+	w->bus->worker = w;
 	ret = watch_all(w);
 	if (ret)
 		return complain(error, "epoll", ret);
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-	ret = hostd_sandbox_enter(IS_SANITIZED);
+	ret = hostd_sandbox_enter(&hostd_sandbox_worker, HOSTD_SANITIZED);
 	return ret ? complain(error, "cannot enter the sandbox", ret) : 0;
 }
 

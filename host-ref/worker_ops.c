@@ -80,12 +80,14 @@ static struct json_object *add_device(struct hostd_worker *w, struct json_object
 	return hostd_ipc_reply_ok(req);
 }
 
-/* Lock the image, then add; NULL while somebody else has the lock. */
+/* Lock the image, if it has one, then add; NULL while somebody else has the lock. */
 static struct json_object *try_add(struct hostd_worker *w, struct json_object *req, int fd,
 				   uint64_t until_ns)
 {
 	bool ro = hostd_json_bool(hostd_json_get(req, "config"), "ro", false);
-	int ret = fd < 0 ? 0 : hostd_fd_lock(fd, ro);
+	const char *type = hostd_json_str(req, "type");
+	const struct pvdev_ops *ops = type ? hdev_find_ops(type) : NULL;
+	int ret = fd >= 0 && ops && ops->has_image ? hostd_fd_lock(fd, ro) : 0;
 
 	if (!ret)
 		return add_device(w, req, fd);
@@ -192,6 +194,26 @@ static struct json_object *op_resize(struct hostd_worker *w, struct json_object 
 	return hostd_ipc_reply_ok(req);
 }
 
+static struct json_object *op_set(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev *dev = find_device(w, req);
+	struct json_object *reply, *obj;
+	char error[HDEV_ERROR_LEN];
+
+	if (!dev)
+		return hostd_ipc_reply_error(req, "set: no such device");
+	if (!dev->ops->set)
+		return hostd_ipc_reply_error(req, "set: nothing of this device can be changed");
+	if (dev->ops->set(dev, hostd_json_get(req, "config"), error))
+		return hostd_ipc_reply_error(req, "%s", error);
+	reply = hostd_ipc_reply_ok(req);
+	obj = json_object_new_object();
+	if (dev->ops->describe)
+		dev->ops->describe(dev, obj);
+	json_object_object_add(reply, "device", obj);
+	return reply;
+}
+
 static struct json_object *op_stats(struct hostd_worker *w, struct json_object *req)
 {
 	struct json_object *reply = hostd_ipc_reply_ok(req);
@@ -222,6 +244,7 @@ static const struct {
 	{ "go", op_go },
 	{ "remove", op_remove },
 	{ "resize", op_resize },
+	{ "set", op_set },
 	{ "stats", op_stats },
 	{ "status", op_status },
 	{ "quit", op_quit },

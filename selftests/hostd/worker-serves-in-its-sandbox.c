@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "sandbox.h"
 #include "testworker.h"
 
 #define SIZE	(4U << 20)
@@ -226,7 +227,7 @@ static int end_of(void (*act)(void))
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		if (hostd_sandbox_drop() || hostd_sandbox_enter(false))
+		if (hostd_sandbox_drop() || hostd_sandbox_enter(&hostd_sandbox_worker, false))
 			_exit(99);
 		act();
 		/* Not through a sanitizer's hooks: they make calls of their own. */
