@@ -16,6 +16,7 @@
 static const struct pvdev_ops *const classes[] = {
 	&hdev_blk_ops,
 	&hdev_clock_ops,
+	&hdev_balloon_ops,
 };
 
 const struct pvdev_ops *hdev_find_ops(const char *name)

@@ -71,6 +71,7 @@ struct pvdev_ops {
 
 extern const struct pvdev_ops hdev_blk_ops;
 extern const struct pvdev_ops hdev_clock_ops;
+extern const struct pvdev_ops hdev_balloon_ops;
 
 /**
  * struct hdev_stats - what a queue has done since it exists
