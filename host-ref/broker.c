@@ -46,7 +46,7 @@ static void stop_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, stop_timer);
 
-	if (!b->life.pid) {
+	if (!b->life.pid && !b->life.ending) {
 		b->loop.stop = true;
 		return;
 	}
@@ -206,6 +206,7 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *device
 	}
 
 	b->stopping = true;
+	hostd_helpers_free(b);
 	hostd_request_fail_all(b);
 	hostd_control_stop(b);
 	hostd_qemu_stop(b);

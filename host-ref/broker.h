@@ -96,6 +96,9 @@ enum hostd_life_state {
  * @restarts: workers started after the first one
  * @short_lives: workers in a row that died within a second
  * @wanted: it is being killed, though nothing is wrong with it
+ * @helper_failed: it is being killed, because a helper ended that nobody killed
+ * @status: with which it ended
+ * @ending: it has been reaped, and its helpers have not
  * @released: the operator wants no worker: no image is open or locked
  * @retry_ms: delay of the next attempt to hand over a device
  * @restart: starts the next worker
@@ -118,6 +121,9 @@ struct hostd_life {
 	uint64_t restarts;
 	unsigned int short_lives;
 	bool wanted;
+	bool helper_failed;
+	int status;
+	bool ending;
 	bool released;
 	unsigned int retry_ms;
 	struct hostd_timer restart;
@@ -139,6 +145,7 @@ struct hostd_life {
  * @window: the window of the moment
  * @qemu: ivshmem server
  * @life: the worker
+ * @helpers: helpers of the worker that have not been reaped
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
@@ -163,6 +170,7 @@ struct hostd_broker {
 	struct hostd_carrier window;
 	struct hostd_qemu qemu;
 	struct hostd_life life;
+	struct hostd_helper *helpers;
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
@@ -272,10 +280,46 @@ void hostd_life_kill(struct hostd_broker *b, const char *why);
 void hostd_life_release(struct hostd_broker *b);
 
 /**
- * hostd_life_reap - reap a worker that has died, on SIGCHLD
+ * hostd_life_reap - reap a worker and helpers that have died, on SIGCHLD
  * @b: the broker
  */
 void hostd_life_reap(struct hostd_broker *b);
+
+/**
+ * hostd_spawn - execute the program again, in a process that dies with this one
+ * @exe: its path; an upgrade may have replaced it
+ * @argv: arguments
+ * @fd: becomes HOSTD_IPC_WORKER_FD; stays the caller's
+ *
+ * Return: the process or -errno.
+ */
+pid_t hostd_spawn(const char *exe, char *const argv[], int fd);
+
+/* helpers.c */
+
+/**
+ * hostd_helpers_start - start the helpers of devices that are served, if QEMU is there
+ * @b: the broker
+ */
+void hostd_helpers_start(struct hostd_broker *b);
+
+/**
+ * hostd_helpers_kill - kill all helpers; @b->helpers is NULL when they have been reaped
+ * @b: the broker
+ */
+void hostd_helpers_kill(struct hostd_broker *b);
+
+/**
+ * hostd_helpers_reap - reap those that have died; the worker of one that was not killed is killed
+ * @b: the broker
+ */
+void hostd_helpers_reap(struct hostd_broker *b);
+
+/**
+ * hostd_helpers_free - kill and forget them, at the end of the broker
+ * @b: the broker
+ */
+void hostd_helpers_free(struct hostd_broker *b);
 
 /* session.c */
 

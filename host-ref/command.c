@@ -289,6 +289,61 @@ static void cmd_resize(struct hostd_call *call)
 	ask_worker(call, msg, ANSWER_TIMEOUT_MS, resize_done);
 }
 
+/* The broker's part, and the worker's if it has one. */
+static void balloon_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+			 const char *error)
+{
+	struct hostd_device *dev = hostd_device_find_class(b, &hostd_balloon_class);
+	struct json_object *obj, *guest = hostd_json_get(reply, "device");
+
+	if (!dev) {
+		hostd_call_error(ctx, "the balloon was removed meanwhile");
+		return;
+	}
+	(void)error;
+	obj = hostd_device_describe(dev);
+	if (guest) {
+		json_object_object_foreach(guest, key, val)
+			json_object_object_add(obj, key, json_object_get(val));
+	}
+	hostd_call_return(ctx, obj);
+}
+
+static struct hostd_device *find_balloon(struct hostd_call *call)
+{
+	const char *id = hostd_json_str(call->args, "id");
+	struct hostd_device *dev = hostd_device_find_class(call->b, &hostd_balloon_class);
+
+	if (!dev)
+		hostd_call_error(call, "this VM has no balloon: 'pvctl add-balloon' adds one");
+	else if (id && strcmp(id, dev->id))
+		hostd_call_error(call, "the balloon of this VM is '%s'", dev->id);
+	else
+		return dev;
+	return NULL;
+}
+
+static void cmd_balloon(struct hostd_call *call)
+{
+	struct hostd_device *dev = find_balloon(call);
+	struct json_object *msg, *config;
+	char err[HOSTD_ERROR_MAX];
+
+	if (!dev)
+		return;
+	if (call->args && (hostd_spec_check(&hostd_spec_balloon_change, call->args, err, sizeof(err)) ||
+			   dev->class->set(dev, call->args, err))) {
+		hostd_call_error(call, "%s: %s", dev->id, err);
+		return;
+	}
+	msg = new_op("set");
+	config = json_object_new_object();
+	dev->class->configure(dev, config);
+	hostd_json_add_u64(msg, "slot", dev->slot);
+	json_object_object_add(msg, "config", config);
+	ask_worker(call, msg, STATUS_TIMEOUT_MS, balloon_done);
+}
+
 static void cmd_restart_worker(struct hostd_call *call)
 {
 	if (call->b->release_calls) {
@@ -341,6 +396,7 @@ static const struct command {
 	{ "stats", cmd_stats },
 	{ "remove", cmd_remove },
 	{ "resize", cmd_resize },
+	{ "balloon", cmd_balloon },
 	{ "restart-worker", cmd_restart_worker },
 	{ "release", cmd_release },
 	{ "qemu-args", cmd_qemu_args },

@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct hostd_class * const classes[] = {
 	&hostd_blk_class,
 	&hostd_clock_class,
+	&hostd_balloon_class,
 };
 
 const struct hostd_class *hostd_class_find(const char *command)
@@ -64,6 +66,8 @@ static void device_free(struct hostd_device *dev)
 {
 	if (dev->class->exit)
 		dev->class->exit(dev);
+	if (dev->helper_fd >= 0)
+		close(dev->helper_fd);
 	free(dev);
 }
 
@@ -78,6 +82,7 @@ static struct hostd_device *device_alloc(const struct hostd_class *class, struct
 		return NULL;
 	}
 	dev->class = class;
+	dev->helper_fd = -1;
 	complaint = take_identity(dev, args);
 	if (complaint)
 		snprintf(err, HOSTD_ERROR_MAX, "%s", complaint);
@@ -97,6 +102,17 @@ static bool uuid_taken(const struct hostd_broker *b, const uint8_t uuid[16])
 	return false;
 }
 
+struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
+					     const struct hostd_class *class)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_SLOTS; slot++)
+		if (b->slots[slot] && b->slots[slot]->class == class)
+			return b->slots[slot];
+	return NULL;
+}
+
 struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
 				      struct json_object *args, char *err)
 {
@@ -108,7 +124,10 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 		return NULL;
 	while (slot < HOSTD_SLOTS && b->slots[slot])
 		slot++;
-	if (hostd_device_find(b, dev->id))
+	if (class->only_one && hostd_device_find_class(b, class))
+		snprintf(err, HOSTD_ERROR_MAX, "this VM has a %s already, '%s': remove that first",
+			 class->name, hostd_device_find_class(b, class)->id);
+	else if (hostd_device_find(b, dev->id))
 		snprintf(err, HOSTD_ERROR_MAX, "there is a device of this name already: use another id");
 	else if (uuid_taken(b, dev->uuid))
 		snprintf(err, HOSTD_ERROR_MAX, "there is a device of this uuid already: use another one");
@@ -130,6 +149,9 @@ take_slot:
 
 void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 {
+	/* The worker has let go of it: there is nothing more for it to do. */
+	if (dev->helper)
+		kill(dev->helper, SIGKILL);
 	b->slots[dev->slot] = NULL;
 	device_free(dev);
 }

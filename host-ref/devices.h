@@ -18,16 +18,21 @@ struct hostd_device;
  * @name: as the worker knows it
  * @spec: its arguments
  * @size: bytes of its device, which begins with a struct hostd_device
+ * @only_one: a VM has no more than one
  * @init: take the arguments, which spec.h has checked; id and uuid are there; 0 or
  *	-errno with one line in @err
  * @exit: free what @init made, also when that failed or was not called
  * @open: open the descriptor that the worker gets with the device; @fd stays as it is if
  *	this one needs none; 0 or -errno with one line in @err
+ * @helper: start of the command line of a helper that has the other end of that descriptor,
+ *	@helper_fd, and is started when QEMU is there; gets room for HOSTD_HELPER_ARGS
+ *	texts, freed later; returns their number
  * @configure: fill the options that the worker gets
  * @describe: fill what the operator is told
  * @resize: check a new size, in bytes, and make room for it; 0 or -errno with one line in
  *	@err
  * @resized: note a new size: the worker has it
+ * @set: note options that change, of those in @args; 0 or -errno with one line in @err
  *
  * Room of each @err is HOSTD_ERROR_MAX. An op that has nothing to do is NULL; a device
  * without @resize and @resized has no size.
@@ -36,17 +41,25 @@ struct hostd_class {
 	const char *name;
 	const struct hostd_spec *spec;
 	size_t size;
+	bool only_one;
 	int (*init)(struct hostd_device *dev, struct json_object *args, char *err);
 	void (*exit)(struct hostd_device *dev);
 	int (*open)(struct hostd_device *dev, int *fd, char *err);
+	unsigned int (*helper)(const struct hostd_broker *b, const struct hostd_device *dev,
+			       char **argv);
 	void (*configure)(const struct hostd_device *dev, struct json_object *config);
 	void (*describe)(const struct hostd_device *dev, struct json_object *obj);
 	int (*resize)(struct hostd_device *dev, uint64_t size, char *err);
 	void (*resized)(struct hostd_device *dev, uint64_t size);
+	int (*set)(struct hostd_device *dev, struct json_object *args, char *err);
 };
+
+/* Most words of a helper's command line. */
+#define HOSTD_HELPER_ARGS	8
 
 extern const struct hostd_class hostd_blk_class;
 extern const struct hostd_class hostd_clock_class;
+extern const struct hostd_class hostd_balloon_class;
 
 /* State of a device. */
 enum hostd_device_state {
@@ -70,6 +83,8 @@ enum hostd_device_state {
  * @fresh: never served yet: a failure drops it
  * @removing: the operator wants it gone
  * @force: without asking the guest
+ * @helper_fd: the helper's end of a connection, until it is started; -1: none
+ * @helper: process of the helper; 0: it does not run
  * @error: why it failed
  * @call: the command that adds it and waits for that, or NULL
  */
@@ -86,6 +101,8 @@ struct hostd_device {
 	bool fresh;
 	bool removing;
 	bool force;
+	int helper_fd;
+	pid_t helper;
 	char error[HOSTD_ERROR_MAX];
 	struct hostd_call *call;
 };
@@ -106,6 +123,16 @@ const struct hostd_class *hostd_class_find(const char *command);
  * Return: the device or NULL.
  */
 struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id);
+
+/**
+ * hostd_device_find_class - the first device of a class
+ * @b: the broker
+ * @class: the class
+ *
+ * Return: the device or NULL.
+ */
+struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
+					     const struct hostd_class *class);
 
 /**
  * hostd_device_add - make a device and take a slot

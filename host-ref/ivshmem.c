@@ -192,6 +192,7 @@ static void handshake(struct hostd_broker *b)
 	}
 	hostd_loop_mod(&b->loop, &qemu->conn, EPOLLRDHUP);
 	hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) has the window", (int)qemu->pid);
+	hostd_helpers_start(b);
 }
 
 static void qemu_ready(struct hostd_source *src, uint32_t events)

@@ -25,6 +25,10 @@ static const char usage_text[] =
 	"  stats [ID]                counters\n"
 	"  add-disk ID SPEC          add a disk, to a running VM too\n"
 	"  add-clock [ID] [SPEC]     add a clock\n"
+	"  add-balloon [ID] [SPEC]   add a balloon\n"
+	"  balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]\n"
+	"                            have the guest give SIZE bytes of its memory, or show what\n"
+	"                            it has given; SIZE is the balloon's, not what the guest keeps\n"
 	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
 	"  resize ID SIZE            change the size of a disk\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
@@ -32,7 +36,7 @@ static const char usage_text[] =
 	"                            restart-worker\n"
 	"  qemu-args                 print what to add to QEMU's command line\n"
 	"  run [--window SIZE] [--vectors N] [--disk SPEC]... [--clock[=SPEC]]\n"
-	"      -- QEMU ARG...        start pvhostd, then QEMU, and end with it\n"
+	"      [--balloon[=SPEC]] -- QEMU ARG...        start pvhostd, then QEMU, and end with it\n"
 	"  help [COMMAND]\n"
 	"\n"
 	"  --name NAME               name of the VM (vm0)\n"
@@ -58,6 +62,31 @@ static const char help_add_clock[] =
 	"as: pvctl add-clock\n"
 	"    pvctl run --clock -- qemu-system-x86_64 ...\n";
 
+static const char help_add_balloon[] =
+	"usage: pvctl add-balloon [ID] [KEY=VALUE,...]\n"
+	"Its ID is \"balloon\" if there is none. A VM has no more than one.\n"
+	"\n"
+	HOSTD_SPEC_BALLOON_USAGE
+	"\n"
+	"For memory to be returned to the host QEMU must share it:\n"
+	"    -object memory-backend-memfd,id=ram,size=4G,share=on -machine memory-backend=ram\n"
+	"\n"
+	"as: pvctl add-balloon target=auto\n"
+	"    pvctl run --balloon=target=1G -- qemu-system-x86_64 ...\n";
+
+static const char help_balloon[] =
+	"usage: pvctl balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]\n"
+	"Have the guest give SIZE bytes of its memory: the size of the balloon, not what the\n"
+	"guest keeps. auto: what it does not need. Without a SIZE: show what it has given.\n"
+	"\n"
+	"  VM                 name of the VM, as --name\n"
+	"  --rate SIZE        most that it gives in a second from now on; 0: as fast as it can\n"
+	"  --wait[=SECONDS]   until it has given that much, to 1 %, for at most so long (60)\n"
+	"\n"
+	"as: pvctl balloon 512M\n"
+	"    pvctl balloon vm0 1G --rate 100M --wait=30\n"
+	"    pvctl balloon auto\n";
+
 static struct json_object *id_args(const char *id)
 {
 	struct json_object *args = json_object_new_object();
@@ -66,7 +95,7 @@ static struct json_object *id_args(const char *id)
 	return args;
 }
 
-static void print_json(struct json_object *value)
+void pvctl_print_json(struct json_object *value)
 {
 	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
 					    JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -77,7 +106,7 @@ static int cmd_list(const struct pvctl *ctl, int argc, char **argv)
 	struct json_object *list = pvctl_call(ctl, argv[0], NULL);
 
 	(void)argc;
-	ctl->json ? print_json(list) : pvctl_print_list(list);
+	ctl->json ? pvctl_print_json(list) : pvctl_print_list(list);
 	json_object_put(list);
 	return 0;
 }
@@ -87,7 +116,7 @@ static int cmd_status(const struct pvctl *ctl, int argc, char **argv)
 	struct json_object *status = pvctl_call(ctl, argv[0], NULL);
 
 	(void)argc;
-	ctl->json ? print_json(status) : pvctl_print_status(status);
+	ctl->json ? pvctl_print_json(status) : pvctl_print_status(status);
 	json_object_put(status);
 	return 0;
 }
@@ -96,7 +125,7 @@ static int cmd_stats(const struct pvctl *ctl, int argc, char **argv)
 {
 	struct json_object *stats = pvctl_call(ctl, argv[0], argc > 1 ? id_args(argv[1]) : NULL);
 
-	ctl->json ? print_json(stats) : pvctl_print_stats(stats);
+	ctl->json ? pvctl_print_json(stats) : pvctl_print_stats(stats);
 	json_object_put(stats);
 	return 0;
 }
@@ -125,7 +154,7 @@ static int add_device(const struct pvctl *ctl, const struct hostd_spec *spec, co
 	if (!args)
 		pvctl_fail(PVCTL_USAGE, "%s: %s", spec->command, err);
 	dev = pvctl_call(ctl, spec->command, args);
-	ctl->json ? print_json(dev) : print_added(dev);
+	ctl->json ? pvctl_print_json(dev) : print_added(dev);
 	json_object_put(dev);
 	return 0;
 }
@@ -137,13 +166,22 @@ static int cmd_add_disk(const struct pvctl *ctl, int argc, char **argv)
 }
 
 /* A single argument is what it looks like: no id has a '='. */
-static int cmd_add_clock(const struct pvctl *ctl, int argc, char **argv)
+static int add_named(const struct pvctl *ctl, const struct hostd_spec *spec, int argc, char **argv)
 {
 	bool has_id = argc > 2 || (argc == 2 && !strchr(argv[1], '='));
 	bool has_spec = argc > 1 + has_id;
 
-	return add_device(ctl, &hostd_spec_clock, has_id ? argv[1] : NULL,
-			  has_spec ? argv[argc - 1] : "");
+	return add_device(ctl, spec, has_id ? argv[1] : NULL, has_spec ? argv[argc - 1] : "");
+}
+
+static int cmd_add_clock(const struct pvctl *ctl, int argc, char **argv)
+{
+	return add_named(ctl, &hostd_spec_clock, argc, argv);
+}
+
+static int cmd_add_balloon(const struct pvctl *ctl, int argc, char **argv)
+{
+	return add_named(ctl, &hostd_spec_balloon, argc, argv);
 }
 
 static bool is_listed(const struct pvctl *ctl, const char *id)
@@ -177,7 +215,7 @@ static int cmd_remove(const struct pvctl *ctl, int argc, char **argv)
 			   argv[1]);
 	hostd_json_add_str(result, "state", there ? "removing" : "removed");
 	if (ctl->json)
-		print_json(result);
+		pvctl_print_json(result);
 	else
 		printf("%s: removed\n", argv[1]);
 	json_object_put(result);
@@ -197,7 +235,7 @@ static int cmd_resize(const struct pvctl *ctl, int argc, char **argv)
 	hostd_json_add_u64(args, "size", size);
 	disk = pvctl_call(ctl, argv[0], args);
 	if (ctl->json)
-		print_json(disk);
+		pvctl_print_json(disk);
 	else
 		printf("%s: now %s\n", argv[1],
 		       hostd_format_size(hostd_json_u64(disk, "size", 0), text, sizeof(text)));
@@ -211,7 +249,7 @@ static int cmd_restart_worker(const struct pvctl *ctl, int argc, char **argv)
 
 	(void)argc;
 	if (ctl->json)
-		print_json(result);
+		pvctl_print_json(result);
 	else
 		printf("worker %llu serves after %llu ms\n",
 		       (unsigned long long)hostd_json_u64(result, "pid", 0),
@@ -229,7 +267,7 @@ static int cmd_release(const struct pvctl *ctl, int argc, char **argv)
 	patient.timeout_s = RELEASE_WAIT_S;
 	result = pvctl_call(&patient, argv[0], NULL);
 	if (ctl->json)
-		print_json(result);
+		pvctl_print_json(result);
 	else
 		puts("the images are released; 'pvctl restart-worker' takes them back");
 	json_object_put(result);
@@ -260,7 +298,7 @@ static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
 
 	(void)argc;
 	if (ctl->json) {
-		print_json(result);
+		pvctl_print_json(result);
 	} else {
 		pvctl_qemu_args(path ? path : "", hostd_json_u64(result, "nr_vectors", 0),
 				&chardev, &device);
@@ -285,6 +323,10 @@ static int cmd_help(const struct pvctl *ctl, int argc, char **argv)
 		text = help_add_disk;
 	else if (!strcmp(command, hostd_spec_clock.command))
 		text = help_add_clock;
+	else if (!strcmp(command, hostd_spec_balloon.command))
+		text = help_add_balloon;
+	else if (!strcmp(command, "balloon"))
+		text = help_balloon;
 	fputs(text, stdout);
 	return 0;
 }
@@ -300,6 +342,8 @@ static const struct command {
 	{ "stats", 0, 1, "stats [ID]", cmd_stats },
 	{ "add-disk", 2, 2, "add-disk ID KEY=VALUE,...", cmd_add_disk },
 	{ "add-clock", 0, 2, "add-clock [ID] [KEY=VALUE,...]", cmd_add_clock },
+	{ "add-balloon", 0, 2, "add-balloon [ID] [KEY=VALUE,...]", cmd_add_balloon },
+	{ "balloon", 0, 6, "balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]", pvctl_balloon },
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
 	{ "resize", 2, 2, "resize ID SIZE", cmd_resize },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
@@ -308,10 +352,21 @@ static const struct command {
 	{ "help", 0, 1, "help [COMMAND]", cmd_help },
 };
 
+void pvctl_find_control(struct pvctl *ctl)
+{
+	char err[256], *dir;
+
+	if (ctl->control)
+		return;
+	dir = hostd_run_dir(ctl->name ? ctl->name : "vm0", err, sizeof(err));
+	if (!dir || asprintf((char **)&ctl->control, "%s/control.sock", dir) < 0)
+		pvctl_fail(1, "%s", dir ? "out of memory" : err);
+	free(dir);
+}
+
 static int run_command(struct pvctl *ctl, int argc, char **argv)
 {
 	unsigned int i;
-	char err[256];
 
 	if (!strcmp(argv[0], "run")) {
 		if (ctl->control)
@@ -323,13 +378,9 @@ static int run_command(struct pvctl *ctl, int argc, char **argv)
 			continue;
 		if (argc - 1 < commands[i].min_args || argc - 1 > commands[i].max_args)
 			pvctl_fail(PVCTL_USAGE, "%s: usage: pvctl %s", argv[0], commands[i].usage);
-		if (!ctl->control && commands[i].run != cmd_help) {
-			char *dir = hostd_run_dir(ctl->name ? ctl->name : "vm0", err, sizeof(err));
-
-			if (!dir || asprintf((char **)&ctl->control, "%s/control.sock", dir) < 0)
-				pvctl_fail(1, "%s", dir ? "out of memory" : err);
-			free(dir);
-		}
+		/* That of a balloon may name the VM among its arguments. */
+		if (commands[i].run != cmd_help && commands[i].run != pvctl_balloon)
+			pvctl_find_control(ctl);
 		return commands[i].run(ctl, argc, argv);
 	}
 	pvctl_fail(PVCTL_USAGE, "unknown command '%s': 'pvctl help' lists them", argv[0]);

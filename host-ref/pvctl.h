@@ -65,6 +65,34 @@ void pvctl_print_status(struct json_object *status);
 void pvctl_print_stats(struct json_object *stats);
 
 /**
+ * pvctl_print_balloon - print the state of a balloon
+ * @balloon: result of "balloon"
+ */
+void pvctl_print_balloon(struct json_object *balloon);
+
+/**
+ * pvctl_print_json - print an answer as it is
+ * @value: the answer
+ */
+void pvctl_print_json(struct json_object *value);
+
+/**
+ * pvctl_find_control - see that the control socket is known
+ * @ctl: the command line; its name, or "vm0", says where pvhostd is if it has no @control
+ */
+void pvctl_find_control(struct pvctl *ctl);
+
+/**
+ * pvctl_balloon - show or change the balloon, and wait for it
+ * @ctl: the command line before the command
+ * @argc: number of arguments
+ * @argv: "balloon", VM, SIZE, options
+ *
+ * Return: exit code.
+ */
+int pvctl_balloon(const struct pvctl *ctl, int argc, char **argv);
+
+/**
  * pvctl_qemu_args - the arguments that give a QEMU the window
  * @path: of the ivshmem socket
  * @nr_vectors: of the window

@@ -42,6 +42,10 @@ static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
 
 static const char *format_size(struct json_object *obj, char *buf, size_t len)
 {
+	if (hostd_json_str(obj, "target"))
+		return hostd_json_str(obj, "target");
+	if (hostd_json_get(obj, "target"))
+		return hostd_format_size(hostd_json_u64(obj, "target", 0), buf, len);
 	return hostd_json_get(obj, "size") ?
 	       hostd_format_size(hostd_json_u64(obj, "size", 0), buf, len) : "-";
 }
@@ -77,7 +81,7 @@ void pvctl_print_list(struct json_object *list)
 		rows[i][4] = format_size(obj, sizes[i], sizeof(sizes[i]));
 		rows[i][5] = mode_of(obj);
 		rows[i][6] = cell_of(obj, "engine");
-		rows[i][7] = error ? error : cell_of(obj, "file");
+		rows[i][7] = error ? error : cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
 	}
 	for (c = 0; c < COLUMNS; c++) {
 		width[c] = 0;
@@ -174,4 +178,80 @@ static void print_tree(const char *path, struct json_object *val)
 void pvctl_print_stats(struct json_object *stats)
 {
 	print_tree("", stats);
+}
+
+/* A size to three digits or so. */
+static const char *about(uint64_t size, char *buf, size_t len)
+{
+	static const char suffixes[] = "\0KMGT";
+	double value = size;
+	unsigned int i = 0;
+
+	while (value >= 1000 && i < 4) {
+		value /= 1024;
+		i++;
+	}
+	snprintf(buf, len, value < 10 && i ? "%.2f%c" : value < 100 && i ? "%.1f%c" : "%.0f%c", value,
+		 suffixes[i]);
+	return buf;
+}
+
+static void print_size(const char *label, struct json_object *obj, const char *key)
+{
+	char buf[32];
+
+	if (hostd_json_get(obj, key))
+		printf("%s%s", label, about(hostd_json_u64(obj, key, 0), buf, sizeof(buf)));
+}
+
+static void print_ms(const char *label, struct json_object *obj, const char *key)
+{
+	if (hostd_json_get(obj, key))
+		printf("%s%llu ms", label, (unsigned long long)hostd_json_u64(obj, key, 0) / 1000);
+}
+
+static void print_memory(struct json_object *obj)
+{
+	const char *note = hostd_json_str(obj, "ram_note");
+
+	if (hostd_json_u64(obj, "proven", 0)) {
+		print_size("memory   ", obj, "resident");
+		print_size(" of ", obj, "ram_size");
+		print_size(" occupied on the host, ", obj, "proven");
+		printf(" of it returnable\n");
+	} else if (hostd_json_get(obj, "given")) {
+		printf("memory   nothing is returned: %s\n",
+		       note && *note ? note : "the guest has not told where its memory is");
+	}
+}
+
+static void print_guest(struct json_object *guest)
+{
+	if (!guest)
+		return;
+	printf("guest   ");
+	print_size(" free ", guest, "free");
+	print_size(", available ", guest, "available");
+	print_size(" of ", guest, "total");
+	print_size(", relieved ", guest, "relieved");
+	print_ms(", stalled ", guest, "psi_some_us");
+	print_ms(", fully ", guest, "psi_full_us");
+	putchar('\n');
+}
+
+void pvctl_print_balloon(struct json_object *obj)
+{
+	char buf[32];
+
+	printf("target   %s", hostd_json_str(obj, "target") ?:
+	       hostd_format_size(hostd_json_u64(obj, "target", 0), buf, sizeof(buf)));
+	if (hostd_json_u64(obj, "rate", 0))
+		printf(", at most %s in a second", about(hostd_json_u64(obj, "rate", 0), buf, sizeof(buf)));
+	if (hostd_json_get(obj, "given"))
+		printf("\ngiven    %s\n",
+		       hostd_format_size(hostd_json_u64(obj, "given", 0), buf, sizeof(buf)));
+	else
+		printf("\ngiven    not known: the worker does not answer, see 'pvctl status'\n");
+	print_memory(obj);
+	print_guest(hostd_json_get(obj, "guest_stats"));
 }

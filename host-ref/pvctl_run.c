@@ -75,6 +75,17 @@ static void add_arg(struct run *run, const char *arg)
 		pvctl_fail(1, "out of memory");
 }
 
+/* An option whose value may be absent. */
+static void add_device(struct run *run, const char *option, const char *spec)
+{
+	char *arg;
+
+	if (asprintf(&arg, "%s%s%s", option, spec ? "=" : "", spec ? spec : "") < 0)
+		pvctl_fail(1, "out of memory");
+	add_arg(run, arg);
+	free(arg);
+}
+
 /* pvhostd beside pvctl, or else in PATH. */
 static void add_program(struct run *run)
 {
@@ -97,10 +108,10 @@ static void take_options(struct run *run, const char **name, int argc, char **ar
 		{ "vectors", required_argument, NULL, 'v' },
 		{ "disk", required_argument, NULL, 'd' },
 		{ "clock", optional_argument, NULL, 'c' },
+		{ "balloon", optional_argument, NULL, 'b' },
 		{ 0 },
 	};
 	uint64_t vectors;
-	char *clock;
 	int c;
 
 	optind = 1;
@@ -124,10 +135,10 @@ static void take_options(struct run *run, const char **name, int argc, char **ar
 			add_arg(run, optarg);
 			break;
 		case 'c':
-			if (asprintf(&clock, "--clock%s%s", optarg ? "=" : "", optarg ? optarg : "") < 0)
-				pvctl_fail(1, "out of memory");
-			add_arg(run, clock);
-			free(clock);
+			add_device(run, "--clock", optarg);
+			break;
+		case 'b':
+			add_device(run, "--balloon", optarg);
 			break;
 		default:
 			exit(PVCTL_USAGE);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "ram.h"
 #include "rundir.h"
 #include "spec.h"
 #include "worker.h"
@@ -31,6 +32,7 @@ static const char usage_text[] =
 	"  --vectors N       interrupts and doorbells, 1 to 64 (16)\n"
 	"  --disk SPEC       start with a disk, id=NAME,KEY=VALUE,...; may be repeated\n"
 	"  --clock[=SPEC]    start with a clock\n"
+	"  --balloon[=SPEC]  start with a balloon\n"
 	"  --watchdog SEC    replace a worker that is stuck for so long (5)\n"
 	"  --no-watchdog     never do that\n"
 	"  --poll-us N       poll for N us after the last work, 0 to 1000000, before sleeping\n"
@@ -48,7 +50,11 @@ static const char usage_text[] =
 	"\n"
 	"Keys of a clock's SPEC:\n"
 	"  id=NAME                 name of the clock (clock)\n"
-	HOSTD_SPEC_CLOCK_USAGE;
+	HOSTD_SPEC_CLOCK_USAGE
+	"\n"
+	"Keys of a balloon's SPEC:\n"
+	"  id=NAME                 name of the balloon (balloon)\n"
+	HOSTD_SPEC_BALLOON_USAGE;
 
 enum {
 	OPT_NAME = 256,
@@ -57,6 +63,7 @@ enum {
 	OPT_VECTORS,
 	OPT_DISK,
 	OPT_CLOCK,
+	OPT_BALLOON,
 	OPT_WATCHDOG,
 	OPT_NO_WATCHDOG,
 	OPT_POLL_US,
@@ -74,6 +81,7 @@ static const struct option long_options[] = {
 	{ "vectors", required_argument, NULL, OPT_VECTORS },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "clock", optional_argument, NULL, OPT_CLOCK },
+	{ "balloon", optional_argument, NULL, OPT_BALLOON },
 	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
 	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
 	{ "poll-us", required_argument, NULL, OPT_POLL_US },
@@ -162,6 +170,8 @@ static int take_option(struct arguments *a, int c, const char *text)
 		return take_device(a, &hostd_spec_disk, text);
 	case OPT_CLOCK:
 		return take_device(a, &hostd_spec_clock, text ? text : "");
+	case OPT_BALLOON:
+		return take_device(a, &hostd_spec_balloon, text ? text : "");
 	case OPT_WATCHDOG:
 		a->opt.watchdog_ms = n * 1000;
 		return number && n && n <= 3600 ? 0 : bad(a, "--watchdog", text, "seconds, 1 to 3600");
@@ -263,6 +273,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
 		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
+	if (argc > 1 && !strcmp(argv[1], "--ram"))
+		return hostd_ram_main(argc, argv);
 
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
 	a.devices = json_object_new_array();

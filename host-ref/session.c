@@ -117,6 +117,7 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	dev->error[0] = 0;
 	if (call)
 		hostd_call_return(call, hostd_device_describe(dev));
+	hostd_helpers_start(b);
 	if (dev->removing && b->life.state == HOSTD_LIFE_SERVING)
 		hostd_session_remove(b, dev);
 	check_go(b);

@@ -2,8 +2,8 @@
 /*
  * Lives of the worker: start, watch, kill, reap, start again.
  *
- * A worker is started only after the one before was reaped: then no write of
- * the dead one can land after the replay (BUS-D3).
+ * A worker is started only after the one before and its helpers were reaped: then no
+ * write of the dead ones can land after the replay (BUS-D3).
  */
 #include "broker.h"
 
@@ -49,11 +49,10 @@ close_beat:
 	return err;
 }
 
-/* In the child: become a worker. Only async-signal-safe calls. */
-static void __attribute__((noreturn)) become_worker(const char *exe, int ipc_fd, pid_t broker)
+/* In the child: become another process. Only async-signal-safe calls. */
+static void __attribute__((noreturn)) become(const char *exe, char *const argv[], int fd,
+					     pid_t broker)
 {
-	static char arg0[] = "pvhostd", arg1[] = "--worker";
-	char *argv[] = { arg0, arg1, NULL };
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -63,15 +62,24 @@ static void __attribute__((noreturn)) become_worker(const char *exe, int ipc_fd,
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (ipc_fd == HOSTD_IPC_WORKER_FD)
-		fcntl(ipc_fd, F_SETFD, 0);
+	if (fd == HOSTD_IPC_WORKER_FD)
+		fcntl(fd, F_SETFD, 0);
 	else
-		dup2(ipc_fd, HOSTD_IPC_WORKER_FD);
+		dup2(fd, HOSTD_IPC_WORKER_FD);
 	close_range(HOSTD_IPC_WORKER_FD + 1, ~0U, 0);
 	execv(exe, argv);
 	/* An upgrade may have taken the file away for a moment. */
 	execv("/proc/self/exe", argv);
 	_exit(127);
+}
+
+pid_t hostd_spawn(const char *exe, char *const argv[], int fd)
+{
+	pid_t broker = getpid(), pid = fork();
+
+	if (pid == 0)
+		become(exe, argv, fd, broker);
+	return pid < 0 ? -errno : pid;
 }
 
 /* The first two at once, then later and later while lives stay short. */
@@ -95,9 +103,11 @@ static void start_later(struct hostd_broker *b, uint64_t max_ms)
 
 void hostd_life_start(struct hostd_broker *b)
 {
+	static char arg0[] = "pvhostd", arg1[] = "--worker";
+	static char *const argv[] = { arg0, arg1, NULL };
 	struct hostd_life *life = &b->life;
-	pid_t pid, broker = getpid();
 	int fd, worker_fd, err;
+	pid_t pid;
 
 	hostd_timer_cancel(&life->restart);
 	err = hostd_ipc_pair(&fd, &worker_fd);
@@ -109,12 +119,10 @@ void hostd_life_start(struct hostd_broker *b)
 		close(worker_fd);
 		goto failed;
 	}
-	pid = fork();
-	if (pid == 0)
-		become_worker(b->exe, worker_fd, broker);
-	err = -errno;
+	pid = hostd_spawn(b->exe, argv, worker_fd);
 	close(worker_fd);
 	if (pid < 0) {
+		err = pid;
 		hostd_loop_close(&b->loop, &life->ipc);
 		goto failed;
 	}
@@ -124,6 +132,7 @@ void hostd_life_start(struct hostd_broker *b)
 	life->start_ms = hostd_now_ms();
 	life->epoch = 0;
 	life->wanted = false;
+	life->helper_failed = false;
 	life->still = 0;
 	life->beat_last = __atomic_load_n(life->beat, __ATOMIC_RELAXED);
 	if (b->opt.watchdog_ms)
@@ -151,6 +160,7 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 	life->wanted = !why;
 	life->state = HOSTD_LIFE_DOWN;
 	kill(life->pid, SIGKILL);
+	hostd_helpers_kill(b);
 }
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -195,16 +205,12 @@ static void log_death(const struct hostd_life *life, int status)
 			  WEXITSTATUS(status));
 }
 
-void hostd_life_reap(struct hostd_broker *b)
+static void worker_died(struct hostd_broker *b)
 {
 	struct hostd_life *life = &b->life;
-	bool is_killed;
-	int status;
 
-	if (!life->pid || waitpid(life->pid, &status, WNOHANG) != life->pid)
-		return;
 	if (!b->stopping)
-		log_death(life, status);
+		log_death(life, life->status);
 	life->down_ms = hostd_now_ms();
 	if (life->wanted || life->down_ms - life->start_ms >= SHORT_LIFE_MS)
 		life->short_lives = 0;
@@ -213,17 +219,29 @@ void hostd_life_reap(struct hostd_broker *b)
 	life->pid = 0;
 	life->state = HOSTD_LIFE_DOWN;
 	life->epoch = 0;
+	life->ending = true;
 	hostd_timer_cancel(&life->watchdog);
 	hostd_timer_cancel(&life->retry);
 	/* Descriptors still on their way to it are closed with the connection. */
 	hostd_loop_close(&b->loop, &life->ipc);
+	hostd_helpers_kill(b);
 	hostd_request_fail_all(b);
+}
+
+/* Nothing of the last life can reach window, media or the guest's memory any more. */
+static void life_ended(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	bool is_killed = WIFSIGNALED(life->status) && WTERMSIG(life->status) == SIGKILL &&
+			 !life->helper_failed;
+
+	life->ending = false;
 	if (b->stopping) {
 		b->loop.stop = true;
 		return;
 	}
 	if (life->released) {
-		hostd_session_released(b, status ? "the worker died before all was on the media: 'pvctl restart-worker', then release again" : NULL);
+		hostd_session_released(b, life->status ? "the worker died before all was on the media: 'pvctl restart-worker', then release again" : NULL);
 		return;
 	}
 	if (!b->ready && life->short_lives >= GIVE_UP) {
@@ -232,15 +250,25 @@ void hostd_life_reap(struct hostd_broker *b)
 		return;
 	}
 	life->restarts++;
-	is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	start_later(b, is_killed ? BACKOFF_MAX_KILLED_MS : BACKOFF_MAX_MS);
+}
+
+void hostd_life_reap(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+
+	if (life->pid && waitpid(life->pid, &life->status, WNOHANG) == life->pid)
+		worker_died(b);
+	hostd_helpers_reap(b);
+	if (life->ending && !b->helpers)
+		life_ended(b);
 }
 
 static void restart_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, life.restart);
 
-	if (!b->life.pid && !b->stopping)
+	if (!b->life.pid && !b->life.ending && !b->stopping)
 		hostd_life_start(b);
 }
 

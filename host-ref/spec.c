@@ -5,6 +5,7 @@
 #include "spec.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "hjson.h"
 #include "util.h"
 
-enum kind { TEXT, PATH, SWITCH, SIZE };
+/* AMOUNT: a size or "auto"; PLACE: a path, "auto" or "off". */
+enum kind { TEXT, PATH, SWITCH, SIZE, AMOUNT, PLACE };
 
 struct hostd_spec_key {
 	const char *name;
@@ -58,6 +60,38 @@ const struct hostd_spec hostd_spec_clock = {
 	.least = "an id",
 	.id = "clock",
 	.keys = clock_keys,
+};
+
+static const struct hostd_spec_key balloon_keys[] = {
+	{ "id", TEXT },
+	{ "target", AMOUNT },
+	{ "rate", SIZE },
+	{ "ram", PLACE },
+	{ "granule", SIZE },
+	{ "stats", SIZE },
+	{ "uuid", TEXT },
+	{ 0 },
+};
+
+const struct hostd_spec hostd_spec_balloon = {
+	.command = "add-balloon",
+	.option = "--balloon",
+	.least = "an id",
+	.id = "balloon",
+	.keys = balloon_keys,
+};
+
+static const struct hostd_spec_key balloon_change_keys[] = {
+	{ "id", TEXT },
+	{ "target", AMOUNT },
+	{ "rate", SIZE },
+	{ 0 },
+};
+
+const struct hostd_spec hostd_spec_balloon_change = {
+	.command = "balloon",
+	.least = "a target",
+	.keys = balloon_change_keys,
 };
 
 /* Complains when there is no such key. */
@@ -113,6 +147,18 @@ static struct json_object *make_value(const struct hostd_spec_key *key, const ch
 		snprintf(err, len, "%s=%s is not a number: use digits, and K, M, G or T after them",
 			 key->name, text);
 		return NULL;
+	case AMOUNT:
+		if (!strcmp(text, "auto"))
+			return json_object_new_string(text);
+		if (!hostd_parse_size(text, &size))
+			return json_object_new_uint64(size);
+		snprintf(err, len, "%s=%s is neither a size nor auto: use digits, and K, M, G or T after them",
+			 key->name, text);
+		return NULL;
+	case PLACE:
+		if (!strcmp(text, "auto") || !strcmp(text, "off"))
+			return json_object_new_string(text);
+		return absolute_path(text);
 	}
 	return NULL;
 }
@@ -185,16 +231,39 @@ failed:
 	return NULL;
 }
 
+/* Whether a value has the type of its key. */
+static bool fits(const struct hostd_spec_key *key, struct json_object *val)
+{
+	const char *text = json_object_is_type(val, json_type_string) ?
+			   json_object_get_string(val) : NULL;
+	bool size = json_object_is_type(val, json_type_int) && json_object_get_int64(val) >= 0;
+
+	switch (key->kind) {
+	case TEXT:
+		return text;
+	case PATH:
+		return text && text[0] == '/';
+	case SWITCH:
+		return json_object_is_type(val, json_type_boolean);
+	case SIZE:
+		return size;
+	case AMOUNT:
+		return size || (text && !strcmp(text, "auto"));
+	case PLACE:
+		return text && (text[0] == '/' || !strcmp(text, "auto") || !strcmp(text, "off"));
+	}
+	return false;
+}
+
 int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, char *err, size_t len)
 {
-	static const struct {
-		enum json_type type;
-		const char *name;
-	} want[] = {
-		[TEXT] = { json_type_string, "text" },
-		[PATH] = { json_type_string, "an absolute path" },
-		[SWITCH] = { json_type_boolean, "true or false" },
-		[SIZE] = { json_type_int, "a number" },
+	static const char * const want[] = {
+		[TEXT] = "text",
+		[PATH] = "an absolute path",
+		[SWITCH] = "true or false",
+		[SIZE] = "a number",
+		[AMOUNT] = "a number or \"auto\"",
+		[PLACE] = "an absolute path, \"auto\" or \"off\"",
 	};
 	const struct hostd_spec_key *key;
 
@@ -206,10 +275,8 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 		key = find_key(spec, name, err, len);
 		if (!key)
 			return -EINVAL;
-		if (!json_object_is_type(val, want[key->kind].type) ||
-		    (key->kind == PATH && json_object_get_string(val)[0] != '/') ||
-		    (key->kind == SIZE && json_object_get_int64(val) < 0)) {
-			snprintf(err, len, "%s: give %s", name, want[key->kind].name);
+		if (!fits(key, val)) {
+			snprintf(err, len, "%s: give %s", name, want[key->kind]);
 			return -EINVAL;
 		}
 	}

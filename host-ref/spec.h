@@ -27,6 +27,9 @@ struct hostd_spec {
 
 extern const struct hostd_spec hostd_spec_disk;
 extern const struct hostd_spec hostd_spec_clock;
+extern const struct hostd_spec hostd_spec_balloon;
+/* What can be changed of a balloon that is there: the arguments of "balloon". */
+extern const struct hostd_spec hostd_spec_balloon_change;
 
 /**
  * hostd_spec_parse - make the arguments of a device from their text
@@ -75,6 +78,17 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 	"                          host or process has the image locked (off)\n"
 
 #define HOSTD_SPEC_CLOCK_USAGE \
+	"  uuid=UUID               identity of the device (random)\n"
+
+#define HOSTD_SPEC_BALLOON_USAGE \
+	"  target=SIZE|auto        what the guest gives, not what it keeps, from the start (0);\n" \
+	"                          auto: what it does not need\n" \
+	"  rate=SIZE               most that it gives in a second (0: as fast as it can)\n" \
+	"  ram=auto|off|PATH       the file in which QEMU has the guest's memory; auto: look\n" \
+	"                          for it in QEMU; off: return nothing, only count (auto)\n" \
+	"  granule=SIZE            unit of what is given, a power of two: as large as the pages\n" \
+	"                          of that file (4K)\n" \
+	"  stats=MS                time between two reports of the guest's; 0: none (1000)\n" \
 	"  uuid=UUID               identity of the device (random)\n"
 
 #endif /* HOSTD_SPEC_H */
