@@ -175,20 +175,25 @@ EXPORT_SYMBOL_GPL(pvbus_device_start);
  * pvbus_device_stop() - the driver leaves the device
  * @pdev: the device; the driver uses the queues no more
  *
- * Afterwards no callback comes, and the queues may be freed. Context: process.
+ * Afterwards no callback comes, and the queues may be freed. Context: process. Return: 0;
+ * -ETIMEDOUT: the device side did not answer, and may still be at work on what was submitted.
  */
-void pvbus_device_stop(struct pvbus_device *pdev)
+int pvbus_device_stop(struct pvbus_device *pdev)
 {
+	int err;
+
 	mutex_lock(&pdev->bus->lock);
 	clear_bit(PVBUS_DEV_LIVE, &pdev->flags);
 	mutex_unlock(&pdev->bus->lock);
 
 	/* BUS-G6: what a silent device side may still write to stays reserved. */
-	if (pvbus_device_reset(pdev) == -ETIMEDOUT) {
+	err = pvbus_device_reset(pdev);
+	if (err) {
 		dev_warn(&pdev->dev, "no answer to RESET; its part of the window stays reserved\n");
 		pdev->desc_off = PVSHM_NONE;
 	}
 	pdev->flags = 0;
+	return err;
 }
 EXPORT_SYMBOL_GPL(pvbus_device_stop);
 

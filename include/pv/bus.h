@@ -199,7 +199,7 @@ int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		       const struct pvbus_queue_params *params);
 void pvbus_free_queues(struct pvbus_device *pdev);
 int pvbus_device_start(struct pvbus_device *pdev);
-void pvbus_device_stop(struct pvbus_device *pdev);
+int pvbus_device_stop(struct pvbus_device *pdev);
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
 bool pvbus_epoch_over(struct pvbus_device *pdev);
 void pvbus_device_check(struct pvbus_device *pdev);
