@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Older kernels' memory management, behind the newest kernel's interfaces; see compat.h.
+ */
+#ifndef _PVKIT_COMPAT_MM_H
+#define _PVKIT_COMPAT_MM_H
+
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include "gen/config.h"
+
+#ifdef PVKIT_HAVE_LINUX_BALLOON_H
+#include <linux/balloon.h>
+#else
+#include <linux/balloon_compaction.h>
+#endif
+
+#ifndef MAX_PAGE_ORDER
+#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
+#endif
+
+/* Can pages of a balloon be moved? */
+#define COMPAT_BALLOON_MOVES \
+	(IS_ENABLED(CONFIG_BALLOON_COMPACTION) || IS_ENABLED(CONFIG_BALLOON_MIGRATION))
+
+/*
+ * The end of a balloon_dev_info.migratepage that does not take the new page but lets @page
+ * go; returns what that returns.
+ */
+static inline int compat_balloon_deflated(struct balloon_dev_info *info, struct page *page)
+{
+#ifdef PVKIT_HAVE_LINUX_BALLOON_H
+	return -ENOENT;
+#else
+	unsigned long flags;
+
+	spin_lock_irqsave(&info->pages_lock, flags);
+	info->isolated_pages--;
+	spin_unlock_irqrestore(&info->pages_lock, flags);
+	balloon_page_finalize(page);
+	put_page(page);
+	return 0;
+#endif
+}
+
+#ifdef PVKIT_HAVE_SHRINKER_ALLOC
+
+static inline struct shrinker *compat_shrinker_alloc(const char *name, void *data)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "%s", name);
+
+	if (shrinker)
+		shrinker->private_data = data;
+	return shrinker;
+}
+
+static inline void *compat_shrinker_data(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+static inline int compat_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+
+#else
+
+struct compat_shrinker {
+	struct shrinker	shrinker;
+	void		*data;
+};
+
+static inline struct shrinker *compat_shrinker_alloc(const char *name, void *data)
+{
+	struct compat_shrinker *compat = kzalloc(sizeof(*compat), GFP_KERNEL);
+
+	if (!compat)
+		return NULL;
+	compat->data = data;
+	return &compat->shrinker;
+}
+
+static inline void *compat_shrinker_data(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct compat_shrinker, shrinker)->data;
+}
+
+static inline int compat_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	return register_shrinker(shrinker, "%s", name);
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(container_of(shrinker, struct compat_shrinker, shrinker));
+}
+
+#endif
+
+#endif /* _PVKIT_COMPAT_MM_H */

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memory that the guest does without: allocated, given, taken back, moved.
+ *
+ * A block is fresh (allocated, and the device does not know it in this epoch), in flight, or
+ * given. Whoever is short of memory takes fresh and given ones, under a spinlock and
+ * without waiting for the device; blocks in flight belong to their request.
+ */
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include "pvballoon.h"
+
+/* Blocks are taken from the lists in portions, so that the lock is held briefly. */
+#define PORTION		32
+
+/*
+ * Their content is lost, so they need not be cleared: that would make the host find memory for
+ * them first. Kernels before 7.0 on architectures without memory tags take __GFP_ZEROTAGS for
+ * "cleared together with the tags", and skip the clearing of init_on_alloc; on others it does
+ * what it says.
+ */
+#define GFP_BLOCK	(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC | \
+			 __GFP_ZEROTAGS)
+/* What of a request is in flight while the next one is being prepared. */
+#define REQUEST_BYTES	SZ_64M
+
+/**
+ * pvballoon_pools_init() - choose the sizes of blocks
+ * @balloon: the balloon; granule is known
+ *
+ * Return: 0; -EINVAL if the guest cannot allocate a granule.
+ */
+int pvballoon_pools_init(struct pvballoon *balloon)
+{
+	unsigned int small = get_order(balloon->granule), i;
+
+	if (small > MAX_PAGE_ORDER)
+		return -EINVAL;
+	for (i = 0; i < PVBALLOON_POOLS; i++) {
+		INIT_LIST_HEAD(&balloon->pools[i].fresh);
+		INIT_LIST_HEAD(&balloon->pools[i].given);
+	}
+	balloon->pools[PVBALLOON_SMALL].order = small;
+	balloon->pools[PVBALLOON_SMALL].movable = COMPAT_BALLOON_MOVES && !small;
+	balloon->pools[PVBALLOON_HUGE].order =
+		clamp_t(unsigned int, get_order(SZ_2M), small, MAX_PAGE_ORDER);
+	balloon_devinfo_init(&balloon->movable);
+	balloon->movable.migratepage = pvballoon_migrate;
+	return 0;
+}
+
+static u64 sum_bytes(struct pvballoon *balloon, bool only_given)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	spin_lock(&balloon->lock);
+	for (i = 0; i < PVBALLOON_POOLS; i++) {
+		const struct pvballoon_pool *pool = &balloon->pools[i];
+		u64 nr = pool->nr_given;
+
+		if (!only_given)
+			nr += pool->nr_fresh + pool->nr_in_flight;
+		bytes += nr * pvballoon_block_bytes(pool);
+	}
+	spin_unlock(&balloon->lock);
+	return bytes;
+}
+
+/**
+ * pvballoon_held() - what the guest does without
+ * @balloon: the balloon; any context but interrupts
+ *
+ * Return: bytes.
+ */
+u64 pvballoon_held(struct pvballoon *balloon)
+{
+	return sum_bytes(balloon, false);
+}
+
+/**
+ * pvballoon_given() - what of it the device has been given
+ * @balloon: the balloon; any context but interrupts
+ *
+ * Return: bytes.
+ */
+u64 pvballoon_given(struct pvballoon *balloon)
+{
+	return sum_bytes(balloon, true);
+}
+
+/* Nobody saves, dumps or reads what is marked so. Movable pages are marked when they are given. */
+static void mark_offline(const struct pvballoon_pool *pool, struct page *page, bool offline)
+{
+	unsigned int i;
+
+	for (i = 0; !pool->movable && i < 1U << pool->order; i++) {
+		if (offline)
+			__SetPageOffline(page + i);
+		else
+			__ClearPageOffline(page + i);
+	}
+}
+
+static struct page *alloc_block(const struct pvballoon_pool *pool, bool reclaim)
+{
+	gfp_t gfp = GFP_BLOCK;
+	struct page *page;
+
+	if (pool->movable)
+		gfp |= __GFP_MOVABLE;
+	if (!reclaim)
+		gfp &= ~__GFP_RECLAIM;
+	page = alloc_pages(gfp, pool->order);
+	if (page)
+		mark_offline(pool, page, true);
+	return page;
+}
+
+/**
+ * pvballoon_free_blocks() - give blocks to the guest's allocator
+ * @pool: their pool
+ * @blocks: on no other list; empty on return
+ */
+void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, blocks, lru) {
+		list_del(&page->lru);
+		mark_offline(pool, page, false);
+		__free_pages(page, pool->order);
+	}
+}
+
+static unsigned long alloc_blocks(struct pvballoon_pool *pool, unsigned long nr, bool reclaim,
+				  struct list_head *blocks)
+{
+	unsigned long done;
+	struct page *page;
+
+	for (done = 0; done < nr; done++) {
+		page = alloc_block(pool, reclaim);
+		if (!page)
+			break;
+		list_add_tail(&page->lru, blocks);
+		if (done % PORTION == 0)
+			cond_resched();
+	}
+	return done;
+}
+
+/**
+ * pvballoon_grow() - take memory from the guest; it is fresh then
+ * @balloon: the balloon
+ * @bytes: how much, at most what fits into one request
+ *
+ * Large blocks as long as there are free ones, then small ones, for which the guest may have to
+ * reclaim. Context: process. Return: bytes taken.
+ */
+u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes)
+{
+	u64 left = min_t(u64, bytes, REQUEST_BYTES);
+	unsigned int i;
+
+	bytes = left;
+	for (i = 0; i < PVBALLOON_POOLS; i++) {
+		struct pvballoon_pool *pool = &balloon->pools[i];
+		unsigned long nr = min_t(u64, div64_u64(left, pvballoon_block_bytes(pool)),
+					 PVBALLOON_RANGES_MAX);
+		LIST_HEAD(blocks);
+
+		/* Small blocks of one request only: large ones may be free again by then. */
+		nr = alloc_blocks(pool, nr, i == PVBALLOON_SMALL, &blocks);
+		spin_lock(&balloon->lock);
+		list_splice_tail(&blocks, &pool->fresh);
+		pool->nr_fresh += nr;
+		spin_unlock(&balloon->lock);
+		left -= nr * pvballoon_block_bytes(pool);
+	}
+	return bytes - left;
+}
+
+/* Note what the device is to be told later; the lock is held. False: no room. */
+static bool record_range(struct pvballoon *balloon, const struct page *page, unsigned int order)
+{
+	struct pvballoon_record *records = balloon->records;
+	unsigned int nr = balloon->nr_records;
+	u64 addr = page_to_phys(page), len = (u64)PAGE_SIZE << order;
+
+	if (balloon->retell)
+		return true;
+	if (nr && records[nr - 1].addr + records[nr - 1].len == addr) {
+		records[nr - 1].len += len;
+		return true;
+	}
+	if (nr == PVBALLOON_RECORDS)
+		return false;
+	records[nr] = (struct pvballoon_record) { .addr = addr, .len = len };
+	balloon->nr_records++;
+	return true;
+}
+
+static unsigned long take_fresh(struct pvballoon_pool *pool, unsigned long nr,
+				struct list_head *blocks)
+{
+	unsigned long done;
+
+	for (done = 0; done < nr && pool->nr_fresh; done++) {
+		list_move_tail(pool->fresh.next, blocks);
+		pool->nr_fresh--;
+	}
+	return done;
+}
+
+/* The pages of the kernel's movable list are not to be looked at before they are dequeued. */
+static unsigned long take_movable(struct pvballoon *balloon, struct pvballoon_pool *pool,
+				  unsigned long nr, struct list_head *blocks)
+{
+	struct page *page;
+	LIST_HEAD(pages);
+
+	nr = min_t(unsigned long, nr, PVBALLOON_RECORDS - balloon->nr_records);
+	nr = balloon_page_list_dequeue(&balloon->movable, &pages, nr);
+	pool->nr_given -= nr;
+	list_for_each_entry(page, &pages, lru)
+		record_range(balloon, page, pool->order);
+	list_splice_tail(&pages, blocks);
+	return nr;
+}
+
+static unsigned long take_given(struct pvballoon *balloon, struct pvballoon_pool *pool,
+				unsigned long nr, struct list_head *blocks)
+{
+	unsigned long done;
+	struct page *page;
+
+	if (pool->movable)
+		return take_movable(balloon, pool, nr, blocks);
+	for (done = 0; done < nr && pool->nr_given; done++) {
+		page = list_first_entry(&pool->given, struct page, lru);
+		if (!record_range(balloon, page, pool->order))
+			break;
+		list_move_tail(&page->lru, blocks);
+		pool->nr_given--;
+	}
+	return done;
+}
+
+static unsigned long take_portion(struct pvballoon *balloon, struct pvballoon_pool *pool,
+				  unsigned long nr)
+{
+	unsigned long done;
+	LIST_HEAD(blocks);
+
+	spin_lock(&balloon->lock);
+	done = take_fresh(pool, nr, &blocks);
+	if (done < nr)
+		done += take_given(balloon, pool, nr - done, &blocks);
+	spin_unlock(&balloon->lock);
+	pvballoon_free_blocks(pool, &blocks);
+	return done;
+}
+
+static u64 shrink_pool(struct pvballoon *balloon, struct pvballoon_pool *pool, u64 bytes, bool more)
+{
+	u64 size = pvballoon_block_bytes(pool), done = 0;
+	unsigned long nr;
+
+	while (done < bytes) {
+		nr = min_t(u64, div64_u64(bytes - done, size), PORTION);
+		if (!nr && more)
+			nr = 1;
+		nr = take_portion(balloon, pool, nr);
+		if (!nr)
+			break;
+		done += nr * size;
+	}
+	return done;
+}
+
+/**
+ * pvballoon_shrink() - give memory back to the guest, without waiting for anything
+ * @balloon: the balloon
+ * @bytes: how much; U64_MAX: all
+ *
+ * Up to a large block more than @bytes is given back; less, if the device has first to be told
+ * what was taken back before, or the rest is in flight. Context: any but interrupts. Return:
+ * bytes.
+ */
+u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes)
+{
+	struct pvballoon_pool *huge = &balloon->pools[PVBALLOON_HUGE];
+	struct pvballoon_pool *small = &balloon->pools[PVBALLOON_SMALL];
+	u64 done = shrink_pool(balloon, huge, bytes, false);
+
+	if (done < bytes)
+		done += shrink_pool(balloon, small, bytes - done, true);
+	if (done < bytes)
+		done += shrink_pool(balloon, huge, bytes - done, true);
+	return done;
+}
+
+/**
+ * pvballoon_forget() - make fresh again all that was given: the device does not know it any more
+ * @balloon: the balloon, with retell set; the lock of the main channel is held
+ *
+ * Pages that are just being moved come later. Return: true if nothing is given any more;
+ * then retell is clear.
+ */
+bool pvballoon_forget(struct pvballoon *balloon)
+{
+	bool done = true;
+	unsigned int i;
+
+	spin_lock(&balloon->lock);
+	for (i = 0; i < PVBALLOON_POOLS; i++) {
+		struct pvballoon_pool *pool = &balloon->pools[i];
+		unsigned long nr = pool->nr_given;
+
+		if (pool->movable)
+			nr = balloon_page_list_dequeue(&balloon->movable, &pool->fresh, nr);
+		else
+			list_splice_init(&pool->given, &pool->fresh);
+		pool->nr_fresh += nr;
+		pool->nr_given -= nr;
+		done &= !pool->nr_given;
+	}
+	if (done)
+		balloon->retell = false;
+	spin_unlock(&balloon->lock);
+	return done;
+}
+
+/**
+ * pvballoon_take_fresh() - fill a request with blocks whose area the device knows
+ * @balloon: the balloon; the lock of the main channel is held
+ * @slot: an idle request
+ *
+ * Return: number of blocks; 0 if there are none, or the first of each pool is in an area that
+ * the device doesn't know.
+ */
+unsigned int pvballoon_take_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
+{
+	struct page *page, *next;
+	unsigned int i, nr = 0;
+
+	INIT_LIST_HEAD(&slot->blocks);
+	spin_lock(&balloon->lock);
+	for (i = 0; i < PVBALLOON_POOLS && !nr; i++) {
+		struct pvballoon_pool *pool = &balloon->pools[i];
+		u64 max = clamp_t(u64, div64_u64(REQUEST_BYTES, pvballoon_block_bytes(pool)), 1,
+				  PVBALLOON_RANGES_MAX);
+
+		slot->pool = pool;
+		list_for_each_entry_safe(page, next, &pool->fresh, lru) {
+			if (nr == max || !pvballoon_area_known(balloon, page, pool->order))
+				break;
+			list_move_tail(&page->lru, &slot->blocks);
+			nr++;
+		}
+		pool->nr_fresh -= nr;
+		pool->nr_in_flight += nr;
+	}
+	spin_unlock(&balloon->lock);
+	slot->nr_blocks = nr;
+	return nr;
+}
+
+/**
+ * pvballoon_take_unknown() - take a fresh block of whose area the device does not know
+ * @balloon: the balloon; the lock of the main channel is held
+ * @pool: gets its pool
+ *
+ * Return: the block, which counts as in flight until pvballoon_put_back(); NULL: there is none.
+ */
+struct page *pvballoon_take_unknown(struct pvballoon *balloon, struct pvballoon_pool **pool)
+{
+	struct page *page;
+	unsigned int i;
+
+	spin_lock(&balloon->lock);
+	for (i = 0; i < PVBALLOON_POOLS; i++) {
+		*pool = &balloon->pools[i];
+		page = list_first_entry_or_null(&(*pool)->fresh, struct page, lru);
+		if (!page || pvballoon_area_known(balloon, page, (*pool)->order))
+			continue;
+		list_del(&page->lru);
+		(*pool)->nr_fresh--;
+		(*pool)->nr_in_flight++;
+		spin_unlock(&balloon->lock);
+		return page;
+	}
+	spin_unlock(&balloon->lock);
+	return NULL;
+}
+
+/**
+ * pvballoon_put_back() - make a block fresh again, or let it go
+ * @balloon: the balloon
+ * @pool: the block's
+ * @page: the block, of pvballoon_take_unknown()
+ * @refused: the device does not want it
+ */
+void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, struct page *page,
+			bool refused)
+{
+	LIST_HEAD(blocks);
+
+	spin_lock(&balloon->lock);
+	list_add(&page->lru, refused ? &blocks : &pool->fresh);
+	pool->nr_fresh += !refused;
+	pool->nr_in_flight--;
+	balloon->refused += refused;
+	spin_unlock(&balloon->lock);
+	pvballoon_free_blocks(pool, &blocks);
+}
+
+/**
+ * pvballoon_return_to_fresh() - end a request that will have no effect any more
+ * @balloon: the balloon
+ * @slot: the request; its blocks were in flight
+ */
+void pvballoon_return_to_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
+{
+	struct pvballoon_pool *pool = slot->pool;
+
+	spin_lock(&balloon->lock);
+	list_splice_init(&slot->blocks, &pool->fresh);
+	pool->nr_in_flight -= slot->nr_blocks;
+	pool->nr_fresh += slot->nr_blocks;
+	spin_unlock(&balloon->lock);
+}
+
+/* The blocks of which the device said no; the ranges are in the order of the blocks. */
+static unsigned long sort_out(struct pvballoon_slot *slot, const struct pvballoon_range *ranges,
+			      struct list_head *refused)
+{
+	unsigned int shift = slot->pool->order + PAGE_SHIFT - PVBALLOON_PAGE_SHIFT, in_range = 0;
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, &slot->blocks, lru) {
+		if (ranges->status) {
+			list_move_tail(&page->lru, refused);
+			nr++;
+		}
+		if (++in_range == le32_to_cpu(ranges->nr_pages) >> shift) {
+			ranges++;
+			in_range = 0;
+		}
+	}
+	return nr;
+}
+
+/**
+ * pvballoon_inflated() - INFLATE is completed
+ * @balloon: the balloon
+ * @slot: the request
+ * @ranges: what the driver wrote, with the device's statuses; NULL: all were taken
+ */
+void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
+			const struct pvballoon_range *ranges)
+{
+	struct pvballoon_pool *pool = slot->pool;
+	unsigned long nr_refused = 0;
+	LIST_HEAD(refused);
+
+	if (ranges)
+		nr_refused = sort_out(slot, ranges, &refused);
+	spin_lock(&balloon->lock);
+	if (pool->movable)
+		balloon_page_list_enqueue(&balloon->movable, &slot->blocks);
+	else
+		list_splice_init(&slot->blocks, &pool->given);
+	pool->nr_in_flight -= slot->nr_blocks;
+	pool->nr_given += slot->nr_blocks - nr_refused;
+	balloon->refused += nr_refused;
+	spin_unlock(&balloon->lock);
+	pvballoon_free_blocks(pool, &refused);
+	if (nr_refused)
+		WRITE_ONCE(balloon->hold_until, jiffies + HZ);
+}
+
+/**
+ * pvballoon_migrate() - see balloon_dev_info.migratepage: make way for a larger block
+ * @info: pvballoon.movable
+ * @newpage: where the page may move to; it is not taken
+ * @page: the page, isolated and locked
+ * @mode: how long this may take
+ *
+ * A page without content need not be moved: it is let go, and the balloon grows by another one
+ * when it next looks. So compaction never waits for the device. Return: as its caller wants
+ * it; -EAGAIN if the device has first to be told what was taken back before.
+ */
+int pvballoon_migrate(struct balloon_dev_info *info, struct page *newpage, struct page *page,
+		      enum migrate_mode mode)
+{
+	struct pvballoon *balloon = container_of(info, struct pvballoon, movable);
+	bool noted;
+
+	spin_lock(&balloon->lock);
+	noted = record_range(balloon, page, 0);
+	if (noted) {
+		balloon->pools[PVBALLOON_SMALL].nr_given--;
+		balloon->moved++;
+	}
+	spin_unlock(&balloon->lock);
+	pvballoon_kick_balance(balloon);
+	return noted ? compat_balloon_deflated(info, page) : -EAGAIN;
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests to the device: submitted, completed, and forgotten with their epoch (balloon.md).
+ */
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/processor.h>
+#include <linux/slab.h>
+#include "pvballoon.h"
+
+#define SLOT_SHIFT	ilog2(PVBALLOON_SLOTS)
+#define SLOT_BYTES	(PVBALLOON_RANGES_MAX * sizeof(struct pvballoon_range))
+/* Slots that no INFLATE takes, so that others need not wait for memory to be freed. */
+#define RESERVED	2
+
+/**
+ * pvballoon_channel_init() - prepare a channel
+ * @balloon: the balloon
+ * @channel: zeroed; its queue is set
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pvballoon_channel_init(struct pvballoon *balloon, struct pvballoon_channel *channel)
+{
+	unsigned int i;
+
+	channel->balloon = balloon;
+	mutex_init(&channel->lock);
+	init_waitqueue_head(&channel->wait);
+	for (i = 0; i < PVBALLOON_SLOTS; i++)
+		INIT_LIST_HEAD(&channel->slots[i].blocks);
+	channel->copy = kmalloc(SLOT_BYTES, GFP_KERNEL);
+	return channel->copy ? 0 : -ENOMEM;
+}
+
+/**
+ * pvballoon_channel_start() - the queue may be used, unless the driver has left it
+ * @channel: the channel; its device has been started
+ */
+void pvballoon_channel_start(struct pvballoon_channel *channel)
+{
+	mutex_lock(&channel->lock);
+	pvring_disarm(&channel->queue->ring);
+	WRITE_ONCE(channel->running, !channel->balloon->stopped);
+	mutex_unlock(&channel->lock);
+}
+
+/**
+ * pvballoon_channel_stop() - the queue is not used any more on return
+ * @channel: the channel
+ */
+void pvballoon_channel_stop(struct pvballoon_channel *channel)
+{
+	WRITE_ONCE(channel->running, false);
+	wake_up_all(&channel->wait);
+	mutex_lock(&channel->lock);
+	mutex_unlock(&channel->lock);
+}
+
+/**
+ * pvballoon_channel_forget() - requests in flight will have no effect any more (BALLOON-D3)
+ * @channel: the channel, stopped
+ *
+ * What INFLATE was about to give is fresh again.
+ */
+void pvballoon_channel_forget(struct pvballoon_channel *channel)
+{
+	unsigned int i;
+
+	mutex_lock(&channel->lock);
+	for (i = 0; i < PVBALLOON_SLOTS; i++) {
+		struct pvballoon_slot *slot = &channel->slots[i];
+
+		if (!slot->busy)
+			continue;
+		if (slot->op == PVBALLOON_OP_INFLATE)
+			pvballoon_return_to_fresh(channel->balloon, slot);
+		slot->status = PVBALLOON_S_UNSUPP;
+		WRITE_ONCE(slot->busy, false);
+	}
+	mutex_unlock(&channel->lock);
+	wake_up_all(&channel->wait);
+}
+
+static struct pvballoon_slot *idle_slot(struct pvballoon_channel *channel, unsigned int first)
+{
+	unsigned int i;
+
+	for (i = first; i < PVBALLOON_SLOTS; i++)
+		if (!channel->slots[i].busy)
+			return &channel->slots[i];
+	return NULL;
+}
+
+/**
+ * pvballoon_get_slot() - a request that is not in flight
+ * @channel: the channel, locked
+ *
+ * Return: the request, or NULL.
+ */
+struct pvballoon_slot *pvballoon_get_slot(struct pvballoon_channel *channel)
+{
+	return idle_slot(channel, 0);
+}
+
+/**
+ * pvballoon_is_idle() - is nothing in flight
+ * @channel: the channel; a hint for a caller that has not locked it
+ */
+bool pvballoon_is_idle(struct pvballoon_channel *channel)
+{
+	unsigned int i;
+
+	for (i = 0; i < PVBALLOON_SLOTS; i++)
+		if (READ_ONCE(channel->slots[i].busy))
+			return false;
+	return true;
+}
+
+/**
+ * pvballoon_slot_data() - where the data of a request is, in the window
+ * @channel: the channel
+ * @slot: the request
+ */
+void *pvballoon_slot_data(struct pvballoon_channel *channel, const struct pvballoon_slot *slot)
+{
+	return channel->queue->data + (slot - channel->slots) * SLOT_BYTES;
+}
+
+/**
+ * pvballoon_submit() - submit a request, whose data has been written
+ * @channel: the channel, locked and running
+ * @slot: the request
+ * @op: PVBALLOON_OP_*
+ * @nr: elements of its data
+ */
+void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u8 op,
+		      unsigned int nr)
+{
+	struct pvbus_queue *queue = channel->queue;
+	unsigned int index = slot - channel->slots;
+	struct pvballoon_sqe sqe = {
+		.op		= op,
+		.nr		= cpu_to_le16(nr),
+		.data_off	= cpu_to_le64(pvshm_raw(queue->data_off) + index * SLOT_BYTES),
+	};
+
+	slot->id = (slot->id & ~(PVBALLOON_SLOTS - 1)) + PVBALLOON_SLOTS + index;
+	slot->op = op;
+	slot->nr = nr;
+	WRITE_ONCE(slot->busy, true);
+	sqe.id = cpu_to_le32(slot->id);
+	if (!pvring_put(&queue->ring, &sqe))
+		pvbus_device_broken(queue->pdev, "it completed more than it was given");
+	else if (pvring_need_kick(&queue->ring))
+		pvbus_kick(queue);
+}
+
+/* The completed request; NULL: the device lies. */
+static struct pvballoon_slot *check_cqe(struct pvballoon_channel *channel,
+					const struct pvballoon_cqe *cqe)
+{
+	u32 id = le32_to_cpu(cqe->id), status = le32_to_cpu(cqe->status);
+	struct pvballoon_slot *slot = &channel->slots[id & (PVBALLOON_SLOTS - 1)];
+
+	if (!slot->busy || slot->id != id || status > PVBALLOON_S_UNSUPP)
+		return NULL;
+	return slot;
+}
+
+/* The statuses of the device, and for the rest what the driver wrote: BALLOON-G7. */
+static const struct pvballoon_range *copy_ranges(struct pvballoon_channel *channel,
+						 const struct pvballoon_slot *slot)
+{
+	pvshm_copy(channel->copy, pvballoon_slot_data(channel, slot),
+		   slot->nr * sizeof(struct pvballoon_range));
+	return channel->copy;
+}
+
+static void end_slot(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u32 status)
+{
+	const struct pvballoon_range *ranges = NULL;
+
+	if (slot->op == PVBALLOON_OP_INFLATE) {
+		if (status == PVBALLOON_S_SOME)
+			ranges = copy_ranges(channel, slot);
+		if (pvbus_epoch_over(channel->queue->pdev))
+			return;
+		pvballoon_inflated(channel->balloon, slot, ranges);
+	}
+	slot->status = status;
+	channel->queue->ops++;
+	WRITE_ONCE(slot->busy, false);
+}
+
+/**
+ * pvballoon_reap() - take all completions that are there
+ * @channel: the channel, locked and running
+ */
+void pvballoon_reap(struct pvballoon_channel *channel)
+{
+	struct pvring *ring = &channel->queue->ring;
+	struct pvballoon_slot *slot;
+	struct pvballoon_cqe cqe;
+
+	pvring_disarm(ring);
+	while (pvring_get(ring, &cqe)) {
+		slot = check_cqe(channel, &cqe);
+		if (pvbus_epoch_over(channel->queue->pdev))
+			break;
+		if (!slot || (slot->op == PVBALLOON_OP_INFLATE &&
+			      le32_to_cpu(cqe.status) == PVBALLOON_S_UNSUPP)) {
+			pvbus_device_broken(channel->queue->pdev,
+					    "it completed what is not in flight, or cannot inflate");
+			break;
+		}
+		end_slot(channel, slot, le32_to_cpu(cqe.status));
+	}
+	pvring_set_head(ring);
+	wake_up_all(&channel->wait);
+}
+
+/**
+ * pvballoon_wait() - wait until there is something to reap
+ * @channel: the channel, locked and running
+ * @timeout: jiffies
+ *
+ * Returns early when the channel is to be stopped. Context: process.
+ */
+void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout)
+{
+	struct pvring *ring = &channel->queue->ring;
+	u64 end = ktime_get_ns() + pvbus_sleep_ns(channel->queue->pdev);
+
+	while (!pvring_pending(ring) && ktime_get_ns() < end && !need_resched())
+		cpu_relax();
+	if (pvring_pending(ring)) {
+		channel->queue->spins++;
+		return;
+	}
+	if (!pvring_arm(ring, ring->cq_next, 0))
+		wait_event_timeout(channel->wait,
+				   pvring_pending(ring) || !READ_ONCE(channel->running), timeout);
+}
+
+static void write_range(struct pvballoon_range *shared, u64 addr, u64 len)
+{
+	struct pvballoon_range range = {
+		.addr = cpu_to_le64(addr),
+		.nr_pages = cpu_to_le32(len >> PVBALLOON_PAGE_SHIFT),
+	};
+
+	memcpy(shared, &range, sizeof(range));
+}
+
+/**
+ * pvballoon_tell_taken_back() - tell the device of all memory that was taken back
+ * @balloon: the balloon; the lock of the main channel is held, and it runs
+ *
+ * Must come before the same memory is given again. Return: false if not all could be told, as
+ * all requests are in flight.
+ */
+bool pvballoon_tell_taken_back(struct pvballoon *balloon)
+{
+	struct pvballoon_channel *channel = &balloon->main;
+	struct pvballoon_slot *slot;
+	unsigned int i, nr;
+
+	while (READ_ONCE(balloon->nr_records)) {
+		struct pvballoon_range *ranges;
+
+		slot = pvballoon_get_slot(channel);
+		if (!slot)
+			return false;
+		ranges = pvballoon_slot_data(channel, slot);
+		spin_lock(&balloon->lock);
+		nr = min_t(unsigned int, balloon->nr_records, PVBALLOON_RANGES_MAX);
+		for (i = 0; i < nr; i++)
+			write_range(&ranges[i], balloon->records[i].addr, balloon->records[i].len);
+		balloon->nr_records -= nr;
+		memmove(balloon->records, balloon->records + nr,
+			balloon->nr_records * sizeof(*balloon->records));
+		spin_unlock(&balloon->lock);
+		pvballoon_submit(channel, slot, PVBALLOON_OP_DEFLATE, nr);
+	}
+	return true;
+}
+
+/* Neighbours among the blocks become one range; the ranges stay in the order of the blocks. */
+static unsigned int write_blocks(struct pvballoon_channel *channel,
+				 const struct pvballoon_slot *slot)
+{
+	struct pvballoon_range *ranges = pvballoon_slot_data(channel, slot);
+	u64 size = pvballoon_block_bytes(slot->pool), addr = 0, len = 0, next;
+	unsigned int nr = 0;
+	struct page *page;
+
+	list_for_each_entry(page, &slot->blocks, lru) {
+		next = page_to_phys(page);
+		if (len && next == addr + len) {
+			len += size;
+			continue;
+		}
+		if (len && next + size == addr) {
+			addr = next;
+			len += size;
+			continue;
+		}
+		if (len)
+			write_range(&ranges[nr++], addr, len);
+		addr = next;
+		len = size;
+	}
+	write_range(&ranges[nr++], addr, len);
+	return nr;
+}
+
+/**
+ * pvballoon_give_fresh() - give the device what is fresh, as far as requests are left
+ * @balloon: the balloon; the lock of the main channel is held, and it runs
+ */
+void pvballoon_give_fresh(struct pvballoon *balloon)
+{
+	struct pvballoon_channel *channel = &balloon->main;
+	struct pvballoon_slot *slot;
+
+	while (pvballoon_tell_taken_back(balloon)) {
+		slot = idle_slot(channel, RESERVED);
+		if (!slot || !pvballoon_take_fresh(balloon, slot))
+			return;
+		pvballoon_submit(channel, slot, PVBALLOON_OP_INFLATE, write_blocks(channel, slot));
+	}
+}
