@@ -124,7 +124,7 @@ static void helper_died(struct hostd_broker *b, const struct hostd_helper *h, in
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return;
 	log_death(h, dev->id, status);
-	hostd_life_kill(b, "a helper of its died");
+	hostd_life_kill(b, "its helper died");
 	b->life.helper_failed = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
 }
 

@@ -7,7 +7,7 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
 		   ring-keeps-order-and-suppresses reset-waits-for-what-is-in-flight \
 		   worker-serves-in-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
-		   balloon-frees-only-what-was-given
+		   balloon-ranges-are-checked balloon-frees-only-what-was-given balloon-helper-goes-with-its-worker
 unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) util.c hjson.c ipc.c
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
@@ -29,7 +29,7 @@ $(O)/unit/%.o: $(HOSTREF)/%.c $(wildcard $(HOSTREF)/*.h)
 	@$(CC) $(unit_cflags) $(unit_san) -c -o $@ $<
 
 # make fuzz: build the fuzzers; each runs for FUZZ_SECONDS with "make fuzz-run".
-fuzzers		:= fuzz_sqe fuzz_command
+fuzzers		:= fuzz_sqe fuzz_command fuzz_balloon
 FUZZ_CC		?= clang-14
 FUZZ_SECONDS	?= 10
 fuzz_srcs	:= $(WORKER_CORE_SRCS) util.c hjson.c ipc.c
