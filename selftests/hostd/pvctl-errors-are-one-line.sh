@@ -69,6 +69,29 @@ refuses 1 'hexadecimal' vm add-clock c0 uuid=1
 ktap_check 'a clock needs no arguments' vm add-clock
 refuses 1 'use another id' vm add-clock
 refuses 1 'has no size' vm resize clock 1M
+refuses 1 'add-balloon' vm balloon
+refuses 1 'add-balloon' vm balloon 1G
+refuses 2 'usage: pvctl add-balloon' vm add-balloon b0 'target=1' more
+refuses 2 'pvctl help add-balloon' vm add-balloon b0 "file=$image"
+refuses 2 'neither a size nor auto' vm add-balloon target=much
+refuses 2 'is not a number' vm add-balloon rate=fast
+refuses 1 'granule= is' vm add-balloon granule=3M
+refuses 1 'granule= is' vm add-balloon granule=512
+refuses 1 'stats= is' vm add-balloon stats=5
+refuses 1 'hexadecimal' vm add-balloon uuid=1
+ktap_check 'a balloon needs no arguments' vm add-balloon
+refuses 1 'remove that first' vm add-balloon b1
+refuses 2 'not a size' vm balloon other 1G
+refuses 2 'too much' vm balloon 1G 2G 3G
+refuses 2 'neither a size nor auto' "$hostd_bin/pvctl" balloon vm0 2X
+refuses 2 'pvctl help balloon' vm balloon 1G --now
+refuses 2 'pvctl help balloon' vm balloon --rate
+refuses 2 'is not a size' vm balloon --rate fast
+refuses 2 'at least 1' vm balloon --wait=0
+refuses 2 'nothing to wait for' vm balloon auto --wait
+refuses 1 'the guest has given 0 of 1G' vm balloon 1G --wait=1
+refuses 1 'has no size' vm resize balloon 1M
+refuses 1 'start it first' "$hostd_bin/pvctl" --control "$test_tmp/none.sock" balloon 1G
 refuses 2 'use --force' vm remove d0 --now
 refuses 1 'another pvhostd' "$hostd_bin/pvhostd" --run-dir "$(hostd_dir)"
 refuses 2 'power of two' "$hostd_bin/pvhostd" --window 3M
@@ -79,6 +102,8 @@ refuses 2 'name of a group' "$hostd_bin/pvhostd" --socket-group no-such-group
 refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
 refuses 2 'pvctl help add-clock' "$hostd_bin/pvhostd" --clock=colour=red
 refuses 2 "'here' is not an option" "$hostd_bin/pvhostd" --clock here
+refuses 2 'pvctl help add-balloon' "$hostd_bin/pvhostd" --balloon=colour=red
+refuses 1 'granule= is' "$hostd_bin/pvhostd" --run-dir "$test_tmp/run" --balloon=granule=1
 refuses 2 "QEMU's command" "$hostd_bin/pvctl" run
 refuses 1 'create it first' "$hostd_bin/pvctl" run --disk "id=d0,file=$test_tmp/nofile" -- true
 refuses 1 'pvctl help add-clock' "$hostd_bin/pvctl" run --clock=colour=red -- true
