@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <linux/memfd.h>
+
 #include "ram.h"
 #include "testballoon.h"
 
@@ -145,6 +147,8 @@ static void check_low(void)
 	before = occupied();
 	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_OK,
 		"a region below the hole is found");
+	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_OUTSIDE,
+		"told again, it overlaps what is proven");
 	ktap_ok(inflate(18 * MIB, 2 * MIB) == PVBALLOON_S_OK && is_empty(at(18 * MIB), 2 * MIB),
 		"what is given is freed when INFLATE is completed");
 	ktap_ok(before - occupied() == 2 * MIB, "so much less is occupied");
@@ -244,11 +248,17 @@ static void check_reset(void)
 
 static void check_features(void)
 {
+	testballoon_start(&b, 1 << PVBALLOON_F_REPORT);
+	testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB);
+	ktap_ok(testballoon_range(&b, PVBALLOON_OP_REPORT, 64 * MIB, 512) == PVBALLOON_S_UNSUPP &&
+			is_filled(at(64 * MIB), 2 * MIB), "REPORT that was not taken is not served");
 	testballoon_start(&b, 1 << PVBALLOON_F_RETURN);
 	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN,
 		"without RETURN every region is UNPROVEN");
 	ktap_ok(inflate(64 * MIB, 2 * MIB) == PVBALLOON_S_OK && is_filled(at(64 * MIB), 2 * MIB),
 		"and what is given is only counted");
+	ktap_ok(testballoon_range(&b, PVBALLOON_OP_REPORT, 64 * MIB, 512) == PVBALLOON_S_UNSUPP,
+		"and REPORT is not served");
 }
 
 static void check_lies(void)
@@ -306,6 +316,41 @@ static void check_files(void)
 	unlink(path);
 }
 
+static bool note_says(const char *text)
+{
+	struct json_object *obj = json_object_new_object(), *note = NULL;
+	bool ok;
+
+	b.t.bus->devices[0].ops->describe(&b.t.bus->devices[0], obj);
+	ok = json_object_object_get_ex(obj, "ram_note", &note) &&
+	     strstr(json_object_get_string(note), text);
+	json_object_put(obj);
+	return ok;
+}
+
+/* No huge page is needed for the refusal. */
+static void check_huge(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+	char path[64];
+
+	if (fd < 0 || ftruncate(fd, 8 * MIB)) {
+		ktap_skip("huge pages need a granule", "no hugetlbfs");
+		ktap_skip("that is as large", "no hugetlbfs");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	start(path, PAGE);
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("give granule=2M"), "huge pages need a granule");
+	end_helper();
+	start(path, 2 * MIB);
+	ktap_ok(testballoon_tell(&b, 2 * MIB, 2 * MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("is not in"), "that is as large");
+	end_helper();
+	close(fd);
+}
+
 static void check_off(void)
 {
 	testballoon_init(&b, "{}", -1);
@@ -332,7 +377,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(42);
+	ktap_plan(47);
 	make_memory(LOW + HIGH);
 	start("auto", PAGE);
 	check_low();
@@ -344,6 +389,7 @@ int main(void)
 	check_search();
 	ktap_ok(end_helper() == 0, "the helper ends with the device");
 	check_files();
+	check_huge();
 	check_off();
 	check_death();
 	return ktap_finish();

@@ -61,6 +61,7 @@ static void check_regions(void)
 	expect("longer", tell(GIB, GIB + PAGE), OUTSIDE);
 	expect("around it", tell(GIB - PAGE, 2 * GIB), OUTSIDE);
 	expect("into it by a byte", tell(GIB - PAGE, PAGE + 1), OUTSIDE);
+	expect("from its last byte on", tell(2 * GIB - 1, PAGE), OUTSIDE);
 	expect("one beside it", tell(2 * GIB, MIB), UNPROVEN);
 	expect("one of nothing", tell(8 * GIB, 0), OUTSIDE);
 	expect("one that wraps around", tell(-MIB, MIB + 1), OUTSIDE);
@@ -339,7 +340,7 @@ static void check_target(void)
 
 int main(void)
 {
-	ktap_plan(94);
+	ktap_plan(95);
 	testballoon_init(&b, "{}", -1);
 	check_regions();
 	check_ranges();

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -219,7 +220,7 @@ static void check_lock(int fd)
 }
 
 /* How a process ends that does this in the sandbox. */
-static int end_of(void (*act)(void))
+static int end_of(const struct hostd_sandbox *box, void (*act)(void))
 {
 	int status;
 	pid_t pid;
@@ -227,7 +228,7 @@ static int end_of(void (*act)(void))
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		if (hostd_sandbox_drop() || hostd_sandbox_enter(&hostd_sandbox_worker, false))
+		if (hostd_sandbox_drop() || hostd_sandbox_enter(box, false))
 			_exit(99);
 		act();
 		/* Not through a sanitizer's hooks: they make calls of their own. */
@@ -247,21 +248,39 @@ static void act_exec(void)
 }
 static void act_dup(void) { fcntl(0, F_DUPFD, 0); }
 
+static void act_watch(void) { epoll_ctl(-1, EPOLL_CTL_ADD, 0, NULL); }
+static void act_write(void) { syscall(SYS_pwrite64, -1, "", 1, 0); }
+static void act_allocate(void) { fallocate(-1, 0, 0, 4096); }
+static void act_punch(void) { fallocate(-1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096); }
+static void act_socket_pair(void) { int fds[2]; socketpair(AF_UNIX, SOCK_STREAM, 0, fds); }
+
 static void check_sandbox(void)
 {
-	ktap_ok(end_of(act_nothing) == 0, "sandbox: can be entered and left");
-	ktap_ok(end_of(act_open) == -SIGSYS, "sandbox: open kills");
-	ktap_ok(end_of(act_socket) == -SIGSYS, "sandbox: socket kills");
-	ktap_ok(end_of(act_fork) == -SIGSYS, "sandbox: fork kills");
-	ktap_ok(end_of(act_exec) == -SIGSYS, "sandbox: executable memory kills");
-	ktap_ok(end_of(act_dup) == -SIGSYS, "sandbox: other forms of fcntl kill");
+	const struct hostd_sandbox *box = &hostd_sandbox_worker;
+
+	ktap_ok(end_of(box, act_nothing) == 0, "sandbox: can be entered and left");
+	ktap_ok(end_of(box, act_watch) == 0, "sandbox: a device's descriptor can be watched");
+	ktap_ok(end_of(box, act_open) == -SIGSYS, "sandbox: open kills");
+	ktap_ok(end_of(box, act_socket) == -SIGSYS, "sandbox: socket kills");
+	ktap_ok(end_of(box, act_fork) == -SIGSYS, "sandbox: fork kills");
+	ktap_ok(end_of(box, act_exec) == -SIGSYS, "sandbox: executable memory kills");
+	ktap_ok(end_of(box, act_dup) == -SIGSYS, "sandbox: other forms of fcntl kill");
+
+	box = &hostd_sandbox_ram;
+	ktap_ok(end_of(box, act_nothing) == 0, "the helper's: can be entered and left");
+	ktap_ok(end_of(box, act_punch) == 0, "the helper's: it can free");
+	ktap_ok(end_of(box, act_allocate) == -SIGSYS, "the helper's: other forms of fallocate kill");
+	ktap_ok(end_of(box, act_write) == -SIGSYS, "the helper's: writing kills");
+	ktap_ok(end_of(box, act_open) == -SIGSYS, "the helper's: open kills");
+	ktap_ok(end_of(box, act_socket_pair) == -SIGSYS, "the helper's: another connection kills");
+	ktap_ok(end_of(box, act_exec) == -SIGSYS, "the helper's: memory kills");
 }
 
 int main(void)
 {
 	int fd = make_image();
 
-	ktap_plan(31);
+	ktap_plan(39);
 	testworker_init(&t);
 	ktap_ok(testworker_spawn(&t, ""), "init");
 	check_engines(fd);
