@@ -91,6 +91,7 @@ static void lose_helper(struct balloon *b)
 
 	close(b->fd);
 	b->fd = -1;
+	b->ram.proven = 0;
 	b->unsent = NULL;
 	snprintf(b->ram.text, sizeof(b->ram.text),
 		 "the helper that frees memory has ended: memory is only counted");

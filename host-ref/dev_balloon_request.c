@@ -210,8 +210,14 @@ static void start_request(struct hdev_queue *q, const struct pvballoon_sqe *sqe,
 	req->op = sqe->op;
 	req->nr = le16toh(sqe->nr);
 	req->data = data;
-	hostd_copy_in(req->ranges, data, len);
-	ask = req->op == PVBALLOON_OP_REGION ? tell_regions(b, req) : count_ranges(b, req);
+	if (req->op == PVBALLOON_OP_STATS) {
+		/* Nothing to free: the answer says what the file occupies now. */
+		req->nr = 0;
+		ask = b->fd >= 0 && b->ram.proven;
+	} else {
+		hostd_copy_in(req->ranges, data, len);
+		ask = req->op == PVBALLOON_OP_REGION ? tell_regions(b, req) : count_ranges(b, req);
+	}
 	if (ask)
 		hdev_balloon_ask(b, req);
 	else
@@ -232,12 +238,9 @@ static bool execute(struct hdev_queue *q, const struct pvballoon_sqe *sqe)
 	data = find_data(q, sqe, &len);
 	if (!data)
 		return false;
-	if (sqe->op == PVBALLOON_OP_STATS) {
+	if (sqe->op == PVBALLOON_OP_STATS)
 		hostd_copy_in(&b->guest, data, len);
-		post(q, le32toh(sqe->id), PVBALLOON_S_OK);
-	} else {
-		start_request(q, sqe, data, len);
-	}
+	start_request(q, sqe, data, len);
 	return true;
 }
 
@@ -255,6 +258,9 @@ unsigned int hdev_balloon_poll(struct hdev_queue *q, unsigned int budget)
 			hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
 			break;
 		}
+		/* A snapshot brings requests of the past, and memory in which they are not true. */
+		if (!hostd_window_is_ours(&q->dev->bus->win))
+			break;
 		if (!execute(q, &sqe)) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a request is malformed");
 			break;

@@ -95,7 +95,8 @@ static void lock_up(void)
 	exit(EXIT_FAILURE);
 }
 
-static bool is_open(struct ram *ram)
+/* False: there is no file yet. */
+static bool open_files(struct ram *ram)
 {
 	char text[HOSTD_RAM_TEXT_LEN];
 
@@ -168,7 +169,7 @@ static void say_unproven(struct ram *ram, const struct hostd_ram_range *region)
 static void prove(struct ram *ram)
 {
 	unsigned int i, nr = ram->msg.rq.nr;
-	bool open = is_open(ram);
+	bool open = open_files(ram);
 
 	for (i = 0; i < nr; i++) {
 		const struct hostd_ram_range *region = &ram->msg.ranges[i];

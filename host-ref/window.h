@@ -14,6 +14,8 @@
 
 #include <pv/bus.h>
 
+#include "shmem.h"
+
 /* Slots of the device table. */
 #define HOSTD_WINDOW_SLOTS	PVBUS_MAX_DEVICES
 
@@ -134,6 +136,20 @@ void hostd_window_begin_epoch(struct hostd_window *win);
  * Return: true after a beat; false if the window was overwritten: begin an epoch.
  */
 bool hostd_window_beat(struct hostd_window *win);
+
+/**
+ * hostd_window_is_ours - does the window still show the epoch that was published
+ * @win: the window
+ *
+ * Says less than hostd_window_beat(), at any time and at little cost: what a restored snapshot has
+ * brought is of another epoch.
+ *
+ * Return: false if it was overwritten; the next beat begins an epoch.
+ */
+static inline bool hostd_window_is_ours(const struct hostd_window *win)
+{
+	return hostd_load64(&((const struct pvbus_header *)win->base)->epoch) == win->epoch;
+}
 
 /**
  * hostd_window_add - publish the device of a slot, and a new table_seq (BUS-D12)

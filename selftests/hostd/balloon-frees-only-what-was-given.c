@@ -12,7 +12,7 @@
 
 #include <linux/memfd.h>
 
-#include "ram.h"
+#include "dev_balloon.h"
 #include "testballoon.h"
 
 #define MIB		(1ULL << 20)
@@ -246,6 +246,44 @@ static void check_reset(void)
 			is_filled(at(64 * MIB), 2 * MIB), "and what is given from now on is freed");
 }
 
+/* A snapshot is restored, and its rings hold a request of the past. */
+static void check_snapshot(void)
+{
+	struct pvballoon_sqe sqe = testballoon_request(&b, PVBALLOON_OP_INFLATE, 1);
+	struct pvballoon_range *range = testballoon_data(&b);
+	struct pvballoon_cqe cqe;
+	int i;
+
+	testdrv_header(&b.t.drv)->epoch = htole64(77);
+	*range = (struct pvballoon_range) { .addr = htole64(64 * MIB), .nr_pages = htole32(512) };
+	testballoon_submit(&b, &sqe);
+	for (i = 0; i < 100; i++) {
+		testballoon_pump(&b);
+		usleep(100);
+	}
+	ktap_ok(!testballoon_reap(&b, &cqe) && is_filled(at(64 * MIB), 2 * MIB),
+		"a window of another epoch is not served");
+	hostd_bus_beat(b.t.bus);
+	testdrv_hello(&b.t.drv);
+	testballoon_start(&b, 0);
+	write_proof(at(2 * MIB));
+	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_OK,
+		"the next beat begins an epoch, which is");
+}
+
+/* What the driver says of itself brings along what its memory occupies. */
+static void check_stats(void)
+{
+	struct pvballoon_sqe sqe = testballoon_request(&b, PVBALLOON_OP_STATS, 1);
+	const struct balloon *balloon = b.t.bus->devices[0].priv;
+	uint64_t before = balloon->ram.resident;
+
+	fill(at(512 * MIB), 4 * MIB);
+	memset(testballoon_data(&b), 0, sizeof(struct pvballoon_stats));
+	ktap_ok(testballoon_do(&b, &sqe) == PVBALLOON_S_OK && balloon->ram.resident == before + 4 * MIB &&
+			balloon->ram.resident == occupied(), "STATS also measures the file");
+}
+
 static void check_features(void)
 {
 	testballoon_start(&b, 1 << PVBALLOON_F_REPORT);
@@ -361,6 +399,46 @@ static void check_off(void)
 	testbus_exit(&b.t);
 }
 
+/* What the helper does with a request, as bytes that it freed; it is not asked by a device here. */
+static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, const char *nonce)
+{
+	struct hostd_ram_message msg = {
+		.rq = { .op = op, .nr = 1 }, .ranges = { { addr, len, addr } },
+	};
+	struct hostd_ram_reply reply = { 0 };
+
+	strncpy((char *)msg.rq.nonce, nonce, sizeof(msg.rq.nonce));
+	if (send(fd, &msg, sizeof(msg.rq) + sizeof(msg.ranges[0]), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, &reply, sizeof(reply), 0) != sizeof(reply))
+		return -1;
+	return op == HOSTD_RAM_PROVE ? reply.proven : reply.punched;
+}
+
+/* A worker that was taken over. */
+static void check_helper(void)
+{
+	static const char nonce[] = "0123456789abcdef";
+	int fd = start_helper("auto", PAGE), status;
+
+	fill(at(128 * MIB), 16 * MIB);
+	memcpy(at(132 * MIB), nonce, PVBALLOON_NONCE_LEN);
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PUNCH, 128 * MIB, MIB, "") && is_filled(at(128 * MIB), MIB),
+		"the helper frees nothing before there is a proof");
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, "0123456789abcdeg"),
+		"for which the whole nonce is needed");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, nonce) == 4 * MIB, "a region is proven");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 8 * MIB, nonce) == 4 * MIB, "once");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PUNCH, 130 * MIB, 8 * MIB, "") == 4 * MIB &&
+			is_filled(at(130 * MIB), 2 * MIB) && is_empty(at(132 * MIB), 4 * MIB) &&
+			is_filled(at(136 * MIB), 2 * MIB), "of what is asked the part in it is freed");
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PUNCH, -MIB, 2 * MIB, "") && is_filled(at(136 * MIB), 8 * MIB),
+		"and nothing where addresses wrap around");
+	ktap_ok(ask_helper(fd, 7, 0, MIB, "") == UINT64_MAX, "nonsense is not answered");
+	waitpid(guest.helper, &status, 0);
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "but ends it");
+	close(fd);
+}
+
 /* The broker replaces worker and helper then; until that is done nothing may hang or be lost. */
 static void check_death(void)
 {
@@ -377,13 +455,15 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(47);
+	ktap_plan(58);
 	make_memory(LOW + HIGH);
 	start("auto", PAGE);
 	check_low();
 	check_high();
 	check_many();
 	check_reset();
+	check_snapshot();
+	check_stats();
 	check_features();
 	check_lies();
 	check_search();
@@ -391,6 +471,7 @@ int main(void)
 	check_files();
 	check_huge();
 	check_off();
+	check_helper();
 	check_death();
 	return ktap_finish();
 }

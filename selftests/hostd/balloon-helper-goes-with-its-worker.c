@@ -3,7 +3,7 @@
  * Whoever of worker and helper dies, both are replaced, and the next life begins when both are
  * reaped: nothing that an earlier life was told to free is freed in it (BUS-D3, BALLOON-D3).
  */
-#include <poll.h>
+#include <sys/ptrace.h>
 
 #include "testballoon.h"
 #include "testbroker.h"
@@ -189,6 +189,21 @@ static void check_in_flight(void)
 		"and what the last one was told to free is not freed in it");
 }
 
+/* A helper that takes its time to end: it is a zombie of its tracer's first, and this is that. */
+static void check_slow_death(void)
+{
+	pid_t old_helper = helper(), old_worker = worker();
+	uint64_t old = epoch();
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, old_helper, NULL, NULL))
+		ktap_bail("ptrace: %s", strerror(errno));
+	kill(old_worker, SIGKILL);
+	ktap_ok(!new_epoch(old, 1000) && !worker(), "as long as the helper has not been reaped no life begins");
+	ktap_ok(waitpid(old_helper, &status, __WALL) == old_helper && new_epoch(old, 5000) &&
+		negotiate() == PVBALLOON_S_OK, "then it does");
+}
+
 /* The window is overwritten, as by a migration: an epoch within the life of both. */
 static void check_overwritten(void)
 {
@@ -216,7 +231,7 @@ static void check_end(void)
 
 int main(void)
 {
-	ktap_plan(21);
+	ktap_plan(23);
 	b.t.drv.pump = pump;
 	broker_start(&broker, "--balloon=target=64M", "--no-watchdog");
 	check_start();
@@ -224,6 +239,7 @@ int main(void)
 	check_killed_helper(SIGKILL);
 	check_killed_helper(SIGSEGV);
 	check_in_flight();
+	check_slow_death();
 	check_overwritten();
 	check_end();
 	return ktap_finish();

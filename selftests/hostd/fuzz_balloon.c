@@ -73,11 +73,12 @@ static bool help(void)
 
 	if (len <= 0)
 		return false;
-	if (len != (ssize_t)(sizeof(msg.rq) + msg.rq.nr * sizeof(msg.ranges[0])) || !msg.rq.nr)
+	if (len != (ssize_t)(sizeof(msg.rq) + msg.rq.nr * sizeof(msg.ranges[0])))
 		abort();
 	for (i = 0; i < msg.rq.nr && msg.rq.op == HOSTD_RAM_PUNCH; i++)
 		check_range(&msg.ranges[i]);
 	reply.tag = msg.rq.tag;
+	reply.proven = mood & 8;
 	for (i = 0; i < HOSTD_RAM_RANGES_MAX / 64; i++)
 		reply.failed[i] = mood & 1 ? 0x5 * mood : 0;
 	return send(helper, &reply, sizeof(reply), MSG_NOSIGNAL) == sizeof(reply);
