@@ -189,8 +189,37 @@ static int open_found(struct hostd_ram_files *files, const struct hostd_ram_opti
 	return files->nr ? 0 : -ENOENT;
 }
 
+/*
+ * A device that was passed through reaches the memory that was there when it was pinned. What
+ * is freed and used again is other memory: QEMU inhibits its own balloon then, for the same reason.
+ */
+static bool is_pinned(const struct hostd_ram_options *opt)
+{
+	static const char vfio[] = "/dev/vfio/";
+	char path[320], target[sizeof(vfio)];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)opt->qemu);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)opt->qemu, entry->d_name);
+		found = readlink(path, target, sizeof(target)) >= (ssize_t)sizeof(vfio) - 1 &&
+			!memcmp(target, vfio, sizeof(vfio) - 1);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 int hostd_ram_open(struct hostd_ram_files *files, const struct hostd_ram_options *opt, char *text)
 {
+	if (is_pinned(opt)) {
+		snprintf(text, HOSTD_RAM_TEXT_LEN, "QEMU (pid %d) has a device that is passed through (VFIO), for which memory must stay: "
+			 COUNTED, (int)opt->qemu);
+		return -EBUSY;
+	}
 	return strcmp(opt->ram, "auto") ? open_named(files, opt, text) :
 					  open_found(files, opt, text);
 }

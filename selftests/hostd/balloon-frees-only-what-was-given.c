@@ -3,8 +3,10 @@
  * The helper of the balloon finds the guest's memory by its proofs, frees in it what was given
  * and nothing else, and frees nothing where there is no proof (BALLOON-D1, D2, D3).
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,10 +51,16 @@ static void make_memory(uint64_t size)
 		ktap_bail("mmap");
 }
 
+/* What the helper is told to be the window. */
+static struct stat window;
+
 /* This process is its QEMU. */
 static int start_helper(const char *ram, uint32_t granule)
 {
-	struct hostd_ram_options opt = { .qemu = getpid(), .ram = ram, .granule = granule };
+	struct hostd_ram_options opt = {
+		.qemu = getpid(), .ram = ram, .granule = granule,
+		.window_dev = window.st_dev, .window_ino = window.st_ino,
+	};
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
@@ -354,6 +362,45 @@ static void check_files(void)
 	unlink(path);
 }
 
+/* The status of a region whose proof is in @fd. */
+static uint32_t tell_in(int fd)
+{
+	uint32_t status;
+
+	start("auto", PAGE);
+	if (pwrite(fd, testballoon_config(&b)->nonce, PVBALLOON_NONCE_LEN, MIB) != PVBALLOON_NONCE_LEN)
+		ktap_bail("write");
+	status = testballoon_tell(&b, MIB, MIB, MIB);
+	end_helper();
+	return status;
+}
+
+/* QEMU has other files in memory too, of which its guest may write some: as the window. */
+static void check_candidates(void)
+{
+	int fd = memfd_create("other", MFD_CLOEXEC), kind;
+	void *map;
+
+	if (ftruncate(fd, 4 * MIB))
+		ktap_bail("memory");
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "a file that QEMU has not mapped is no memory");
+	for (kind = MAP_SHARED; kind <= MAP_PRIVATE; kind++) {
+		map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, kind, fd, 0);
+		ktap_ok(tell_in(fd) == (kind == MAP_SHARED ? PVBALLOON_S_OK : PVBALLOON_S_UNPROVEN),
+			"one that it has mapped %s", kind == MAP_SHARED ? "to share" : "for itself: neither");
+		munmap(map, 4 * MIB);
+	}
+	map = mmap(NULL, 4 * MIB, PROT_READ, MAP_SHARED, fd, 0);
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "only to read it: neither");
+	munmap(map, 4 * MIB);
+	map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	fstat(fd, &window);
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "nor is the window");
+	memset(&window, 0, sizeof(window));
+	munmap(map, 4 * MIB);
+	close(fd);
+}
+
 static bool note_says(const char *text)
 {
 	struct json_object *obj = json_object_new_object(), *note = NULL;
@@ -385,6 +432,27 @@ static void check_huge(void)
 	start(path, 2 * MIB);
 	ktap_ok(testballoon_tell(&b, 2 * MIB, 2 * MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
 			note_says("is not in"), "that is as large");
+	end_helper();
+	close(fd);
+}
+
+/* In a /dev of its own, with what VFIO has there. Nothing comes after it. */
+static void check_pinned(void)
+{
+	int fd = -1;
+
+	if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	    !mount("none", "/dev", "tmpfs", 0, NULL) && !mkdir("/dev/vfio", 0700))
+		fd = open("/dev/vfio/1", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ktap_skip("beside a device that is passed through nothing is returned", "not root");
+		return;
+	}
+	start("auto", PAGE);
+	write_proof(at(2 * MIB));
+	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("passed through"),
+		"beside a device that is passed through nothing is returned");
 	end_helper();
 	close(fd);
 }
@@ -455,7 +523,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(58);
+	ktap_plan(64);
 	make_memory(LOW + HIGH);
 	start("auto", PAGE);
 	check_low();
@@ -469,9 +537,11 @@ int main(void)
 	check_search();
 	ktap_ok(end_helper() == 0, "the helper ends with the device");
 	check_files();
+	check_candidates();
 	check_huge();
 	check_off();
 	check_helper();
 	check_death();
+	check_pinned();
 	return ktap_finish();
 }
