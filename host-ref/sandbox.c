@@ -65,7 +65,7 @@ static const int ram_calls[] = {
 static const int allowed_san[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
 	SCMP_SYS(newfstatat), SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction),
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
 	SCMP_SYS(ptrace), SCMP_SYS(prctl), SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv),
 	SCMP_SYS(getppid), SCMP_SYS(uname), SCMP_SYS(prlimit64), SCMP_SYS(nanosleep),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(pipe2), SCMP_SYS(ioctl), SCMP_SYS(access),
