@@ -178,12 +178,14 @@ static void check_low(void)
 
 static void check_high(void)
 {
+	const struct balloon *balloon = b.t.bus->devices[0].priv;
 	uint64_t end = 4 * GIB + HIGH;
 
 	write_proof(at(4 * GIB + 3 * MIB));
 	fill(at(end - 4 * MIB), 4 * MIB);
 	ktap_ok(testballoon_tell(&b, 4 * GIB, HIGH + 16 * MIB, 4 * GIB + 3 * MIB) == PVBALLOON_S_OK,
 		"a region above the hole is found, longer than the file");
+	ktap_ok(balloon->ram.proven == LOW - MIB + HIGH, "up to its end");
 	ktap_ok(inflate(end - 2 * MIB, 4 * MIB) == PVBALLOON_S_OK &&
 			is_empty(at(end - 2 * MIB), 2 * MIB) && is_filled(at(end - 4 * MIB), 2 * MIB),
 		"of a range across the end of the file the part in it is freed");
@@ -468,11 +470,9 @@ static void check_off(void)
 }
 
 /* What the helper does with a request, as bytes that it freed; it is not asked by a device here. */
-static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, const char *nonce)
+static uint64_t ask_helper_of(int fd, uint32_t op, struct hostd_ram_range range, const char *nonce)
 {
-	struct hostd_ram_message msg = {
-		.rq = { .op = op, .nr = 1 }, .ranges = { { addr, len, addr } },
-	};
+	struct hostd_ram_message msg = { .rq = { .op = op, .nr = 1 }, .ranges = { range } };
 	struct hostd_ram_reply reply = { 0 };
 
 	strncpy((char *)msg.rq.nonce, nonce, sizeof(msg.rq.nonce));
@@ -480,6 +480,24 @@ static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, con
 	    recv(fd, &reply, sizeof(reply), 0) != sizeof(reply))
 		return -1;
 	return op == HOSTD_RAM_PROVE ? reply.proven : reply.punched;
+}
+
+static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, const char *nonce)
+{
+	return ask_helper_of(fd, op, (struct hostd_ram_range) { addr, len, addr }, nonce);
+}
+
+/* Regions whose proofs are elsewhere, and not at a page. */
+static uint64_t prove_wrongly(int fd, const char *nonce)
+{
+	struct hostd_ram_range behind = { 140 * MIB, 4 * MIB, 132 * MIB };
+	struct hostd_ram_range before = { 120 * MIB, 4 * MIB, 132 * MIB };
+	/* If it ended where the file ends, its proof would be at that page. */
+	struct hostd_ram_range odd = { 139 * MIB, guest.size + 8 * MIB + 8 - 139 * MIB, 140 * MIB + 8 };
+
+	return ask_helper_of(fd, HOSTD_RAM_PROVE, behind, nonce) +
+	       ask_helper_of(fd, HOSTD_RAM_PROVE, before, nonce) +
+	       ask_helper_of(fd, HOSTD_RAM_PROVE, odd, nonce);
 }
 
 /* A worker that was taken over. */
@@ -494,6 +512,7 @@ static void check_helper(void)
 		"the helper frees nothing before there is a proof");
 	ktap_ok(!ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, "0123456789abcdeg"),
 		"for which the whole nonce is needed");
+	ktap_ok(!prove_wrongly(fd, nonce), "in a page of the region");
 	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, nonce) == 4 * MIB, "a region is proven");
 	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 8 * MIB, nonce) == 4 * MIB, "once");
 	ktap_ok(ask_helper(fd, HOSTD_RAM_PUNCH, 130 * MIB, 8 * MIB, "") == 4 * MIB &&
@@ -523,7 +542,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(64);
+	ktap_plan(66);
 	make_memory(LOW + HIGH);
 	start("auto", PAGE);
 	check_low();
