@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's memory is found by the nonce, in a file that QEMU shares, and nowhere else; the helper
+ * believes neither guest nor worker (BALLOON-D1).
+ */
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <linux/memfd.h>
+
+#include "testram.h"
+
+static void check_lies(void)
+{
+	testballoon_start(&b, 0);
+	ktap_ok(testballoon_tell(&b, 128 * MIB, 4 * MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN,
+		"a proof outside its region");
+	ktap_ok(testballoon_tell(&b, 96 * MIB, 4 * MIB, 96 * MIB + 8) == PVBALLOON_S_UNPROVEN,
+		"a proof that is not a page");
+	ktap_ok(testballoon_tell(&b, -8 * MIB, 8 * MIB, -4 * MIB + PAGE) == PVBALLOON_S_UNPROVEN,
+		"a region at the end of all addresses");
+	ktap_ok(inflate(-2 * MIB, 2 * MIB) == PVBALLOON_S_OK, "from which something may be given");
+	write_proof(at(200 * MIB));
+	write_proof(at(300 * MIB));
+	ktap_ok(testballoon_tell(&b, 200 * MIB, 4 * MIB, 200 * MIB) == PVBALLOON_S_OK,
+		"a proof in two places is taken where machines have it");
+}
+
+/* No known layout: found by the search, at a distance of a multiple of 1 MiB. */
+static void check_search(void)
+{
+	uint64_t addr = 7 * GIB + 5 * PAGE, off = 33 * MIB + 5 * PAGE;
+
+	testballoon_start(&b, 0);
+	write_proof(guest.base + off);
+	fill(guest.base + off + PAGE, 3 * PAGE);
+	ktap_ok(testballoon_tell(&b, addr, MIB, addr) == PVBALLOON_S_OK, "another layout is searched for");
+	ktap_ok(inflate(addr + 2 * PAGE, PAGE) == PVBALLOON_S_OK &&
+			is_empty(guest.base + off + 2 * PAGE, PAGE) &&
+			is_filled(guest.base + off + PAGE, PAGE) &&
+			is_filled(guest.base + off + 3 * PAGE, PAGE), "and what is given freed there");
+	ktap_ok(testballoon_tell(&b, 9 * GIB, MIB, 9 * GIB + 3 * PAGE) == PVBALLOON_S_UNPROVEN &&
+			inflate(9 * GIB, MIB) == PVBALLOON_S_OK, "no nonce, no proof");
+}
+
+/* Not the guest's memory at all: too small, not there, only read. */
+static void check_files(void)
+{
+	char path[] = "/tmp/pvkit-ram-XXXXXX";
+	int fd = mkstemp(path);
+
+	start("/tmp/pvkit-no-such-file", PAGE);
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
+			inflate(MIB, MIB) == PVBALLOON_S_OK, "without a file it is only counted");
+	ktap_ok(end_helper() == 0, "its helper ends with the device");
+
+	start(path, PAGE);
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN, "so with an empty one");
+	if (ftruncate(fd, 4 * MIB) || pwrite(fd, testballoon_config(&b)->nonce, PVBALLOON_NONCE_LEN, MIB) < 0)
+		ktap_bail("file");
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_OK,
+		"which is looked for again when a region is told again");
+	ktap_ok(end_helper() == 0, "its helper ends in its sandbox");
+	close(fd);
+	unlink(path);
+}
+
+/* The status of a region whose proof is in @fd. */
+static uint32_t tell_in(int fd)
+{
+	uint32_t status;
+
+	start("auto", PAGE);
+	if (pwrite(fd, testballoon_config(&b)->nonce, PVBALLOON_NONCE_LEN, MIB) != PVBALLOON_NONCE_LEN)
+		ktap_bail("write");
+	status = testballoon_tell(&b, MIB, MIB, MIB);
+	end_helper();
+	return status;
+}
+
+/* QEMU has other files in memory too, of which its guest may write some: as the window. */
+static void check_candidates(void)
+{
+	int fd = memfd_create("other", MFD_CLOEXEC), kind;
+	void *map;
+
+	if (ftruncate(fd, 4 * MIB))
+		ktap_bail("memory");
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "a file that QEMU has not mapped is no memory");
+	for (kind = MAP_SHARED; kind <= MAP_PRIVATE; kind++) {
+		map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, kind, fd, 0);
+		ktap_ok(tell_in(fd) == (kind == MAP_SHARED ? PVBALLOON_S_OK : PVBALLOON_S_UNPROVEN),
+			"one that it has mapped %s", kind == MAP_SHARED ? "to share" : "for itself: neither");
+		munmap(map, 4 * MIB);
+	}
+	map = mmap(NULL, 4 * MIB, PROT_READ, MAP_SHARED, fd, 0);
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "only to read it: neither");
+	munmap(map, 4 * MIB);
+	map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	fstat(fd, &window);
+	ktap_ok(tell_in(fd) == PVBALLOON_S_UNPROVEN, "nor is the window");
+	memset(&window, 0, sizeof(window));
+	munmap(map, 4 * MIB);
+	close(fd);
+}
+
+static bool note_says(const char *text)
+{
+	struct json_object *obj = json_object_new_object(), *note = NULL;
+	bool ok;
+
+	b.t.bus->devices[0].ops->describe(&b.t.bus->devices[0], obj);
+	ok = json_object_object_get_ex(obj, "ram_note", &note) &&
+	     strstr(json_object_get_string(note), text);
+	json_object_put(obj);
+	return ok;
+}
+
+/* No huge page is needed for the refusal. */
+static void check_huge(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+	char path[64];
+
+	if (fd < 0 || ftruncate(fd, 8 * MIB)) {
+		ktap_skip("huge pages need a granule", "no hugetlbfs");
+		ktap_skip("that is as large", "no hugetlbfs");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	start(path, PAGE);
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("give granule=2M"), "huge pages need a granule");
+	end_helper();
+	start(path, 2 * MIB);
+	ktap_ok(testballoon_tell(&b, 2 * MIB, 2 * MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("is not in"), "that is as large");
+	end_helper();
+	close(fd);
+}
+
+/* In a /dev of its own, with what VFIO has there. Nothing comes after it. */
+static void check_pinned(void)
+{
+	int fd = -1;
+
+	if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	    !mount("none", "/dev", "tmpfs", 0, NULL) && !mkdir("/dev/vfio", 0700))
+		fd = open("/dev/vfio/1", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ktap_skip("beside a device that is passed through nothing is returned", "not root");
+		return;
+	}
+	start("auto", PAGE);
+	write_proof(at(2 * MIB));
+	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
+			note_says("passed through"),
+		"beside a device that is passed through nothing is returned");
+	end_helper();
+	close(fd);
+}
+
+/* What the helper does with a request, as bytes that it freed; it is not asked by a device here. */
+static uint64_t ask_helper_of(int fd, uint32_t op, struct hostd_ram_range range, const char *nonce)
+{
+	struct hostd_ram_message msg = { .rq = { .op = op, .nr = 1 }, .ranges = { range } };
+	struct hostd_ram_reply reply = { 0 };
+
+	strncpy((char *)msg.rq.nonce, nonce, sizeof(msg.rq.nonce));
+	if (send(fd, &msg, sizeof(msg.rq) + sizeof(msg.ranges[0]), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, &reply, sizeof(reply), 0) != sizeof(reply))
+		return -1;
+	return op == HOSTD_RAM_PROVE ? reply.proven : reply.punched;
+}
+
+static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, const char *nonce)
+{
+	return ask_helper_of(fd, op, (struct hostd_ram_range) { addr, len, addr }, nonce);
+}
+
+/* Regions whose proofs are elsewhere, and not at a page. */
+static uint64_t prove_wrongly(int fd, const char *nonce)
+{
+	struct hostd_ram_range behind = { 140 * MIB, 4 * MIB, 132 * MIB };
+	struct hostd_ram_range before = { 120 * MIB, 4 * MIB, 132 * MIB };
+	/* If it ended where the file ends, its proof would be at that page. */
+	struct hostd_ram_range odd = { 139 * MIB, guest.size + 8 * MIB + 8 - 139 * MIB, 140 * MIB + 8 };
+
+	return ask_helper_of(fd, HOSTD_RAM_PROVE, behind, nonce) +
+	       ask_helper_of(fd, HOSTD_RAM_PROVE, before, nonce) +
+	       ask_helper_of(fd, HOSTD_RAM_PROVE, odd, nonce);
+}
+
+/* A worker that was taken over. */
+static void check_helper(void)
+{
+	static const char nonce[] = "0123456789abcdef";
+	int fd = start_helper("auto", PAGE), status;
+
+	fill(at(128 * MIB), 16 * MIB);
+	memcpy(at(132 * MIB), nonce, PVBALLOON_NONCE_LEN);
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PUNCH, 128 * MIB, MIB, "") && is_filled(at(128 * MIB), MIB),
+		"the helper frees nothing before there is a proof");
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, "0123456789abcdeg"),
+		"for which the whole nonce is needed");
+	ktap_ok(!prove_wrongly(fd, nonce), "in a page of the region");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 4 * MIB, nonce) == 4 * MIB, "a region is proven");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PROVE, 132 * MIB, 8 * MIB, nonce) == 4 * MIB, "once");
+	ktap_ok(ask_helper(fd, HOSTD_RAM_PUNCH, 130 * MIB, 8 * MIB, "") == 4 * MIB &&
+			is_filled(at(130 * MIB), 2 * MIB) && is_empty(at(132 * MIB), 4 * MIB) &&
+			is_filled(at(136 * MIB), 2 * MIB), "of what is asked the part in it is freed");
+	ktap_ok(!ask_helper(fd, HOSTD_RAM_PUNCH, -MIB, 2 * MIB, "") && is_filled(at(136 * MIB), 8 * MIB),
+		"and nothing where addresses wrap around");
+	ktap_ok(ask_helper(fd, 7, 0, MIB, "") == UINT64_MAX, "nonsense is not answered");
+	waitpid(guest.helper, &status, 0);
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "but ends it");
+	close(fd);
+}
+
+int main(void)
+{
+	ktap_plan(31);
+	make_memory();
+	start("auto", PAGE);
+	write_proof(at(2 * MIB));
+	check_lies();
+	check_search();
+	ktap_ok(end_helper() == 0, "the helper ends with the device");
+	check_files();
+	check_candidates();
+	check_huge();
+	check_helper();
+	check_pinned();
+	return ktap_finish();
+}
