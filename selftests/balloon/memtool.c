@@ -2,11 +2,13 @@
 /*
  * Uses a guest's memory: as a program that wants some, and as one that knows what is in its own.
  *
- *   memtool grab MIB           touch so much, print in how many ms, and give it back
+ *   memtool grab MIB           touch so much, print in how many ms, and give it back; fails if new memory
+ *                              is not zero
  *   memtool hold MIB FILE      fill so much, and look until FILE is there that nobody changes it; prints
  *                              how often it looked
- *   memtool scatter MIB [KEEP] touch so much in small pages, then keep every KEEP-th (8) until killed: all
- *                              that is free afterwards is in pieces
+ *   memtool scatter MIB KEEP FILE
+ *                              touch so much in small pages, then keep every KEEP-th until FILE is there:
+ *                              all that is free is in pieces
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -36,14 +38,25 @@ static uint8_t *map(size_t len)
 	exit(1);
 }
 
+/* A look at both ends and the middle. */
+static int is_zero(const uint8_t *page)
+{
+	return !page[0] && !page[15] && !page[PAGE / 2] && !page[PAGE - 1];
+}
+
 static int grab(size_t len)
 {
 	uint64_t start = now_ms();
 	uint8_t *mem = map(len);
 	size_t pos;
 
-	for (pos = 0; pos < len; pos += PAGE)
+	for (pos = 0; pos < len; pos += PAGE) {
+		if (!is_zero(mem + pos)) {
+			printf("memtool: page %zu of %zu is new, and not zero\n", pos / PAGE, len / PAGE);
+			return 1;
+		}
 		mem[pos] = 1;
+	}
 	printf("%llu\n", (unsigned long long)(now_ms() - start));
 	return 0;
 }
@@ -76,7 +89,7 @@ static int hold(size_t len, const char *enough)
 	return 0;
 }
 
-static int scatter(size_t len, size_t keep)
+static int scatter(size_t len, size_t keep, const char *enough)
 {
 	uint8_t *mem = map(len);
 	size_t pos;
@@ -89,7 +102,8 @@ static int scatter(size_t len, size_t keep)
 			madvise(mem + pos, PAGE, MADV_DONTNEED);
 	puts("scattered");
 	fflush(stdout);
-	pause();
+	while (access(enough, F_OK))
+		usleep(100000);
 	return 0;
 }
 
@@ -101,8 +115,8 @@ int main(int argc, char **argv)
 		return grab(len);
 	if (len && argc == 4 && !strcmp(argv[1], "hold"))
 		return hold(len, argv[3]);
-	if (len && argc <= 4 && !strcmp(argv[1], "scatter"))
-		return scatter(len, argc == 4 ? strtoull(argv[3], NULL, 0) : 8);
-	fputs("usage: memtool grab MIB | hold MIB FILE | scatter MIB [KEEP]\n", stderr);
+	if (len && argc == 5 && !strcmp(argv[1], "scatter"))
+		return scatter(len, strtoull(argv[3], NULL, 0), argv[4]);
+	fputs("usage: memtool grab MIB | hold MIB FILE | scatter MIB KEEP FILE\n", stderr);
 	return 2;
 }

@@ -4,7 +4,7 @@
 #
 #   balloon_boot [--mem MIB] [vm_boot args] [-- qemu args]
 #                            boot a guest whose memory is a file, with memtool, on the pvhostd,
-#                            whose first device is a balloon
+#                            whose first device is a balloon; with --no-load without a driver
 #   balloon_attr NAME        attribute of the balloon in sysfs, as given
 #   balloon_mib NAME         ... that is a number of bytes, in MiB
 #   balloon_reached MIB      has the guest given so much, within 1 %; for wait_for
@@ -35,8 +35,11 @@ balloon_boot() {
 	done
 	[ $# = 0 ] || shift
 	read -ra args <<< "$(hostd_qemu_args) ${balloon_qemu_ram-$(balloon_ram "$mem")}"
-	vm_boot --mem "$mem" "${options[@]}" --file "$memtool" -- "${args[@]}" "$@" &&
-		vm_run "modprobe pvballoon && wait-for $balloon_dir/given"
+	vm_boot --mem "$mem" "${options[@]}" --file "$memtool" -- "${args[@]}" "$@" || return 1
+	case " ${options[*]} " in
+	*' --no-load '*) return ;;
+	esac
+	vm_run "modprobe pvballoon && wait-for $balloon_dir/given"
 }
 
 balloon_reached() {

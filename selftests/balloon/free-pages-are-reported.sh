@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Memory that the guest frees leaves the file that is its memory within seconds, without any
+# target, and is the guest's to use at any time; also when the worker or what frees the memory
+# dies meanwhile (BALLOON-G5). With page poisoning nothing is reported, because it would lose its
+# poison, and with init_on_free it is and reads as zeroes (BALLOON-D8).
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 300
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/balloon.sh"
+
+shrinks_below() { [ "$(balloon_file_mib)" -lt "$1" ]; }
+
+hostd_start --balloon=stats=0 || ktap_bail 'no pvhostd'
+ktap_check 'a guest of 1 GiB boots' balloon_boot || ktap_bail 'no guest'
+vm_run_bg '/root/memtool hold 64 /run/enough'
+sleep 2
+ktap_check 'it touches and frees 512 MiB' vm_run '/root/memtool grab 512'
+full=$(balloon_file_mib)
+ktap_check 'within seconds they are gone' wait_for 20 shrinks_below $((full - 450))
+ktap_check 'and counted' [ "$(balloon_mib reported)" -ge 450 ]
+for i in 1 2 3 4 5; do
+	vm_run '/root/memtool grab 400' > /dev/null
+	sleep "1.$((RANDOM % 9))"
+	kill -9 "$(hostd_worker_pid)"
+	vm_run '/root/memtool grab 400' > /dev/null
+done
+ktap_check 'a worker that dies meanwhile changes nothing' wait_for 20 shrinks_below $((full - 400))
+vm_run 'touch /run/enough'
+ktap_check 'no page of a program was touched' vm_wait
+ktap_check 'the console is clean' vm_dmesg_clean
+vm_stop
+
+# The kernel itself looks whether free memory is still poisoned, or zero.
+for mode in 'page_poison=1 debug_pagealloc=0' init_on_free=1; do
+	hostd_stop
+	hostd_start --balloon=stats=0 || ktap_bail 'no pvhostd'
+	ktap_check "a guest with $mode boots" balloon_boot --append "$mode" || ktap_bail 'no guest'
+	vm_run '/root/memtool grab 512' > /dev/null
+	sleep 5
+	reported=$(balloon_mib reported)
+	case $mode in
+	init*)	ktap_check 'it reports free memory' [ "$reported" -gt 300 ] ;;
+	*)	ktap_is 'it reports nothing' "$reported" 0 ;;
+	esac
+	ktap_check 'the balloon takes and gives back memory' balloon_set 512M 30
+	ktap_check 'all of it' balloon_set 0 30
+	ktap_check 'which can be used' vm_run '/root/memtool grab 512'
+	ktap_check 'the console is clean' vm_dmesg_clean
+	vm_stop
+done
+ktap_done

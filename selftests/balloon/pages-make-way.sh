@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Where free memory is in pieces the balloon takes pages, and they are in nobody's way: when the
+# kernel wants large pages, compaction moves those of the balloon, and the balloon stays as
+# large as it should be. The host agrees on what is given, and no program's memory is touched.
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 300
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/balloon.sh"
+
+small_mib() { balloon_attr blocks | awk '$1 == 4096 { print int($2 / 1048576) }'; }
+# What the host counts may lag behind by a request.
+host_counts() { [ "$(pvctl balloon --json | jq .given)" = "$(balloon_attr given)" ]; }
+huge_pages() { vm_run 'cat /proc/sys/vm/nr_hugepages'; }
+more_huge() { vm_run "echo 150 > /proc/sys/vm/nr_hugepages; [ \$(cat /proc/sys/vm/nr_hugepages) -ge 60 ]"; }
+
+hostd_start --balloon=stats=0 || ktap_bail 'no pvhostd'
+ktap_check 'a guest of 1 GiB boots' balloon_boot --smp 2 || ktap_bail 'no guest'
+vm_run_bg '/root/memtool hold 32 /run/enough'
+holder=$VM_JOB
+# All free memory in pieces, of which every 64th page is used.
+vm_run_bg "/root/memtool scatter $(($(balloon_free_mib) - 120)) 64 /run/enough"
+scatterer=$VM_JOB
+ktap_check 'free memory is in pieces' wait_for 60 vm_run "grep -q scattered /run/job/$scatterer.out"
+free=$(balloon_free_mib)
+ktap_check 'half of it is given' balloon_set $((free / 2))M 90
+small=$(small_mib)
+ktap_note "$free MiB free, $((free / 2)) given, $small of them in pages of 4096 bytes"
+ktap_check 'most of it in single pages' [ "$small" -ge $((free / 4)) ]
+before=$(balloon_attr moved)
+ktap_check 'the kernel gets large pages' wait_for 30 more_huge
+ktap_note "large pages: $(huge_pages); pages that made way: $(($(balloon_attr moved) - before))"
+ktap_check 'for which pages of the balloon made way' [ "$(balloon_attr moved)" -gt "$before" ]
+vm_run 'echo 0 > /proc/sys/vm/nr_hugepages'
+ktap_check 'the balloon is as large as before' wait_for 30 balloon_reached $((free / 2))
+vm_run_bg 'while [ ! -e /run/enough ]; do echo 1 > /proc/sys/vm/compact_memory; done'
+ktap_check 'it grows while memory is compacted' balloon_set $((free * 6 / 10))M 60
+for i in 1 2 3; do
+	kill -9 "$(hostd_worker_pid)"
+	sleep 1
+done
+ktap_check 'and is told anew when the worker has died' wait_for 30 balloon_reached $((free * 6 / 10))
+vm_run 'touch /run/enough'
+ktap_check 'the host counts the same' wait_for 10 host_counts
+ktap_check 'it takes all back' balloon_set 0 30
+ktap_check 'no page of a program was touched' vm_wait "$holder"
+ktap_check 'the driver can be unloaded' vm_run 'rmmod pvballoon'
+ktap_check 'the console is clean' vm_dmesg_clean
+ktap_done
