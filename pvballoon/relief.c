@@ -23,7 +23,7 @@ MODULE_PARM_DESC(auto_keep_percent, "available memory that a guest without a tar
 #define OOM_BYTES	SZ_256M
 /* After relief the balloon doesn't grow for so long, and twice as long if that was too soon. */
 #define HOLD_MIN	(2 * HZ)
-#define HOLD_MAX	(60 * HZ)
+#define HOLD_MAX	(30 * HZ)
 #define LOOK_PERIOD	HZ
 /* Stalls for want of memory, us in a second, that a guest without a target may have. */
 #define STALL_MAX_US	1000
