@@ -78,6 +78,7 @@ struct balloon_counters {
  * @first: requests that wait for the helper, in order
  * @last: where the next one goes
  * @unsent: the first that is not sent yet; NULL: all are
+ * @heard_ns: when the helper last answered, or was asked after it had nothing to do
  * @count: counters
  * @ram: the helper's last word on the file
  * @guest: the driver's last STATS
@@ -91,6 +92,7 @@ struct balloon {
 	struct balloon_req *first;
 	struct balloon_req **last;
 	struct balloon_req *unsent;
+	uint64_t heard_ns;
 	struct balloon_counters count;
 	struct hostd_ram_reply ram;
 	struct pvballoon_stats guest;
@@ -148,9 +150,9 @@ void hdev_balloon_ask(struct balloon *b, struct balloon_req *req);
 void hdev_balloon_ready(struct hdev *dev);
 
 /**
- * hdev_balloon_send - send what could not be sent before
+ * hdev_balloon_beat - send what could not be sent before, and see that the helper answers
  * @dev: the device
  */
-void hdev_balloon_send(struct hdev *dev);
+void hdev_balloon_beat(struct hdev *dev);
 
 #endif /* HOSTD_DEV_BALLOON_H */

@@ -17,6 +17,9 @@
 #include "report.h"
 #include "util.h"
 
+/* A request frees no more than some GiB, which takes a second or two. */
+#define ANSWER_NS	60000000000ULL
+
 static uint64_t tag_of(const struct balloon_req *req)
 {
 	const struct balloon_queue *bq = req->q->priv;
@@ -104,9 +107,8 @@ static void lose_helper(struct balloon *b)
 	}
 }
 
-void hdev_balloon_send(struct hdev *dev)
+static void send_unsent(struct balloon *b)
 {
-	struct balloon *b = dev->priv;
 	int ret;
 
 	while (b->unsent) {
@@ -123,12 +125,14 @@ void hdev_balloon_send(struct hdev *dev)
 void hdev_balloon_ask(struct balloon *b, struct balloon_req *req)
 {
 	req->next = NULL;
+	if (!b->first)
+		b->heard_ns = b->dev->bus->now_ns;
 	*b->last = req;
 	b->last = &req->next;
 	req->q->in_flight++;
 	if (!b->unsent)
 		b->unsent = req;
-	hdev_balloon_send(b->dev);
+	send_unsent(b);
 }
 
 /* Said once, not with each request that has the same answer. */
@@ -141,16 +145,20 @@ static void take_text(struct balloon *b, const struct hostd_ram_reply *reply)
 	hostd_report(reply->level, "%s: %s", b->dev->name, b->ram.text);
 }
 
+/* What it does, and will do to the guest's memory, is not known: the broker ends both. */
+static void __attribute__((noreturn)) give_up(const struct balloon *b, const char *why)
+{
+	hostd_report(HOSTD_LOG_ERR, "%s: the helper that frees memory %s", b->dev->name, why);
+	exit(EXIT_FAILURE);
+}
+
 static void take_reply(struct balloon *b, struct hostd_ram_reply *reply)
 {
 	struct balloon_req *req;
 
-	if (!b->first || b->first == b->unsent || reply->tag != tag_of(b->first)) {
-		/* What it does, and will do to the guest's memory, is not known any more. */
-		hostd_report(HOSTD_LOG_ERR, "%s: the helper that frees memory sends nonsense",
-			     b->dev->name);
-		exit(EXIT_FAILURE);
-	}
+	if (!b->first || b->first == b->unsent || reply->tag != tag_of(b->first))
+		give_up(b, "sends nonsense");
+	b->heard_ns = b->dev->bus->now_ns;
 	reply->text[sizeof(reply->text) - 1] = 0;
 	take_text(b, reply);
 	b->count.punched += reply->punched;
@@ -179,5 +187,14 @@ void hdev_balloon_ready(struct hdev *dev)
 		else
 			lose_helper(b);
 	}
-	hdev_balloon_send(dev);
+	send_unsent(b);
+}
+
+void hdev_balloon_beat(struct hdev *dev)
+{
+	struct balloon *b = dev->priv;
+
+	send_unsent(b);
+	if (b->first && dev->bus->now_ns - b->heard_ns > ANSWER_NS)
+		give_up(b, "does not answer");
 }

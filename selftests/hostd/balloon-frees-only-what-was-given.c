@@ -215,6 +215,41 @@ static void check_late(void)
 	ktap_ok(!testballoon_reap(&b, &cqe) && !r[1].status, "and the queue is left alone");
 }
 
+/* A helper that stands still for a minute: the worker ends, and with it all that was asked. */
+static void check_silence(void)
+{
+	const struct pvdev_ops *ops = b.t.bus->devices[0].ops;
+	struct pvballoon_sqe sqe = testballoon_request(&b, PVBALLOON_OP_INFLATE, 1);
+	struct pvballoon_range *range = testballoon_data(&b);
+	int status;
+	pid_t pid;
+
+	*range = (struct pvballoon_range) { .addr = htole64(80 * MIB), .nr_pages = htole32(1) };
+	kill(guest.helper, SIGSTOP);
+	testballoon_submit(&b, &sqe);
+	testballoon_pump(&b);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		b.t.bus->now_ns += 59000000000ULL;
+		ops->beat(&b.t.bus->devices[0]);
+		b.t.bus->now_ns += 2000000000ULL;
+		ops->beat(&b.t.bus->devices[0]);
+		_exit(99);
+	}
+	waitpid(pid, &status, 0);
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "a helper that does not answer ends the worker");
+	kill(guest.helper, SIGCONT);
+	while (b.q.reaped != b.q.submitted) {
+		struct pvballoon_cqe cqe;
+
+		testballoon_pump(&b);
+		testballoon_reap(&b, &cqe);
+	}
+	ops->beat(&b.t.bus->devices[0]);
+	ktap_ok(inflate(81 * MIB, PAGE) == PVBALLOON_S_OK, "one that does goes on");
+}
+
 /* The broker replaces worker and helper then; until that is done nothing may hang or be lost. */
 static void check_death(void)
 {
@@ -224,6 +259,7 @@ static void check_death(void)
 	check_late();
 	testballoon_start(&b, 0);
 	testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB);
+	check_silence();
 	kill(guest.helper, SIGKILL);
 	ktap_ok(inflate(16 * MIB, 2 * MIB) == PVBALLOON_S_REFUSED, "a helper that dies: REFUSED");
 	ktap_ok(testballoon_range(&b, PVBALLOON_OP_DEFLATE, 16 * MIB, 512) == PVBALLOON_S_UNKNOWN,
@@ -234,7 +270,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(38);
+	ktap_plan(40);
 	make_memory();
 	start("auto", PAGE);
 	check_low();
