@@ -38,11 +38,13 @@ bench:
 	@$(deps) bench
 	@bench/run.sh
 	@bench/clock.sh
+	@bench/balloon.sh
 
 bench-quick:
 	@$(deps) bench
 	@bench/run.sh --quick
 	@bench/clock.sh --quick
+	@bench/balloon.sh --quick
 
 demo:
 	@scripts/demo.sh
@@ -56,7 +58,7 @@ clean:
 
 help:
 	@echo 'make                  the kernel modules and the host side'
-	@echo 'make modules          pvbus.ko pvblk.ko pvclock.ko, in build/modules/<release>/'
+	@echo 'make modules          pvbus pvblk pvclock pvballoon, in build/modules/<release>/'
 	@echo '                      KDIR=<header tree>, or KDIR=6.1, 6.12, 7.3 for a stock Debian kernel'
 	@echo 'make modules_install  install them for the kernel of KDIR (root)'
 	@echo 'make dkms-install     install them through DKMS, for this and later kernels (root)'
@@ -66,6 +68,6 @@ help:
 	@echo 'make check            every test                (30 minutes at most)'
 	@echo 'make check-fast       no root, no VM            (one minute at most)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
-	@echo 'make bench            disks and clocks against their peers; make bench-quick: 5 minutes at most'
+	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
 	@echo 'make clean            remove build/'

@@ -24,6 +24,7 @@ depmod -b "$root" "$release"
 alias_of() { modprobe -d "$root" -S "$release" -R "$1"; }
 ktap_is 'the carrier finds pvbus' "$(alias_of pci:v00001AF4d00001110sv00001AF4sd00001100bc05sc00i00)" pvbus
 ktap_is 'a disk finds pvblk' "$(alias_of pvbus:t1)" pvblk
+ktap_is 'a balloon finds pvballoon' "$(alias_of pvbus:t4)" pvballoon
 ktap_is 'a clock finds pvclock' "$(alias_of pvbus:t3)" pvclock
 for rule in "$top"/scripts/*.rules; do
 	ktap_check "$(basename "$rule") is there" cmp "$rule" "$root/usr/lib/udev/rules.d/$(basename "$rule")"
