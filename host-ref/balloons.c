@@ -29,6 +29,7 @@
  * @target: bytes that the guest shall give, a multiple of @granule, or PVBALLOON_TARGET_AUTO
  * @rate: most bytes that it gives in a second; 0: as fast as it can
  * @granule: unit of what is given, bytes
+ * @report: the guest may report what is free
  * @stats_ms: time between two reports; 0: none
  */
 struct hostd_balloon {
@@ -37,6 +38,7 @@ struct hostd_balloon {
 	uint64_t target;
 	uint64_t rate;
 	uint32_t granule;
+	bool report;
 	uint32_t stats_ms;
 };
 
@@ -77,6 +79,7 @@ static int balloon_init(struct hostd_device *dev, struct json_object *args, char
 		return -EINVAL;
 	}
 	balloon->granule = granule;
+	balloon->report = hostd_json_bool(args, "report", true);
 	balloon->stats_ms = stats_ms;
 	return balloon_set(dev, args, err);
 }
@@ -131,6 +134,7 @@ static void add_target(const struct hostd_balloon *balloon, struct json_object *
 		hostd_json_add_u64(obj, "target", balloon->target);
 	hostd_json_add_u64(obj, "rate", balloon->rate);
 	hostd_json_add_u64(obj, "granule", balloon->granule);
+	hostd_json_add_bool(obj, "report", balloon->report);
 	hostd_json_add_u64(obj, "stats_ms", balloon->stats_ms);
 }
 

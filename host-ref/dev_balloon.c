@@ -95,7 +95,9 @@ static int set_up(struct balloon *b, struct json_object *config, char *error)
 	snprintf(b->ram.text, sizeof(b->ram.text), "ram=off: memory is only counted");
 	if (b->fd < 0)
 		return 0;
-	dev->features[0] |= BIT(PVBALLOON_F_RETURN) | BIT(PVBALLOON_F_REPORT);
+	dev->features[0] |= BIT(PVBALLOON_F_RETURN);
+	if (hostd_json_bool(config, "report", true))
+		dev->features[0] |= BIT(PVBALLOON_F_REPORT);
 	b->ram.text[0] = 0;
 	ret = hdev_watch(dev, b->fd);
 	if (ret)

@@ -67,6 +67,7 @@ static const struct hostd_spec_key balloon_keys[] = {
 	{ "target", AMOUNT },
 	{ "rate", SIZE },
 	{ "ram", PLACE },
+	{ "report", SWITCH },
 	{ "granule", SIZE },
 	{ "stats", SIZE },
 	{ "uuid", TEXT },

@@ -86,6 +86,7 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 	"  rate=SIZE               most that it gives in a second (0: as fast as it can)\n" \
 	"  ram=auto|off|PATH       the file in which QEMU has the guest's memory; auto: look\n" \
 	"                          for it in QEMU; off: return nothing, only count (auto)\n" \
+	"  report=on|off           return what is free in the guest, whatever the target (on)\n" \
 	"  granule=SIZE            unit of what is given, a power of two: as large as the pages\n" \
 	"                          of that file (4K)\n" \
 	"  stats=MS                time between two reports of the guest's; 0: none (1000)\n" \
