@@ -179,7 +179,8 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 		else
 			pdev->generation = le32_to_cpu(entry.generation);
 	}
-	queue_work(pvbus_wq, &bus->scan);
+	/* Not pvbus_wq, which reclaim may wait for: drivers wait for other work when they leave. */
+	queue_work(system_long_wq, &bus->scan);
 }
 
 /**
