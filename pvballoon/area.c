@@ -10,7 +10,6 @@
 /* Attempts to get a page of each kind of memory, to prove areas with. */
 #define PROOFS_PER_KIND		4
 #define PROOFS_MAX		16
-#define PATIENCE		(10 * HZ)
 
 /**
  * struct proofs - pages that contain the nonce
@@ -192,15 +191,12 @@ static int tell(struct pvballoon *balloon, const struct proofs *proofs)
 {
 	struct pvballoon_channel *channel = &balloon->main;
 	struct pvballoon_slot *slot = pvballoon_get_slot(channel);
-	unsigned long end = jiffies + PATIENCE;
 
 	if (!slot)
 		return -EAGAIN;
 	write_regions(proofs, pvballoon_slot_data(channel, slot));
 	pvballoon_submit(channel, slot, PVBALLOON_OP_REGION, proofs->nr);
 	while (slot->busy && READ_ONCE(channel->running)) {
-		if (time_after(jiffies, end))
-			return -ETIMEDOUT;
 		pvballoon_wait(channel, PVBALLOON_WAIT);
 		pvballoon_reap(channel);
 	}
@@ -227,7 +223,7 @@ static void say_unproven(struct pvballoon *balloon, const struct proofs *proofs)
  *	allocator gives a page
  *
  * Context: process. Return: 0; -ENOENT: the kernel's resource tree has no such memory; -EPERM:
- * the device does not want it; -EAGAIN, -ESTALE, -ETIMEDOUT: not now.
+ * the device does not want it; -EAGAIN, -ESTALE: not now.
  */
 int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block)
 {
