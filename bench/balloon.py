@@ -51,6 +51,7 @@ def parse_args():
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--mib", type=int, help="memory that moves (2048, quick 1024)")
     hidden = {"help": argparse.SUPPRESS}
+    parser.add_argument("--what", choices=("move", "report"), default="move", **hidden)
     for name in ("vmexec", "vm-dir", "out", "control"):
         parser.add_argument(f"--{name}", type=pathlib.Path, **hidden)
     parser.add_argument("--accel", **hidden)
@@ -161,7 +162,7 @@ def host_punch(size, touched):
 
 
 class Bench:
-    """Turns of the devices, one driver loaded at a time."""
+    """Turns of the devices, one driver loaded at a time. Without reports while memory moves: they return more."""
 
     def __init__(self, guest, args):
         self.guest = guest
@@ -199,6 +200,10 @@ class Bench:
 
     def turn(self, device):
         sh(self.guest, f"modprobe {DRIVERS[device]}")
+        (self.moves if self.args.what == "move" else self.report)(device)
+        sh(self.guest, f"rmmod {DRIVERS[device]}")
+
+    def moves(self, device):
         backend = Pv(self.args) if device == "pvballoon" else Virtio(self.args)
         try:
             # Once before: what moves then has left the file, and is untouched.
@@ -217,8 +222,6 @@ class Bench:
         finally:
             backend.inflate(0)
             self.wait(backend, 0)
-        self.report(device)
-        sh(self.guest, f"rmmod {DRIVERS[device]}")
 
     def wait(self, backend, size=None):
         size = self.size if size is None else size
@@ -255,8 +258,9 @@ class Bench:
             self.guest.run(f"rmmod {driver}")
         for number in range(1, self.args.rounds + 1):
             say(f"round {number}/{self.args.rounds}")
-            self.take("inflate-untouched", "host-punch", rate=host_punch(self.size, False))
-            self.take("inflate-touched", "host-punch", rate=host_punch(self.size, True))
+            if self.args.what == "move":
+                self.take("inflate-untouched", "host-punch", rate=host_punch(self.size, False))
+                self.take("inflate-touched", "host-punch", rate=host_punch(self.size, True))
             for device in order.sample(DEVICES, len(DEVICES)):
                 self.turn(device)
 
@@ -288,8 +292,9 @@ class Bench:
         if gone:
             yield verdict(min(gone) >= self.size * RETURNED_TARGET,
                           f"returned of touched memory: {min(gone) / self.size:.2%} at least, target 99 %")
-        messages = self.notes.get("messages", 0)
-        yield verdict(0 < messages <= MESSAGES_TARGET, f"messages for each GiB: {messages:.0f}, target at most 1000")
+        messages = self.notes.get("messages")
+        if messages:
+            yield verdict(messages <= MESSAGES_TARGET, f"messages for each GiB: {messages:.0f}, target at most 1000")
 
 
 def spread(values):
@@ -330,10 +335,14 @@ def main():
     rows = list(bench.rows())
     for row in rows:
         show(row)
-    print("\nTargets for pvballoon:")
+    if args.what == "move":
+        print("\nTargets for pvballoon:")
     for text in bench.verdicts():
         print(text)
     path = args.out / "balloon.json"
+    # The reports are the second part.
+    if args.what == "report" and path.exists():
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"] + rows
     path.write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     print(f"\nWritten: {path}\n")
     return 0

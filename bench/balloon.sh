@@ -33,14 +33,22 @@ case " $* " in
 esac
 say "building"
 build_all
-hostd_start --balloon || die "pvhostd does not start"
-# Both balloons are in the guest; the driver of the one that is measured is loaded for its turn.
-say "booting a guest of $size MiB"
-balloon_boot --mem $size --no-load --append "quiet kfence.sample_interval=0" -- \
-	-device virtio-balloon-pci,id=virtio,free-page-reporting=on || die "the guest does not boot"
-status=0
-python3 "$top/bench/balloon.py" "$@" --vmexec "$vmexec" --vm-dir "$(vm_dir)" --ram-mib $size \
-	--control "$(hostd_dir)/control.sock" --qemu-pid "${vm_pid[$VM]}" \
-	--server "pvhostd=${hostd_pid[$HOSTD]}" --accel "$(accel)" --out "$out" || status=$?
-vm_dmesg_clean rcu || status=1
-exit "$status"
+# turns <what> <spec of pvkit's balloon> <properties of virtio's>: both balloons are in the guest; the
+# driver of the one that is measured is loaded for its turn.
+turns() {
+	local what=$1 spec=$2 virtio=$3 status=0
+
+	shift 3
+	hostd_start --balloon="$spec" || die "pvhostd does not start"
+	say "booting a guest of $size MiB"
+	balloon_boot --mem $size --no-load --append "quiet kfence.sample_interval=0" -- \
+		-device "virtio-balloon-pci,id=virtio$virtio" || die "the guest does not boot"
+	python3 "$top/bench/balloon.py" --what "$what" "$@" --vmexec "$vmexec" --vm-dir "$(vm_dir)" \
+		--ram-mib $size --control "$(hostd_dir)/control.sock" --qemu-pid "${vm_pid[$VM]}" \
+		--server "pvhostd=${hostd_pid[$HOSTD]}" --accel "$(accel)" --out "$out" || status=$?
+	vm_dmesg_clean rcu || status=1
+	vm_stop
+	hostd_stop
+	return "$status"
+}
+turns move report=off '' "$@" && turns report report=on ,free-page-reporting=on "$@"

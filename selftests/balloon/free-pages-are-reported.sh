@@ -5,7 +5,7 @@
 # dies meanwhile (BALLOON-G5). With page poisoning nothing is reported, because it would lose its
 # poison, and with init_on_free it is and reads as zeroes (BALLOON-D8).
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.1
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

@@ -4,7 +4,7 @@
 # kernel wants large pages, compaction moves those of the balloon, and the balloon stays as
 # large as it should be. The host agrees on what is given, and no program's memory is touched.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

@@ -5,7 +5,7 @@
 # again. A guest without a target (BALLOON-G9) gives what it does not need, and gets it back in
 # the same way.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
