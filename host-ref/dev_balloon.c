@@ -197,11 +197,30 @@ static void add_guest(struct json_object *obj, const struct pvballoon_stats *sta
 	json_object_object_add(obj, "guest_stats", guest);
 }
 
+/* What the helper has not freed yet; an operator who waits for memory waits for that too. */
+static uint64_t pages_in_progress(const struct balloon *b)
+{
+	const struct balloon_req *req;
+	uint64_t nr_pages = 0;
+	unsigned int i;
+
+	for (req = b->first; req; req = req->next) {
+		if (req->op != PVBALLOON_OP_INFLATE)
+			continue;
+		for (i = 0; i < req->nr; i++)
+			nr_pages += req->ranges[i].status ? 0 : le32toh(req->ranges[i].nr_pages);
+	}
+	return nr_pages;
+}
+
 static void balloon_describe(const struct hdev *dev, struct json_object *obj)
 {
 	const struct balloon *b = dev->priv;
+	uint64_t given = b->given.nr_pages, in_progress = pages_in_progress(b);
 
-	hostd_json_add_u64(obj, "given", b->given.nr_pages << PVBALLOON_PAGE_SHIFT);
+	/* What is in progress may have been taken back by a driver that does not wait. */
+	given = given > in_progress ? given - in_progress : 0;
+	hostd_json_add_u64(obj, "given", given << PVBALLOON_PAGE_SHIFT);
 	hostd_json_add_u64(obj, "regions", b->given.nr_regions);
 	hostd_json_add_u64(obj, "proven", b->ram.proven);
 	hostd_json_add_u64(obj, "resident", b->ram.resident);
@@ -221,6 +240,8 @@ const struct pvdev_ops hdev_balloon_ops = {
 	.type = PVBUS_T_BALLOON,
 	.sqe_shift = PVBALLOON_SQE_SHIFT,
 	.cqe_shift = PVBALLOON_CQE_SHIFT,
+	/* What its helper does takes longer, and needs the core. */
+	.is_patient = true,
 	.create = balloon_create,
 	.destroy = balloon_destroy,
 	.start = balloon_start,

@@ -32,6 +32,8 @@ struct json_object;
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
  * @has_image: its descriptor is an image, of which the worker takes the lock before @create
+ * @is_patient: nobody waits awake for it: a request is served at once, and no core is spent on
+ *	polling for the next
  * @create: make a device of @config; sets features, max_queues, max_queue_size
  *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with
  *	text in @error
@@ -55,6 +57,7 @@ struct pvdev_ops {
 	uint8_t sqe_shift;
 	uint8_t cqe_shift;
 	bool has_image;
+	bool is_patient;
 	int (*create)(struct hdev *dev, struct json_object *config, int fd, char *error);
 	void (*destroy)(struct hdev *dev);
 	int (*start)(struct hdev_queue *q);

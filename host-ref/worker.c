@@ -35,6 +35,15 @@ static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
 	q->work_ns = now_ns;
 }
 
+/* There is, or was, work of a device; NULL: nobody knows whose. */
+static void note_device(struct hostd_worker *w, const struct hdev *dev)
+{
+	if (dev && dev->ops && dev->ops->is_patient)
+		hostd_worker_rouse(w);
+	else
+		hostd_worker_note(w);
+}
+
 static void count_kicks(struct hostd_worker *w, unsigned int vector)
 {
 	struct hostd_bus *bus = w->bus;
@@ -58,15 +67,17 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 	/* Who rang a shared vector isn't known: most likely one that has work. */
 	if (first)
 		first->stats.kicks += count;
+	note_device(w, first ? first->dev : NULL);
 	if (vector == PVBUS_VECTOR_BUS && w->serving)
 		hostd_bus_look(bus);
 }
 
-static void ready_device(struct hostd_bus *bus, unsigned int slot)
+static void ready_device(struct hostd_worker *w, unsigned int slot)
 {
-	hostd_bus_ready(bus, slot);
-	if (bus->nr_draining)
-		hostd_bus_settle(bus);
+	hostd_bus_ready(w->bus, slot);
+	if (w->bus->nr_draining)
+		hostd_bus_settle(w->bus);
+	note_device(w, &w->bus->devices[slot]);
 }
 
 static void take_event(struct hostd_worker *w, uint32_t tag)
@@ -76,8 +87,8 @@ static void take_event(struct hostd_worker *w, uint32_t tag)
 	else if (tag < HOSTD_VECTOR_LIMIT)
 		count_kicks(w, tag);
 	else if (tag >= HOSTD_WATCH_DEVICE && tag - HOSTD_WATCH_DEVICE < HOSTD_WINDOW_SLOTS)
-		ready_device(w->bus, tag - HOSTD_WATCH_DEVICE);
-	if (tag != HOSTD_WATCH_IPC)
+		ready_device(w, tag - HOSTD_WATCH_DEVICE);
+	else
 		hostd_worker_note(w);
 }
 
@@ -103,7 +114,7 @@ static void look_around(struct hostd_worker *w)
 	for (i = 0; i < bus->nr_running; i++) {
 		if (hring_has_work(&bus->running[i]->ring)) {
 			rouse_queue(bus->running[i], bus->now_ns);
-			hostd_worker_note(w);
+			note_device(w, bus->running[i]->dev);
 		}
 	}
 }
@@ -178,10 +189,10 @@ static void snooze(struct hostd_worker *w)
 	}
 	if (hostd_worker_reap(w))
 		hostd_worker_note(w);
-	if (w->hot) {
+	if (w->hot && w->work_ns > start_ns)
 		adapt_poll(w, bus->now_ns - start_ns);
+	if (w->hot)
 		hostd_worker_wake(bus);
-	}
 }
 
 static int free_worker(struct hostd_worker *w)

@@ -130,6 +130,12 @@ int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag);
 void hostd_worker_note(struct hostd_worker *w);
 
 /**
+ * hostd_worker_rouse - there is work: do it, and poll no longer for that
+ * @w: the worker
+ */
+void hostd_worker_rouse(struct hostd_worker *w);
+
+/**
  * hostd_worker_reap - complete what the engines are done with
  * @w: the worker
  *

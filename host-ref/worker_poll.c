@@ -29,6 +29,11 @@ void hostd_worker_note(struct hostd_worker *w)
 	w->hot = true;
 }
 
+void hostd_worker_rouse(struct hostd_worker *w)
+{
+	w->hot = true;
+}
+
 static void poll_queue(struct hdev_queue *q)
 {
 	struct hostd_bus *bus = q->dev->bus;
@@ -64,8 +69,8 @@ static bool poll_queues(struct hostd_worker *w)
 		if (bus->now_ns >= q->ring.irq_at_ns)
 			hdev_queue_signal_late(q);
 		if (!q->armed && hring_has_work(&q->ring)) {
+			worked |= !q->dev->ops->is_patient;
 			poll_queue(q);
-			worked = true;
 		} else if (!q->armed) {
 			rest_queue(w, q);
 		}
