@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import datetime
 import json
+import mmap
 import os
 import pathlib
 import random
@@ -25,6 +26,7 @@ DEVICES = ("virtio-balloon", "pvballoon")
 DRIVERS = {"virtio-balloon": "virtio_balloon", "pvballoon": "pvballoon"}
 STEP = 2 * MIB
 REPORT_MIB = 256
+TOUCH_LESS_MIB = 64
 REPORT_TIMEOUT_S = 60
 MOVE_TIMEOUT_S = 300
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
@@ -47,7 +49,7 @@ def say(text):
 def parse_args():
     parser = argparse.ArgumentParser(prog="bench/balloon.sh", allow_abbrev=False,
                                      usage="%(prog)s [--quick] [--rounds N] [--mib N]")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 GiB")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 GiB, no reports")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--mib", type=int, help="memory that moves (2048, quick 1024)")
     hidden = {"help": argparse.SUPPRESS}
@@ -127,11 +129,15 @@ class Ram:
         for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
             try:
                 if os.readlink(fd).startswith("/memfd:memory-backend-memfd"):
-                    self.fd = os.open(fd, os.O_RDONLY)
+                    self.fd = os.open(fd, os.O_RDWR)
                     return
             except OSError:
                 continue
         raise BenchError("QEMU has no memory in a file")
+
+    def fill(self):
+        """Blocks for what has none; content stays."""
+        os.posix_fallocate(self.fd, 0, os.fstat(self.fd).st_size)
 
     def occupied(self):
         return os.fstat(self.fd).st_blocks * 512
@@ -143,15 +149,15 @@ def qemu_rss(pid):
 
 
 def host_punch(size, touched):
-    """GiB/s of fallocate in steps of 2 MiB on a file of the same kind."""
+    """GiB/s of fallocate in steps of 2 MiB on a file of the same kind, mapped like it."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
     fd = os.memfd_create("bench")
     try:
         os.ftruncate(fd, size)
-        block = b"\1" * STEP
-        for pos in range(0, size if touched else 0, STEP):
-            os.pwrite(fd, block, pos)
+        memory = mmap.mmap(fd, size)
+        for pos in range(0, size if touched else 0, mmap.PAGESIZE):
+            memory[pos] = 1
         start = time.monotonic()
         for pos in range(0, size, STEP):
             if libc.fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, STEP):
@@ -186,7 +192,7 @@ class Bench:
         while abs(backend.given() - size) > STEP:
             if time.monotonic() - start > MOVE_TIMEOUT_S:
                 raise BenchError(f"{device} does not reach {size >> 20} MiB: is at {backend.given() >> 20}")
-            time.sleep(0.002)
+            time.sleep(0.004)
         seconds = time.monotonic() - start
         self.take(workload, device, rate=amount / seconds, cpu=(cpu_us(pids) - cpu) / amount,
                   gone=before - self.ram.occupied(), rss=rss - qemu_rss(self.args.qemu_pid))
@@ -195,8 +201,10 @@ class Bench:
         return sum(map(int, sh(self.guest, f"cat {BALLOON}/queues/*/ops").split()))
 
     def touch(self):
-        """Touch more than moves, so that all which moves was touched."""
-        sh(self.guest, f"/root/memtool grab {self.args.mib + self.args.mib // 2}")
+        """Touch all that is free, and have the file hold the rest too, so that all which moves is in it."""
+        free = int(sh(self.guest, "awk '/^MemFree/ { print int($2 / 1024) }' /proc/meminfo"))
+        sh(self.guest, f"/root/memtool grab {free - TOUCH_LESS_MIB}")
+        self.ram.fill()
 
     def turn(self, device):
         sh(self.guest, f"modprobe {DRIVERS[device]}")

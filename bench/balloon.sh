@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE=1
 
 out=$build/bench
 PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
-size=4096
+size=3072
 
 die() { echo "bench: $*" >&2; exit 1; }
 say() { echo "bench: $*" >&2; }
@@ -51,4 +51,8 @@ turns() {
 	hostd_stop
 	return "$status"
 }
-turns move report=off '' "$@" && turns report report=on ,free-page-reporting=on "$@"
+turns move report=off '' "$@" || exit
+case " $* " in
+*' --quick '*)	;;
+*)		turns report report=on ,free-page-reporting=on "$@" ;;
+esac
