@@ -88,6 +88,17 @@ bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned
 }
 
 /**
+ * pvballoon_same_area() - may two neighbours be told as one range
+ * @balloon: the balloon; any context
+ * @addr: an address
+ * @next: another
+ */
+bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next)
+{
+	return lookup(balloon, addr, 1) == lookup(balloon, next, 1);
+}
+
+/**
  * pvballoon_is_proven() - is memory found by the device
  * @balloon: the balloon; any context
  * @addr: first byte
@@ -221,11 +232,12 @@ static void say_unproven(struct pvballoon *balloon, const struct proofs *proofs)
  * @balloon: the balloon; the lock of the main channel is held, and it runs
  * @block: to tell of its area, with its first page as the proof; NULL: of all areas of which the
  *	allocator gives a page
+ * @order: of @block
  *
  * Context: process. Return: 0; -ENOENT: the kernel's resource tree has no such memory; -EPERM:
  * the device does not want it; -EAGAIN, -ESTALE: not now.
  */
-int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block)
+int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block, unsigned int order)
 {
 	struct proofs proofs = { .nr = 0 };
 	struct pvballoon_area *area;
@@ -234,11 +246,11 @@ int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block)
 
 	find_areas(balloon);
 	if (block) {
-		area = lookup(balloon, page_to_phys(block), PAGE_SIZE);
+		area = lookup(balloon, page_to_phys(block), (u64)PAGE_SIZE << order);
 		if (!area)
 			return -ENOENT;
-		if (area->refused)
-			return -EPERM;
+		if (area->told || area->refused)
+			return area->told ? 0 : -EPERM;
 		add_proof(balloon, &proofs, block, area);
 	} else {
 		find_proofs(balloon, &proofs);

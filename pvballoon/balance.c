@@ -74,8 +74,14 @@ static long wait_for_device(struct pvballoon *balloon)
 
 static long back_off(struct pvballoon *balloon)
 {
+	long delay;
+
 	balloon->backoff_ms = clamp(2 * balloon->backoff_ms, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-	return msecs_to_jiffies(balloon->backoff_ms);
+	delay = msecs_to_jiffies(balloon->backoff_ms);
+	/* Also for whoever looks at the target meanwhile. */
+	if (time_before(READ_ONCE(balloon->hold_until), jiffies + delay))
+		WRITE_ONCE(balloon->hold_until, jiffies + delay);
+	return delay;
 }
 
 static u64 rate_of(const struct pvballoon *balloon)
@@ -163,7 +169,7 @@ static bool introduce(struct pvballoon *balloon)
 	page = pvballoon_take_unknown(balloon, &pool);
 	if (!page)
 		return false;
-	err = pvballoon_areas_tell(balloon, page);
+	err = pvballoon_areas_tell(balloon, page, pool->order);
 	pvballoon_put_back(balloon, pool, page, err == -ENOENT || err == -EPERM);
 	if (err == -ENOENT || err == -EPERM)
 		WRITE_ONCE(balloon->hold_until, jiffies + HZ);
@@ -178,7 +184,7 @@ static long step(struct pvballoon *balloon)
 	if (balloon->retell && !pvballoon_forget(balloon))
 		return 1;
 	if (!balloon->introduced)
-		balloon->introduced = !pvballoon_areas_tell(balloon, NULL);
+		balloon->introduced = !pvballoon_areas_tell(balloon, NULL, 0);
 	pvballoon_give_fresh(balloon);
 	pvballoon_stats_send(balloon);
 

@@ -192,7 +192,8 @@ static bool record_range(struct pvballoon *balloon, const struct page *page, uns
 
 	if (balloon->retell)
 		return true;
-	if (nr && records[nr - 1].addr + records[nr - 1].len == addr) {
+	if (nr && records[nr - 1].addr + records[nr - 1].len == addr &&
+	    pvballoon_same_area(balloon, addr - 1, addr)) {
 		records[nr - 1].len += len;
 		return true;
 	}

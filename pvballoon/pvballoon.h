@@ -253,8 +253,9 @@ void pvballoon_channel_forget(struct pvballoon_channel *channel);
 
 /* area.c */
 void pvballoon_areas_forget(struct pvballoon *balloon);
-int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block);
+int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block, unsigned int order);
 bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned int order);
+bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next);
 bool pvballoon_is_proven(struct pvballoon *balloon, u64 addr, u64 len);
 
 /* relief.c */

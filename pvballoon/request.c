@@ -286,6 +286,13 @@ bool pvballoon_tell_taken_back(struct pvballoon *balloon)
 	return true;
 }
 
+/* Does a block continue a range, at either end? BALLOON-G2: in the same region. */
+static bool is_next(struct pvballoon *balloon, u64 addr, u64 len, u64 next, u64 size)
+{
+	return (next == addr + len || next + size == addr) &&
+	       pvballoon_same_area(balloon, addr, next);
+}
+
 /* Neighbours among the blocks become one range; the ranges stay in the order of the blocks. */
 static unsigned int write_blocks(struct pvballoon_channel *channel,
 				 const struct pvballoon_slot *slot)
@@ -297,12 +304,8 @@ static unsigned int write_blocks(struct pvballoon_channel *channel,
 
 	list_for_each_entry(page, &slot->blocks, lru) {
 		next = page_to_phys(page);
-		if (len && next == addr + len) {
-			len += size;
-			continue;
-		}
-		if (len && next + size == addr) {
-			addr = next;
+		if (len && is_next(channel->balloon, addr, len, next, size)) {
+			addr = min(addr, next);
 			len += size;
 			continue;
 		}

@@ -58,7 +58,7 @@ struct pvballoon_config {
 	__le64	rate;
 	__le32	granule;
 	__le32	stats_ms;
-	__u8	nonce[PVBALLOON_NONCE_LEN];
+	__u8	nonce[16];
 	__le64	reserved[3];
 };
 PV_ASSERT_SIZE(pvballoon_config, 64);
@@ -165,7 +165,7 @@ PV_ASSERT_SIZE(pvballoon_region, 32);
  */
 struct pvballoon_stats {
 	__le64	valid;
-	__le64	val[PVBALLOON_STAT_NR];
+	__le64	val[20];
 	__le64	reserved[11];
 };
 PV_ASSERT_SIZE(pvballoon_stats, 256);
