@@ -4,8 +4,8 @@
  *
  *   memtool grab MIB           touch so much, print in how many ms, and give it back; fails if new memory
  *                              is not zero
- *   memtool hold MIB FILE      fill so much, and look until FILE is there that nobody changes it; prints
- *                              how often it looked
+ *   memtool hold MIB FILE      fill so much, say so, and look until FILE is there that nobody changes it;
+ *                              prints how often it looked
  *   memtool scatter MIB KEEP FILE
  *                              touch so much in small pages, then keep every KEEP-th until FILE is there:
  *                              all that is free is in pieces
@@ -74,6 +74,8 @@ static int hold(size_t len, const char *enough)
 
 	for (pos = 0; pos < len / 8; pos++)
 		mem[pos] = value(pos);
+	puts("filled");
+	fflush(stdout);
 	while (access(enough, F_OK)) {
 		for (pos = 0; pos < len / 8; pos++) {
 			if (mem[pos] == value(pos))

@@ -21,8 +21,7 @@ more_huge() { vm_run "echo 150 > /proc/sys/vm/nr_hugepages; [ \$(cat /proc/sys/v
 
 hostd_start --balloon=stats=0 || ktap_bail 'no pvhostd'
 ktap_check 'a guest of 1 GiB boots' balloon_boot --smp 2 || ktap_bail 'no guest'
-vm_run_bg '/root/memtool hold 32 /run/enough'
-holder=$VM_JOB
+balloon_hold 32
 # All free memory in pieces, of which every 64th page is used.
 vm_run_bg "/root/memtool scatter $(($(balloon_free_mib) - 120)) 64 /run/enough"
 scatterer=$VM_JOB
@@ -48,7 +47,7 @@ ktap_check 'and is told anew when the worker has died' wait_for 30 balloon_reach
 vm_run 'touch /run/enough'
 ktap_check 'the host counts the same' wait_for 10 host_counts
 ktap_check 'it takes all back' balloon_set 0 30
-ktap_check 'no page of a program was touched' vm_wait "$holder"
+ktap_check 'no page of a program was touched' balloon_held
 ktap_check 'the driver can be unloaded' vm_run 'rmmod pvballoon'
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done

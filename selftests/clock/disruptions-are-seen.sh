@@ -4,7 +4,7 @@
 # the device side, a pause, a restored snapshot, suspend. After the latter three the wall clock
 # is right at once, unless step_on_resume says no, and CLOCK_MONOTONIC does not jump.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 240
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u

@@ -5,6 +5,8 @@
 #   balloon_boot [--mem MIB] [vm_boot args] [-- qemu args]
 #                            boot a guest whose memory is a file, with memtool, on the pvhostd,
 #                            whose first device is a balloon; with --no-load without a driver
+#   balloon_hold MIB         a program holds so much, until balloon_held, which says whether all of it stayed
+#                            as it was
 #   balloon_attr NAME        attribute of the balloon in sysfs, as given
 #   balloon_mib NAME         ... that is a number of bytes, in MiB
 #   balloon_reached MIB      has the guest given so much, within 1 %; for wait_for
@@ -40,6 +42,17 @@ balloon_boot() {
 	*' --no-load '*) return ;;
 	esac
 	vm_run "modprobe pvballoon && wait-for $balloon_dir/given"
+}
+
+balloon_hold() {
+	vm_run_bg "/root/memtool hold $1 /run/enough"
+	balloon_holder=$VM_JOB
+	wait_for 60 vm_run "grep -q filled /run/job/$balloon_holder.out"
+}
+
+balloon_held() {
+	vm_run 'touch /run/enough'
+	vm_wait "$balloon_holder"
 }
 
 balloon_reached() {
