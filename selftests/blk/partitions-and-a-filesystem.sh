@@ -29,7 +29,7 @@ ktap_is 'the partitions are there' "$(vm_run 'cd /sys/block/pvblk0; echo $(cat p
 ktap_check 'ext4 is made on the first' vm_run 'modprobe ext4; mke2fs -q -t ext4 -E nodiscard /dev/pvblk0p1'
 ktap_check 'and mounted' vm_run 'mount -t ext4 -o discard /dev/pvblk0p1 /mnt'
 vm_run_bg 'cd /mnt
-	for i in 1 2 3 4 5 6 7 8; do
+	for i in 1 2 3 4 5 6; do
 		mkdir $i && cp -r /usr/lib/modules $i/ && find $i -type f -exec sha256sum {} + > $i.sums || exit 1
 		[ $((i % 3)) = 0 ] && rm -rf $i $i.sums
 		sync -f .
