@@ -120,7 +120,7 @@ run_one() {
 	fi
 	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' TERM
 	log=$logs/$(tr / . <<< "$name" | tr -d '()' | tr ' ' '-').log
-	rm -f "${log%.log}"*
+	rm -f "$log" "${log%.log}".*
 	[ "$kernel" = - ] || export PVKIT_KERNEL=$kernel
 	start=$(date +%s%N)
 	PVKIT_LOGS=${log%.log} timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
