@@ -43,8 +43,6 @@ bench:
 bench-quick:
 	@$(deps) bench
 	@bench/run.sh --quick
-	@bench/clock.sh --quick
-	@bench/balloon.sh --quick
 
 demo:
 	@scripts/demo.sh
@@ -68,6 +66,6 @@ help:
 	@echo 'make check            every test                (30 minutes at most)'
 	@echo 'make check-fast       no root, no VM            (one minute at most)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
-	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: 5 minutes at most'
+	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: disks, 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
 	@echo 'make clean            remove build/'

@@ -49,9 +49,9 @@ def say(text):
 def parse_args():
     parser = argparse.ArgumentParser(prog="bench/balloon.sh", allow_abbrev=False,
                                      usage="%(prog)s [--quick] [--rounds N] [--mib N]")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 GiB, no reports")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 512 MiB, no reports")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
-    parser.add_argument("--mib", type=int, help="memory that moves (2048, quick 1024)")
+    parser.add_argument("--mib", type=int, help="memory that moves (2048, quick 512)")
     hidden = {"help": argparse.SUPPRESS}
     parser.add_argument("--what", choices=("move", "report"), default="move", **hidden)
     for name in ("vmexec", "vm-dir", "out", "control"):
@@ -62,7 +62,7 @@ def parse_args():
     parser.add_argument("--server", action="append", default=[], **hidden)
     args = parser.parse_args()
     args.rounds = args.rounds or (2 if args.quick else 5)
-    args.mib = args.mib or (1024 if args.quick else 2048)
+    args.mib = args.mib or (512 if args.quick else 2048)
     return args
 
 
