@@ -141,10 +141,11 @@ int pvblk_add_disk(struct pvblk *blk)
 		set_disk_ro(blk->disk, true);
 	blk_queue_rq_timeout(blk->disk->queue, 30 * HZ);
 
-	/* Callbacks of the bus may come from here on, and they want the disk. */
 	err = pvbus_device_start(pdev);
 	if (err)
 		goto put_disk;
+	/* Callbacks of the bus may come from here on, and they want the disk. */
+	pvbus_device_ready(pdev);
 	err = device_add_disk(&pdev->dev, blk->disk, pvblk_groups);
 	if (err)
 		goto stop_device;

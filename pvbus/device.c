@@ -137,7 +137,7 @@ int pvbus_device_reset(struct pvbus_device *pdev)
  * pvbus_device_start() - zero the queues and let the device run
  * @pdev: the device; features are agreed, queues allocated, and nobody uses them
  *
- * For probe and restore. Afterwards the driver may submit, and its callbacks may come.
+ * For probe and restore. Afterwards the driver may submit, and completions may come.
  * Context: process. Return: 0; -ESTALE: the epoch has changed again, restore
  * will be called once more; other -errno: refused.
  */
@@ -155,21 +155,31 @@ int pvbus_device_start(struct pvbus_device *pdev)
 	slot->nr_queues = cpu_to_le32(pdev->nr_queues);
 	slot->queues_off = cpu_to_le64(pvshm_raw(pdev->desc_off));
 	err = device_command(pdev, PVBUS_CMD_START, pdev->epoch);
-	/* A probe goes on: once live, it is restored in the new epoch like any other. */
+	/* A probe goes on: once ready, it is restored in the new epoch like any other. */
 	if (err == -ESTALE && !test_bit(PVBUS_DEV_LIVE, &pdev->flags))
 		err = 0;
-	if (err)
-		goto unlock;
-
-	pdev->status = PVBUS_S_RUNNING;
-	set_bit(PVBUS_DEV_LIVE, &pdev->flags);
-	if (pdev->epoch != READ_ONCE(pdev->bus->epoch))
-		pvbus_poke(pdev->bus);
+	if (!err)
+		pdev->status = PVBUS_S_RUNNING;
 unlock:
 	mutex_unlock(&pdev->lock);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvbus_device_start);
+
+/**
+ * pvbus_device_ready() - the driver is ready for freeze, restore and the like
+ * @pdev: the device, started
+ *
+ * The bus calls it after a probe; a driver whose probe does I/O calls it first, as otherwise
+ * that I/O would not outlive the epoch. What freeze would undo must be done before. Any context.
+ */
+void pvbus_device_ready(struct pvbus_device *pdev)
+{
+	set_bit(PVBUS_DEV_LIVE, &pdev->flags);
+	/* The epoch may have changed meanwhile. */
+	pvbus_poke(pdev->bus);
+}
+EXPORT_SYMBOL_GPL(pvbus_device_ready);
 
 /**
  * pvbus_device_stop() - the driver leaves the device

@@ -31,6 +31,8 @@ static int pvbus_probe(struct device *dev)
 		err = to_pvbus_driver(dev->driver)->probe(pdev);
 		if (err)
 			pvbus_device_reset(pdev);
+		else
+			pvbus_device_ready(pdev);
 	}
 	if (err)
 		set_bit(PVBUS_DEV_UNPROBED, &pdev->flags);

@@ -94,7 +94,7 @@ struct pvbus {
 };
 
 /* Bits of pvbus_device.flags. */
-#define PVBUS_DEV_LIVE		0	/* between start and stop: callbacks may be called */
+#define PVBUS_DEV_LIVE		0	/* between ready and stop: callbacks may be called */
 #define PVBUS_DEV_FROZEN	1	/* freeze was called, restore not yet */
 #define PVBUS_DEV_BROKEN	2	/* failed; a new epoch may mend it */
 #define PVBUS_DEV_GONE		3	/* the driver has been told */

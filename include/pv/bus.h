@@ -128,7 +128,7 @@ struct pvbus_device {
  * @features: bits that it knows
  * @nr_features: length of @features
  * @probe: features are agreed, nothing runs yet; allocates the queues and calls
- *	pvbus_device_start(). 0 or -errno
+ *	pvbus_device_start(), and pvbus_device_ready() before any I/O of its own. 0 or -errno
  * @remove: the device goes; the driver ends with pvbus_device_stop()
  * @freeze: the epoch has ended or the guest suspends: return when nothing
  *	touches the queues any more. Requests in flight stay in flight
@@ -141,7 +141,7 @@ struct pvbus_device {
  * @watchdog: about twice a second: reap, in case an interrupt was lost
  *
  * freeze, restore, gone, config_changed and watchdog are called from process
- * context, one at a time, between pvbus_device_start() and pvbus_device_stop().
+ * context, one at a time, between pvbus_device_ready() and pvbus_device_stop().
  */
 struct pvbus_driver {
 	struct device_driver	driver;
@@ -199,6 +199,7 @@ int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		       const struct pvbus_queue_params *params);
 void pvbus_free_queues(struct pvbus_device *pdev);
 int pvbus_device_start(struct pvbus_device *pdev);
+void pvbus_device_ready(struct pvbus_device *pdev);
 int pvbus_device_stop(struct pvbus_device *pdev);
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
 bool pvbus_epoch_over(struct pvbus_device *pdev);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# BUS-G4: the worker is killed again and again while disks come: modules are loaded, disks are bound
-# and added, partitions are read. Each disk is there in the end, or at the next try, and works.
+# BUS-G4: the worker is killed again and again while devices come: modules are loaded, devices are bound,
+# disks are added, partitions are read. Each disk, clock and balloon is there in the end, or at the next
+# try, and works.
 # needs: vm
 # kernels: 6.12
 # timeout: 300
@@ -19,37 +20,48 @@ ktap_note "seed $seed (PVKIT_SEED)"
 ktap_plan 6
 blk_image data 64M
 blk_image other 32M
-hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
+hostd_start --disk "id=d0,file=$data" --clock --balloon=target=16M || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 
-# Kills at moments of the first 250 ms or so, in which all of it happens.
+# storm <ms>: kills at moments of about that time, in which all of it happens
 storm() {
 	local i
-	for ((i = 0; i < 4; i++)); do
-		sleep "0.0$((RANDOM % 9 + 1))"
+	for ((i = 0; i < 6; i++)); do
+		sleep "$(printf '0.%03d' $((RANDOM % ($1 / 3))))"
 		blk_kill_worker
 	done
 }
-# with_storm <command>: it may fail, but it ends.
+# with_storm <ms> <command>: it may fail, but it ends
 with_storm() {
-	vm_run_bg "$1"
-	storm
+	vm_run_bg "$2"
+	storm "$1"
 	VM_TIMEOUT=60 vm_wait > "$test_tmp/out" 2>&1 || [ $? -lt 120 ] || { cat "$test_tmp/out"; return 1; }
 }
-there() { vm_run "[ -b /dev/pvblk0 ] && dd if=/dev/pvblk0 of=/dev/null bs=4k count=1 iflag=direct 2>&1"; }
+# A block is read, the counter has been measured anew, the target is reached.
+there() {
+	vm_run '[ -b /dev/pvblk0 ] && dd if=/dev/pvblk0 of=/dev/null bs=4k count=1 iflag=direct 2>&1 &&
+		[ "$(cat /sys/bus/pvbus/drivers/pvclock/pvbus0.1/counter_hz)" -gt 0 ] &&
+		[ "$(cat /sys/bus/pvbus/drivers/pvballoon/pvbus0.2/given)" = $((16 << 20)) ]'
+}
+load='modprobe pvbus; for i in pvblk pvclock pvballoon; do modprobe $i & done; wait'
+# each <unbind|bind>: what does it to all three at once
+each() {
+	echo "cd /sys/bus/pvbus/drivers
+		echo pvbus0.0 > pvblk/$1 & echo pvbus0.1 > pvclock/$1 & echo pvbus0.2 > pvballoon/$1 & wait"
+}
 load_rounds() {
 	local i
 	for ((i = 0; i < rounds; i++)); do
-		with_storm 'modprobe -r pvblk; modprobe -r pvbus; modprobe pvbus && modprobe pvblk' || return 1
-		vm_run "modprobe pvbus && modprobe pvblk"
+		with_storm 1500 "modprobe -ra pvblk pvclock pvballoon; modprobe -r pvbus; $load" || return 1
+		vm_run "$load"
 		wait_for 40 there || { echo "round $i"; return 1; }
 	done
 }
 bind_rounds() {
 	local i
 	for ((i = 0; i < rounds; i++)); do
-		with_storm 'cd /sys/bus/pvbus/drivers/pvblk; echo pvbus0.0 > unbind; echo pvbus0.0 > bind' || return 1
-		wait_for 20 there || vm_run 'echo pvbus0.0 > /sys/bus/pvbus/drivers/pvblk/bind'
+		with_storm 700 "$(each unbind); $(each bind)" || return 1
+		wait_for 20 there || vm_run "$(each bind)"
 		wait_for 20 there || { echo "round $i"; return 1; }
 	done
 }
@@ -62,7 +74,7 @@ add_rounds() {
 	local i
 	for ((i = 0; i < rounds / 2; i++)); do
 		until listed; do pvctl add-disk d1 "file=$other" > /dev/null 2>&1; done &
-		storm
+		storm 250
 		wait $!
 		wait_for 30 two || { echo "round $i: not there"; return 1; }
 		wait_for 30 removed || { echo "round $i: not removed"; return 1; }
