@@ -49,7 +49,7 @@ ktap_check 'a new one gives it again' vm_run 'modprobe pvballoon'
 ktap_check 'as much as before' wait_for 30 balloon_reached 2048
 ktap_check 'the device can be removed' pvctl remove balloon
 ktap_check 'all is free then too' wait_for 20 all_is_back
-ktap_check 'the guest lives, and uses its memory' vm_run "/root/memtool grab $target"
+VM_TIMEOUT=240 ktap_check 'the guest lives, and uses its memory' vm_run "/root/memtool grab $target"
 ktap_check 'no page of a program was touched' balloon_held
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
