@@ -152,6 +152,9 @@ int pvbus_device_start(struct pvbus_device *pdev)
 	if (err)
 		goto unlock;
 
+	/* Pairs with the acquire in queue_interrupt(): all that the driver prepared is there. */
+	smp_mb__before_atomic();
+	set_bit(PVBUS_DEV_STARTED, &pdev->flags);
 	slot->nr_queues = cpu_to_le32(pdev->nr_queues);
 	slot->queues_off = cpu_to_le64(pvshm_raw(pdev->desc_off));
 	err = device_command(pdev, PVBUS_CMD_START, pdev->epoch);

@@ -100,6 +100,7 @@ struct pvbus {
 #define PVBUS_DEV_GONE		3	/* the driver has been told */
 #define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
 #define PVBUS_DEV_UNPROBED	5	/* a probe failed; the next epoch or table may mend it */
+#define PVBUS_DEV_STARTED	6	/* queues may call back */
 
 extern COMPAT_BUS_CONST struct bus_type pvbus_type;
 extern struct workqueue_struct *pvbus_wq;

@@ -2,6 +2,7 @@
 /*
  * Queues of a device: their place in the window, their vectors, kicks and interrupts.
  */
+#include <linux/bitops.h>
 #include <linux/export.h>
 #include <linux/interrupt.h>
 #include <linux/log2.h>
@@ -20,7 +21,9 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 
 	WRITE_ONCE(queue->interrupts, queue->interrupts + 1);
 	trace_pvbus_interrupt(queue->pdev->bus->id, queue->pdev->slot, queue->index);
-	queue->callback(queue);
+	/* Vectors are shared, and raised for nothing: the driver may not be ready. */
+	if (test_bit_acquire(PVBUS_DEV_STARTED, &queue->pdev->flags))
+		queue->callback(queue);
 	return IRQ_HANDLED;
 }
 
@@ -97,6 +100,8 @@ static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int i
 		goto free_queue;
 
 	queue->vector = next_vector(pdev->bus);
+	if (!queue->callback)
+		return queue;
 	snprintf(queue->irq_name, sizeof(queue->irq_name), "%s-%s.%u",
 		 dev_name(&pdev->dev), params->name, index);
 	irq = transport->ops->irq(transport, queue->vector);
@@ -163,6 +168,7 @@ void pvbus_free_queues(struct pvbus_device *pdev)
 	unsigned int i;
 
 	pvbus_queues_sysfs_del(pdev);
+	clear_bit(PVBUS_DEV_STARTED, &pdev->flags);
 	for (i = 0; pdev->queues && i < pdev->nr_queues; i++)
 		if (pdev->queues[i])
 			free_queue(pdev->queues[i]);

@@ -27,7 +27,8 @@ struct pvbus_queue;
  * @cqe_shift: log2 of the bytes of a completion entry
  * @data_len: bytes of the data extent of each queue
  * @callback: called in hard interrupt context when the device has raised the
- *	queue's vector; the vector may be shared, so there may be nothing new
+ *	queue's vector, from pvbus_device_start() on; the vector may be shared, so there
+ *	may be nothing new. NULL: the driver polls
  */
 struct pvbus_queue_params {
 	const char	*name;
