@@ -5,6 +5,7 @@
 #include <linux/highmem.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <asm/barrier.h>
 #include "pvballoon.h"
 
 /* Attempts to get a page of each kind of memory, to prove areas with. */
@@ -41,7 +42,8 @@ static int add_area(struct resource *res, void *data)
 		return 0;
 	area = &balloon->areas[balloon->nr_areas];
 	*area = (struct pvballoon_area) { .start = start, .end = end };
-	balloon->nr_areas++;
+	/* Pairs with the acquire in lookup(), which others call without the lock. */
+	smp_store_release(&balloon->nr_areas, balloon->nr_areas + 1);
 	return 0;
 }
 
@@ -54,9 +56,10 @@ static void find_areas(struct pvballoon *balloon)
 
 static struct pvballoon_area *lookup(struct pvballoon *balloon, u64 addr, u64 len)
 {
-	unsigned int i;
+	/* Pairs with the release in add_area(). */
+	unsigned int i, nr = smp_load_acquire(&balloon->nr_areas);
 
-	for (i = 0; i < balloon->nr_areas; i++)
+	for (i = 0; i < nr; i++)
 		if (addr >= balloon->areas[i].start && addr + len <= balloon->areas[i].end)
 			return &balloon->areas[i];
 	return NULL;
@@ -68,7 +71,7 @@ static struct pvballoon_area *lookup(struct pvballoon *balloon, u64 addr, u64 le
  */
 void pvballoon_areas_forget(struct pvballoon *balloon)
 {
-	balloon->nr_areas = 0;
+	WRITE_ONCE(balloon->nr_areas, 0);
 }
 
 /**

@@ -60,6 +60,19 @@ void pvballoon_kick_balance(struct pvballoon *balloon)
 	mod_delayed_work(balloon->wq, &balloon->balance, 0);
 }
 
+/**
+ * pvballoon_hold() - don't grow for a while
+ * @balloon: the balloon; any context
+ * @length: jiffies; a hold that lasts longer goes on
+ */
+void pvballoon_hold(struct pvballoon *balloon, unsigned long length)
+{
+	unsigned long until = jiffies + length;
+
+	if (time_before(READ_ONCE(balloon->hold_until), until))
+		WRITE_ONCE(balloon->hold_until, until);
+}
+
 /* Requests in flight, or the guest's memory, must move first. */
 static long wait_for_device(struct pvballoon *balloon)
 {
@@ -79,8 +92,7 @@ static long back_off(struct pvballoon *balloon)
 	balloon->backoff_ms = clamp(2 * balloon->backoff_ms, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
 	delay = msecs_to_jiffies(balloon->backoff_ms);
 	/* Also for whoever looks at the target meanwhile. */
-	if (time_before(READ_ONCE(balloon->hold_until), jiffies + delay))
-		WRITE_ONCE(balloon->hold_until, jiffies + delay);
+	pvballoon_hold(balloon, delay);
 	return delay;
 }
 
@@ -172,7 +184,7 @@ static bool introduce(struct pvballoon *balloon)
 	err = pvballoon_areas_tell(balloon, page, pool->order);
 	pvballoon_put_back(balloon, pool, page, err == -ENOENT || err == -EPERM);
 	if (err == -ENOENT || err == -EPERM)
-		WRITE_ONCE(balloon->hold_until, jiffies + HZ);
+		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
 	return !err;
 }
 

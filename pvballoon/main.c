@@ -34,7 +34,8 @@ static void take_target(struct pvballoon *balloon, const struct pvballoon_config
 {
 	WRITE_ONCE(balloon->target, le64_to_cpu(config->target));
 	WRITE_ONCE(balloon->rate, le64_to_cpu(config->rate));
-	WRITE_ONCE(balloon->stats_ms, le32_to_cpu(config->stats_ms));
+	WRITE_ONCE(balloon->stats_ms, pvbus_has_feature(balloon->pdev, PVBALLOON_F_STATS) ?
+		   le32_to_cpu(config->stats_ms) : 0);
 }
 
 static void pvballoon_config_changed(struct pvbus_device *pdev)

@@ -482,7 +482,7 @@ void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
 	spin_unlock(&balloon->lock);
 	pvballoon_free_blocks(pool, &refused);
 	if (nr_refused)
-		WRITE_ONCE(balloon->hold_until, jiffies + HZ);
+		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
 }
 
 /**

@@ -20,6 +20,7 @@
 #define PVBALLOON_SLOTS		8	/* requests in flight on a queue */
 #define PVBALLOON_RECORDS	8192	/* of memory taken back, that the device was not told of */
 #define PVBALLOON_WAIT		(HZ / 2)	/* then the device is looked after */
+#define PVBALLOON_HOLD_REFUSED	HZ		/* after the device refused a block */
 
 struct pvballoon;
 
@@ -121,7 +122,7 @@ struct pvballoon_channel {
  * @reports: channel of free page reports; its queue may be NULL
  * @target: bytes, as the host last said, or PVBALLOON_TARGET_AUTO
  * @rate: most bytes given in a second, as the host last said; 0: any
- * @stats_ms: time between two STATS; 0: none
+ * @stats_ms: time between two STATS; 0: none, or not served
  * @granule: bytes; of all addresses and lengths
  * @nonce: what a proof begins with
  * @lock: pools, records, and what is counted
@@ -216,6 +217,7 @@ static inline u64 pvballoon_block_bytes(const struct pvballoon_pool *pool)
 /* balance.c */
 void pvballoon_balance(struct work_struct *work);
 void pvballoon_kick_balance(struct pvballoon *balloon);
+void pvballoon_hold(struct pvballoon *balloon, unsigned long length);
 bool pvballoon_is_balanced(struct pvballoon *balloon);
 
 /* pages.c */

@@ -58,7 +58,7 @@ static bool is_short(void)
 	return available() < reserve() / 2;
 }
 
-static void hold(struct pvballoon *balloon)
+static void hold_relieved(struct pvballoon *balloon)
 {
 	unsigned long now = jiffies, last = READ_ONCE(balloon->relieved_at);
 	unsigned long length = READ_ONCE(balloon->hold);
@@ -70,14 +70,14 @@ static void hold(struct pvballoon *balloon)
 		length = min_t(unsigned long, 2 * length, HOLD_MAX);
 	WRITE_ONCE(balloon->hold, length);
 	WRITE_ONCE(balloon->relieved_at, now);
-	WRITE_ONCE(balloon->hold_until, now + length);
+	pvballoon_hold(balloon, length);
 }
 
 static u64 relieve(struct pvballoon *balloon, u64 bytes)
 {
 	u64 done;
 
-	hold(balloon);
+	hold_relieved(balloon);
 	done = pvballoon_shrink(balloon, bytes);
 	spin_lock(&balloon->lock);
 	balloon->relieved += done;
@@ -130,7 +130,7 @@ static void look(struct pvballoon *balloon)
 	u64 held = pvballoon_held(balloon), avail = available(), target = held;
 
 	if (has_stalled(balloon)) {
-		hold(balloon);
+		hold_relieved(balloon);
 		target -= held / AUTO_SHRINK_PART;
 	} else if (time_before(jiffies, READ_ONCE(balloon->hold_until))) {
 		return;

@@ -81,7 +81,7 @@ static bool is_possible(const struct pvballoon *balloon)
 {
 	unsigned int i, proven = 0;
 
-	for (i = 0; i < balloon->nr_areas; i++)
+	for (i = 0; i < READ_ONCE(balloon->nr_areas); i++)
 		proven += READ_ONCE(balloon->areas[i].proven);
 	return proven && balloon->reports.queue && !page_poisoning_enabled_static() &&
 	       pvbus_has_feature(balloon->pdev, PVBALLOON_F_REPORT);

@@ -165,6 +165,10 @@ static struct pvballoon_slot *check_cqe(struct pvballoon_channel *channel,
 
 	if (!slot->busy || slot->id != id || status > PVBALLOON_S_UNSUPP)
 		return NULL;
+	/* These two need no feature. */
+	if (status == PVBALLOON_S_UNSUPP &&
+	    (slot->op == PVBALLOON_OP_REGION || slot->op == PVBALLOON_OP_INFLATE))
+		return NULL;
 	return slot;
 }
 
@@ -208,10 +212,9 @@ void pvballoon_reap(struct pvballoon_channel *channel)
 		slot = check_cqe(channel, &cqe);
 		if (pvbus_epoch_over(channel->queue->pdev))
 			break;
-		if (!slot || (slot->op == PVBALLOON_OP_INFLATE &&
-			      le32_to_cpu(cqe.status) == PVBALLOON_S_UNSUPP)) {
+		if (!slot) {
 			pvbus_device_broken(channel->queue->pdev,
-					    "it completed what is not in flight, or cannot inflate");
+					    "it completed what is not in flight, or in a way that makes no sense");
 			break;
 		}
 		end_slot(channel, slot, le32_to_cpu(cqe.status));

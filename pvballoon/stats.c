@@ -145,7 +145,7 @@ void pvballoon_stats_send(struct pvballoon *balloon)
 	struct pvballoon_channel *channel = &balloon->main;
 	struct pvballoon_slot *slot;
 
-	if (!balloon->stats.valid || !pvbus_has_feature(balloon->pdev, PVBALLOON_F_STATS))
+	if (!balloon->stats.valid)
 		return;
 	slot = pvballoon_get_slot(channel);
 	if (!slot)
