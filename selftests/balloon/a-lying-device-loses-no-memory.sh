@@ -30,7 +30,7 @@ hostd_start --balloon || ktap_bail 'no pvhostd'
 ktap_check 'a guest of 1 GiB boots' balloon_boot --smp 2 || ktap_bail 'no guest'
 free=$(balloon_free_mib)
 balloon_hold 32
-for what in header table config acks completions noise; do
+for what in header table config acks completions data noise; do
 	rm -f "$test_tmp/enough"
 	move &
 	ktap_note "$what: $("$liar" "${hostd_pid[$HOSTD]}" "$seed" 5 "$what")"

@@ -7,7 +7,7 @@
  *   liar PID SEED SECONDS WHAT...
  *
  * PID is the broker's. WHAT says where, one or more of
- *   header table config acks completions	as a hostile device would
+ *   header table config acks completions data	as a hostile device would
  *   commands slots submissions control		as a hostile driver would
  *   noise					any byte of either side's pages
  * Prints how many lies it told.
@@ -24,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <pv/blk.h>
 #include <pv/bus.h>
 #include <pv/ring.h>
 
@@ -32,6 +31,7 @@ static uint8_t *window;
 static uint64_t window_len;
 /* As it was before the first lie. */
 static struct pvbus_header layout;
+static unsigned int nr_devices;
 static uint64_t state;
 
 /* xorshift64*: the same lies for the same seed, as far as the timing allows. */
@@ -107,7 +107,7 @@ static uint64_t slot_entry(unsigned int slot)
 /* The slots with devices are the interesting ones, and they are the first. */
 static unsigned int any_slot(void)
 {
-	return below(8) ? below(3) : below(le32toh(layout.table_nr));
+	return below(8) ? below(nr_devices) : below(le32toh(layout.table_nr));
 }
 
 static void lie_table(void)
@@ -119,13 +119,13 @@ static void lie_table(void)
 
 static void lie_config(void)
 {
-	uint64_t entry = slot_entry(any_slot());
-	uint64_t off = le64toh(((struct pvbus_device_entry *)(window + entry))->config_off);
+	struct pvbus_device_entry *entry = (void *)(window + slot_entry(any_slot()));
+	uint64_t off = le64toh(entry->config_off), len = le32toh(entry->config_len);
 
-	if (off % 64 || off >= le64toh(layout.drv_off))
+	if (off % 64 || off >= le64toh(layout.drv_off) || len < 4 || len > PVBUS_CONFIG_MAX)
 		return;
-	lie_anywhere(off, sizeof(struct pvblk_config));
-	put32(window + entry + offsetof(struct pvbus_device_entry, config_seq), below(4) ? draw() & ~1u : draw());
+	lie_anywhere(off, len);
+	put32(&entry->config_seq, below(4) ? draw() & ~1u : draw());
 }
 
 static struct pvbus_driver_slot *driver_slot(unsigned int slot)
@@ -149,60 +149,102 @@ static void lie_acks(void)
 	put32(&ack->seq, get32(&cmd->seq) + below(2));
 }
 
-/* A running queue: a copy of its descriptor. */
-static int pick_queue(struct pvbus_queue_desc *desc)
+/* A running queue: its rings, and where the data of its requests is. */
+struct queue {
+	struct pvring_drv_ctrl *drv;
+	struct pvring_dev_ctrl *dev;
+	uint64_t data_off;
+	uint64_t data_len;
+	uint32_t mask;
+	uint32_t sqe_len;
+	uint32_t cqe_len;
+};
+
+static int pick_queue(struct queue *queue)
 {
 	struct pvbus_driver_slot *slot = driver_slot(any_slot());
 	uint64_t off = le64toh(slot->queues_off);
 	uint32_t nr = get32(&slot->nr_queues), size;
+	struct pvbus_queue_desc desc;
 
 	if (!nr || nr > PVBUS_MAX_QUEUES || off > window_len - 65536 || off < le64toh(layout.space_off))
 		return -1;
-	memcpy(desc, window + off + below(nr) * sizeof(*desc), sizeof(*desc));
-	size = le32toh(desc->size);
+	memcpy(&desc, window + off + below(nr) * sizeof(desc), sizeof(desc));
+	size = le32toh(desc.size);
 	if (size < PVRING_SIZE_MIN || size > PVRING_SIZE_MAX || size & (size - 1) ||
-	    le64toh(desc->drv_off) > window_len - (1 << 19) ||
-	    le64toh(desc->dev_off) > window_len - (1 << 19) || desc->sqe_shift != PVBLK_SQE_SHIFT)
+	    desc.sqe_shift < PVRING_ENTRY_SHIFT_MIN || desc.sqe_shift > PVRING_ENTRY_SHIFT_MAX ||
+	    desc.cqe_shift < PVRING_ENTRY_SHIFT_MIN || desc.cqe_shift > PVRING_ENTRY_SHIFT_MAX ||
+	    le64toh(desc.drv_off) > window_len - (1 << 19) ||
+	    le64toh(desc.dev_off) > window_len - (1 << 19))
 		return -1;
+	*queue = (struct queue) {
+		.drv = (void *)(window + le64toh(desc.drv_off)),
+		.dev = (void *)(window + le64toh(desc.dev_off)),
+		.data_off = le64toh(desc.data_off),
+		.data_len = le64toh(desc.data_len),
+		.mask = size - 1,
+		.sqe_len = 1 << desc.sqe_shift,
+		.cqe_len = 1 << desc.cqe_shift,
+	};
 	return 0;
+}
+
+/* Entries of all devices begin with the id and end with the sequence word; status follows a completion's id. */
+static uint8_t *sqe_at(const struct queue *queue, uint32_t nr)
+{
+	return (uint8_t *)(queue->drv + 1) + (nr & queue->mask) * queue->sqe_len;
+}
+
+static uint8_t *cqe_at(const struct queue *queue, uint32_t nr)
+{
+	return (uint8_t *)(queue->dev + 1) + (nr & queue->mask) * queue->cqe_len;
 }
 
 static void lie_completions(void)
 {
-	struct pvbus_queue_desc desc;
-	struct pvring_drv_ctrl *drv;
-	struct pvring_dev_ctrl *dev;
-	struct pvblk_cqe *cqe;
-	struct pvblk_sqe *sqe;
-	uint32_t mask, nr;
+	struct queue queue;
+	uint8_t *cqe;
+	uint32_t nr, id;
 
-	if (pick_queue(&desc))
+	if (pick_queue(&queue))
 		return;
-	drv = (void *)(window + le64toh(desc.drv_off));
-	dev = (void *)(window + le64toh(desc.dev_off));
-	mask = le32toh(desc.size) - 1;
-	nr = get32(&drv->cq_head) + below(3);
-	cqe = (struct pvblk_cqe *)(dev + 1) + (nr & mask);
-	sqe = (struct pvblk_sqe *)(drv + 1) + ((nr + below(4)) & mask);
+	nr = get32(&queue.drv->cq_head) + below(3);
+	cqe = cqe_at(&queue, nr);
+	id = get32(sqe_at(&queue, nr + below(4)));
 	switch (below(8)) {
 	case 0:
-		lie_anywhere(le64toh(desc.dev_off), sizeof(*dev));
+		lie_anywhere((uint8_t *)queue.dev - window, sizeof(*queue.dev));
 		return;
 	case 1:
-		lie_anywhere((uint8_t *)cqe - window, sizeof(*cqe));
+		lie_anywhere(cqe - window, queue.cqe_len);
 		return;
 	case 2:	/* any id */
-		put32(&cqe->id, draw());
+		put32(cqe, draw());
 		break;
 	case 3:	/* a tag of another generation */
-		put32(&cqe->id, get32(&sqe->id) ^ below(3) << 16 ^ below(2));
+		put32(cqe, id ^ below(3) << 16 ^ below(2));
 		break;
 	default: /* a request that is, or was, in flight */
-		put32(&cqe->id, get32(&sqe->id));
+		put32(cqe, id);
 		break;
 	}
-	put32(&cqe->status, below(4) ? below(7) : odd_number());
-	put32(&cqe->seq, PVRING_SEQ(nr));
+	if (queue.cqe_len > 16)
+		lie_anywhere(cqe + 8 - window, queue.cqe_len - 12);
+	put32(cqe + 4, below(4) ? below(7) : odd_number());
+	put32(cqe + queue.cqe_len - 4, PVRING_SEQ(nr));
+}
+
+/* In the data of a request, the first kilobytes of which are in use most of the time. */
+static void lie_data(void)
+{
+	struct queue queue;
+	uint64_t len;
+
+	if (pick_queue(&queue))
+		return;
+	len = below(2) || queue.data_len < 4096 ? queue.data_len : 4096;
+	if (len >= 4 && len <= window_len && queue.data_off <= window_len - len && !(queue.data_off % 4))
+		lie_anywhere(queue.data_off, len);
 }
 
 static void lie_commands(void)
@@ -255,34 +297,27 @@ static void lie_slots(void)
 
 static void lie_submissions(void)
 {
-	struct pvbus_queue_desc desc;
-	struct pvring_drv_ctrl *drv;
-	struct pvblk_sqe *sqe;
-	uint32_t mask, nr;
+	struct queue queue;
+	uint8_t *sqe;
+	uint32_t nr;
 
-	if (pick_queue(&desc))
+	if (pick_queue(&queue))
 		return;
-	drv = (void *)(window + le64toh(desc.drv_off));
-	mask = le32toh(desc.size) - 1;
-	nr = get32(&drv->cq_head) + below(40);
-	sqe = (struct pvblk_sqe *)(drv + 1) + (nr & mask);
-	if (below(2))
-		lie_anywhere((uint8_t *)sqe - window, sizeof(*sqe) - sizeof(sqe->seq));
-	if (!below(4))
-		put64(&sqe->data_off, odd_number());
-	if (!below(4))
-		put32(&sqe->nr_sectors, odd_number());
-	if (!below(4))
-		put64(&sqe->sector, odd_number());
-	put32(&sqe->seq, below(16) ? PVRING_SEQ(nr) : draw());
+	nr = get32(&queue.drv->cq_head) + below(40);
+	sqe = sqe_at(&queue, nr);
+	while (below(4))
+		lie_anywhere(sqe - window, queue.sqe_len - 4);
+	if (queue.sqe_len > 16 && below(2))
+		put64(sqe + 8 * (1 + below(queue.sqe_len / 8 - 2)), odd_number());
+	put32(sqe + queue.sqe_len - 4, below(16) ? PVRING_SEQ(nr) : draw());
 }
 
 static void lie_control(void)
 {
-	struct pvbus_queue_desc desc;
+	struct queue queue;
 
-	if (!pick_queue(&desc))
-		lie_anywhere(le64toh(desc.drv_off), sizeof(struct pvring_drv_ctrl));
+	if (!pick_queue(&queue))
+		lie_anywhere((uint8_t *)queue.drv - window, sizeof(*queue.drv));
 }
 
 static void lie_noise(void)
@@ -300,6 +335,7 @@ static const struct lie {
 	{ "config", lie_config, 5000 },
 	{ "acks", lie_acks, 200 },
 	{ "completions", lie_completions, 2000 },
+	{ "data", lie_data, 200 },
 	{ "commands", lie_commands, 2000 },
 	{ "slots", lie_slots, 500 },
 	{ "submissions", lie_submissions, 200 },
@@ -342,7 +378,15 @@ static int map_window(const char *pid)
 	if (window == MAP_FAILED)
 		return -1;
 	memcpy(&layout, window, sizeof(layout));
-	return le64toh(layout.magic) == PVBUS_MAGIC ? 0 : -1;
+	if (le64toh(layout.magic) != PVBUS_MAGIC)
+		return -1;
+	for (nr_devices = 1; nr_devices < le32toh(layout.table_nr); nr_devices++) {
+		const struct pvbus_device_entry *entry = (void *)(window + slot_entry(nr_devices));
+
+		if (entry->status == htole32(PVBUS_S_ABSENT))
+			break;
+	}
+	return 0;
 }
 
 static double now(void)
