@@ -28,6 +28,7 @@ blk_image other 16M
 # The balloon only counts: what a guest has freed by a lie of its own, it could not live without.
 hostd_start --disk "id=d0,file=$data" --disk "id=d1,file=$other,engine=sync" --clock --balloon=target=64M || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
+ktap_check 'and drives a clock and a balloon too' vm_run 'modprobe -a pvclock pvballoon'
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	for disk in /dev/pvblk[0-9]; do
 		timeout 3 fio --name=l --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 \
