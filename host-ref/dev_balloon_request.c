@@ -59,10 +59,7 @@ static void post(struct hdev_queue *q, uint32_t id, uint32_t status)
 {
 	struct pvballoon_cqe cqe = { .id = htole32(id), .status = htole32(status) };
 
-	q->stats.ops++;
-	if (status != PVBALLOON_S_OK)
-		q->stats.errors++;
-	hring_push(&q->ring, &cqe, q->dev->bus->now_ns);
+	hdev_queue_push(q, &cqe, status == PVBALLOON_S_OK);
 }
 
 /* BALLOON-D5: statuses are in the data before the completion says that they are. */
@@ -248,19 +245,8 @@ unsigned int hdev_balloon_poll(struct hdev_queue *q, unsigned int budget)
 {
 	_Alignas(8) struct pvballoon_sqe sqe;
 	unsigned int nr;
-	int ret;
 
-	for (nr = 0; nr < budget; nr++) {
-		ret = hring_pop(&q->ring, &sqe);
-		if (!ret)
-			break;
-		if (ret < 0) {
-			hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
-			break;
-		}
-		/* A snapshot brings requests of the past, and memory in which they are not true. */
-		if (!hostd_window_is_ours(&q->dev->bus->win))
-			break;
+	for (nr = 0; nr < budget && hdev_queue_pop(q, &sqe); nr++) {
 		if (!execute(q, &sqe)) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a request is malformed");
 			break;

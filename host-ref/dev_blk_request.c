@@ -98,10 +98,7 @@ static void post(struct hdev_queue *q, uint32_t id, uint32_t status)
 {
 	struct pvblk_cqe cqe = { .id = htole32(id), .status = htole32(status) };
 
-	q->stats.ops++;
-	if (status != PVBLK_S_OK)
-		q->stats.errors++;
-	hring_push(&q->ring, &cqe, q->dev->bus->now_ns);
+	hdev_queue_push(q, &cqe, status == PVBLK_S_OK);
 }
 
 static void finish(struct blk_req *req)
@@ -165,14 +162,7 @@ unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)
 	void *data;
 	int ret;
 
-	for (nr = 0; nr < budget; nr++) {
-		ret = hring_pop(&q->ring, &sqe);
-		if (!ret)
-			break;
-		if (ret < 0) {
-			hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
-			break;
-		}
+	for (nr = 0; nr < budget && hdev_queue_pop(q, &sqe); nr++) {
 		ret = check_request(q, &sqe, &data);
 		if (ret < 0) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a request is malformed");

@@ -271,7 +271,6 @@ static void answer(struct hdev_queue *q, const struct pvclock_sqe *sqe)
 
 	if (sqe->op != PVCLOCK_OP_READ) {
 		cqe.status = htole32(PVCLOCK_S_UNSUPP);
-		q->stats.errors++;
 	} else {
 		r = read_clocks(clock);
 		/* What the driver sees after this answer must agree with it (CLOCK-D2). */
@@ -282,26 +281,16 @@ static void answer(struct hdev_queue *q, const struct pvclock_sqe *sqe)
 		cqe.real_ns = htole64(r.real_ns);
 		cqe.error_ns = htole32(r.error_ns);
 	}
-	q->stats.ops++;
-	hring_push(&q->ring, &cqe, q->dev->bus->now_ns);
+	hdev_queue_push(q, &cqe, !cqe.status);
 }
 
 static unsigned int clock_poll(struct hdev_queue *q, unsigned int budget)
 {
 	_Alignas(8) struct pvclock_sqe sqe;
 	unsigned int nr;
-	int ret;
 
-	for (nr = 0; nr < budget; nr++) {
-		ret = hring_pop(&q->ring, &sqe);
-		if (!ret)
-			break;
-		if (ret < 0) {
-			hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than fit");
-			break;
-		}
+	for (nr = 0; nr < budget && hdev_queue_pop(q, &sqe); nr++)
 		answer(q, &sqe);
-	}
 	return nr;
 }
 

@@ -312,6 +312,26 @@ void hdev_queues_free(struct hdev *dev);
 void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why);
 
 /**
+ * hdev_queue_pop - take the next submission
+ * @q: a running queue
+ * @sqe: gets a private copy, the sequence word included; 8-byte aligned
+ *
+ * Stops a queue whose driver has more outstanding than fits (RING-D3), and one that was
+ * overwritten with the window: the next beat begins an epoch (BUS-D4).
+ *
+ * Return: true if one was taken; else poll() is done.
+ */
+bool hdev_queue_pop(struct hdev_queue *q, void *sqe);
+
+/**
+ * hdev_queue_push - complete a submission
+ * @q: a running queue
+ * @cqe: the completion; the sequence word in it is ignored; 4-byte aligned
+ * @ok: its status is OK
+ */
+void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok);
+
+/**
  * hdev_queue_signal - raise the queue's vector if the driver wants it for what was posted
  * @q: the queue
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues of a device: made from descriptors of the driver's, run, broken, interrupted.
+ * Queues of a device: made from descriptors of the driver's, run, used, broken, interrupted.
  */
 #include "hdev.h"
 
@@ -153,6 +153,29 @@ void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why)
 	hostd_bus_raise(dev->bus, q->irq_vector);
 	if (q->irq_vector != PVBUS_VECTOR_BUS)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
+{
+	int ret = hring_pop(&q->ring, sqe);
+
+	if (!ret)
+		return false;
+	/* A snapshot brings requests of the past, and memory in which they are not true. */
+	if (!hostd_window_is_ours(&q->dev->bus->win)) {
+		hdev_queue_stop(q);
+		return false;
+	}
+	if (ret < 0)
+		hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
+	return ret > 0;
+}
+
+void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok)
+{
+	q->stats.ops++;
+	q->stats.errors += !ok;
+	hring_push(&q->ring, cqe, q->dev->bus->now_ns);
 }
 
 static void raise_irq(struct hdev_queue *q)

@@ -142,13 +142,16 @@ bool hostd_window_beat(struct hostd_window *win);
  * @win: the window
  *
  * Says less than hostd_window_beat(), at any time and at little cost: what a restored snapshot has
- * brought is of another epoch.
+ * brought is of another epoch, or of an earlier beat of this one.
  *
  * Return: false if it was overwritten; the next beat begins an epoch.
  */
 static inline bool hostd_window_is_ours(const struct hostd_window *win)
 {
-	return hostd_load64(&((const struct pvbus_header *)win->base)->epoch) == win->epoch;
+	const struct pvbus_header *h = (const struct pvbus_header *)win->base;
+
+	return hostd_load64(&h->epoch) == win->epoch &&
+	       hostd_load64(&h->heartbeat) == le64toh(win->header.heartbeat);
 }
 
 /**

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A header that isn't what was last written (migration, loadvm) starts a new epoch (BUS-D4), in
- * which nothing is executed before HELLO (BUS-D5) and every device is back in RESET.
+ * which nothing is executed before HELLO (BUS-D5) and every device is back in RESET. What a snapshot
+ * brings in its rings is not executed until then either.
  */
+#include <stdlib.h>
+
 #include "testbus.h"
+
+#define BLOCK	4096
 
 static uint64_t epoch_of(struct testbus *t)
 {
@@ -19,6 +24,73 @@ static bool begins_epoch(struct testbus *t, unsigned int at)
 	return epoch_of(t) && epoch_of(t) != epoch && !testdrv_header(&t->drv)->ack.seq;
 }
 
+static uint32_t write_block(struct testbus *t, struct testdrv_queue *q, unsigned int nr, char fill)
+{
+	struct pvblk_sqe sqe = testdrv_request(q, PVBLK_OP_WRITE, nr * BLOCK / 512, BLOCK / 512, 0);
+
+	memset(testdrv_data(&t->drv, q), fill, BLOCK);
+	return testdrv_do(&t->drv, q, &sqe);
+}
+
+static char read_block(int medium, unsigned int nr)
+{
+	char byte = 0;
+
+	return pread(medium, &byte, 1, nr * BLOCK) == 1 ? byte : 0;
+}
+
+/*
+ * Before the next beat. The ring of the snapshot has a write that was done long ago, and whose
+ * number is that of the submission which the device side takes next.
+ */
+static void check_stale(struct testbus *t, int medium, const char *what, bool other_epoch)
+{
+	uint8_t *copy = malloc(TESTBUS_WINDOW);
+	struct pvbus_header *h = (void *)copy;
+	struct testdrv_queue q;
+	unsigned int i;
+
+	if (!copy || !testdrv_run(&t->drv, 0, &q, 16, 1 << 16) ||
+	    write_block(t, &q, 0, 'o') || write_block(t, &q, 1, 'o'))
+		ktap_bail("the disk does not run");
+	memcpy(copy, t->drv.base, TESTBUS_WINDOW);
+	hostd_bus_beat(t->bus);
+	testdrv_command(&t->drv, 0, PVBUS_CMD_RESET);
+	if (!testdrv_run(&t->drv, 0, &q, 16, 1 << 16) || write_block(t, &q, 1, 'n'))
+		ktap_bail("the disk does not run again");
+	if (other_epoch) {
+		h->epoch ^= 1;
+		h->heartbeat = testdrv_header(&t->drv)->heartbeat;
+	}
+	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
+	for (i = 0; i < 100; i++)
+		testbus_pump(t);
+	ktap_ok(read_block(medium, 1) == 'n', "a snapshot of %s: its requests are not executed", what);
+	hostd_bus_beat(t->bus);
+	ktap_ok(testdrv_hello(&t->drv) == PVBUS_R_OK && testdrv_run(&t->drv, 0, &q, 16, 1 << 16) &&
+		!write_block(t, &q, 1, 'm') && read_block(medium, 1) == 'm', "those of the next epoch are");
+	testdrv_command(&t->drv, 0, PVBUS_CMD_RESET);
+	free(copy);
+}
+
+static void check_snapshots(void)
+{
+	int medium = memfd_create("medium", MFD_CLOEXEC);
+	struct testbus t;
+
+	testbus_init(&t);
+	if (ftruncate(medium, 2 * BLOCK) ||
+	    testbus_add(&t, 0, 1, "{\"size\":8192,\"engine\":\"sync\"}", dup(medium)))
+		ktap_bail("add");
+	hostd_bus_begin_epoch(t.bus);
+	if (testdrv_hello(&t.drv) != PVBUS_R_OK)
+		ktap_bail("HELLO");
+	check_stale(&t, medium, "this epoch", false);
+	check_stale(&t, medium, "another epoch", true);
+	testbus_exit(&t);
+	close(medium);
+}
+
 int main(void)
 {
 	struct testdrv_queue q;
@@ -28,7 +100,7 @@ int main(void)
 	uint64_t epoch, beat;
 	uint8_t *copy;
 
-	ktap_plan(13);
+	ktap_plan(17);
 	testbus_run_null(&t, &q, TESTBUS_NULL);
 	epoch = epoch_of(&t);
 	beat = le64toh(testdrv_header(&t.drv)->heartbeat);
@@ -64,5 +136,6 @@ int main(void)
 	ktap_ok(begins_epoch(&t, sizeof(struct pvbus_header) - 1), "overwritten last byte");
 	free(copy);
 	testbus_exit(&t);
+	check_snapshots();
 	return ktap_finish();
 }
