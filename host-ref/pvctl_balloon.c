@@ -111,14 +111,20 @@ static bool has_arrived(struct json_object *balloon)
 	return (given > target ? given - target : target - given) <= target / 100;
 }
 
+/* @obj: a request or an answer */
+static void refuse_auto(struct json_object *obj)
+{
+	if (hostd_json_str(obj, "target"))
+		pvctl_fail(PVCTL_USAGE, "balloon: with auto there is nothing to wait for: give a SIZE, or leave --wait out");
+}
+
 /* Ask again until it is there, or the time is up. */
 static struct json_object *wait_for(const struct pvctl *ctl, struct json_object *balloon,
 				    uint64_t wait_s)
 {
 	uint64_t end_ms = hostd_now_ms() + wait_s * 1000;
 
-	if (hostd_json_str(balloon, "target"))
-		pvctl_fail(PVCTL_USAGE, "balloon: with auto there is nothing to wait for: give a SIZE, or leave --wait out");
+	refuse_auto(balloon);
 	while (!has_arrived(balloon) && hostd_now_ms() < end_ms) {
 		usleep(LOOK_MS * 1000);
 		json_object_put(balloon);
@@ -146,6 +152,8 @@ int pvctl_balloon(const struct pvctl *ctl, int argc, char **argv)
 	int code = 0;
 
 	take_options(&rq, &mine, argc, argv);
+	if (rq.wait_s)
+		refuse_auto(rq.args);
 	pvctl_find_control(&mine);
 	balloon = pvctl_call(&mine, argv[0], rq.args);
 	if (rq.wait_s) {

@@ -89,6 +89,7 @@ refuses 2 'pvctl help balloon' vm balloon --rate
 refuses 2 'is not a size' vm balloon --rate fast
 refuses 2 'at least 1' vm balloon --wait=0
 refuses 2 'nothing to wait for' vm balloon auto --wait
+ktap_is 'and the target stays' "$(vm balloon | awk '$1 == "target" { print $2 }')" 0
 refuses 1 'the guest has given 0 of 1G' vm balloon 1G --wait=1
 refuses 1 'has no size' vm resize balloon 1M
 refuses 1 'start it first' "$hostd_bin/pvctl" --control "$test_tmp/none.sock" balloon 1G
