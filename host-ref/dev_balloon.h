@@ -139,7 +139,7 @@ static inline __le32 *hdev_balloon_status(struct balloon_req *req, unsigned int 
 /**
  * hdev_balloon_ask - have the helper do what is OK so far of a request
  * @b: the balloon, with a helper
- * @req: REGION, INFLATE or REPORT; is finished later, maybe from within this call
+ * @req: of any operation but DEFLATE; is finished later
  */
 void hdev_balloon_ask(struct balloon *b, struct balloon_req *req);
 

@@ -72,7 +72,7 @@ static int send_message(const struct balloon *b, struct balloon_req *req)
 	return done < 0 ? -errno : 0;
 }
 
-/* Take the first request off the list. */
+/* Take the first request off the list; it was sent, or there is nobody to send to. */
 static struct balloon_req *take_first(struct balloon *b)
 {
 	struct balloon_req *req = b->first;
@@ -80,18 +80,20 @@ static struct balloon_req *take_first(struct balloon *b)
 	b->first = req->next;
 	if (!b->first)
 		b->last = &b->first;
-	if (b->unsent == req)
-		b->unsent = b->first;
 	req->q->in_flight--;
 	req->q->work_ns = b->dev->bus->now_ns;
 	return req;
 }
 
-/* The helper has ended, and so has what it did. The broker starts another life. */
+/*
+ * The helper has ended, and so has what it did: the broker starts another life. Or none could be
+ * started.
+ */
 static void lose_helper(struct balloon *b)
 {
-	static const uint64_t failed[HOSTD_RAM_RANGES_MAX / 64] = { [0 ... 15] = ~0ULL };
+	uint64_t failed[HOSTD_RAM_RANGES_MAX / 64];
 
+	memset(failed, 0xff, sizeof(failed));
 	close(b->fd);
 	b->fd = -1;
 	b->ram.proven = 0;
@@ -109,13 +111,9 @@ static void lose_helper(struct balloon *b)
 
 static void send_unsent(struct balloon *b)
 {
-	int ret;
-
 	while (b->unsent) {
-		ret = send_message(b, b->unsent);
-		if (ret == -EPIPE || ret == -ECONNRESET)
-			return;		/* the end of the connection is about to be read */
-		if (ret)
+		/* There is no room; or the end of the connection is about to be read. */
+		if (send_message(b, b->unsent))
 			return;
 		b->count.messages++;
 		b->unsent = b->unsent->next;
@@ -184,6 +182,8 @@ void hdev_balloon_ready(struct hdev *dev)
 			break;
 		if (len == sizeof(reply))
 			take_reply(b, &reply);
+		else if (len > 0)
+			give_up(b, "sends nonsense");
 		else
 			lose_helper(b);
 	}

@@ -43,28 +43,31 @@ static int start(struct hostd_broker *b, struct hostd_device *dev)
 	struct hostd_helper *h = calloc(1, sizeof(*h));
 	unsigned int i, nr = dev->class->helper(b, dev, argv + 1);
 	bool complete = h;
+	pid_t pid = -ENOMEM;
 
 	for (i = 1; i <= nr; i++)
 		complete = complete && argv[i];
 	if (complete)
-		h->pid = hostd_spawn(b->exe, argv, dev->helper_fd);
+		pid = hostd_spawn(b->exe, argv, dev->helper_fd);
 	for (i = 1; i <= nr; i++)
 		free(argv[i]);
-	if (!complete || h->pid < 0) {
+	if (pid < 0) {
 		free(h);
-		return -ENOMEM;
+		return pid;
 	}
+	h->pid = pid;
 	h->slot = dev->slot;
 	h->generation = dev->generation;
 	h->next = b->helpers;
 	b->helpers = h;
-	dev->helper = h->pid;
+	dev->helper = pid;
 	return 0;
 }
 
 void hostd_helpers_start(struct hostd_broker *b)
 {
 	unsigned int slot;
+	int err;
 
 	if (b->qemu.conn.fd < 0 || b->life.state == HOSTD_LIFE_DOWN || b->stopping)
 		return;
@@ -73,9 +76,10 @@ void hostd_helpers_start(struct hostd_broker *b)
 
 		if (!dev || dev->helper_fd < 0 || dev->state != HOSTD_DEVICE_SERVED)
 			continue;
-		if (start(b, dev))
-			hostd_log(HOSTD_LOG_ERR, "%s: no helper can be started: memory is only counted",
-				  dev->id);
+		err = start(b, dev);
+		if (err)
+			hostd_log(HOSTD_LOG_ERR, "%s: no helper can be started: %s: memory is only counted until 'pvctl restart-worker'",
+				  dev->id, strerror(-err));
 		/* Without a helper the worker sees the end of the connection. */
 		close(dev->helper_fd);
 		dev->helper_fd = -1;

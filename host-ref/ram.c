@@ -69,10 +69,7 @@ struct hole {
 
 static void fail(struct ram *ram, unsigned int i)
 {
-	uint64_t bit = 1ULL << i % 64;
-
-	ram->reply.nr_failed += !(ram->reply.failed[i / 64] & bit);
-	ram->reply.failed[i / 64] |= bit;
+	ram->reply.failed[i / 64] |= 1ULL << i % 64;
 }
 
 static void say(struct ram *ram, uint32_t level, const char *text)
@@ -182,7 +179,8 @@ static void prove(struct ram *ram)
 			fail(ram, i);
 		} else {
 			ram->nr_extents++;
-			if (!ram->reply.nr_failed)
+			/* What was not found is said rather. */
+			if (!ram->reply.text[0])
 				say_proven(ram, extent);
 		}
 	}

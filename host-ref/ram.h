@@ -66,9 +66,9 @@ struct hostd_ram_message {
  * @proven: bytes of all proven regions
  * @resident: bytes that the file or files of proven regions occupy
  * @size: their size
- * @nr_failed: ranges that could not be freed, regions that were not found
  * @level: HOSTD_LOG_* of @text
- * @failed: a bit for each of them, by its place in the request
+ * @failed: a bit for each range that could not be freed or region that was not found, by its
+ *	place in the request
  * @text: one line about the file, or about why there is none
  */
 struct hostd_ram_reply {
@@ -77,7 +77,6 @@ struct hostd_ram_reply {
 	uint64_t proven;
 	uint64_t resident;
 	uint64_t size;
-	uint32_t nr_failed;
 	uint32_t level;
 	uint64_t failed[HOSTD_RAM_RANGES_MAX / 64];
 	char text[HOSTD_RAM_TEXT_LEN];

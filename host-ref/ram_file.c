@@ -189,15 +189,30 @@ static int open_found(struct hostd_ram_files *files, const struct hostd_ram_opti
 	return files->nr ? 0 : -ENOENT;
 }
 
+/* Whether it is the device of VFIO or vDPA. */
+static bool is_passed_through(const char *path)
+{
+	static const char * const names[] = { "/dev/vfio/", "/dev/vhost-vdpa-" };
+	char target[32] = "";
+	unsigned int i;
+
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		return false;
+	for (i = 0; i < HOSTD_ARRAY_SIZE(names); i++) {
+		if (!strncmp(target, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
 /*
  * A device that was passed through reaches the memory that was there when it was pinned. What
  * is freed and used again is other memory: QEMU inhibits its own balloon then, for the same reason.
  */
 static bool is_pinned(const struct hostd_ram_options *opt)
 {
-	static const char vfio[] = "/dev/vfio/";
-	char path[320], target[sizeof(vfio)];
 	struct dirent *entry;
+	char path[320];
 	bool found = false;
 	DIR *dir;
 
@@ -205,8 +220,7 @@ static bool is_pinned(const struct hostd_ram_options *opt)
 	dir = opendir(path);
 	while (dir && !found && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)opt->qemu, entry->d_name);
-		found = readlink(path, target, sizeof(target)) >= (ssize_t)sizeof(vfio) - 1 &&
-			!memcmp(target, vfio, sizeof(vfio) - 1);
+		found = is_passed_through(path);
 	}
 	if (dir)
 		closedir(dir);
@@ -216,7 +230,7 @@ static bool is_pinned(const struct hostd_ram_options *opt)
 int hostd_ram_open(struct hostd_ram_files *files, const struct hostd_ram_options *opt, char *text)
 {
 	if (is_pinned(opt)) {
-		snprintf(text, HOSTD_RAM_TEXT_LEN, "QEMU (pid %d) has a device that is passed through (VFIO), for which memory must stay: "
+		snprintf(text, HOSTD_RAM_TEXT_LEN, "QEMU (pid %d) has a device that is passed through (VFIO, vDPA), for which memory must stay: "
 			 COUNTED, (int)opt->qemu);
 		return -EBUSY;
 	}

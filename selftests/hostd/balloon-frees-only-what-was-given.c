@@ -250,6 +250,28 @@ static void check_silence(void)
 	ktap_ok(inflate(81 * MIB, PAGE) == PVBALLOON_S_OK, "one that does goes on");
 }
 
+/* Half an answer, of a helper that lives: it may free something still. */
+static void check_nonsense(void)
+{
+	int ends[2], status;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("socketpair");
+	testballoon_init(&b, "{}", ends[0]);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (send(ends[1], "?", 1, MSG_NOSIGNAL) == 1)
+			testballoon_pump(&b);
+		_exit(99);
+	}
+	waitpid(pid, &status, 0);
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "a helper that sends nonsense ends the worker");
+	testbus_exit(&b.t);
+	close(ends[1]);
+}
+
 /* The broker replaces worker and helper then; until that is done nothing may hang or be lost. */
 static void check_death(void)
 {
@@ -270,7 +292,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(40);
+	ktap_plan(41);
 	make_memory();
 	start("auto", PAGE);
 	check_low();
@@ -282,6 +304,7 @@ int main(void)
 	check_features();
 	ktap_ok(end_helper() == 0, "the helper ends with the device");
 	check_off();
+	check_nonsense();
 	check_death();
 	return ktap_finish();
 }

@@ -139,25 +139,29 @@ static void check_huge(void)
 	close(fd);
 }
 
-/* In a /dev of its own, with what VFIO has there. Nothing comes after it. */
+/* In a /dev of its own, with what VFIO and vDPA have there. Nothing comes after it. */
 static void check_pinned(void)
 {
-	int fd = -1;
+	static const char * const paths[] = { "/dev/vfio/1", "/dev/vhost-vdpa-0" };
+	bool own = !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+		   !mount("none", "/dev", "tmpfs", 0, NULL) && !mkdir("/dev/vfio", 0700);
+	unsigned int i;
+	int fd;
 
-	if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	    !mount("none", "/dev", "tmpfs", 0, NULL) && !mkdir("/dev/vfio", 0700))
-		fd = open("/dev/vfio/1", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		ktap_skip("beside a device that is passed through nothing is returned", "not root");
-		return;
+	for (i = 0; i < 2; i++) {
+		if (!own) {
+			ktap_skip("beside a device that is passed through nothing is returned", "not root");
+			continue;
+		}
+		fd = open(paths[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		start("auto", PAGE);
+		write_proof(at(2 * MIB));
+		ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
+				note_says("passed through"),
+			"beside a device that is passed through nothing is returned: %s", paths[i]);
+		end_helper();
+		close(fd);
 	}
-	start("auto", PAGE);
-	write_proof(at(2 * MIB));
-	ktap_ok(testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
-			note_says("passed through"),
-		"beside a device that is passed through nothing is returned");
-	end_helper();
-	close(fd);
 }
 
 /* What the helper does with a request, as bytes that it freed; it is not asked by a device here. */
@@ -219,7 +223,7 @@ static void check_helper(void)
 
 int main(void)
 {
-	ktap_plan(31);
+	ktap_plan(32);
 	make_memory();
 	start("auto", PAGE);
 	write_proof(at(2 * MIB));
