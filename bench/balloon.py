@@ -4,7 +4,6 @@
 
 import argparse
 import ctypes
-import datetime
 import json
 import mmap
 import os
@@ -13,11 +12,11 @@ import random
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from statistics import median
 
+from common import HIDDEN, add_hidden, describe, say, spread, verdict, write_json
 from guest import BenchError, Guest, cpu_us
 
 MIB = 1 << 20
@@ -42,35 +41,19 @@ RETURNED_TARGET = 0.99
 MESSAGES_TARGET = 1000
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
 def parse_args():
     parser = argparse.ArgumentParser(prog="bench/balloon.sh", allow_abbrev=False,
                                      usage="%(prog)s [--quick] [--rounds N] [--mib N]")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 512 MiB, no reports")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--mib", type=int, help="memory that moves (2048, quick 512)")
-    hidden = {"help": argparse.SUPPRESS}
-    parser.add_argument("--what", choices=("move", "report"), default="move", **hidden)
-    for name in ("vmexec", "vm-dir", "out", "control"):
-        parser.add_argument(f"--{name}", type=pathlib.Path, **hidden)
-    parser.add_argument("--accel", **hidden)
-    parser.add_argument("--qemu-pid", type=int, **hidden)
-    parser.add_argument("--ram-mib", type=int, **hidden)
-    parser.add_argument("--server", action="append", default=[], **hidden)
+    add_hidden(parser, "control")
+    parser.add_argument("--what", choices=("move", "report"), default="move", **HIDDEN)
+    parser.add_argument("--ram-mib", type=int, **HIDDEN)
     args = parser.parse_args()
     args.rounds = args.rounds or (2 if args.quick else 5)
     args.mib = args.mib or (512 if args.quick else 2048)
     return args
-
-
-def sh(guest, command, timeout_s=120):
-    status, output = guest.run(command, timeout_s)
-    if status:
-        raise BenchError(f"status {status} in the guest: {command}: {output.strip()}")
-    return output.strip()
 
 
 class Line:
@@ -198,18 +181,18 @@ class Bench:
                   gone=before - self.ram.occupied(), rss=rss - qemu_rss(self.args.qemu_pid))
 
     def ops(self):
-        return sum(map(int, sh(self.guest, f"cat {BALLOON}/queues/*/ops").split()))
+        return sum(map(int, self.guest.sh(f"cat {BALLOON}/queues/*/ops").split()))
 
     def touch(self):
         """Touch all that is free, and have the file hold the rest too, so that all which moves is in it."""
-        free = int(sh(self.guest, "awk '/^MemFree/ { print int($2 / 1024) }' /proc/meminfo"))
-        sh(self.guest, f"/root/memtool grab {free - TOUCH_LESS_MIB}")
+        free = int(self.guest.sh("awk '/^MemFree/ { print int($2 / 1024) }' /proc/meminfo"))
+        self.guest.sh(f"/root/memtool grab {free - TOUCH_LESS_MIB}")
         self.ram.fill()
 
     def turn(self, device):
-        sh(self.guest, f"modprobe {DRIVERS[device]}")
+        self.guest.sh(f"modprobe {DRIVERS[device]}")
         (self.moves if self.args.what == "move" else self.report)(device)
-        sh(self.guest, f"rmmod {DRIVERS[device]}")
+        self.guest.sh(f"rmmod {DRIVERS[device]}")
 
     def moves(self, device):
         backend = Pv(self.args) if device == "pvballoon" else Virtio(self.args)
@@ -251,7 +234,7 @@ class Bench:
 
     def report(self, device):
         self.settled()
-        sh(self.guest, f"/root/memtool grab {REPORT_MIB}")
+        self.guest.sh(f"/root/memtool grab {REPORT_MIB}")
         start, before = time.monotonic(), self.ram.occupied()
         while before - self.ram.occupied() < REPORT_MIB * MIB * 9 // 10:
             if time.monotonic() - start > REPORT_TIMEOUT_S:
@@ -305,21 +288,6 @@ class Bench:
             yield verdict(messages <= MESSAGES_TARGET, f"messages for each GiB: {messages:.0f}, target at most 1000")
 
 
-def spread(values):
-    return f"{median(values):.2f}x [{min(values):.2f}-{max(values):.2f}]"
-
-
-def verdict(met, text):
-    return f"  {'met' if met else 'MISSED':12}  {text}"
-
-
-def describe(args, guest):
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)
-    return {"kernel": sh(guest, "uname -r"), "qemu": re.search(r"version (\S+)", version.stdout)[1],
-            "accel": args.accel, "rounds": args.rounds, "mib": args.mib,
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
-
-
 def show(row):
     cpu = "" if row["cpu_us_per_gib"] is None else f"  CPU {row['cpu_us_per_gib'] / 1000:8.0f} ms/GiB"
     gone = "" if not row["workload"].startswith("inflate") or row["returned_bytes"] is None else \
@@ -331,12 +299,11 @@ def show(row):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = parse_args()
-    servers = {name: int(pid) for name, _, pid in (s.partition("=") for s in args.server)}
-    guest = Guest(args.vmexec, args.vm_dir, args.qemu_pid, servers)
+    guest = Guest(args.vmexec, args.vm_dir, args.qemu_pid, dict(args.server))
     try:
         bench = Bench(guest, args)
         bench.run()
-        head = describe(args, guest)
+        head = describe(args, guest, rounds=args.rounds, mib=args.mib)
     except (BenchError, OSError) as why:
         say(why)
         return 1
@@ -348,10 +315,7 @@ def main():
     for text in bench.verdicts():
         print(text)
     path = args.out / "balloon.json"
-    # The reports are the second part.
-    if args.what == "report" and path.exists():
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"] + rows
-    path.write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    write_json(path, head, rows, keep=args.what == "report")
     print(f"\nWritten: {path}\n")
     return 0
 

@@ -3,17 +3,14 @@
 """Measure the clocks of the guest that clock.sh has booted."""
 
 import argparse
-import datetime
-import json
-import pathlib
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 from statistics import median
 
+from common import HIDDEN, add_hidden, describe, say, spread, verdict, write_json
 from guest import BenchError, Guest, cpu_us
 
 SOURCES = ("hpet", "acpi_pm", "tsc", "pvclock")
@@ -41,34 +38,18 @@ CHRONY = {
 CHRONY_COMMON = "makestep 0.000001 3\ncmdport 0\nbindcmdaddress /\npidfile /run/chronyd.pid\ndriftfile /run/drift\n"
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
 def parse_args():
     parser = argparse.ArgumentParser(prog="bench/clock.sh", allow_abbrev=False,
                                      usage="%(prog)s [--quick] [--rounds N] [--seconds N]")
     parser.add_argument("--quick", action="store_true", help="costs only, 3 rounds")
     parser.add_argument("--rounds", type=int, help="default 7, quick 3")
     parser.add_argument("--seconds", type=int, default=60, help="how long the guest is disciplined (60)")
-    hidden = {"help": argparse.SUPPRESS}
-    parser.add_argument("--what", choices=("cost", "offset"), default="cost", **hidden)
-    for name in ("vmexec", "vm-dir", "trace-log", "out"):
-        parser.add_argument(f"--{name}", type=pathlib.Path, **hidden)
-    parser.add_argument("--accel", **hidden)
-    parser.add_argument("--qemu-pid", type=int, **hidden)
-    parser.add_argument("--ntp-port", type=int, **hidden)
-    parser.add_argument("--server", action="append", default=[], **hidden)
+    add_hidden(parser, "trace-log")
+    parser.add_argument("--what", choices=("cost", "offset"), default="cost", **HIDDEN)
+    parser.add_argument("--ntp-port", type=int, **HIDDEN)
     args = parser.parse_args()
     args.rounds = args.rounds or (3 if args.quick else 7)
     return args
-
-
-def sh(guest, command, timeout_s=60):
-    status, output = guest.run(command, timeout_s)
-    if status:
-        raise BenchError(f"status {status} in the guest: {command}: {output.strip()}")
-    return output.strip()
 
 
 class Cost:
@@ -77,19 +58,19 @@ class Cost:
     def __init__(self, guest, args):
         self.guest = guest
         self.args = args
-        available = sh(guest, f"cat {CURRENT.replace('current', 'available')}").split()
+        available = guest.sh(f"cat {CURRENT.replace('current', 'available')}").split()
         self.sources = [s for s in SOURCES if s in available]
         self.samples = {w: {s: [] for s in self.sources} for w in WORKLOADS}
-        sh(guest, "insmod /root/ktime_cost.ko")
+        guest.sh("insmod /root/ktime_cost.ko")
 
     def choose(self, source):
-        sh(self.guest, f"echo {source} > {CURRENT} && [ $(cat {CURRENT}) = {source} ]")
+        self.guest.sh(f"echo {source} > {CURRENT} && [ $(cat {CURRENT}) = {source} ]")
 
     def measure(self, workload, reads):
         if workload != "ktime_get":
             cpus = 2 if workload.endswith("2cpus") else 1
-            return float(sh(self.guest, f"exec /root/clocktool cost {cpus} {reads}"))
-        return int(sh(self.guest, f"echo {reads} > {KTIME} && cat {KTIME}")) / 10
+            return float(self.guest.sh(f"exec /root/clocktool cost {cpus} {reads}"))
+        return int(self.guest.sh(f"echo {reads} > {KTIME} && cat {KTIME}")) / 10
 
     def sample(self, workload, source):
         self.choose(source)
@@ -163,16 +144,16 @@ class Offset:
 
     def offset(self):
         """Microsecond-exact, by way of memory that pvkit knows nothing of."""
-        return float(sh(self.guest, f"/root/clocktool offset {TRUTH}").split()[0])
+        return float(self.guest.sh(f"/root/clocktool offset {TRUTH}").split()[0])
 
     def discipline(self, kind):
         conf = CHRONY[kind]
         # Every clock begins a second off, with the frequency that the kernel booted with.
-        sh(self.guest, "adjtimex -f 0 -t 10000 > /dev/null; date -s @$(($(date +%s) + 1)) > /dev/null")
+        self.guest.sh("adjtimex -f 0 -t 10000 > /dev/null; date -s @$(($(date +%s) + 1)) > /dev/null")
         if conf:
             text = (conf + CHRONY_COMMON).format(port=self.args.ntp_port)
-            sh(self.guest, f"rm -f /run/drift; printf '%s' '{text}' > /run/chrony.conf; "
-                           "chronyd -u root -f /run/chrony.conf")
+            self.guest.sh(f"rm -f /run/drift; printf '%s' '{text}' > /run/chrony.conf; "
+                          "chronyd -u root -f /run/chrony.conf")
         samples = []
         end = time.monotonic() + self.args.seconds
         while time.monotonic() < end:
@@ -184,13 +165,13 @@ class Offset:
             time.sleep(1)
             final.append(self.offset())
         if conf:
-            sh(self.guest, "kill $(cat /run/chronyd.pid); sleep 1")
+            self.guest.sh("kill $(cat /run/chronyd.pid); sleep 1")
         say(f"{kind}: {' '.join(f'{s / 1000:.1f}' for s in samples)} us on the way")
         return [abs(f) for f in final]
 
     def run(self):
-        sh(self.guest, "modprobe e1000; ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0; "
-                       "ptp=$(ls /sys/bus/pvbus/devices/pvbus0.0/ptp); ln -sf /dev/$ptp /dev/ptp_bench")
+        self.guest.sh("modprobe e1000; ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0; "
+                      "ptp=$(ls /sys/bus/pvbus/devices/pvbus0.0/ptp); ln -sf /dev/$ptp /dev/ptp_bench")
         for kind in CHRONY:
             if kind != "none" and not self.args.ntp_port:
                 continue
@@ -216,32 +197,10 @@ def row(workload, device, values, exits, cpu):
             "irqs_per_op": None, "host_cpu_us_per_op": cpu}
 
 
-def spread(values):
-    return f"{median(values):.2f}x [{min(values):.2f}-{max(values):.2f}]"
-
-
-def verdict(met, text):
-    return f"  {'met' if met else 'MISSED':12}  {text}"
-
-
-def describe(args, guest):
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)
-    return {"kernel": sh(guest, "uname -r"), "qemu": re.search(r"version (\S+)", version.stdout)[1],
-            "accel": args.accel, "rounds": args.rounds,
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
-
-
-def write(path, head, rows, keep):
-    """Rows of the other part of the same benchmark stay."""
-    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if keep and path.exists() else []
-    path.write_text(json.dumps({**head, "rows": old + rows}, indent=1) + "\n", encoding="utf-8")
-
-
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = parse_args()
-    servers = {name: int(pid) for name, _, pid in (s.partition("=") for s in args.server)}
-    guest = Guest(args.vmexec, args.vm_dir, args.qemu_pid, servers)
+    guest = Guest(args.vmexec, args.vm_dir, args.qemu_pid, dict(args.server))
     try:
         part = (Cost if args.what == "cost" else Offset)(guest, args)
         part.run()
@@ -255,8 +214,9 @@ def main():
     print("\nTargets for pvclock:")
     for text in part.verdicts():
         print(text)
-    write(args.out / "clock.json", describe(args, guest), rows, args.what == "offset")
-    print(f"\nWritten: {args.out / 'clock.json'}\n")
+    path = args.out / "clock.json"
+    write_json(path, describe(args, guest, rounds=args.rounds), rows, keep=args.what == "offset")
+    print(f"\nWritten: {path}\n")
     return 0
 
 

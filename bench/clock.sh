@@ -4,22 +4,13 @@
 #
 # usage: bench/clock.sh [--quick] [--rounds N] [--seconds N]
 # --quick: costs only. PVKIT_KERNEL=6.1|6.12, PVKIT_ACCEL=kvm|tcg as in run.sh.
-set -u
-export PYTHONDONTWRITEBYTECODE=1
-# shellcheck source=selftests/lib/vm.sh
-. "$(dirname "$0")/../selftests/lib/vm.sh"
-# shellcheck source=selftests/lib/hostd.sh
-. "$top/selftests/lib/hostd.sh"
+# shellcheck source=bench/common.sh
+. "$(dirname "$0")/common.sh"
 # shellcheck source=selftests/lib/clock.sh
 . "$top/selftests/lib/clock.sh"
 
-out=$build/bench
-PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
 chrony=$cache/chrony
 ntp_port=11123
-
-die() { echo "bench: $*" >&2; exit 1; }
-say() { echo "bench: $*" >&2; }
 
 # chronyd, unpacked and not installed: the host's own clock is left alone.
 chrony_get() {
@@ -53,12 +44,10 @@ ntp_start() {
 build_all() {
 	local tree=$build/kbuild/bench-ktime kdir
 
-	mkdir -p "$out" "$tree"
-	make --no-print-directory -C "$top" host modules KDIR="$PVKIT_KERNEL" > "$out/build.log" 2>&1 ||
-		{ tail -n 20 "$out/build.log" >&2; die "the kit does not build; all of it: $out/build.log"; }
-	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" "$build/selftests/vmexec" \
-		"$build/selftests/agent" clock >&2 || die "the harness does not build"
+	kit_build
+	harness_build clock
 	kdir=$("$top/scripts/kdir.sh" "$PVKIT_KERNEL") || exit 1
+	mkdir -p "$tree"
 	cp "$top"/bench/ktime/* "$tree/"
 	make --no-print-directory -C "$kdir" M="$tree" CONFIG_DEBUG_INFO_BTF_MODULES= modules \
 		> "$out/ktime.log" 2>&1 || die "bench/ktime does not build; see $out/ktime.log"
@@ -66,7 +55,7 @@ build_all() {
 }
 
 case " $* " in
-*' --help '*)	exec python3 "$top/bench/clock.py" "$@" ;;
+*' --help '*)	python3 "$top/bench/clock.py" "$@"; exit ;;
 *' --quick '*)	quick=yes ;;
 *)		quick= ;;
 esac
@@ -96,9 +85,7 @@ VM=cost
 clock_boot --smp 2 --append "quiet kfence.sample_interval=0 tsc=reliable" "${files[@]}" -- \
 	-trace "file=$test_tmp/trace.log" || die "the guest does not boot"
 status=0
-python3 "$top/bench/clock.py" --what cost "$@" --vmexec "$vmexec" --vm-dir "$(vm_dir)" \
-	--trace-log "$test_tmp/trace.log" --qemu-pid "${vm_pid[$VM]}" --server "pvhostd=${hostd_pid[$HOSTD]}" \
-	--accel "$(accel)" --out "$out" || status=$?
+script_run clock.py --what cost "$@" --trace-log "$test_tmp/trace.log" || status=$?
 vm_dmesg_clean rcu || status=1
 vm_stop
 hostd_stop
@@ -109,9 +96,7 @@ if [ -z "$quick" ] && [ "$status" = 0 ]; then
 	VM=offset
 	clock_boot --append "quiet kfence.sample_interval=0 tsc=unstable" "${files[@]}" -- "${truth[@]}" ||
 		die "the guest does not boot"
-	python3 "$top/bench/clock.py" --what offset "${args[@]}" "$@" --vmexec "$vmexec" --vm-dir "$(vm_dir)" \
-		--trace-log "$test_tmp/trace.log" --qemu-pid "${vm_pid[$VM]}" \
-		--server "pvhostd=${hostd_pid[$HOSTD]}" --accel "$(accel)" --out "$out" || status=$?
+	script_run clock.py --what offset "${args[@]}" "$@" || status=$?
 	vm_dmesg_clean rcu || status=1
 fi
 exit "$status"

@@ -53,7 +53,7 @@ def machine_us():
 
 
 class Guest:
-    """Reached through the harness's vmexec; run.sh has booted it and will end it."""
+    """Reached through the harness's vmexec; a shell script has booted it and will end it."""
 
     def __init__(self, vmexec, vm_dir, qemu_pid, servers):
         self.vmexec = str(vmexec)
@@ -71,6 +71,13 @@ class Guest:
         if done.returncode == NO_ANSWER:
             raise GuestLost(f"the guest does not answer: {done.stderr.strip()}")
         return done.returncode, done.stdout
+
+    def sh(self, command, timeout_s=120):
+        """Run a shell command that must succeed; returns its output."""
+        status, output = self.run(command, timeout_s)
+        if status:
+            raise BenchError(f"status {status} in the guest: {command}: {output.strip()}")
+        return output.strip()
 
     def call(self, function, *args, timeout_s=60):
         """Call a function of guest.sh; returns its lines of "key value" as pairs."""

@@ -4,9 +4,7 @@
 
 import argparse
 import dataclasses
-import datetime
 import json
-import pathlib
 import random
 import re
 import resource
@@ -18,6 +16,7 @@ import time
 
 import devices as catalogue
 import report
+from common import HIDDEN, add_hidden, describe, say, write_json
 from guest import BenchError, Guest, GuestLost, cpu_us, machine_us
 
 COUNT_SECS = 0.3        # length of a pass that counts exits
@@ -31,10 +30,6 @@ class Target:
     name: str
     disk: str
     irqs: str
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,11 +60,6 @@ def positive(kind):
     return parse
 
 
-def named_pid(text):
-    name, _, pid = text.partition("=")
-    return name, int(pid)
-
-
 def parse_args():
     parser = Parser(prog="bench/run.sh", usage="%(prog)s [--peers-only] [options]", allow_abbrev=False,
                     description="Compare block devices in one guest. --peers-only: without pvblk and "
@@ -83,15 +73,9 @@ def parse_args():
                         default=[], help="leave devices out")
     parser.add_argument("--workloads", type=name_list(catalogue.WORKLOADS, "workload"),
                         metavar="A,B", default=list(catalogue.WORKLOADS), help="of: " + " ".join(catalogue.WORKLOADS))
-    # Set by run.sh.
-    hidden = {"help": argparse.SUPPRESS}
-    parser.add_argument("--print-devices", action="store_true", **hidden)
-    for name in ("image", "blkload", "vmexec", "vm-dir", "trace-log", "out"):
-        parser.add_argument(f"--{name}", type=pathlib.Path, **hidden)
-    for name in ("accel", "aio"):
-        parser.add_argument(f"--{name}", **hidden)
-    parser.add_argument("--qemu-pid", type=int, **hidden)
-    parser.add_argument("--server", type=named_pid, action="append", default=[], **hidden)
+    add_hidden(parser, "image", "blkload", "trace-log")
+    parser.add_argument("--print-devices", action="store_true", **HIDDEN)
+    parser.add_argument("--aio", **HIDDEN)
 
     args = parser.parse_args()
     args.rounds = args.rounds or (3 if args.quick else 5)
@@ -262,16 +246,6 @@ class Bench:
         return exits / load["ops_total"]
 
 
-def describe(args, guest, bench):
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)
-    return {"kernel": guest.run("uname -r")[1].strip(),
-            "qemu": re.search(r"version (\S+)", version.stdout)[1],
-            "accel": args.accel,
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "rounds": args.rounds, "secs": args.secs, "aio": args.aio,
-            "others_cpu_percent": bench.others_percent, "standstills": bench.standstills}
-
-
 def write_results(args, samples, head):
     rows = report.make_rows(samples)
     if not rows:
@@ -284,7 +258,7 @@ def write_results(args, samples, head):
     if head["standstills"]:
         print(f"\n{len(head['standstills'])} runs ended much too late; the JSON says which, "
               "bench/README.md (Limits) why.")
-    report.write_json(args.out / "blk.json", rows, head)
+    write_json(args.out / "blk.json", head, rows)
     report.write_svg(args.out / "blk.svg", rows, head)
     print(f"\nWritten: {args.out / 'blk.json'} {args.out / 'blk.svg'}")
 
@@ -302,7 +276,9 @@ def main():
         bench.find_targets()
         bench.run_all()
         bench.count_exits()
-        write_results(args, bench.samples, describe(args, guest, bench))
+        head = {**describe(args, guest), "rounds": args.rounds, "secs": args.secs, "aio": args.aio,
+                "others_cpu_percent": bench.others_percent, "standstills": bench.standstills}
+        write_results(args, bench.samples, head)
     except BenchError as why:
         say(why)
         return 1

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From the samples of all rounds to the table, the verdicts, the JSON and the plot."""
+"""From the samples of all rounds to the table, the verdicts, the rows of the JSON and the plot."""
 
 import html
-import json
 import math
 from statistics import median
+
+from common import spread, verdict
 
 BEST_OF = ("virtio-blk", "virtio-blk-iothread", "virtio-blk-no-ioeventfd")
 
@@ -76,13 +77,6 @@ def number(value):
     return f"{value:.4g}" if value >= 0.01 or value == 0 else f"{value:.3f}"
 
 
-def spread(values):
-    """Median [min-max] of ratios."""
-    if not values:
-        return "-"
-    return f"{median(values):.2f}x [{min(values):.2f}-{max(values):.2f}]"
-
-
 def print_table(samples, rows, out):
     header = ("workload", "device", "median [min-max]", "vs ide", "vs best virtio-blk",
               "kicks/op", "irqs/op", "host us/op")
@@ -108,27 +102,19 @@ def print_table(samples, rows, out):
 
 
 def verdicts(samples):
-    """(text, met) of each target; met is None when it was not measured."""
-    result = []
+    """The line of each target."""
     for workload, against, target in TARGETS:
         of_workload = samples.get(workload, {})
         base = best_virtio(of_workload) if against.startswith("best") else against
         measured = ratios(of_workload, "pvblk", base)
         name = f"{against} ({base})" if base and base != against else against
-        text = f"{workload} against {name}: {spread(measured)}, target {target:g}x"
-        result.append((text, median(measured) >= target if measured else None))
-    return result
+        yield verdict(median(measured) >= target if measured else None,
+                      f"{workload} against {name}: {spread(measured)}, target {target:g}x")
 
 
 def print_verdicts(samples, out):
     print("\nTargets for pvblk (ratios taken round by round):", file=out)
-    for text, met in verdicts(samples):
-        word = {True: "met", False: "MISSED", None: "not measured"}[met]
-        print(f"  {word:12}  {text}", file=out)
-
-
-def write_json(path, rows, head):
-    path.write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    print(*verdicts(samples), sep="\n", file=out)
 
 
 def axis_range(rows):

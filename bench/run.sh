@@ -5,33 +5,20 @@
 # usage: bench/run.sh [--peers-only] [options of measure.py, see measure.py --help]
 # --peers-only: without pvblk, and without building the kit.
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
-# No -e: the harness's clean-up goes on after a process that is gone already.
-set -u
-export PYTHONDONTWRITEBYTECODE=1
 export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measured
-# shellcheck source=selftests/lib/vm.sh
-. "$(dirname "$0")/../selftests/lib/vm.sh"
-# shellcheck source=selftests/lib/hostd.sh
-. "$top/selftests/lib/hostd.sh"
+# shellcheck source=bench/common.sh
+. "$(dirname "$0")/common.sh"
 
-out=$build/bench
 image=$test_tmp/disk.img
 image_mib=256
-PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
 options=()
 
-die() { echo "bench: $*" >&2; exit 1; }
-say() { echo "bench: $*" >&2; }
 wants() { [[ " ${devices[*]} " == *" $1 "* ]]; }
 
 programs_build() {
 	mkdir -p "$out"
-	if wants pvblk; then
-		make --no-print-directory -C "$top" host modules KDIR="$PVKIT_KERNEL" >"$out/build.log" 2>&1 ||
-			{ tail -n 20 "$out/build.log" >&2; die "the kit does not build; all of it: $out/build.log"; }
-	fi
-	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" \
-		"$build/selftests/vmexec" "$build/selftests/agent" >&2 || die "the harness does not build"
+	! wants pvblk || kit_build
+	harness_build
 	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top/bench/blkload.c" ||
 		die "cannot compile bench/blkload.c; run: scripts/deps.sh bench"
 	"$top/scripts/kernels.sh" fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel $PVKIT_KERNEL"
@@ -60,7 +47,6 @@ servers_start() {
 	if wants pvblk; then
 		# shellcheck disable=SC2119
 		hostd_start || die "pvhostd does not start"
-		servers+=(--server "pvhostd=${hostd_pid[$HOSTD]}")
 		pvctl add-disk d0 "file=$image" >/dev/null || die "pvctl add-disk failed"
 	fi
 }
@@ -101,14 +87,9 @@ servers_start
 say "booting the guest: $plan (aio=$aio)"
 guest_boot
 
-# In the background and waited for, so that a signal ends it at once.
-python3 "$top/bench/measure.py" ${options[@]+"${options[@]}"} --image "$image" --blkload "$out/blkload" \
-	--vmexec "$vmexec" --vm-dir "$(vm_dir)" --trace-log "$test_tmp/trace.log" \
-	--qemu-pid "${vm_pid[$VM]}" "${servers[@]}" --accel "$(accel)" --aio "$aio" --out "$out" &
-test_pids=("$!" "${test_pids[@]}")
 status=0
-wait "$!" || status=$?
-unset 'test_pids[0]'
+script_run measure.py ${options[@]+"${options[@]}"} "${servers[@]}" --image "$image" --blkload "$out/blkload" \
+	--trace-log "$test_tmp/trace.log" --aio "$aio" || status=$?
 # A guest under TCG may stand still for seconds on a busy host, which its RCU reports.
 vm_dmesg_clean 'rcu' || { say "the guest's kernel complained, see above"; status=1; }
 exit "$status"

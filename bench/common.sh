@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What run.sh, clock.sh and balloon.sh share: the builds, and starting the script that measures.
+#
+#   die, say
+#   kit_build                         host side and modules
+#   harness_build [target...]         vmexec, the agent, and targets of selftests/
+#   script_run <script> [option...]   on the guest VM, with the pvhostd if there is one
+# No -e: the harness's clean-up goes on after a process that is gone already.
+set -u
+export PYTHONDONTWRITEBYTECODE=1
+# shellcheck source=selftests/lib/vm.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../selftests/lib/vm.sh"
+# shellcheck source=selftests/lib/hostd.sh
+. "$top/selftests/lib/hostd.sh"
+
+out=$build/bench
+PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
+
+die() { echo "bench: $*" >&2; exit 1; }
+say() { echo "bench: $*" >&2; }
+
+kit_build() {
+	mkdir -p "$out"
+	make --no-print-directory -C "$top" host modules KDIR="$PVKIT_KERNEL" > "$out/build.log" 2>&1 ||
+		{ tail -n 20 "$out/build.log" >&2; die "the kit does not build; all of it: $out/build.log"; }
+}
+
+harness_build() {
+	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" \
+		"$build/selftests/vmexec" "$build/selftests/agent" "$@" >&2 || die "the harness does not build"
+}
+
+# In the background and waited for, so that a signal ends it at once.
+script_run() {
+	local script=$1 status=0 hostd=${hostd_pid[$HOSTD]:-}
+
+	shift
+	python3 "$top/bench/$script" "$@" --vmexec "$vmexec" --vm-dir "$(vm_dir)" --qemu-pid "${vm_pid[$VM]}" \
+		${hostd:+--server "pvhostd=$hostd"} --accel "$(accel)" --out "$out" &
+	test_pids=("$!" "${test_pids[@]}")
+	wait "$!" || status=$?
+	unset 'test_pids[0]'
+	return "$status"
+}
