@@ -3,6 +3,7 @@
 # BUS-D3: there is never more than one worker, a dead one is reaped before the next starts, and the
 # next has the image's lock before it serves. A killed worker is replaced at once, a frozen one by
 # the watchdog.
+# needs: alone
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
@@ -23,7 +24,7 @@ wait_replaced() {
 }
 
 truncate -s 16M "$test_tmp/disk.img"
-hostd_start --watchdog 1 --disk "id=d0,file=$test_tmp/disk.img" || ktap_bail 'pvhostd does not start'
+hostd_start --watchdog 3 --disk "id=d0,file=$test_tmp/disk.img" || ktap_bail 'pvhostd does not start'
 ktap_check 'it serves' wait_for 5 serving
 broker=${hostd_pid[$HOSTD]}
 
@@ -57,7 +58,7 @@ HOSTD=hostd
 
 pid=$(hostd_worker_pid)
 kill -STOP "$pid"
-ktap_check 'a frozen worker is replaced' wait_for 5 replaced "$pid"
+ktap_check 'a frozen worker is replaced' wait_for 15 replaced "$pid"
 ktap_check 'after it was killed' sh -c "! kill -0 $pid"
 hostd_stop
 ktap_done
