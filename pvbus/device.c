@@ -173,8 +173,9 @@ EXPORT_SYMBOL_GPL(pvbus_device_start);
  * pvbus_device_ready() - the driver is ready for freeze, restore and the like
  * @pdev: the device, started
  *
- * The bus calls it after a probe; a driver whose probe does I/O calls it first, as otherwise
- * that I/O would not outlive the epoch. What freeze would undo must be done before. Any context.
+ * The bus calls it after a probe. A driver whose probe waits for I/O calls it before, as
+ * otherwise that I/O would not outlive the epoch. What freeze stops must have been let go
+ * before. Any context.
  */
 void pvbus_device_ready(struct pvbus_device *pdev)
 {

@@ -25,8 +25,8 @@ come_and_go() {
 	local i
 	for ((i = 0; i < rounds; i++)); do
 		pvctl add-disk d1 "file=$other" > /dev/null || return 1
-		vm_run "for i in clock/1 balloon/2; do
-			echo pvbus0.\${i#*/} > $drivers/pv\${i%/*}/unbind; echo pvbus0.\${i#*/} > $drivers/pv\${i%/*}/bind
+		vm_run "cd $drivers && for i in unbind bind; do
+			echo pvbus0.1 > pvclock/\$i && echo pvbus0.2 > pvballoon/\$i || exit 1
 		done" || return 1
 		wait_for 20 has_second || { echo "round $i: no second disk"; return 1; }
 		wait_for 20 is_bound || { echo "round $i: no clock or balloon"; return 1; }
@@ -38,7 +38,7 @@ for vectors in 2 1; do
 	HOSTD=hostd$vectors VM=vm$vectors
 	hostd_start --vectors $vectors --disk "id=d0,file=$data" --clock --balloon=target=16M ||
 		ktap_bail 'no pvhostd'
-	ktap_check "a guest with $vectors boots" blk_boot --smp 2 || ktap_bail 'no guest'
+	ktap_check "a guest boots, vectors: $vectors" blk_boot --smp 2 || ktap_bail 'no guest'
 	vm_run 'modprobe -a pvclock pvballoon'
 	ktap_check 'its clock and balloon work' wait_for 20 is_bound
 	fio_bg load --size=32m --loops=500 "$(fio_verify 1 pvblk0)"

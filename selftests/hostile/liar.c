@@ -305,9 +305,11 @@ static void lie_submissions(void)
 		return;
 	nr = get32(&queue.drv->cq_head) + below(40);
 	sqe = sqe_at(&queue, nr);
-	while (below(4))
+	if (below(2))
 		lie_anywhere(sqe - window, queue.sqe_len - 4);
-	if (queue.sqe_len > 16 && below(2))
+	if (below(2))
+		put32(sqe + 4 * below(queue.sqe_len / 4 - 1), odd_number());
+	if (below(2) && queue.sqe_len > 16)
 		put64(sqe + 8 * (1 + below(queue.sqe_len / 8 - 2)), odd_number());
 	put32(sqe + queue.sqe_len - 4, below(16) ? PVRING_SEQ(nr) : draw());
 }
