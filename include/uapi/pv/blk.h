@@ -48,9 +48,10 @@
  * @io_min: preferred smallest request in bytes; 0: not known
  * @io_opt: preferred request in bytes; 0: not known
  * @max_io: most data bytes of one request, a multiple of 4096, at least 4096
- * @discard_granularity: bytes; 0 without PVBLK_F_DISCARD
- * @max_discard_sectors: most 512-byte sectors of one discard
- * @max_write_zeroes_sectors: most 512-byte sectors of one write zeroes
+ * @discard_granularity: bytes; 0: one logical block
+ * @max_discard_sectors: most 512-byte sectors of one discard; 0 without PVBLK_F_DISCARD
+ * @max_write_zeroes_sectors: most 512-byte sectors of one write zeroes; 0 without
+ *	PVBLK_F_WRITE_ZEROES
  * @reserved0: 0
  * @serial: NUL-terminated text; identity of the medium
  * @reserved1: 0

@@ -38,6 +38,7 @@
 /* Flags, in pvbus_device_entry.flags. */
 #define PVBUS_DEV_REMOVE	0x1	/* the operator wants the device gone: unbind and reset */
 #define PVBUS_DEV_REPLACES	0x2	/* .replaces names an emulated PCI function */
+#define PVBUS_DEV_NOT_READY	0x4	/* present, but cannot be served now: keep it, and wait */
 
 /* Commands, in pvbus_cmd.op. */
 #define PVBUS_CMD_HELLO		1	/* bus: a driver is here; resets every device */
@@ -60,7 +61,8 @@
  * struct pvbus_cmd - a command from the driver
  * @epoch: the epoch in which it is meant; in any other it is void
  * @op: PVBUS_CMD_*
- * @seq: written last: not 0, and not the value of the last acknowledgement
+ * @seq: 0 while the command is being written, then, last, its number: not 0, not the
+ *	last one, and not the value of the last acknowledgement
  */
 struct pvbus_cmd {
 	__le64	epoch;
@@ -97,9 +99,9 @@ PV_ASSERT_SIZE(pvbus_ack, 16);
  * @space_off: start of the space that the driver manages
  * @space_len: its length in bytes
  * @peer: doorbell peer number of the device side
- * @heartbeat_ms: upper bound of the time between two beats
+ * @heartbeat_ms: upper bound of the time between two beats, 1 to 1000
  * @features: bus features offered, 128 bits
- * @uuid: identity of this window; survives restarts
+ * @uuid: identity of this window, for people; survives restarts
  * @ident: name and version of the device side, NUL-terminated text
  * @reserved0: 0
  * @table_seq: changes after a device comes, goes, or gets other flags
@@ -147,8 +149,8 @@ PV_ASSERT_OFFSET(pvbus_header, ack, 320);
  * @uuid: identity of the device; survives restarts
  * @type: PVBUS_T_*
  * @status: PVBUS_S_*
- * @generation: changes whenever the slot gets another device
- * @flags: PVBUS_DEV_*
+ * @generation: changes whenever the slot gets another device, and stays when it goes
+ * @flags: PVBUS_DEV_*; 0 when the slot is free
  * @features: features offered, 128 bits; the meaning of a bit is the type's
  * @config_off: place of the config area
  * @config_len: its length in bytes, at most PVBUS_CONFIG_MAX
