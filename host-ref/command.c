@@ -269,12 +269,13 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 static void cmd_resize(struct hostd_call *call)
 {
 	struct hostd_device *dev = find_sized(call);
-	uint64_t size = hostd_json_u64(call->args, "size", 0);
 	char err[HOSTD_ERROR_MAX];
 	struct json_object *msg;
+	uint64_t size;
 
 	if (!dev)
-		return;
+		return;		/* and the call is answered: it is gone */
+	size = hostd_json_u64(call->args, "size", 0);
 	if (dev->state != HOSTD_DEVICE_SERVED) {
 		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", dev->id);
 		return;

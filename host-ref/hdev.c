@@ -36,15 +36,15 @@ void hdev_set_status(struct hdev *dev, uint32_t status)
 	hostd_window_set_status(&dev->bus->win, dev->slot, status);
 }
 
-static void fill_entry(struct hdev *dev)
+static void fill_entry(struct hdev *dev, uint32_t type)
 {
 	struct pvbus_device_entry *entry = &dev->bus->win.table[dev->slot];
 
 	memcpy(entry->uuid, dev->uuid, sizeof(entry->uuid));
-	entry->type = htole32(dev->ops->type);
+	entry->type = htole32(type);
 	entry->status = htole32(PVBUS_S_RESET);
 	entry->generation = htole32(dev->generation);
-	entry->flags = 0;
+	entry->flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
 	entry->features[0] = htole64(dev->features[0]);
 	entry->features[1] = htole64(dev->features[1]);
 	entry->max_queues = htole32(dev->max_queues);
@@ -53,35 +53,69 @@ static void fill_entry(struct hdev *dev)
 	memcpy(entry->name, dev->name, strlen(dev->name));
 }
 
-int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
+static void publish(struct hdev *dev, uint32_t type)
+{
+	fill_entry(dev, type);
+	hostd_window_add(&dev->bus->win, dev->slot);
+	if (dev->bus->win.epoch)
+		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+/* May the slot become this device? It is free, or held for it. */
+static bool is_for(const struct hdev *dev, const struct hdev_spec *spec)
+{
+	if (dev->not_ready)
+		return dev->generation == spec->generation &&
+		       !memcmp(dev->uuid, spec->uuid, sizeof(dev->uuid));
+	return !dev->ops;
+}
+
+/* A device without queues, and without its class. */
+static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 {
 	struct hdev *dev = &bus->devices[spec->slot];
+
+	*dev = (struct hdev) {
+		.bus = bus,
+		.slot = spec->slot,
+		.generation = spec->generation,
+		.status = PVBUS_S_RESET,
+	};
+	memcpy(dev->uuid, spec->uuid, sizeof(dev->uuid));
+	snprintf(dev->name, sizeof(dev->name), "%s", spec->name);
+}
+
+int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec)
+{
+	struct hdev *dev = &bus->devices[spec->slot];
+
+	if (dev->ops || dev->not_ready)
+		return -EBUSY;
+	make_bare(bus, spec);
+	dev->not_ready = true;
+	publish(dev, spec->ops->type);
+	return 0;
+}
+
+int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
+{
+	struct hdev *dev = &bus->devices[spec->slot], old = *dev;
 	int ret;
 
-	if (dev->ops) {
+	if (!is_for(dev, spec)) {
 		snprintf(error, HDEV_ERROR_LEN, "slot %u has a device", spec->slot);
 		if (spec->fd >= 0)
 			close(spec->fd);
 		return -EBUSY;
 	}
-	*dev = (struct hdev) {
-		.bus = bus,
-		.slot = spec->slot,
-		.generation = dev->generation,
-		.status = PVBUS_S_RESET,
-	};
-	memcpy(dev->uuid, spec->uuid, sizeof(dev->uuid));
-	snprintf(dev->name, sizeof(dev->name), "%s", spec->name);
-
+	make_bare(bus, spec);
 	ret = spec->ops->create(dev, spec->config, spec->fd, error);
-	if (ret)
+	if (ret) {
+		*dev = old;
 		return ret;
+	}
 	dev->ops = spec->ops;
-	dev->generation = spec->generation;
-	fill_entry(dev);
-	hostd_window_add(&bus->win, dev->slot);
-	if (bus->win.epoch)
-		hostd_bus_raise(bus, PVBUS_VECTOR_BUS);
+	publish(dev, spec->ops->type);
 	return 0;
 }
 
@@ -119,8 +153,10 @@ void hdev_vanish(struct hdev *dev)
 {
 	struct hostd_bus *bus = dev->bus;
 
-	dev->ops->destroy(dev);
+	if (dev->ops)
+		dev->ops->destroy(dev);
 	dev->ops = NULL;
+	dev->not_ready = false;
 	dev->removing = false;
 	dev->status = PVBUS_S_ABSENT;
 	hostd_window_remove(&bus->win, dev->slot);

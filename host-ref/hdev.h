@@ -134,7 +134,7 @@ struct hdev_queue {
  * struct hdev - a slot of the device table
  * @bus: the bus
  * @slot: index
- * @ops: class, or NULL while the slot is free
+ * @ops: class, or NULL while the slot is free or its device not ready
  * @status: PVBUS_S_*
  * @generation: of the slot
  * @features: offered
@@ -147,6 +147,7 @@ struct hdev_queue {
  * @queues: the queues
  * @draining: queues are stopped, and something may be in flight
  * @removing: the operator wants it gone
+ * @not_ready: in the table, though it has no @ops yet (BUS-D18)
  * @cmd_seq: seq of a command that waits for the end of draining, or 0
  * @stats: counters of all past queues, by index
  * @priv: the class's
@@ -167,6 +168,7 @@ struct hdev {
 	struct hdev_queue *queues;
 	bool draining;
 	bool removing;
+	bool not_ready;
 	uint32_t cmd_seq;
 	struct hdev_stats stats[PVBUS_MAX_QUEUES];
 	void *priv;
@@ -201,18 +203,29 @@ struct hdev_spec {
 const struct pvdev_ops *hdev_find_ops(const char *name);
 
 /**
- * hdev_add - add a device, also while others are being served
+ * hdev_hold - keep the slot of a device that cannot be served for now: present, not ready (BUS-D18)
+ * @bus: the bus
+ * @spec: the device; its @config and @fd are not used
+ *
+ * Return: 0; -EBUSY if the slot isn't free.
+ */
+int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec);
+
+/**
+ * hdev_add - add a device, also while others are being served, or make one ready that is held
  * @bus: the bus
  * @spec: what to add; its descriptor belongs to the device from now on, also on failure
  * @error: gets the reason of a failure, HDEV_ERROR_LEN bytes
  *
- * Return: 0; -EBUSY if the slot isn't free; another -errno.
+ * A device that is held stays so when that fails.
+ *
+ * Return: 0; -EBUSY if the slot is another device's; another -errno.
  */
 int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error);
 
 /**
  * hdev_remove - remove a device (BUS-D13)
- * @dev: a present device
+ * @dev: a present device, ready or not
  * @force: don't wait for the driver
  *
  * The slot is free when bus->removed() was called, maybe from within this call.

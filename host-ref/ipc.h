@@ -12,6 +12,8 @@
  *   add	slot generation type uuid name config, and wait if it may take for ever
  *		until the image is free; descriptor: image, or a connection to the
  *		device's helper, if it has one
+ *   hold	slot generation type uuid name: keep the slot, present, not ready, until "add"
+ *		makes it ready or "remove" frees it
  *   go		start the epoch and serve; the answer has "epoch"
  *   remove	slot force; answered at once, {"event":"removed"} follows
  *   resize	slot size
@@ -20,8 +22,9 @@
  *   status	answered with "epoch", "driver" and "devices"
  *   quit	finish and exit; with sync, when all is on the media
  *
- * Worker to broker, unasked: {"event":"removed","slot":N},
- * {"event":"waiting","slot":N}, {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
+ * Worker to broker, unasked: {"event":"removed","slot":N,"generation":N},
+ * {"event":"waiting","slot":N,"generation":N} (its image is locked, the answer to "add" comes later),
+ * {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
  */
 #ifndef HOSTD_IPC_H
 #define HOSTD_IPC_H

@@ -76,14 +76,38 @@ void hostd_report(int level, const char *fmt, ...)
 	send_line(level, text);
 }
 
-void hostd_report_event(const char *event, const char *key, uint64_t value)
+static struct json_object *new_event(const char *event)
 {
 	struct json_object *msg = report_fd >= 0 ? json_object_new_object() : NULL;
 
-	if (!msg)
-		return;
-	hostd_json_add_str(msg, "event", event);
-	hostd_json_add_u64(msg, key, value);
+	if (msg)
+		hostd_json_add_str(msg, "event", event);
+	return msg;
+}
+
+static void send_event(struct json_object *msg)
+{
 	hostd_ipc_send(report_fd, msg, NULL, 0);
 	json_object_put(msg);
+}
+
+void hostd_report_event(const char *event, const char *key, uint64_t value)
+{
+	struct json_object *msg = new_event(event);
+
+	if (!msg)
+		return;
+	hostd_json_add_u64(msg, key, value);
+	send_event(msg);
+}
+
+void hostd_report_device(const char *event, unsigned int slot, uint32_t generation)
+{
+	struct json_object *msg = new_event(event);
+
+	if (!msg)
+		return;
+	hostd_json_add_u64(msg, "slot", slot);
+	hostd_json_add_u64(msg, "generation", generation);
+	send_event(msg);
 }

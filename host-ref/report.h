@@ -31,4 +31,12 @@ void hostd_report(int level, const char *fmt, ...) __attribute__((format(printf,
  */
 void hostd_report_event(const char *event, const char *key, uint64_t value);
 
+/**
+ * hostd_report_device - tell the broker that something happened to a device
+ * @event: name of the event
+ * @slot: of the device
+ * @generation: of the slot
+ */
+void hostd_report_device(const char *event, unsigned int slot, uint32_t generation);
+
 #endif /* HOSTD_REPORT_H */

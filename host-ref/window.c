@@ -108,11 +108,14 @@ static void write_entry(struct hostd_window *win, unsigned int slot)
 {
 	const struct pvbus_device_entry *from = &win->table[slot];
 	struct pvbus_device_entry *to = entry_of(win, slot);
-	size_t tail = offsetof(struct pvbus_device_entry, generation);
+	size_t tail = offsetof(struct pvbus_device_entry, features);
 
 	hostd_copy_out(to, from, offsetof(struct pvbus_device_entry, status));
+	hostd_store32(&to->generation, le32toh(from->generation));
 	hostd_copy_out((uint8_t *)to + tail, (const uint8_t *)from + tail,
 		       offsetof(struct pvbus_device_entry, ack) - tail);
+	/* Partner: the driver's copy of an entry that has become ready; the rest is complete then. */
+	hostd_store32_release(&to->flags, le32toh(from->flags));
 	/* Partner: the driver's read of the table after table_seq or epoch. */
 	hostd_store32_release(&to->status, le32toh(from->status));
 }
@@ -215,6 +218,7 @@ void hostd_window_remove(struct hostd_window *win, unsigned int slot)
 	win->table[slot].flags = 0;
 	if (!win->epoch)
 		return;
+	hostd_store32(&entry_of(win, slot)->flags, 0);
 	hostd_store32_release(&entry_of(win, slot)->status, PVBUS_S_ABSENT);
 	change_table_seq(win);
 }

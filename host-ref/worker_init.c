@@ -69,8 +69,7 @@ static int watch_all(struct hostd_worker *w)
 
 static void say_removed(struct hostd_bus *bus, unsigned int slot)
 {
-	hostd_report_event("removed", "slot", slot);
-	(void)bus;
+	hostd_report_device("removed", slot, bus->devices[slot].generation);
 }
 
 static void say_epoch(struct hostd_bus *bus)

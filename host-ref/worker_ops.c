@@ -45,21 +45,27 @@ static void send_reply(struct hostd_worker *w, struct json_object *reply)
 	json_object_put(reply);
 }
 
-static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
+static struct hdev *find_slot(struct hostd_worker *w, struct json_object *req)
 {
 	uint64_t slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS);
 
-	if (slot >= HOSTD_WINDOW_SLOTS || !w->bus->devices[slot].ops)
-		return NULL;
-	return &w->bus->devices[slot];
+	return slot < HOSTD_WINDOW_SLOTS ? &w->bus->devices[slot] : NULL;
 }
 
-/* The image is locked, or there is none: make the device. */
-static struct json_object *add_device(struct hostd_worker *w, struct json_object *req, int fd)
+static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev *dev = find_slot(w, req);
+
+	return dev && dev->ops ? dev : NULL;
+}
+
+/* What "hold" and "add" say of a device; false if something is missing or wrong. */
+static bool parse_spec(struct json_object *req, int fd, struct hdev_spec *spec)
 {
 	const char *uuid = hostd_json_str(req, "uuid"), *type = hostd_json_str(req, "type");
 	const char *name = hostd_json_str(req, "name");
-	struct hdev_spec spec = {
+
+	*spec = (struct hdev_spec) {
 		.ops = type ? hdev_find_ops(type) : NULL,
 		.slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS),
 		.generation = hostd_json_u64(req, "generation", 1),
@@ -67,13 +73,31 @@ static struct json_object *add_device(struct hostd_worker *w, struct json_object
 		.config = hostd_json_get(req, "config"),
 		.fd = fd,
 	};
-	char error[HDEV_ERROR_LEN] = "add: slot, type or uuid is missing or wrong";
+	return spec->ops && spec->slot < HOSTD_WINDOW_SLOTS && uuid &&
+	       !hostd_uuid_parse(uuid, spec->uuid);
+}
 
-	if (!spec.ops || spec.slot >= HOSTD_WINDOW_SLOTS || !uuid ||
-	    hostd_uuid_parse(uuid, spec.uuid)) {
+static struct json_object *op_hold(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev_spec spec;
+
+	if (!parse_spec(req, -1, &spec))
+		return hostd_ipc_reply_error(req, "hold: slot, type or uuid is missing or wrong");
+	if (hdev_hold(w->bus, &spec))
+		return hostd_ipc_reply_error(req, "hold: slot %u has a device", spec.slot);
+	return hostd_ipc_reply_ok(req);
+}
+
+/* The image is locked, or there is none: make the device. */
+static struct json_object *add_device(struct hostd_worker *w, struct json_object *req, int fd)
+{
+	struct hdev_spec spec;
+	char error[HDEV_ERROR_LEN];
+
+	if (!parse_spec(req, fd, &spec)) {
 		if (fd >= 0)
 			close(fd);
-		return hostd_ipc_reply_error(req, "%s", error);
+		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
 	}
 	if (hdev_add(w->bus, &spec, error))
 		return hostd_ipc_reply_error(req, "%s", error);
@@ -121,9 +145,19 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 		i++;
 	w->pending[i] = (struct hostd_pending_add) { json_object_get(req), fds[0], until_ns };
 	w->nr_pending++;
-	if (wait)
-		hostd_report_event("waiting", "slot", hostd_json_u64(req, "slot", 0));
+	hostd_report_device("waiting", hostd_json_u64(req, "slot", 0),
+			    hostd_json_u64(req, "generation", 1));
 	return NULL;
+}
+
+/* Answer an add that has waited. */
+static void end_pending(struct hostd_worker *w, struct hostd_pending_add *p,
+			struct json_object *reply)
+{
+	json_object_put(p->req);
+	p->req = NULL;
+	w->nr_pending--;
+	send_reply(w, reply);
 }
 
 void hostd_worker_retry_adds(struct hostd_worker *w)
@@ -139,10 +173,7 @@ void hostd_worker_retry_adds(struct hostd_worker *w)
 		reply = p->req ? try_add(w, p->req, p->fd, p->until_ns) : NULL;
 		if (!reply)
 			continue;
-		json_object_put(p->req);
-		p->req = NULL;
-		w->nr_pending--;
-		send_reply(w, reply);
+		end_pending(w, p, reply);
 	}
 }
 
@@ -169,14 +200,33 @@ static struct json_object *op_go(struct hostd_worker *w, struct json_object *req
 	return reply;
 }
 
+/* Give up an add that waits for the image of that slot. */
+static bool drop_pending(struct hostd_worker *w, uint64_t slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
+		struct hostd_pending_add *p = &w->pending[i];
+
+		if (!p->req || hostd_json_u64(p->req, "slot", 0) != slot)
+			continue;
+		close(p->fd);
+		end_pending(w, p, hostd_ipc_reply_error(p->req, "removed before it was served"));
+		return true;
+	}
+	return false;
+}
+
 static struct json_object *op_remove(struct hostd_worker *w, struct json_object *req)
 {
-	struct hdev *dev = find_device(w, req);
+	struct hdev *dev = find_slot(w, req);
+	bool present = dev && (dev->ops || dev->not_ready);
 
-	if (!dev)
+	if (!dev || (!drop_pending(w, dev->slot) && !present))
 		return hostd_ipc_reply_error(req, "remove: no such device");
 	send_reply(w, hostd_ipc_reply_ok(req));
-	hdev_remove(dev, hostd_json_bool(req, "force", false));
+	if (present)
+		hdev_remove(dev, hostd_json_bool(req, "force", false));
 	return NULL;
 }
 
@@ -241,6 +291,7 @@ static const struct {
 	const char *name;
 	struct json_object *(*execute)(struct hostd_worker *w, struct json_object *req);
 } operations[] = {
+	{ "hold", op_hold },
 	{ "go", op_go },
 	{ "remove", op_remove },
 	{ "resize", op_resize },

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BUS-D18: a device that cannot be served stays in the table, not ready, over failed attempts and
+ * epochs; it becomes ready with the same generation, and can be removed meanwhile.
+ */
+#include "testbus.h"
+
+#define SLOT	2
+#define HELD	7	/* generation */
+
+static int hold(struct testbus *t)
+{
+	struct hdev_spec spec = {
+		.ops = &hdev_blk_ops, .slot = SLOT, .generation = HELD, .uuid = "disk", .name = "d0", .fd = -1,
+	};
+
+	return hdev_hold(t->bus, &spec);
+}
+
+static uint32_t flags_of(struct testbus *t)
+{
+	return le32toh(testdrv_entry(&t->drv, SLOT)->flags);
+}
+
+static uint32_t table_seq(struct testbus *t)
+{
+	return le32toh(testdrv_header(&t->drv)->table_seq);
+}
+
+/* Present, with its identity, and not ready. */
+static bool is_kept(struct testbus *t)
+{
+	struct pvbus_device_entry *entry = testdrv_entry(&t->drv, SLOT);
+
+	return testdrv_status(&t->drv, SLOT) == PVBUS_S_RESET && flags_of(t) == PVBUS_DEV_NOT_READY &&
+	       le32toh(entry->type) == PVBUS_T_BLK && le32toh(entry->generation) == HELD &&
+	       !memcmp(entry->uuid, "disk", 5) && !strcmp((char *)entry->name, "d0");
+}
+
+static void check_commands(struct testbus *t)
+{
+	struct testdrv *d = &t->drv;
+
+	ktap_ok(testdrv_hello(d) == PVBUS_R_OK, "HELLO");
+	testdrv_slot(d, SLOT)->generation = htole32(HELD);
+	ktap_ok(testdrv_command(d, SLOT, PVBUS_CMD_FEATURES) == PVBUS_R_STATE, "FEATURES: STATE");
+	ktap_ok(testdrv_command(d, SLOT, PVBUS_CMD_START) == PVBUS_R_STATE, "START: STATE");
+	ktap_ok(testdrv_command(d, SLOT, PVBUS_CMD_RESET) == PVBUS_R_OK, "RESET: OK");
+}
+
+static void check_attempts(struct testbus *t)
+{
+	uint32_t seq = table_seq(t);
+
+	ktap_ok(testbus_add(t, SLOT, HELD, "{\"size\":5}", -1) && is_kept(t) && table_seq(t) == seq,
+		"an attempt that fails changes nothing");
+	ktap_ok(testbus_add(t, SLOT, HELD + 1, TESTBUS_NULL, -1) == -EBUSY && is_kept(t),
+		"no other device gets the slot");
+	ktap_ok(hold(t) == -EBUSY, "it is held once");
+	ktap_ok(hostd_window_beat(&t->bus->win), "the device side knows all of it as its own");
+	t->drv.base[0] ^= 1;
+	hostd_bus_beat(t->bus);
+	ktap_ok(is_kept(t), "it is kept over an epoch");
+}
+
+static void check_ready(struct testbus *t, struct testdrv_queue *q)
+{
+	struct testdrv *d = &t->drv;
+	uint32_t seq;
+
+	testdrv_hello(d);
+	testbus_irqs(t, 0);
+	seq = table_seq(t);
+	ktap_ok(!testbus_add(t, SLOT, HELD, TESTBUS_NULL, -1) && !flags_of(t), "it becomes ready");
+	ktap_ok(le32toh(testdrv_entry(d, SLOT)->generation) == HELD, "with the generation that it had");
+	ktap_ok(table_seq(t) != seq && testbus_irqs(t, 0), "and the driver is told");
+	ktap_ok(testdrv_run(d, SLOT, q, 16, 4096), "it runs");
+	ktap_ok(hostd_window_beat(&t->bus->win), "in the same epoch");
+}
+
+static void check_removal(struct testbus *t)
+{
+	hdev_remove(&t->bus->devices[SLOT], true);
+	ktap_ok(t->nr_removed == 1 && testdrv_status(&t->drv, SLOT) == PVBUS_S_ABSENT, "it is removed");
+	hold(t);
+	ktap_ok(is_kept(t), "one that is held in a running epoch");
+	hdev_remove(&t->bus->devices[SLOT], false);
+	ktap_ok(t->nr_removed == 2 && testdrv_status(&t->drv, SLOT) == PVBUS_S_ABSENT && !flags_of(t),
+		"is removed at once");
+	ktap_ok(!testbus_add(t, SLOT, HELD + 1, TESTBUS_NULL, -1), "and the slot is free");
+}
+
+int main(void)
+{
+	struct testdrv_queue q;
+	struct testbus t;
+
+	ktap_plan(20);
+	testbus_init(&t);
+	ktap_ok(!hold(&t), "a device is held before the first epoch");
+	hostd_bus_begin_epoch(t.bus);
+	ktap_ok(is_kept(&t), "and is present, not ready");
+	testdrv_lay_out(&t.drv, &q, testdrv_space(&t.drv) + PV_PAGE_SIZE, 16, 4096);
+	check_commands(&t);
+	check_attempts(&t);
+	check_ready(&t, &q);
+	check_removal(&t);
+	testbus_exit(&t);
+	return ktap_finish();
+}
