@@ -45,7 +45,7 @@ apt_update() {
 # cached <line>: the newest release of a line that is complete in the cache.
 cached() {
 	local dir
-	for dir in $(ls -d "$cache/kernels/$1".* 2>/dev/null | sort -Vr); do
+	for dir in $(ls -d "$cache/kernels/$1".* 2>/dev/null | grep -vE -- '-(rt|cloud)-' | sort -Vr); do
 		[ -e "$dir/.complete" ] && { basename "$dir"; return 0; }
 	done
 	return 1
