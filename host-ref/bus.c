@@ -138,6 +138,8 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 {
 	unsigned int slot;
 
+	hostd_window_end_epoch(&bus->win);
+	bus->overwritten = false;
 	bus->greeted = false;
 	bus->cmd_seq = 0;
 	bus->ident[0] = 0;
@@ -151,8 +153,7 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 		hdev_stop(dev);
 		if (dev->ops->begin)
 			dev->ops->begin(dev);
-		dev->status = PVBUS_S_RESET;
-		bus->win.table[slot].status = htole32(PVBUS_S_RESET);
+		hdev_set_status(dev, PVBUS_S_RESET);
 	}
 	hostd_window_begin_epoch(&bus->win);
 	hostd_bus_raise(bus, PVBUS_VECTOR_BUS);
@@ -175,7 +176,7 @@ static void beat_devices(struct hostd_bus *bus)
 
 void hostd_bus_beat(struct hostd_bus *bus)
 {
-	if (hostd_window_beat(&bus->win)) {
+	if (!bus->overwritten && hostd_window_beat(&bus->win)) {
 		beat_devices(bus);
 		return;
 	}
@@ -196,7 +197,7 @@ static void copy_text(char *to, const uint8_t *from, size_t len)
 
 static uint32_t check_hello(struct hostd_bus *bus, const struct pvbus_driver_header *h)
 {
-	const struct pvbus_header *offer = &bus->win.header;
+	const struct pvbus_header *offer = &bus->win.shadow.header;
 	unsigned int i;
 
 	copy_text(bus->ident, h->ident, sizeof(bus->ident));
@@ -225,6 +226,14 @@ static void answer_slot(struct hdev *dev, uint32_t seq, uint32_t result)
 	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
+bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
+{
+	if (!bus->overwritten && hostd_window_is_ours(&bus->win, ack))
+		return true;
+	bus->overwritten = true;
+	return false;
+}
+
 static void look_at_header(struct hostd_bus *bus)
 {
 	struct pvbus_driver_header h;
@@ -233,7 +242,7 @@ static void look_at_header(struct hostd_bus *bus)
 	if (bus->cmd_seq)
 		return;
 	seq = hostd_window_get_command(&bus->win, &h);
-	if (!seq)
+	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.header.ack))
 		return;
 	op = le32toh(h.cmd.op);
 	if (op != PVBUS_CMD_HELLO && !(op == PVBUS_CMD_BYE && bus->greeted)) {
@@ -258,7 +267,7 @@ static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
 	if (dev->cmd_seq)
 		return;
 	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);
-	if (!seq)
+	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.table[slot].ack))
 		return;
 	op = le32toh(copy.cmd.op);
 

@@ -22,6 +22,8 @@
  * @irq_fds: eventfd of each vector that interrupts the guest
  * @irqs: interrupts raised, by vector
  * @now_ns: monotonic time, as of the loop's last look at the clock
+ * @overwritten: the window is not what was published: nothing is executed, and the next beat begins
+ *	an epoch
  * @greeted: HELLO was acknowledged in this epoch
  * @introduced: the log names the driver
  * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
@@ -46,6 +48,7 @@ struct hostd_bus {
 	int irq_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
 	uint64_t now_ns;
+	bool overwritten;
 	bool greeted;
 	bool introduced;
 	uint32_t cmd_seq;
@@ -109,6 +112,15 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus);
  * @bus: the bus, after the first epoch began
  */
 void hostd_bus_beat(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_is_ours - may what was copied from the window be executed (BUS-D4)
+ * @bus: the bus
+ * @ack: the answer of the bus, or of the slot that it was copied from, in the shadow
+ *
+ * Return: false if the window was overwritten; nothing is until the next epoch.
+ */
+bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack);
 
 /**
  * hostd_bus_look - look for commands and execute them (BUS-D6)

@@ -73,7 +73,7 @@ static void balloon_begin(struct hdev *dev)
 		hostd_report(HOSTD_LOG_ERR, "%s: the host has no random numbers", dev->name);
 		exit(EXIT_FAILURE);
 	}
-	hdev_prepare_config(dev, &b->config, sizeof(b->config));
+	hdev_set_config(dev, &b->config, sizeof(b->config));
 }
 
 static int set_up(struct balloon *b, struct json_object *config, char *error)

@@ -110,8 +110,7 @@ static void finish(struct blk_req *req)
 		q->stats.read_bytes += req->io.len;
 	else if (req->io.op == HOSTD_IO_WRITE)
 		q->stats.write_bytes += req->io.len;
-	if (q->running)
-		post(q, req->id, status_of(req->io.result));
+	post(q, req->id, status_of(req->io.result));
 	req->next = bq->free;
 	bq->free = req;
 }

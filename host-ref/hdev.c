@@ -36,27 +36,22 @@ void hdev_set_status(struct hdev *dev, uint32_t status)
 	hostd_window_set_status(&dev->bus->win, dev->slot, status);
 }
 
-static void fill_entry(struct hdev *dev, uint32_t type)
-{
-	struct pvbus_device_entry *entry = &dev->bus->win.table[dev->slot];
-
-	memcpy(entry->uuid, dev->uuid, sizeof(entry->uuid));
-	entry->type = htole32(type);
-	entry->status = htole32(PVBUS_S_RESET);
-	entry->generation = htole32(dev->generation);
-	entry->flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
-	entry->features[0] = htole64(dev->features[0]);
-	entry->features[1] = htole64(dev->features[1]);
-	entry->max_queues = htole32(dev->max_queues);
-	entry->max_queue_size = htole32(dev->max_queue_size);
-	memset(entry->name, 0, sizeof(entry->name));
-	memcpy(entry->name, dev->name, strlen(dev->name));
-}
-
 static void publish(struct hdev *dev, uint32_t type)
 {
-	fill_entry(dev, type);
-	hostd_window_add(&dev->bus->win, dev->slot);
+	struct pvbus_device_entry entry = dev->bus->win.shadow.table[dev->slot];
+
+	memcpy(entry.uuid, dev->uuid, sizeof(entry.uuid));
+	entry.type = htole32(type);
+	entry.status = htole32(PVBUS_S_RESET);
+	entry.generation = htole32(dev->generation);
+	entry.flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
+	entry.features[0] = htole64(dev->features[0]);
+	entry.features[1] = htole64(dev->features[1]);
+	entry.max_queues = htole32(dev->max_queues);
+	entry.max_queue_size = htole32(dev->max_queue_size);
+	memset(entry.name, 0, sizeof(entry.name));
+	memcpy(entry.name, dev->name, strlen(dev->name));
+	hostd_window_set_entry(&dev->bus->win, dev->slot, &entry);
 	if (dev->bus->win.epoch)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
@@ -126,11 +121,6 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
-void hdev_prepare_config(struct hdev *dev, const void *config, size_t len)
-{
-	hostd_window_prepare_config(&dev->bus->win, dev->slot, config, len);
-}
-
 int hdev_watch(struct hdev *dev, int fd)
 {
 	return dev->bus->watch ? dev->bus->watch(dev->bus, dev->slot, fd) : 0;
@@ -139,12 +129,12 @@ int hdev_watch(struct hdev *dev, int fd)
 void hdev_remove(struct hdev *dev, bool force)
 {
 	dev->removing = true;
-	if (force && !dev->draining)
+	if (force || dev->status == PVBUS_S_RESET) {
 		hdev_stop(dev);
-	if ((force || dev->status == PVBUS_S_RESET) && hdev_try_reset(dev)) {
-		hdev_vanish(dev);
-		return;
+		hostd_bus_settle(dev->bus);
 	}
+	if (!dev->ops)
+		return;
 	hostd_window_set_flags(&dev->bus->win, dev->slot, PVBUS_DEV_REMOVE);
 	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }

@@ -241,14 +241,6 @@ void hdev_remove(struct hdev *dev, bool force);
 void hdev_set_config(struct hdev *dev, const void *config, size_t len);
 
 /**
- * hdev_prepare_config - set the config area of the epoch that is about to begin
- * @dev: the device, within @begin
- * @config: its content
- * @len: bytes, a multiple of 8
- */
-void hdev_prepare_config(struct hdev *dev, const void *config, size_t len);
-
-/**
  * hdev_watch - call @ready when a descriptor is readable
  * @dev: the device, maybe within @create
  * @fd: the descriptor; closing it ends that
@@ -330,7 +322,8 @@ void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why);
  * @sqe: gets a private copy, the sequence word included; 8-byte aligned
  *
  * Stops a queue whose driver has more outstanding than fits (RING-D3), and one that was
- * overwritten with the window: the next beat begins an epoch (BUS-D4).
+ * overwritten with the window: the next beat begins an epoch (BUS-D4). Of a queue that does not run
+ * nothing is taken.
  *
  * Return: true if one was taken; else poll() is done.
  */
@@ -338,11 +331,20 @@ bool hdev_queue_pop(struct hdev_queue *q, void *sqe);
 
 /**
  * hdev_queue_push - complete a submission
- * @q: a running queue
+ * @q: its queue; of one that does not run any more the submission just ends
  * @cqe: the completion; the sequence word in it is ignored; 4-byte aligned
  * @ok: its status is OK
  */
 void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok);
+
+/**
+ * hdev_queue_arm - ask for a doorbell before going to sleep (RING-D4)
+ * @q: a running queue
+ *
+ * Return: true if the caller may sleep, as it may when the queue was overwritten with the window
+ * and stopped; false if a submission is there by now.
+ */
+bool hdev_queue_arm(struct hdev_queue *q);
 
 /**
  * hdev_queue_signal - raise the queue's vector if the driver wants it for what was posted

@@ -155,17 +155,24 @@ void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
+/* A snapshot brings requests of the past, and memory in which those of today are not true. */
+static bool is_ours(struct hdev_queue *q)
+{
+	struct hostd_bus *bus = q->dev->bus;
+
+	if (hostd_bus_is_ours(bus, &bus->win.shadow.table[q->dev->slot].ack))
+		return true;
+	hdev_queue_stop(q);
+	return false;
+}
+
 bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
 {
-	int ret = hring_pop(&q->ring, sqe);
+	int ret = q->running ? hring_pop(&q->ring, sqe) : 0;
 
-	if (!ret)
+	if (!ret || !is_ours(q))
 		return false;
-	/* A snapshot brings requests of the past, and memory in which they are not true. */
-	if (!hostd_window_is_ours(&q->dev->bus->win)) {
-		hdev_queue_stop(q);
-		return false;
-	}
+	hostd_window_count(&q->dev->bus->win);
 	if (ret < 0)
 		hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
 	return ret > 0;
@@ -173,9 +180,21 @@ bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
 
 void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok)
 {
+	if (!q->running || !is_ours(q))
+		return;
 	q->stats.ops++;
 	q->stats.errors += !ok;
 	hring_push(&q->ring, cqe, q->dev->bus->now_ns);
+	hostd_window_count(&q->dev->bus->win);
+}
+
+bool hdev_queue_arm(struct hdev_queue *q)
+{
+	if (!is_ours(q))
+		return true;
+	q->armed = hring_arm(&q->ring);
+	q->stats.sleeps += q->armed;
+	return q->armed;
 }
 
 static void raise_irq(struct hdev_queue *q)

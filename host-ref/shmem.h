@@ -10,6 +10,7 @@
 #define HOSTD_SHMEM_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,12 @@ static inline void hostd_store64_release(__le64 *p, uint64_t v)
 	__atomic_store_n(p, htole64(v), __ATOMIC_RELEASE);
 }
 
+/* Read barrier: loads before it are done before loads after it. */
+static inline void hostd_read_barrier(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
 /* Full barrier: stores before it are visible before loads after it. */
 static inline void hostd_full_barrier(void)
 {
@@ -77,6 +84,26 @@ static inline void hostd_copy_in(void *dst, const void *src, size_t len)
 
 	for (i = 0; i < len / sizeof(*to); i++)
 		to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+}
+
+/**
+ * hostd_is_same - compare shared memory with a private copy, each word once
+ * @shared: place in the window, 8-byte aligned
+ * @copy: private memory, 8-byte aligned
+ * @len: bytes, a multiple of 8
+ *
+ * Return: true if they are the same.
+ */
+static inline bool hostd_is_same(const void *shared, const void *copy, size_t len)
+{
+	const hostd_word64 *a = shared, *b = copy;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*a); i++) {
+		if (__atomic_load_n(a + i, __ATOMIC_RELAXED) != b[i])
+			return false;
+	}
+	return true;
 }
 
 /**

@@ -17,33 +17,53 @@
 #endif
 
 /* Where things are, before the space. */
-#define TABLE_OFF	PV_PAGE_SIZE
-#define TABLE_LEN	(HOSTD_WINDOW_SLOTS * sizeof(struct pvbus_device_entry))
-#define CONFIG_OFF	(TABLE_OFF + TABLE_LEN)
-#define DRV_OFF		(CONFIG_OFF + HOSTD_WINDOW_SLOTS * PVBUS_CONFIG_MAX)
+#define TABLE_OFF	offsetof(struct hostd_shadow, table)
+#define CONFIG_OFF(slot) offsetof(struct hostd_shadow, config[slot])
+#define DRV_OFF		sizeof(struct hostd_shadow)
 #define DRV_LEN		(sizeof(struct pvbus_driver_header) + \
 			 HOSTD_WINDOW_SLOTS * sizeof(struct pvbus_driver_slot))
 #define SPACE_OFF	((DRV_OFF + DRV_LEN + PV_PAGE_SIZE - 1) & ~(uint64_t)(PV_PAGE_SIZE - 1))
+
+_Static_assert(TABLE_OFF == PV_PAGE_SIZE && CONFIG_OFF(0) % PV_CACHE_LINE == 0 &&
+	       DRV_OFF % PV_PAGE_SIZE == 0, "BUS-D1");
 
 static struct pvbus_header *header_of(const struct hostd_window *win)
 {
 	return (struct pvbus_header *)win->base;
 }
 
-static struct pvbus_device_entry *entry_of(const struct hostd_window *win, unsigned int slot)
+static void *place_of(const struct hostd_window *win, const void *shadow)
 {
-	return (struct pvbus_device_entry *)(win->base + win->table_off) + slot;
+	return win->base + ((const uint8_t *)shadow - (const uint8_t *)&win->shadow);
+}
+
+/*
+ * The only ways to change what is published: in the shadow, and within an epoch in the window too.
+ * A word is stored with release: who acquires it sees what was published before.
+ */
+static void publish32(struct hostd_window *win, __le32 *shadow, uint32_t value)
+{
+	*shadow = htole32(value);
+	if (win->epoch)
+		hostd_store32_release(place_of(win, shadow), value);
+}
+
+static void publish(struct hostd_window *win, void *shadow, const void *value, size_t len)
+{
+	memcpy(shadow, value, len);
+	if (win->epoch)
+		hostd_copy_out(place_of(win, shadow), shadow, len);
 }
 
 static void fill_header(struct hostd_window *win, const struct hostd_window_spec *spec)
 {
-	struct pvbus_header *h = &win->header;
+	struct pvbus_header *h = &win->shadow.header;
 
 	h->magic = htole64(PVBUS_MAGIC);
 	h->window_len = htole64(win->len);
 	h->version_min = htole32(PV_ABI_VERSION);
 	h->version_max = htole32(PV_ABI_VERSION);
-	h->table_off = htole64(win->table_off);
+	h->table_off = htole64(TABLE_OFF);
 	h->table_nr = htole32(HOSTD_WINDOW_SLOTS);
 	h->nr_vectors = htole32(win->nr_vectors);
 	h->drv_off = htole64(win->drv_off);
@@ -71,8 +91,6 @@ int hostd_window_init(struct hostd_window *win, const struct hostd_window_spec *
 	win->base = base;
 	win->len = spec->len;
 	win->nr_vectors = spec->nr_vectors;
-	win->table_off = TABLE_OFF;
-	win->config_off = CONFIG_OFF;
 	win->drv_off = DRV_OFF;
 	win->space.base = win->base + SPACE_OFF;
 	win->space.off = SPACE_OFF;
@@ -103,159 +121,125 @@ static uint64_t next_epoch(uint64_t epoch)
 	return (uint64_t)life << 32 | 1;
 }
 
-/* Everything but the status and the answers, which have writers of their own. */
-static void write_entry(struct hostd_window *win, unsigned int slot)
-{
-	const struct pvbus_device_entry *from = &win->table[slot];
-	struct pvbus_device_entry *to = entry_of(win, slot);
-	size_t tail = offsetof(struct pvbus_device_entry, features);
-
-	hostd_copy_out(to, from, offsetof(struct pvbus_device_entry, status));
-	hostd_store32(&to->generation, le32toh(from->generation));
-	hostd_copy_out((uint8_t *)to + tail, (const uint8_t *)from + tail,
-		       offsetof(struct pvbus_device_entry, ack) - tail);
-	/* Partner: the driver's copy of an entry that has become ready; the rest is complete then. */
-	hostd_store32_release(&to->flags, le32toh(from->flags));
-	/* Partner: the driver's read of the table after table_seq or epoch. */
-	hostd_store32_release(&to->status, le32toh(from->status));
-}
-
-static void write_config(struct hostd_window *win, unsigned int slot)
-{
-	const struct pvbus_device_entry *shadow = &win->table[slot];
-	__le32 *seq_at = &entry_of(win, slot)->config_seq;
-	uint32_t seq = le32toh(shadow->config_seq);
-
-	hostd_store32(seq_at, seq - 1);
-	/* Partner: the driver's read barrier before its second read of config_seq. */
-	hostd_full_barrier();
-	hostd_copy_out(win->base + le64toh(shadow->config_off), win->config[slot],
-		       le32toh(shadow->config_len));
-	/* Partner: the driver's acquire of config_seq; the area is complete then. */
-	hostd_store32_release(seq_at, seq);
-}
-
 void hostd_window_hush(struct hostd_window *win)
 {
 	if (hostd_load64(&header_of(win)->epoch))
 		hostd_store64(&header_of(win)->epoch, 0);
 }
 
+void hostd_window_end_epoch(struct hostd_window *win)
+{
+	win->epoch = 0;
+	win->shadow.header.epoch = 0;
+	hostd_store64(&header_of(win)->epoch, 0);
+	/* Partner: the driver's second read of epoch; what it copied in between is void. */
+	hostd_full_barrier();
+}
+
 void hostd_window_begin_epoch(struct hostd_window *win)
 {
 	static const struct pvbus_ack no_ack;
-	struct pvbus_header *h = header_of(win);
+	struct hostd_shadow *shadow = &win->shadow;
+	struct pvbus_device_entry *table = place_of(win, shadow->table);
 	unsigned int slot;
 
-	win->header.epoch = 0;
-	win->header.ack = no_ack;
-	hostd_store64(&h->epoch, 0);
-	/* Partner: the driver's second read of epoch; what it copied in between is void. */
+	shadow->header.ack = no_ack;
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		shadow->table[slot].ack = no_ack;
+		hostd_store32(&table[slot].config_seq,
+			      le32toh(shadow->table[slot].config_seq) - 1);
+	}
+	/* Partner: the driver's read barrier before its second read of config_seq. */
 	hostd_full_barrier();
+	hostd_copy_out(place_of(win, shadow->config), shadow->config, sizeof(shadow->config));
+	/* Partner: the driver's acquire of config_seq; the area is complete then. */
+	hostd_full_barrier();
+	hostd_copy_out(table, shadow->table, sizeof(shadow->table));
+	hostd_copy_out(win->base, &shadow->header, sizeof(shadow->header));
 
-	hostd_copy_out(h, &win->header, sizeof(*h));
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (win->table[slot].config_len)
-			write_config(win, slot);
-		write_entry(win, slot);
-		hostd_copy_out(&entry_of(win, slot)->ack, &no_ack, sizeof(no_ack));
-		win->table[slot].ack = no_ack;
-	}
-
-	win->epoch = next_epoch(win->epoch);
-	win->header.epoch = htole64(win->epoch);
+	win->last_epoch = next_epoch(win->last_epoch);
+	win->epoch = win->last_epoch;
+	shadow->header.epoch = htole64(win->epoch);
 	/* Partner: the driver's acquire of epoch; header and table are complete then. */
-	hostd_store64_release(&h->epoch, win->epoch);
-}
-
-/* Incoming memory may arrive in pieces, the table after the epoch that followed the header. */
-static bool table_is_ours(const struct hostd_window *win)
-{
-	const size_t len = offsetof(struct pvbus_device_entry, reserved2);	/* what is written */
-	struct pvbus_device_entry copy;
-	unsigned int slot;
-
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		hostd_copy_in(&copy, entry_of(win, slot), len);
-		if (memcmp(&copy, &win->table[slot], len))
-			return false;
-	}
-	return true;
+	hostd_store64_release(&header_of(win)->epoch, win->epoch);
 }
 
 bool hostd_window_beat(struct hostd_window *win)
 {
-	struct pvbus_header copy;
+	const struct hostd_shadow *shadow = &win->shadow;
 
-	hostd_copy_in(&copy, header_of(win), sizeof(copy));
-	if (memcmp(&copy, &win->header, sizeof(copy)) || !table_is_ours(win))
+	/* Incoming memory may arrive in pieces, the table after the epoch that followed the header. */
+	if (!hostd_is_same(win->base, &shadow->header, sizeof(shadow->header)) ||
+	    !hostd_is_same(place_of(win, shadow->table), shadow->table, sizeof(shadow->table)))
 		return false;
-	win->header.heartbeat = htole64(le64toh(win->header.heartbeat) + 1);
-	hostd_store64(&header_of(win)->heartbeat, le64toh(win->header.heartbeat));
+	hostd_window_count(win);
 	return true;
 }
 
 static void change_table_seq(struct hostd_window *win)
 {
-	uint32_t seq = le32toh(win->header.table_seq) + 1;
-
-	win->header.table_seq = htole32(seq);
 	/* Partner: the driver's acquire of table_seq; the entries are complete then. */
-	hostd_store32_release(&header_of(win)->table_seq, seq);
+	publish32(win, &win->shadow.header.table_seq, le32toh(win->shadow.header.table_seq) + 1);
 }
 
-void hostd_window_add(struct hostd_window *win, unsigned int slot)
+void hostd_window_set_entry(struct hostd_window *win, unsigned int slot,
+			    const struct pvbus_device_entry *entry)
 {
-	if (!win->epoch)
-		return;
-	write_entry(win, slot);
+	struct pvbus_device_entry *shadow = &win->shadow.table[slot], body = *entry;
+
+	body.flags = shadow->flags;
+	body.status = shadow->status;
+	publish(win, shadow, &body, sizeof(body));
+	publish32(win, &shadow->flags, le32toh(entry->flags));
+	/* Partner: the driver's read of the table after table_seq or epoch. */
+	publish32(win, &shadow->status, le32toh(entry->status));
 	change_table_seq(win);
 }
 
 void hostd_window_remove(struct hostd_window *win, unsigned int slot)
 {
-	win->table[slot].status = htole32(PVBUS_S_ABSENT);
-	win->table[slot].flags = 0;
-	if (!win->epoch)
-		return;
-	hostd_store32(&entry_of(win, slot)->flags, 0);
-	hostd_store32_release(&entry_of(win, slot)->status, PVBUS_S_ABSENT);
+	publish32(win, &win->shadow.table[slot].flags, 0);
+	publish32(win, &win->shadow.table[slot].status, PVBUS_S_ABSENT);
 	change_table_seq(win);
 }
 
 void hostd_window_set_flags(struct hostd_window *win, unsigned int slot, uint32_t flags)
 {
-	win->table[slot].flags = htole32(flags);
-	if (!win->epoch)
-		return;
-	hostd_store32(&entry_of(win, slot)->flags, flags);
+	publish32(win, &win->shadow.table[slot].flags, flags);
 	change_table_seq(win);
 }
 
 void hostd_window_set_status(struct hostd_window *win, unsigned int slot, uint32_t status)
 {
-	win->table[slot].status = htole32(status);
-	if (win->epoch)
-		hostd_store32_release(&entry_of(win, slot)->status, status);
-}
-
-void hostd_window_prepare_config(struct hostd_window *win, unsigned int slot, const void *config,
-				 size_t len)
-{
-	struct pvbus_device_entry *shadow = &win->table[slot];
-
-	memcpy(win->config[slot], config, len);
-	shadow->config_off = htole64(win->config_off + (uint64_t)slot * PVBUS_CONFIG_MAX);
-	shadow->config_len = htole32(len);
-	shadow->config_seq = htole32(le32toh(shadow->config_seq) + 2);
+	publish32(win, &win->shadow.table[slot].status, status);
 }
 
 void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const void *config,
 			     size_t len)
 {
-	hostd_window_prepare_config(win, slot, config, len);
-	if (win->epoch)
-		write_config(win, slot);
+	struct pvbus_device_entry *shadow = &win->shadow.table[slot];
+	_Alignas(8) uint8_t area[PVBUS_CONFIG_MAX] = { 0 };
+	uint32_t seq = le32toh(shadow->config_seq);
+	__le64 off = htole64(CONFIG_OFF(slot));
+
+	memcpy(area, config, len);
+	publish32(win, &shadow->config_seq, seq + 1);
+	/* Partner: the driver's read barrier before its second read of config_seq. */
+	hostd_full_barrier();
+	publish(win, &shadow->config_off, &off, sizeof(off));
+	publish32(win, &shadow->config_len, len);
+	publish(win, win->shadow.config[slot], area, sizeof(area));
+	/* Partner: the driver's acquire of config_seq; the area is complete then. */
+	publish32(win, &shadow->config_seq, seq + 2);
+}
+
+/* BUS-D6: a copy that the driver has changed meanwhile is void. */
+static bool is_whole(const struct hostd_window *win, const __le32 *seq_at, uint32_t seq,
+		     const struct pvbus_cmd *copy)
+{
+	/* Partner: the driver's full barrier between a seq of 0 and what follows. */
+	hostd_read_barrier();
+	return hostd_load32(seq_at) == seq && le64toh(copy->epoch) == win->epoch;
 }
 
 uint32_t hostd_window_get_command(struct hostd_window *win, struct pvbus_driver_header *copy)
@@ -264,10 +248,10 @@ uint32_t hostd_window_get_command(struct hostd_window *win, struct pvbus_driver_
 	/* Partner: the driver's release of seq; the rest of the header is complete then. */
 	uint32_t seq = hostd_load32_acquire(&at->cmd.seq);
 
-	if (!seq || seq == le32toh(win->header.ack.seq))
+	if (!seq || seq == le32toh(win->shadow.header.ack.seq))
 		return 0;
 	hostd_copy_in(copy, at, sizeof(*copy));
-	return le64toh(copy->cmd.epoch) == win->epoch ? seq : 0;
+	return is_whole(win, &at->cmd.seq, seq, &copy->cmd) ? seq : 0;
 }
 
 uint32_t hostd_window_get_slot_command(struct hostd_window *win, unsigned int slot,
@@ -278,31 +262,31 @@ uint32_t hostd_window_get_slot_command(struct hostd_window *win, unsigned int sl
 	/* Partner: the driver's release of seq; the rest of the slot is complete then. */
 	uint32_t seq = hostd_load32_acquire(&at->cmd.seq);
 
-	if (!seq || seq == le32toh(win->table[slot].ack.seq))
+	if (!seq || seq == le32toh(win->shadow.table[slot].ack.seq))
 		return 0;
 	hostd_copy_in(copy, at, sizeof(*copy));
-	return le64toh(copy->cmd.epoch) == win->epoch ? seq : 0;
+	return is_whole(win, &at->cmd.seq, seq, &copy->cmd) ? seq : 0;
 }
 
-static void write_ack(struct hostd_window *win, struct pvbus_ack *shadow, struct pvbus_ack *to,
-		      uint32_t seq, uint32_t result)
+static void write_ack(struct hostd_window *win, struct pvbus_ack *shadow, uint32_t seq,
+		      uint32_t result)
 {
-	shadow->epoch = htole64(win->epoch);
-	shadow->result = htole32(result);
-	shadow->seq = htole32(seq);
-	hostd_store64(&to->epoch, win->epoch);
-	hostd_store32(&to->result, result);
+	const struct pvbus_ack ack = { .epoch = htole64(win->epoch), .result = htole32(result) };
+
+	publish(win, shadow, &ack, offsetof(struct pvbus_ack, seq));
 	/* Partner: the driver's acquire of the answer's seq. */
-	hostd_store32_release(&to->seq, seq);
+	publish32(win, &shadow->seq, seq);
+	if (win->epoch)
+		hostd_window_count(win);
 }
 
 void hostd_window_ack(struct hostd_window *win, uint32_t seq, uint32_t result)
 {
-	write_ack(win, &win->header.ack, &header_of(win)->ack, seq, result);
+	write_ack(win, &win->shadow.header.ack, seq, result);
 }
 
 void hostd_window_ack_slot(struct hostd_window *win, unsigned int slot, uint32_t seq,
 			   uint32_t result)
 {
-	write_ack(win, &win->table[slot].ack, &entry_of(win, slot)->ack, seq, result);
+	write_ack(win, &win->shadow.table[slot].ack, seq, result);
 }

@@ -3,7 +3,8 @@
  * The window as the device side sees it: layout, header, device table, epoch.
  *
  * The device side keeps a private shadow of all it publishes, so it never reads
- * back from the window except to find out that it was overwritten (BUS-D4).
+ * back from the window except to find out that it was overwritten (BUS-D4). Every
+ * change goes into both by the same function: they differ only by another's hand.
  */
 #ifndef HOSTD_WINDOW_H
 #define HOSTD_WINDOW_H
@@ -51,31 +52,41 @@ static inline void *hostd_window_at(const struct hostd_extent *ext, uint64_t off
 }
 
 /**
+ * struct hostd_shadow - what the device side has published, laid out as in the window
+ * @header: the header
+ * @page: its page
+ * @table: the device table
+ * @config: the config areas, one for each slot, zero beyond their length
+ */
+struct hostd_shadow {
+	union {
+		struct pvbus_header header;
+		uint8_t page[PV_PAGE_SIZE];
+	};
+	struct pvbus_device_entry table[HOSTD_WINDOW_SLOTS];
+	uint8_t config[HOSTD_WINDOW_SLOTS][PVBUS_CONFIG_MAX];
+};
+
+/**
  * struct hostd_window - the window and the shadow of what was published
  * @base: where it is mapped
  * @len: bytes
- * @epoch: current epoch; 0 before the first
+ * @epoch: current epoch; 0: none, what changes is noted and published with the next
+ * @last_epoch: the latest; 0 before the first
  * @space: what the driver divides among queues and buffers
  * @nr_vectors: vectors, both ways
- * @header: the header as last written
- * @table: the device table as last written
- * @config: the config areas as last written
- * @table_off: place of the device table
- * @config_off: place of the first config page; one for each slot
  * @drv_off: place of the driver header and slots
+ * @shadow: what was published; only window.c writes it
  */
 struct hostd_window {
 	uint8_t *base;
 	uint64_t len;
 	uint64_t epoch;
+	uint64_t last_epoch;
 	struct hostd_extent space;
 	uint32_t nr_vectors;
-	struct pvbus_header header;
-	struct pvbus_device_entry table[HOSTD_WINDOW_SLOTS];
-	uint8_t config[HOSTD_WINDOW_SLOTS][PVBUS_CONFIG_MAX];
-	uint64_t table_off;
-	uint64_t config_off;
 	uint64_t drv_off;
+	struct hostd_shadow shadow;
 };
 
 /**
@@ -121,8 +132,14 @@ void hostd_window_exit(struct hostd_window *win);
 void hostd_window_hush(struct hostd_window *win);
 
 /**
- * hostd_window_begin_epoch - publish header and table under a new epoch
- * @win: the window; @table holds the present devices, all in status RESET
+ * hostd_window_end_epoch - show no epoch, and publish nothing until the next one begins
+ * @win: the window
+ */
+void hostd_window_end_epoch(struct hostd_window *win);
+
+/**
+ * hostd_window_begin_epoch - publish everything under a new epoch
+ * @win: the window, after hostd_window_end_epoch(); the present devices are in status RESET
  *
  * The caller has made sure that nothing of the last epoch reaches the window any
  * more, or answers no command until that is so (BUS-D3); it raises vector 0.
@@ -130,7 +147,7 @@ void hostd_window_hush(struct hostd_window *win);
 void hostd_window_begin_epoch(struct hostd_window *win);
 
 /**
- * hostd_window_beat - compare the header with the shadow, and beat
+ * hostd_window_beat - compare header and table with the shadow, and beat
  * @win: the window
  *
  * Return: true after a beat; false if the window was overwritten: begin an epoch.
@@ -138,28 +155,51 @@ void hostd_window_begin_epoch(struct hostd_window *win);
 bool hostd_window_beat(struct hostd_window *win);
 
 /**
- * hostd_window_is_ours - does the window still show the epoch that was published
- * @win: the window
+ * hostd_window_count - add to the heartbeat: something was taken or posted
+ * @win: the window, in an epoch
  *
- * Says less than hostd_window_beat(), at any time and at little cost: what a restored snapshot has
- * brought is of another epoch, or of an earlier beat of this one.
- *
- * Return: false if it was overwritten; the next beat begins an epoch.
+ * So a snapshot from before that has another heartbeat, and one from after it has what was taken or
+ * posted: what hostd_window_is_ours() takes for the device side's own is so, within a beat too.
  */
-static inline bool hostd_window_is_ours(const struct hostd_window *win)
+static inline void hostd_window_count(struct hostd_window *win)
 {
-	const struct pvbus_header *h = (const struct pvbus_header *)win->base;
+	struct pvbus_header *h = (struct pvbus_header *)win->base;
+	uint64_t beat = le64toh(win->shadow.header.heartbeat) + 1;
 
-	return hostd_load64(&h->epoch) == win->epoch &&
-	       hostd_load64(&h->heartbeat) == le64toh(win->header.heartbeat);
+	win->shadow.header.heartbeat = htole64(beat);
+	/* Partner: whoever copies the window; what was posted before is in the copy. */
+	hostd_store64_release(&h->heartbeat, beat);
 }
 
 /**
- * hostd_window_add - publish the device of a slot, and a new table_seq (BUS-D12)
+ * hostd_window_is_ours - does the window still show what was published (BUS-D4)
  * @win: the window
- * @slot: index; @table holds the entry, with status RESET
+ * @ack: answer of the bus or of a slot, in its shadow
+ *
+ * Says less than hostd_window_beat(), at any time and at little cost.
+ *
+ * Return: false if it was overwritten: execute nothing, and begin an epoch.
  */
-void hostd_window_add(struct hostd_window *win, unsigned int slot);
+static inline bool hostd_window_is_ours(const struct hostd_window *win, const struct pvbus_ack *ack)
+{
+	const struct pvbus_header *h = (const struct pvbus_header *)win->base;
+	size_t at = (const uint8_t *)ack - (const uint8_t *)&win->shadow;
+
+	return hostd_load64(&h->epoch) == win->epoch &&
+	       hostd_load64(&h->heartbeat) == le64toh(win->shadow.header.heartbeat) &&
+	       hostd_is_same(win->base + at, ack, sizeof(*ack));
+}
+
+/**
+ * hostd_window_set_entry - publish the entry of a slot, and a new table_seq (BUS-D12)
+ * @win: the window
+ * @slot: index of a slot that is ABSENT, or whose device nobody may use yet
+ * @entry: a copy of the slot's entry in the shadow, changed
+ *
+ * Flags come after the rest, and the status last.
+ */
+void hostd_window_set_entry(struct hostd_window *win, unsigned int slot,
+			    const struct pvbus_device_entry *entry);
 
 /**
  * hostd_window_remove - make a slot ABSENT, with a new table_seq
@@ -189,20 +229,10 @@ void hostd_window_set_status(struct hostd_window *win, unsigned int slot, uint32
  * @win: the window
  * @slot: index
  * @config: its content
- * @len: bytes, a multiple of 8, at most PVBUS_CONFIG_MAX
+ * @len: bytes, a multiple of 8, at most PVBUS_CONFIG_MAX; zeroes follow
  */
 void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const void *config,
 			     size_t len);
-
-/**
- * hostd_window_prepare_config - set the config area that the next epoch begins with
- * @win: the window
- * @slot: index
- * @config: its content
- * @len: bytes, a multiple of 8, at most PVBUS_CONFIG_MAX
- */
-void hostd_window_prepare_config(struct hostd_window *win, unsigned int slot, const void *config,
-				 size_t len);
 
 /**
  * hostd_window_config - the config area of a slot in the window
@@ -216,7 +246,7 @@ void hostd_window_prepare_config(struct hostd_window *win, unsigned int slot, co
  */
 static inline void *hostd_window_config(struct hostd_window *win, unsigned int slot)
 {
-	return win->base + win->config_off + (uint64_t)slot * PVBUS_CONFIG_MAX;
+	return win->base + offsetof(struct hostd_shadow, config[slot]);
 }
 
 /**
@@ -224,7 +254,7 @@ static inline void *hostd_window_config(struct hostd_window *win, unsigned int s
  * @win: the window
  * @copy: gets the driver header, copied once
  *
- * Return: its seq, or 0 if there is no new command of this epoch.
+ * Return: its seq, or 0 if there is no new command of this epoch, whole.
  */
 uint32_t hostd_window_get_command(struct hostd_window *win, struct pvbus_driver_header *copy);
 
@@ -234,7 +264,7 @@ uint32_t hostd_window_get_command(struct hostd_window *win, struct pvbus_driver_
  * @slot: index
  * @copy: gets the driver slot, copied once
  *
- * Return: its seq, or 0 if there is no new command of this epoch.
+ * Return: its seq, or 0 if there is no new command of this epoch, whole.
  */
 uint32_t hostd_window_get_slot_command(struct hostd_window *win, unsigned int slot,
 				       struct pvbus_driver_slot *copy);

@@ -22,6 +22,8 @@
 
 /* The peer number that the broker gives to the device side (carriers.md). */
 #define DEVICE_PEER		1
+/* BUS-D1 */
+#define HEARTBEAT_MS_MAX	1000
 /* What a guest does between two batches of requests fits into this; it costs a core meanwhile. */
 #define POLL_LIMIT_NS		2000000ULL
 /* A delayed interrupt must not wait for the kernel to collect timers. */
@@ -100,7 +102,8 @@ static int parse(struct hostd_worker *w, struct json_object *req, unsigned int n
 		.heartbeat_ms = hostd_json_u64(req, "heartbeat_ms", 100),
 	};
 	if (!spec->nr_vectors || spec->nr_vectors > HOSTD_VECTOR_LIMIT ||
-	    nr_fds != 2 + 2 * spec->nr_vectors || spec->heartbeat_ms < 2)
+	    nr_fds != 2 + 2 * spec->nr_vectors || !spec->heartbeat_ms ||
+	    spec->heartbeat_ms > HEARTBEAT_MS_MAX)
 		return -EINVAL;
 	w->beat_ns = spec->heartbeat_ms * 1000000ULL / 2;
 	return uuid ? hostd_uuid_parse(uuid, spec->uuid) : -EINVAL;

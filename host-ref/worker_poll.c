@@ -53,8 +53,7 @@ static void rest_queue(struct hostd_worker *w, struct hdev_queue *q)
 {
 	if (w->bus->nr_running <= POLL_ALL_MAX || w->bus->now_ns - q->work_ns < w->poll_ns)
 		return;
-	q->armed = hring_arm(&q->ring);
-	q->stats.sleeps += q->armed;
+	hdev_queue_arm(q);
 }
 
 static bool poll_queues(struct hostd_worker *w)
@@ -106,17 +105,15 @@ void hostd_worker_wake(struct hostd_bus *bus)
 /* Ask every queue for a doorbell; false if one has work by now. */
 static bool arm_queues(struct hostd_bus *bus)
 {
-	unsigned int i;
+	unsigned int i = 0;
 
-	for (i = 0; i < bus->nr_running; i++) {
+	while (i < bus->nr_running) {
 		struct hdev_queue *q = bus->running[i];
 
-		if (q->armed)
-			continue;
-		if (!hring_arm(&q->ring))
+		if (!q->armed && !hdev_queue_arm(q))
 			return false;
-		q->armed = true;
-		q->stats.sleeps++;
+		if (q->running)
+			i++;
 	}
 	return true;
 }

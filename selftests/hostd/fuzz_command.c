@@ -49,7 +49,7 @@ static void lay_out(uint64_t value)
 
 static void step(uint8_t op, uint16_t at, uint64_t value)
 {
-	uint64_t drv_off = le64toh(t.bus->win.header.drv_off);
+	uint64_t drv_off = t.bus->win.drv_off;
 	uint64_t space = testdrv_space(&t.drv);
 
 	switch (op % 8) {
@@ -87,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t value;
 	uint16_t at;
 
-	memset(t.drv.base + le64toh(t.bus->win.header.drv_off), 0,
-	       TESTBUS_WINDOW - le64toh(t.bus->win.header.drv_off) > 65536 * 4 ? 65536 * 4 : 4096);
+	memset(t.drv.base + t.bus->win.drv_off, 0,
+	       TESTBUS_WINDOW - t.bus->win.drv_off > 65536 * 4 ? 65536 * 4 : 4096);
 	hostd_bus_begin_epoch(t.bus);
 	if (size && *data & 1)
 		testdrv_hello(&t.drv);

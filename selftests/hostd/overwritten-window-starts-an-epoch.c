@@ -39,11 +39,13 @@ static char read_block(int medium, unsigned int nr)
 	return pread(medium, &byte, 1, nr * BLOCK) == 1 ? byte : 0;
 }
 
+enum kind { OTHER_EPOCH, THIS_EPOCH, THIS_BEAT };
+
 /*
  * Before the next beat. The ring of the snapshot has a write that was done long ago, and whose
  * number is that of the submission which the device side takes next.
  */
-static void check_stale(struct testbus *t, int medium, const char *what, bool other_epoch)
+static void check_stale(struct testbus *t, int medium, const char *what, enum kind kind)
 {
 	uint8_t *copy = malloc(TESTBUS_WINDOW);
 	struct pvbus_header *h = (void *)copy;
@@ -54,22 +56,82 @@ static void check_stale(struct testbus *t, int medium, const char *what, bool ot
 	    write_block(t, &q, 0, 'o') || write_block(t, &q, 1, 'o'))
 		ktap_bail("the disk does not run");
 	memcpy(copy, t->drv.base, TESTBUS_WINDOW);
-	hostd_bus_beat(t->bus);
+	if (kind != THIS_BEAT)
+		hostd_bus_beat(t->bus);
 	testdrv_command(&t->drv, 0, PVBUS_CMD_RESET);
 	if (!testdrv_run(&t->drv, 0, &q, 16, 1 << 16) || write_block(t, &q, 1, 'n'))
 		ktap_bail("the disk does not run again");
-	if (other_epoch) {
+	if (kind == OTHER_EPOCH) {
 		h->epoch ^= 1;
 		h->heartbeat = testdrv_header(&t->drv)->heartbeat;
 	}
 	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
 	for (i = 0; i < 100; i++)
 		testbus_pump(t);
-	ktap_ok(read_block(medium, 1) == 'n', "a snapshot of %s: its requests are not executed", what);
+	ktap_ok(read_block(medium, 1) == 'n' && !t->bus->nr_running,
+		"a snapshot of %s: its requests are not executed", what);
 	hostd_bus_beat(t->bus);
 	ktap_ok(testdrv_hello(&t->drv) == PVBUS_R_OK && testdrv_run(&t->drv, 0, &q, 16, 1 << 16) &&
 		!write_block(t, &q, 1, 'm') && read_block(medium, 1) == 'm', "those of the next epoch are");
 	testdrv_command(&t->drv, 0, PVBUS_CMD_RESET);
+	free(copy);
+}
+
+/* A snapshot of the same beat, with the command before the last: it was executed long ago. */
+static void check_stale_command(struct testbus *t)
+{
+	uint8_t *copy = malloc(TESTBUS_WINDOW);
+	uint64_t epoch = epoch_of(t);
+	struct testdrv_queue q;
+	unsigned int i;
+
+	testdrv_command(&t->drv, 0, PVBUS_CMD_RESET);
+	if (!copy)
+		ktap_bail("memory");
+	memcpy(copy, t->drv.base, TESTBUS_WINDOW);
+	if (!testdrv_run(&t->drv, 0, &q, 16, 1 << 16))
+		ktap_bail("START");
+	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
+	for (i = 0; i < 10; i++)
+		testbus_pump(t);
+	ktap_ok(t->bus->devices[0].status == PVBUS_S_RUNNING,
+		"a snapshot of this beat: its command is not executed");
+	hostd_bus_beat(t->bus);
+	ktap_ok(epoch_of(t) != epoch && testdrv_status(&t->drv, 0) == PVBUS_S_RESET &&
+		testdrv_hello(&t->drv) == PVBUS_R_OK, "the next beat begins an epoch");
+	free(copy);
+}
+
+/* What was in flight when a snapshot of the same beat came belongs to a guest that is gone. */
+static void check_stale_completion(struct testbus *t)
+{
+	struct blk *blk = t->bus->devices[0].priv;
+	static struct hostd_io *held[2];
+	struct hostd_engine *engine;
+	uint8_t *copy = malloc(TESTBUS_WINDOW);
+	struct testdrv_queue q;
+	struct pvblk_sqe sqe;
+	struct pvblk_cqe cqe;
+	unsigned int i;
+
+	if (!copy || !testdrv_run(&t->drv, 0, &q, 16, 1 << 16) || write_block(t, &q, 0, 'o'))
+		ktap_bail("the disk does not run");
+	memcpy(copy, t->drv.base, TESTBUS_WINDOW);
+	engine = testbus_hold(t, 0, held);
+	sqe = testdrv_request(&q, PVBLK_OP_READ, 0, 8, 0);
+	testdrv_submit(&q, &sqe);
+	testbus_pump(t);
+	if (!held[0])
+		ktap_bail("nothing is in flight");
+	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
+	testbus_release(t, held);
+	blk->file.engine = engine;
+	for (i = 0; i < 10; i++)
+		testbus_pump(t);
+	ktap_ok(!testdrv_reap(&q, &cqe), "a snapshot of this beat: no request that it has not is completed");
+	hostd_bus_beat(t->bus);
+	ktap_ok(testdrv_hello(&t->drv) == PVBUS_R_OK && testdrv_run(&t->drv, 0, &q, 16, 1 << 16) &&
+		!write_block(t, &q, 1, 'p'), "those of the next epoch are");
 	free(copy);
 }
 
@@ -85,8 +147,11 @@ static void check_snapshots(void)
 	hostd_bus_begin_epoch(t.bus);
 	if (testdrv_hello(&t.drv) != PVBUS_R_OK)
 		ktap_bail("HELLO");
-	check_stale(&t, medium, "this epoch", false);
-	check_stale(&t, medium, "another epoch", true);
+	check_stale(&t, medium, "another epoch", OTHER_EPOCH);
+	check_stale(&t, medium, "this epoch", THIS_EPOCH);
+	check_stale(&t, medium, "this beat", THIS_BEAT);
+	check_stale_command(&t);
+	check_stale_completion(&t);
 	testbus_exit(&t);
 	close(medium);
 }
@@ -100,7 +165,7 @@ int main(void)
 	uint64_t epoch, beat;
 	uint8_t *copy;
 
-	ktap_plan(17);
+	ktap_plan(23);
 	testbus_run_null(&t, &q, TESTBUS_NULL);
 	epoch = epoch_of(&t);
 	beat = le64toh(testdrv_header(&t.drv)->heartbeat);

@@ -17,6 +17,7 @@
 #include <json-c/json.h>
 
 #include "bus.h"
+#include "dev_blk.h"
 #include "ktap.h"
 #include "testdrv.h"
 
@@ -149,6 +150,47 @@ static inline void testbus_run_null(struct testbus *t, struct testdrv_queue *q, 
 	if (testdrv_take_features(&t->drv, 0) != PVBUS_R_OK ||
 	    testdrv_start(&t->drv, 0, q, 1) != PVBUS_R_OK)
 		ktap_bail("START");
+}
+
+static struct hostd_io **testbus_held;
+
+static inline bool testbus_hold_io(struct hostd_engine *e, struct hostd_io *io)
+{
+	struct hostd_io **at = testbus_held;
+
+	(void)e;
+	while (*at)
+		at++;
+	*at = io;
+	return false;
+}
+
+/*
+ * Requests of the disk in @slot are done when testbus_release() says so; @held has an end. Returns its
+ * engine, to be given back.
+ */
+static inline struct hostd_engine *testbus_hold(struct testbus *t, unsigned int slot,
+						struct hostd_io **held)
+{
+	static const struct hostd_engine_ops ops = { .name = "slow", .submit = testbus_hold_io };
+	static struct hostd_engine slow = { .ops = &ops, .fd = -1 };
+	struct hostd_file *file = &((struct blk *)t->bus->devices[slot].priv)->file;
+	struct hostd_engine *old = file->engine;
+
+	testbus_held = held;
+	file->engine = &slow;
+	return old;
+}
+
+static inline void testbus_release(struct testbus *t, struct hostd_io **held)
+{
+	struct hostd_io *io;
+
+	while ((io = *held)) {
+		*held++ = NULL;
+		io->complete(io);
+	}
+	testbus_pump(t);
 }
 
 #define TESTBUS_NULL	"{\"size\":1048576,\"engine\":\"null\",\"queues\":4,\"queue_size\":64}"

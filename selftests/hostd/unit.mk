@@ -3,7 +3,7 @@
 HOSTREF		:= ../../host-ref
 include $(HOSTREF)/worker.mk
 
-units		:= window-obeys-the-layout overwritten-window-starts-an-epoch \
+units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-another-hand-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
 		   ring-keeps-order-and-suppresses reset-waits-for-what-is-in-flight \
 		   worker-serves-in-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
