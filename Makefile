@@ -3,7 +3,7 @@
 # selftests/ and bench/.
 .DEFAULT_GOAL	:= all
 .PHONY: all modules modules_install dkms-install dkms-remove host \
-	check check-fast bench bench-quick demo lint clean help
+	debug-kernel check check-fast bench bench-quick demo lint clean help
 
 deps	= scripts/deps.sh
 # The leading + hands the job server on.
@@ -27,9 +27,12 @@ dkms-remove:
 host:
 	@$(MAKE) --no-print-directory -C host-ref O=$(CURDIR)/build/host
 
+debug-kernel:
+	@scripts/kernels.sh fetch $(or $(FLAVOUR),debug)
+
 check:
 	@$(deps) test
-	@selftests/run.sh
+	@selftests/run.sh $(if $(KERNEL),--kernel $(KERNEL))
 
 check-fast:
 	@selftests/run.sh --fast
@@ -57,13 +60,15 @@ clean:
 help:
 	@echo 'make                  the kernel modules and the host side'
 	@echo 'make modules          pvbus pvblk pvclock pvballoon, in build/modules/<release>/'
-	@echo '                      KDIR=<header tree>, or KDIR=6.1, 6.12, 7.3 for a stock Debian kernel'
+	@echo '                      KDIR=<header tree>, or KDIR=6.1, 6.12, 7.3, 6.12-rt ... (scripts/kernels.sh)'
 	@echo 'make modules_install  install them for the kernel of KDIR (root)'
 	@echo 'make dkms-install     install them through DKMS, for this and later kernels (root)'
 	@echo 'make dkms-remove      undo it'
 	@echo 'make host             pvhostd and pvctl, in build/host/'
+	@echo 'make debug-kernel     a kernel with KASAN, lockdep, kmemleak (20 minutes); FLAVOUR=kcsan: data races'
 	@echo 'make demo             a stock guest, the same disk emulated and paravirtual: the gain'
 	@echo 'make check            every test                (30 minutes at most)'
+	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
 	@echo 'make check-fast       no root, no VM            (one minute at most)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
 	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: disks, 5 minutes at most'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian packages that a task needs, only those that are missing.
 #
-# usage: scripts/deps.sh [build|vm|test|bench|dkms|lint|all]...
+# usage: scripts/deps.sh [build|vm|test|bench|dkms|lint|debug-kernel|all]...
 set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
@@ -12,6 +12,7 @@ test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring j
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq"
 dkms="dkms"
 lint="sparse clang shellcheck"
+debug_kernel="flex bison bc libelf-dev libssl-dev"
 
 die() { echo "deps: $*" >&2; exit 1; }
 
@@ -24,8 +25,9 @@ for group in "${@:-all}"; do
 	bench)	wanted+=" $build $bench" ;;
 	dkms)	wanted+=" $build $dkms" ;;
 	lint)	wanted+=" $build $lint" ;;
+	debug-kernel) wanted+=" $build $debug_kernel" ;;
 	all)	wanted+=" $build $test $bench $dkms $lint" ;;
-	*)	die "unknown group '$group': use build, vm, test, bench, dkms, lint or all" ;;
+	*)	die "unknown group '$group': use build, vm, test, bench, dkms, lint, debug-kernel or all" ;;
 	esac
 done
 

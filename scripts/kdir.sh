@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Print the kernel header tree to build the modules against.
 #
-# usage: scripts/kdir.sh [tree|6.1|6.12]
+# usage: scripts/kdir.sh [tree|line of scripts/kernels.sh]
 # Without an argument: the running kernel's, else that of the guest kernel.
 set -eu
 here=$(dirname "$0")
@@ -19,10 +19,10 @@ case ${1:-} in
 esac
 
 case $1 in
-6.1|6.12)
-	"$here/kernels.sh" fetch "$1" >/dev/null
-	"$here/kernels.sh" path "$1" kdir ;;
-*)
+*/*|.)
 	[ -e "$1/Makefile" ] || { echo "KDIR=$1 is not a kernel tree" >&2; exit 1; }
 	realpath "$1" ;;
+*)
+	"$here/kernels.sh" fetch "$1" >/dev/null
+	"$here/kernels.sh" path "$1" kdir ;;
 esac

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build the modules for one kernel, wherever its headers are.
 #
-# usage: scripts/modules.sh [--target modules_install] [tree|6.1|6.12|7.3]
+# usage: scripts/modules.sh [--target modules_install] [tree|line of scripts/kernels.sh, as 6.12-rt]
 # KBUILD_ARGS is passed to the kernel's build system.
 set -eu
 cd "$(dirname "$0")/.."

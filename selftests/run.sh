@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build and run the tests; the last line counts test runs: a file, once per kernel.
 #
-# usage: selftests/run.sh [--fast] [--all-kernels] [--list] [--no-build] [pattern]...
+# usage: selftests/run.sh [--fast] [--all-kernels|--kernel LINE] [--list] [--no-build] [pattern]...
 #   --fast         only what needs neither root nor a VM
 #   --all-kernels  each test with a guest on each kernel, not only on those it names
+#   --kernel LINE  each test with a guest, and no other, on that line of scripts/kernels.sh
 #   pattern        only tests whose name contains it: blk/ ring/order  (also: TESTS="...")
 # As many run at once as there are cores; JOBS=1: one after the other.
 #
@@ -12,6 +13,7 @@
 # It prints KTAP and exits with 0, 1, or 4 for "skipped". Comments at its top (for a
 # program: at the top of selftests/<group>/<claim>.c) may say
 #   needs: vm root alone         timeout: 120 (seconds)         kernels: 6.1 6.12
+#   not on: debug kcsan, because it measures time
 # "alone": it measures time, and nothing else runs meanwhile.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,16 +22,19 @@ build=${PVKIT_BUILD:-$top/build}
 logs=$build/check
 jobs=${JOBS:-$(nproc)}
 all_kernels='6.1 6.12'
-fast='' list='' make_first=yes every=''
+fast='' list='' make_first=yes every='' guests=''
 read -ra patterns <<< "${TESTS:-}"
+# shellcheck source=selftests/lib/slow.sh
+. "$here/lib/slow.sh"
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fast)		fast=yes ;;
 	--all-kernels)	every=yes ;;
+	--kernel)	all_kernels=${2:?which?} every=yes guests=yes; shift ;;
 	--list)		list=yes ;;
 	--no-build)	make_first='' ;;
-	-*)		sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2; exit 2 ;;
+	-*)		sed -n 's/^# \{0,1\}//; 2,10p' "$0" >&2; exit 2 ;;
 	*)		patterns+=("$1") ;;
 	esac
 	shift
@@ -87,9 +92,18 @@ points() {
 		   exit !(planned && plan == nr && !bail) }' "$1"
 }
 
-# runs: one line for each run that is wanted: seconds, alone or -, kernel or -, name, program.
+# unable <file> <kernel>: why a test cannot run on a kernel.
+unable() {
+	local lines
+
+	lines=$(header "$1" 'not on')
+	[[ " ${lines%%,*} " != *" $2 "* ]] || echo "${lines#*, because }"
+}
+
+# runs: one line for each run that is wanted: seconds, alone or -, kernel or -, name, and the
+# program, or "skip" and why.
 runs() {
-	local name program file needs limit kernel kernels alone
+	local name program file needs limit kernel kernels alone why
 
 	while read -r name program file; do
 		wanted "$name" || continue
@@ -98,11 +112,13 @@ runs() {
 		limit=$(header "$file" timeout)
 		kernels=$(header "$file" kernels)
 		[ -z "$kernels" ] || [ -z "$every" ] || kernels=$all_kernels
+		[ -n "$kernels" ] || [ -z "$guests" ] || continue
 		alone=-
 		[[ $needs != *" alone "* ]] || alone=alone
-		[[ $needs != *" root "* || $(id -u) = 0 ]] || program='needs-root'
+		[[ $needs != *" root "* || $(id -u) = 0 ]] || program='skip needs root'
 		for kernel in ${kernels:--}; do
-			echo "${limit:-60} $alone $kernel $name $program"
+			why=$(unable "$file" "$kernel")
+			echo "$((${limit:-60} * $(slowness "$kernel"))) $alone $kernel $name ${why:+skip }${why:-$program}"
 		done
 	done < <(tests)
 }
@@ -114,8 +130,8 @@ run_one() {
 	local limit=$1 kernel=$2 name program=$4 log start status count child=
 
 	name=$(title "$3" "$kernel")
-	if [ "$program" = needs-root ]; then
-		echo "skip         $name: needs root"
+	if [[ $program = 'skip '* ]]; then
+		echo "skip         $name: ${program#skip }"
 		return 4
 	fi
 	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' TERM

@@ -6,6 +6,9 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${PVKIT_BUILD:-$top/build}
 cache=${PVKIT_CACHE:-$HOME/.cache/pvkit}
 PVKIT_KERNEL=${PVKIT_KERNEL:-6.1}
+# shellcheck source=selftests/lib/slow.sh
+. "$top/selftests/lib/slow.sh"
+test_slow=$(slowness "$PVKIT_KERNEL")
 
 # Short, because a UNIX socket's path has at most 107 bytes.
 test_tmp=$(mktemp -d "${TMPDIR:-/tmp}/pvkit.XXXXXX")
@@ -41,9 +44,9 @@ test_reap() {
 	return 0
 }
 
-# wait_for <seconds> command...: until it succeeds.
+# wait_for <seconds> command...: until it succeeds; longer on a slow kernel.
 wait_for() {
-	local until=$(($(date +%s) + $1))
+	local until=$(($(date +%s) + $1 * test_slow))
 
 	shift
 	until "$@" >/dev/null 2>&1; do

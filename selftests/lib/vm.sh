@@ -4,7 +4,7 @@
 #
 #   vm_boot [--kernel 6.1] [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
 #           [--no-load] [--no-pvkit-modules] [--incoming] [-- qemu args...]
-#   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60)
+#   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60), more on a slow kernel
 #   vm_run_bg 'command'        in the background; sets VM_JOB
 #   vm_wait [job]              its output and exit status; VM_TIMEOUT seconds
 #   vm_monitor 'command'       human monitor, or QMP if it starts with '{'
@@ -25,12 +25,14 @@ declare -A vm_pid
 VM=${VM:-vm}
 VM_JOB=0
 vmexec=$build/selftests/vmexec
-vm_boot_seconds=120
+vm_boot_seconds=$((120 * test_slow))
+vm_patience=$((test_slow > 2 ? 250 : 90))
 vm_append='console=ttyS0 panic=-1 panic_on_warn=1 oops=panic watchdog_thresh=30 kfence.sample_interval=100'
-vm_append+=' sysctl.kernel.hung_task_timeout_secs=90 rcupdate.rcu_cpu_stall_timeout=90'
+vm_append+=" sysctl.kernel.hung_task_timeout_secs=$vm_patience rcupdate.rcu_cpu_stall_timeout=$vm_patience"
+vm_append+=" pvkit.slow=$test_slow"
 vm_bad='BUG:|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection|lockdep'
 vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup'
-vm_bad+='|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
+vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
 vm_dir() { echo "$test_tmp/$VM"; }
 vm_console() { echo "$test_tmp/$VM/console.log"; }
@@ -56,7 +58,7 @@ vm_ready() {
 
 # vm_ping <seconds>: whether the agent answers.
 vm_ping() {
-	local until=$(($(date +%s) + $1))
+	local until=$(($(date +%s) + $1 * test_slow))
 
 	until "$vmexec" ping "$(vm_dir)/agent.sock" 1 2>/dev/null; do
 		vm_alive && [ "$(date +%s)" -lt "$until" ] || return 1
@@ -116,15 +118,17 @@ vm_boot() {
 	return 1
 }
 
+vm_seconds() { echo $((${VM_TIMEOUT:-60} * test_slow)); }
+
 vm_run() {
 	local dir status=0
 
 	dir=$(vm_dir)
 	vm_alive || { echo "vm: $VM is not running" >&2; return 125; }
 	# One command at a time: QEMU's socket takes one client.
-	flock "$dir/agent.lock" "$vmexec" run "$dir/agent.sock" "${VM_TIMEOUT:-60}" "$1" || status=$?
+	flock "$dir/agent.lock" "$vmexec" run "$dir/agent.sock" "$(vm_seconds)" "$1" || status=$?
 	case $status in
-	124)	echo "vm: $VM: timed out after ${VM_TIMEOUT:-60} s: $1" >&2 ;;
+	124)	echo "vm: $VM: timed out after $(vm_seconds) s: $1" >&2 ;;
 	125)	vm_complain "no answer to: $1" ;;
 	esac
 	return "$status"
@@ -141,7 +145,7 @@ vm_run_bg() {
 vm_wait() {
 	local job=${1:-$VM_JOB} until status
 
-	until=$(($(date +%s) + ${VM_TIMEOUT:-60}))
+	until=$(($(date +%s) + $(vm_seconds)))
 	while :; do
 		VM_TIMEOUT=60 vm_run "for i in \$(seq 10); do
 			[ -e /run/job/$job.status ] && exit 0; sleep 0.5; done; exit 99"
@@ -153,10 +157,20 @@ vm_wait() {
 	vm_run "cat /run/job/$job.out; exit \$(cat /run/job/$job.status)"
 }
 
-vm_monitor() { "$vmexec" qmp "$(vm_dir)/qmp.sock" "${VM_TIMEOUT:-60}" "$1"; }
+vm_monitor() { "$vmexec" qmp "$(vm_dir)/qmp.sock" "$(vm_seconds)" "$1"; }
+
+# What is allocated and nobody points to, to the console: the second look, because the first takes
+# what changed meanwhile for used. Nothing where the kernel does not look for leaks.
+vm_leaks() {
+	vm_ping 5 && vm_run 'leaks=/sys/kernel/debug/kmemleak
+		[ -e $leaks ] || exit 0
+		echo scan > $leaks; sleep 6; echo scan > $leaks
+		cat $leaks > /dev/ttyS0'
+}
 
 vm_stop() {
 	vm_alive || return 0
+	[ "$PVKIT_KERNEL" != debug ] || vm_leaks
 	vm_monitor quit >/dev/null 2>&1
 	test_reap "${vm_pid[$VM]}" TERM 10
 	unset "vm_pid[$VM]"
