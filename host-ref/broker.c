@@ -3,6 +3,7 @@
  * The broker: holds what must live as long as the VM, and looks after the worker.
  */
 #include "devices.h"
+#include "opener.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,6 +175,7 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 		return err;
 	}
 	hostd_request_init(b);
+	hostd_opener_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
 	return add_devices(b, devices);
 }
@@ -215,6 +217,7 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *device
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot])
 			hostd_device_drop(b, b->slots[slot]);
+	hostd_openers_free(b);
 	hostd_carrier_free(&b->window);
 	if (b->life.beat_fd >= 0)
 		close(b->life.beat_fd);

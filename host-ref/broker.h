@@ -146,6 +146,8 @@ struct hostd_life {
  * @qemu: ivshmem server
  * @life: the worker
  * @helpers: helpers of the worker that have not been reaped
+ * @openers: processes that do something to an image and have not been reaped
+ * @opener_timer: due at the first deadline of @openers
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
@@ -171,6 +173,8 @@ struct hostd_broker {
 	struct hostd_qemu qemu;
 	struct hostd_life life;
 	struct hostd_helper *helpers;
+	struct hostd_opener *openers;
+	struct hostd_timer opener_timer;
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
@@ -337,6 +341,23 @@ void hostd_session_start(struct hostd_broker *b);
 void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
+ * hostd_session_opened - its class has opened, later, what the worker gets with a device
+ * @b: the broker
+ * @dev: the device
+ * @fd: that; it is closed; -1: nothing
+ * @error: why there is nothing, in one line, or NULL
+ */
+void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
+			  const char *error);
+
+/**
+ * hostd_session_waits - the medium of a device that may wait is in use
+ * @b: the broker
+ * @dev: the device
+ */
+void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
  * hostd_session_remove - ask the worker to let a served device go
  * @b: the broker
  * @dev: a device with @removing set
@@ -476,5 +497,12 @@ void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
  * @name: the command
  */
 void hostd_command_run(struct hostd_call *call, const char *name);
+
+/**
+ * hostd_command_room - the medium of a device has, or has not, room for the size that was asked for
+ * @dev: the device
+ * @error: what went wrong, in one line, or NULL
+ */
+void hostd_command_room(struct hostd_device *dev, const char *error);
 
 #endif /* HOSTD_BROKER_H */

@@ -4,6 +4,7 @@
  */
 #include "devices.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,28 +267,47 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 	hostd_call_return(call, hostd_device_describe(dev));
 }
 
-static void cmd_resize(struct hostd_call *call)
+void hostd_command_room(struct hostd_device *dev, const char *error)
 {
-	struct hostd_device *dev = find_sized(call);
-	char err[HOSTD_ERROR_MAX];
+	struct hostd_call *call = dev->resize_call;
 	struct json_object *msg;
-	uint64_t size;
 
-	if (!dev)
-		return;		/* and the call is answered: it is gone */
-	size = hostd_json_u64(call->args, "size", 0);
-	if (dev->state != HOSTD_DEVICE_SERVED) {
-		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", dev->id);
-		return;
-	}
-	if (dev->class->resize(dev, size, err)) {
-		hostd_call_error(call, "%s: %s", dev->id, err);
+	dev->resize_call = NULL;
+	if (error) {
+		hostd_call_error(call, "%s: %s", dev->id, error);
 		return;
 	}
 	msg = new_op("resize");
 	hostd_json_add_u64(msg, "slot", dev->slot);
-	hostd_json_add_u64(msg, "size", size);
+	hostd_json_add_u64(msg, "size", hostd_json_u64(call->args, "size", 0));
 	ask_worker(call, msg, ANSWER_TIMEOUT_MS, resize_done);
+}
+
+static void cmd_resize(struct hostd_call *call)
+{
+	struct hostd_device *dev = find_sized(call);
+	char err[HOSTD_ERROR_MAX];
+	int ret;
+
+	if (!dev)
+		return;		/* and the call is answered: it is gone */
+	if (dev->state != HOSTD_DEVICE_SERVED) {
+		hostd_call_error(call, "%s is not served at the moment: see 'pvctl list'", dev->id);
+		return;
+	}
+	if (dev->resize_call) {
+		hostd_call_error(call, "%s is being resized: try again", dev->id);
+		return;
+	}
+	ret = dev->class->resize(dev, hostd_json_u64(call->args, "size", 0),
+				 hostd_json_bool(call->args, "shrink", false), err);
+	if (ret && ret != -EINPROGRESS) {
+		hostd_call_error(call, "%s: %s", dev->id, err);
+		return;
+	}
+	dev->resize_call = call;
+	if (!ret)
+		hostd_command_room(dev, NULL);
 }
 
 /* The broker's part, and the worker's if it has one. */

@@ -66,31 +66,19 @@ static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *c
 	return 0;
 }
 
+/* Whether the image is that large has been seen to: to look may wait for its file system. */
 static int set_capacity(struct blk *blk, uint64_t size, char *error)
 {
-	uint64_t file_size;
-	int ret = hostd_file_size(&blk->file, &file_size);
-
-	if (ret) {
-		snprintf(error, HDEV_ERROR_LEN, "cannot tell the size of the image: %s",
-			 strerror(-ret));
-		return ret;
-	}
 	if (!size || size % (blk->block_sectors * BLK_SECTOR))
 		return fail(error, "size must be a multiple of the logical block, not 0");
-	if (size > file_size) {
-		snprintf(error, HDEV_ERROR_LEN,
-			 "the image has %llu bytes, less than %llu: enlarge it first (truncate -s)",
-			 (unsigned long long)file_size, (unsigned long long)size);
-		return -EINVAL;
-	}
 	blk->capacity = size / BLK_SECTOR;
 	blk->config.capacity = htole64(blk->capacity);
 	return 0;
 }
 
-static void set_features(struct hdev *dev, struct blk *blk, bool want_discard)
+static void set_features(struct hdev *dev, struct blk *blk, struct json_object *config)
 {
+	bool want_discard = hostd_json_bool(config, "discard", true);
 	struct pvblk_config *c = &blk->config;
 	bool discard = want_discard && !blk->file.no_punch;
 
@@ -103,27 +91,56 @@ static void set_features(struct hdev *dev, struct blk *blk, bool want_discard)
 	if (discard) {
 		dev->features[0] |= BIT(PVBLK_F_DISCARD) | BIT(PVBLK_F_UNMAP);
 		c->max_discard_sectors = htole32(BLK_MAX_DISCARD_SECTORS);
-		c->discard_granularity = c->physical_block;
+		c->discard_granularity = blk->file.discard_granularity ?
+					 htole32(blk->file.discard_granularity) : c->physical_block;
 	}
 }
 
-static int open_file(struct hdev *dev, struct blk *blk, const char *engine_name, int fd,
+static int find_engine(struct hdev *dev, struct blk *blk, const char *name, char *error)
+{
+	struct hostd_engines *engines = &dev->bus->engines;
+
+	blk->file.engine = hostd_engines_find(engines, name);
+	if (blk->file.engine)
+		return 0;
+	snprintf(error, HDEV_ERROR_LEN,
+		 "the worker may not use io_uring here (%s): use engine=auto or engine=sync",
+		 strerror(-engines->all[0].error));
+	return -EINVAL;
+}
+
+static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
+{
+	*medium = (struct hostd_medium) {
+		.is_block = hostd_json_bool(obj, "block", false),
+		.direct = hostd_json_bool(obj, "direct", false),
+		.in_memory = hostd_json_bool(obj, "memory", false),
+		.is_remote = hostd_json_bool(obj, "remote", false),
+		.punch = hostd_json_bool(obj, "punch", false),
+		.discard_granularity = hostd_json_u64(obj, "discard_granularity", 0),
+		.fallocate_block = hostd_json_u64(obj, "fallocate_block", 0),
+	};
+	return obj;
+}
+
+static int open_file(struct hdev *dev, struct blk *blk, struct json_object *config, int fd,
 		     char *error)
 {
-	struct hostd_engine *engine;
+	const char *engine = hostd_json_str(config, "engine");
+	struct hostd_medium medium;
+	bool known = parse_medium(hostd_json_get(config, "medium"), &medium);
+	bool null;
 	int ret;
 
-	engine = hostd_engines_find(&dev->bus->engines, engine_name);
-	if (!engine) {
-		snprintf(error, HDEV_ERROR_LEN,
-			 "engine %s doesn't work on this host: use auto", engine_name);
-		return -EINVAL;
-	}
-	if (engine->ops != &hostd_engine_null && fd < 0)
+	ret = find_engine(dev, blk, engine ? engine : "auto", error);
+	if (ret)
+		return ret;
+	null = blk->file.engine->ops == &hostd_engine_null;
+	if (!null && fd < 0)
 		return fail(error, "no image was given");
-	if (engine->ops == &hostd_engine_null && fd >= 0)
+	if (null && fd >= 0)
 		return fail(error, "engine null takes no image");
-	ret = hostd_file_init(&blk->file, engine, fd);
+	ret = hostd_file_init(&blk->file, blk->file.engine, fd, known ? &medium : NULL);
 	if (ret)
 		snprintf(error, HDEV_ERROR_LEN, "the image is neither a file nor a block device");
 	return ret;
@@ -131,7 +148,6 @@ static int open_file(struct hdev *dev, struct blk *blk, const char *engine_name,
 
 static int blk_create(struct hdev *dev, struct json_object *config, int fd, char *error)
 {
-	const char *engine = hostd_json_str(config, "engine");
 	struct blk *blk = calloc(1, sizeof(*blk));
 	int ret = -ENOMEM;
 
@@ -142,13 +158,13 @@ static int blk_create(struct hdev *dev, struct json_object *config, int fd, char
 	ret = parse_config(dev, blk, config, error);
 	if (ret)
 		goto free_blk;
-	ret = open_file(dev, blk, engine ? engine : "auto", fd, error);
+	ret = open_file(dev, blk, config, fd, error);
 	if (ret)
 		goto free_blk;
 	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
 	if (ret)
 		goto free_blk;
-	set_features(dev, blk, hostd_json_bool(config, "discard", true));
+	set_features(dev, blk, config);
 	dev->priv = blk;
 	hdev_set_config(dev, &blk->config, sizeof(blk->config));
 	return 0;
@@ -178,6 +194,13 @@ static int blk_resize(struct hdev *dev, uint64_t size, char *error)
 	if (!ret)
 		hdev_set_config(dev, &blk->config, sizeof(blk->config));
 	return ret;
+}
+
+static void blk_describe(const struct hdev *dev, struct json_object *obj)
+{
+	const struct blk *blk = dev->priv;
+
+	hostd_json_add_str(obj, "engine", blk->file.engine->ops->name);
 }
 
 static int blk_sync(struct hdev *dev)
@@ -226,5 +249,6 @@ const struct pvdev_ops hdev_blk_ops = {
 	.stop = blk_stop,
 	.poll = hdev_blk_poll,
 	.resize = blk_resize,
+	.describe = blk_describe,
 	.sync = blk_sync,
 };

@@ -71,8 +71,8 @@ static void device_free(struct hostd_device *dev)
 	free(dev);
 }
 
-static struct hostd_device *device_alloc(const struct hostd_class *class, struct json_object *args,
-					 char *err)
+static struct hostd_device *device_alloc(struct hostd_broker *b, const struct hostd_class *class,
+					 struct json_object *args, char *err)
 {
 	struct hostd_device *dev = calloc(1, class->size);
 	const char *complaint;
@@ -82,6 +82,7 @@ static struct hostd_device *device_alloc(const struct hostd_class *class, struct
 		return NULL;
 	}
 	dev->class = class;
+	dev->b = b;
 	dev->helper_fd = -1;
 	complaint = take_identity(dev, args);
 	if (complaint)
@@ -119,7 +120,7 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 	struct hostd_device *dev;
 	unsigned int slot = 0;
 
-	dev = device_alloc(class, args, err);
+	dev = device_alloc(b, class, args, err);
 	if (!dev)
 		return NULL;
 	while (slot < HOSTD_SLOTS && b->slots[slot])
@@ -153,6 +154,8 @@ void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 	if (dev->helper)
 		kill(dev->helper, SIGKILL);
 	b->slots[dev->slot] = NULL;
+	if (dev->resize_call)
+		hostd_call_error(dev->resize_call, "%s was removed meanwhile", dev->id);
 	device_free(dev);
 }
 

@@ -23,14 +23,18 @@ struct hostd_device;
  *	-errno with one line in @err
  * @exit: free what @init made, also when that failed or was not called
  * @open: open the descriptor that the worker gets with the device; @fd stays as it is if
- *	this one needs none; 0 or -errno with one line in @err
+ *	this one needs none; 0, -EINPROGRESS if hostd_session_opened() is called later, or
+ *	another -errno with one line in @err
+ * @added: the worker has it, with this reply
+ * @released: the operator wants the media let go, until the next worker
  * @helper: start of the command line of a helper that has the other end of that descriptor,
  *	@helper_fd, and is started when QEMU is there; gets room for HOSTD_HELPER_ARGS
  *	texts, freed later; returns their number
  * @configure: fill the options that the worker gets
  * @describe: fill what the operator is told
- * @resize: check a new size, in bytes, and make room for it; 0 or -errno with one line in
- *	@err
+ * @resize: check a new size, in bytes, which may be smaller with @shrink, and make room for
+ *	it; 0, -EINPROGRESS if hostd_command_room() is called later, or another -errno with one
+ *	line in @err
  * @resized: note a new size: the worker has it
  * @set: note options that change, of those in @args; 0 or -errno with one line in @err
  *
@@ -45,11 +49,13 @@ struct hostd_class {
 	int (*init)(struct hostd_device *dev, struct json_object *args, char *err);
 	void (*exit)(struct hostd_device *dev);
 	int (*open)(struct hostd_device *dev, int *fd, char *err);
+	void (*added)(struct hostd_device *dev, struct json_object *reply);
+	void (*released)(struct hostd_device *dev);
 	unsigned int (*helper)(const struct hostd_broker *b, const struct hostd_device *dev,
 			       char **argv);
 	void (*configure)(const struct hostd_device *dev, struct json_object *config);
 	void (*describe)(const struct hostd_device *dev, struct json_object *obj);
-	int (*resize)(struct hostd_device *dev, uint64_t size, char *err);
+	int (*resize)(struct hostd_device *dev, uint64_t size, bool shrink, char *err);
 	void (*resized)(struct hostd_device *dev, uint64_t size);
 	int (*set)(struct hostd_device *dev, struct json_object *args, char *err);
 };
@@ -72,6 +78,7 @@ enum hostd_device_state {
 /**
  * struct hostd_device - what all devices have
  * @class: its class
+ * @b: its broker
  * @id: the operator's name of it
  * @uuid: identity, stable over workers
  * @slot: place in the device table
@@ -87,9 +94,11 @@ enum hostd_device_state {
  * @helper: process of the helper; 0: it does not run
  * @error: why it failed
  * @call: the command that adds it and waits for that, or NULL
+ * @resize_call: the command that waits for room in its medium, or NULL
  */
 struct hostd_device {
 	const struct hostd_class *class;
+	struct hostd_broker *b;
 	char id[32];
 	uint8_t uuid[16];
 	unsigned int slot;
@@ -105,6 +114,7 @@ struct hostd_device {
 	pid_t helper;
 	char error[HOSTD_ERROR_MAX];
 	struct hostd_call *call;
+	struct hostd_call *resize_call;
 };
 
 /**

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Disks of the broker, and their images.
+ * Disks of the broker.
  */
 #ifndef HOSTD_DISKS_H
 #define HOSTD_DISKS_H
 
 #include "devices.h"
+#include "image.h"
 
 /**
  * struct hostd_disk - configuration of a disk
  * @dev: what all devices have
- * @file: image; NULL: null device
- * @size: bytes
+ * @file: path of the image; NULL: null device
+ * @shown: the same, for messages
+ * @hold: keeps the image reachable, whatever becomes of its path; -1: it is looked up
+ * @id: which one that is, once it was opened
+ * @medium: what it is
+ * @note: what has become of its path, or ""
+ * @size: bytes; 0: not known yet
  * @ro: read-only
  * @discard: DISCARD and unmapping WRITE_ZEROES are served
  * @direct: bypass the page cache
+ * @raw: the operator says that it is raw
  * @serial: identity of the medium
  * @engine: "auto", "uring", "sync" or "null"
- * @logical_block: bytes
- * @physical_block: bytes
+ * @engine_used: what the worker has made of it
+ * @logical_block: bytes; 0: that of the medium, once it is known
+ * @physical_block: bytes; 0: likewise
  * @queues: most queues
  * @queue_size: most entries of a queue
  * @max_io: most bytes of a request
@@ -26,38 +34,24 @@
 struct hostd_disk {
 	struct hostd_device dev;
 	char *file;
+	char shown[HOSTD_SHOWN_MAX];
+	int hold;
+	struct hostd_image_id id;
+	struct hostd_medium medium;
+	char note[HOSTD_SHOWN_MAX + 128];
 	uint64_t size;
 	bool ro;
 	bool discard;
 	bool direct;
+	bool raw;
 	char serial[48];
 	char engine[8];
+	char engine_used[8];
 	uint32_t logical_block;
 	uint32_t physical_block;
 	uint32_t queues;
 	uint32_t queue_size;
 	uint32_t max_io;
 };
-
-/* image.c */
-
-/**
- * hostd_image_open - open the image of a disk and check it
- * @disk: the disk; with size 0 it gets that of the image
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: a fresh open file description, -errno.
- */
-int hostd_image_open(struct hostd_disk *disk, char *err);
-
-/**
- * hostd_image_resize - make an image large enough
- * @disk: the disk
- * @size: bytes; an image that is larger is left alone
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: 0 or -errno.
- */
-int hostd_image_resize(const struct hostd_disk *disk, uint64_t size, char *err);
 
 #endif /* HOSTD_DISKS_H */

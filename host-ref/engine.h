@@ -168,6 +168,30 @@ struct hostd_optimism {
 };
 
 /**
+ * struct hostd_medium - what an image is and can do
+ * @is_block: a block device
+ * @direct: opened with O_DIRECT
+ * @in_memory: on tmpfs: a flush has nothing to do
+ * @is_remote: on a file system whose server may be slow or gone: no call may block
+ * @punch: holes can be punched
+ * @direct_block: unit of direct I/O, in bytes; 0: not asked
+ * @physical_block: unit in which it writes, in bytes; 0: not known
+ * @discard_granularity: unit in which it frees, in bytes; 0: not known
+ * @fallocate_block: a call that frees or zeroes what is no multiple of this fails; 0: none does
+ */
+struct hostd_medium {
+	bool is_block;
+	bool direct;
+	bool in_memory;
+	bool is_remote;
+	bool punch;
+	uint32_t direct_block;
+	uint32_t physical_block;
+	uint32_t discard_granularity;
+	uint32_t fallocate_block;
+};
+
+/**
  * struct hostd_file - a file that requests go to
  * @engine: its engine
  * @fd: descriptor, or -1 with the null engine
@@ -177,6 +201,8 @@ struct hostd_optimism {
  * @is_block: a block device
  * @no_punch: holes can't be punched
  * @no_zero_range: FALLOC_FL_ZERO_RANGE isn't supported
+ * @discard_granularity: unit in which the medium frees, in bytes; 0: not known
+ * @fallocate_block: a call that frees or zeroes what is no multiple of this fails; 0: none does
  * @reads: inline reads
  * @writes: inline writes
  */
@@ -189,45 +215,40 @@ struct hostd_file {
 	bool is_block;
 	bool no_punch;
 	bool no_zero_range;
+	uint32_t discard_granularity;
+	uint32_t fallocate_block;
 	struct hostd_optimism reads;
 	struct hostd_optimism writes;
 };
 
 /**
- * hostd_file_init - look at a descriptor and what its file system can do
- * @file: the file
- * @engine: its engine
- * @fd: descriptor, the file's from now on; -1 with the null engine
+ * hostd_medium_look - look at an image and what its file system can do
+ * @fd: the image
+ * @medium: gets what is known without the help of /sys
+ *
+ * May wait for the file system.
  *
  * Return: 0; -EINVAL for something that is neither file nor block device; another -errno.
  */
-int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd);
+int hostd_medium_look(int fd, struct hostd_medium *medium);
+
+/**
+ * hostd_file_init - make a file
+ * @file: the file
+ * @engine: its engine
+ * @fd: descriptor, the file's from now on; -1 with the null engine
+ * @medium: what it is; NULL: look
+ *
+ * Return: 0; -EINVAL for something that is neither file nor block device; another -errno.
+ */
+int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd,
+		    const struct hostd_medium *medium);
 
 /**
  * hostd_file_exit - close it; no request is in flight
  * @file: the file
  */
 void hostd_file_exit(struct hostd_file *file);
-
-/**
- * hostd_file_size - how large it is now
- * @file: the file
- * @size: gets the bytes; UINT64_MAX with the null engine
- *
- * Return: 0 or -errno.
- */
-int hostd_file_size(const struct hostd_file *file, uint64_t *size);
-
-/**
- * hostd_fd_lock - take the lock that fences off the last life (design: the OFD lock)
- * @fd: descriptor of the image
- * @ro: shared, not exclusive
- *
- * Never waits.
- *
- * Return: 0; -EAGAIN if somebody else has it; another -errno.
- */
-int hostd_fd_lock(int fd, bool ro);
 
 /**
  * hostd_io_submit - start a request

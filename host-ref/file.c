@@ -6,13 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/falloc.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
 
 #include "util.h"
@@ -21,7 +19,7 @@
 #define FUSE_MAGIC	0x65735546
 #define CEPH_MAGIC	0x00c36400
 
-static void look_at_fs(struct hostd_file *file)
+static void look_at_fs(int fd, struct hostd_medium *medium)
 {
 	static const unsigned int remote[] = {
 		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
@@ -30,40 +28,61 @@ static void look_at_fs(struct hostd_file *file)
 	struct statfs fs;
 	unsigned int i;
 
-	if (file->is_block || fstatfs(file->fd, &fs))
+	if (medium->is_block || fstatfs(fd, &fs))
 		return;
-	file->in_memory = fs.f_type == TMPFS_MAGIC;
+	medium->in_memory = fs.f_type == TMPFS_MAGIC;
 	for (i = 0; i < HOSTD_ARRAY_SIZE(remote); i++)
-		file->is_remote |= (unsigned int)fs.f_type == remote[i];
+		medium->is_remote |= (unsigned int)fs.f_type == remote[i];
 }
 
 /* Past the end a hole changes nothing, but tells whether holes are known at all. */
-static bool is_punchable(const struct hostd_file *file, off_t size)
+static bool is_punchable(int fd, off_t size)
 {
-	if (file->is_block)
-		return true;
-	return !fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			  (size + 4095) & ~(off_t)4095, 4096);
 }
 
-int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd)
+int hostd_medium_look(int fd, struct hostd_medium *medium)
 {
 	struct stat st;
 	int flags;
 
-	*file = (struct hostd_file) { .engine = engine, .fd = fd };
-	if (fd < 0)
-		return engine->ops == &hostd_engine_null ? 0 : -EBADF;
-
+	*medium = (struct hostd_medium) { 0 };
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return -EINVAL;
-	file->is_block = S_ISBLK(st.st_mode);
-	file->direct = flags & O_DIRECT;
-	look_at_fs(file);
-	file->no_punch = (flags & O_ACCMODE) == O_RDONLY || !is_punchable(file, st.st_size);
+	medium->is_block = S_ISBLK(st.st_mode);
+	medium->direct = flags & O_DIRECT;
+	look_at_fs(fd, medium);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		medium->punch = medium->is_block || is_punchable(fd, st.st_size);
+	return 0;
+}
+
+int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd,
+		    const struct hostd_medium *medium)
+{
+	struct hostd_medium seen;
+	int ret;
+
+	*file = (struct hostd_file) { .engine = engine, .fd = fd };
+	if (fd < 0)
+		return engine->ops == &hostd_engine_null ? 0 : -EBADF;
+	if (!medium) {
+		ret = hostd_medium_look(fd, &seen);
+		if (ret)
+			return ret;
+		medium = &seen;
+	}
+	file->is_block = medium->is_block;
+	file->direct = medium->direct;
+	file->in_memory = medium->in_memory;
+	file->is_remote = medium->is_remote;
+	file->no_punch = !medium->punch;
+	file->discard_granularity = medium->discard_granularity;
+	file->fallocate_block = medium->fallocate_block;
 	return 0;
 }
 
@@ -72,28 +91,4 @@ void hostd_file_exit(struct hostd_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
-}
-
-int hostd_file_size(const struct hostd_file *file, uint64_t *size)
-{
-	struct stat st;
-
-	*size = UINT64_MAX;
-	if (file->fd < 0)
-		return 0;
-	if (file->is_block)
-		return ioctl(file->fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
-	if (fstat(file->fd, &st) < 0)
-		return -errno;
-	*size = st.st_size;
-	return 0;
-}
-
-int hostd_fd_lock(int fd, bool ro)
-{
-	struct flock lock = { .l_type = ro ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
-
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
 }

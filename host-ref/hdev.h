@@ -31,7 +31,7 @@ struct json_object;
  * @type: PVBUS_T_*
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
- * @has_image: its descriptor is an image, of which the worker takes the lock before @create
+ * @has_image: its descriptor is an image, locked, and comes in a socket of its own
  * @is_patient: nobody waits awake for it: a request is served at once, and no core is spent on
  *	polling for the next
  * @create: make a device of @config; sets features, max_queues, max_queue_size

@@ -9,9 +9,9 @@
  *		operator fixed it; descriptors: window, beat (a page; the worker
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
- *   add	slot generation type uuid name config, and wait if it may take for ever
- *		until the image is free; descriptor: image, or a connection to the
- *		device's helper, if it has one
+ *   add	slot generation type uuid name config; descriptor: a socket with the
+ *		opened and locked image in it, or a connection to the device's helper,
+ *		if it has one; answered with "device", as in stats
  *   hold	slot generation type uuid name: keep the slot, present, not ready, until "add"
  *		makes it ready or "remove" frees it
  *   go		start the epoch and serve; the answer has "epoch"
@@ -23,7 +23,6 @@
  *   quit	finish and exit; with sync, when all is on the media
  *
  * Worker to broker, unasked: {"event":"removed","slot":N,"generation":N},
- * {"event":"waiting","slot":N,"generation":N} (its image is locked, the answer to "add" comes later),
  * {"event":"epoch","epoch":N}, {"event":"log","level":N,"text":"..."}.
  */
 #ifndef HOSTD_IPC_H

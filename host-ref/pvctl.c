@@ -30,7 +30,7 @@ static const char usage_text[] =
 	"                            have the guest give SIZE bytes of its memory, or show what\n"
 	"                            it has given; SIZE is the balloon's, not what the guest keeps\n"
 	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
-	"  resize ID SIZE            change the size of a disk\n"
+	"  resize ID SIZE [--shrink] change the size of a disk; --shrink: it may be smaller\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
 	"  release                   let the images go, as for a migration, and wait for\n"
 	"                            restart-worker\n"
@@ -227,12 +227,16 @@ static int cmd_resize(const struct pvctl *ctl, int argc, char **argv)
 	struct json_object *args = id_args(argv[1]), *disk;
 	uint64_t size;
 	char text[32];
+	int err;
 
-	(void)argc;
-	if (hostd_parse_size(argv[2], &size))
-		pvctl_fail(PVCTL_USAGE, "resize: '%s' is not a size: use digits, and K, M, G or T after them",
-			   argv[2]);
+	if (argc > 3 && strcmp(argv[3], "--shrink"))
+		pvctl_fail(PVCTL_USAGE, "resize: '%s' is not an option: use --shrink or nothing",
+			   argv[3]);
+	err = hostd_parse_size(argv[2], &size);
+	if (err)
+		pvctl_fail(PVCTL_USAGE, "resize: '%s' is not a size, but %s", argv[2], hostd_size_fault(argv[2], err));
 	hostd_json_add_u64(args, "size", size);
+	hostd_json_add_bool(args, "shrink", argc > 3);
 	disk = pvctl_call(ctl, argv[0], args);
 	if (ctl->json)
 		pvctl_print_json(disk);
@@ -345,7 +349,7 @@ static const struct command {
 	{ "add-balloon", 0, 2, "add-balloon [ID] [KEY=VALUE,...]", cmd_add_balloon },
 	{ "balloon", 0, 6, "balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]", pvctl_balloon },
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
-	{ "resize", 2, 2, "resize ID SIZE", cmd_resize },
+	{ "resize", 2, 3, "resize ID SIZE [--shrink]", cmd_resize },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
 	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },

@@ -115,6 +115,8 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	dev->waiting = false;
 	dev->call = NULL;
 	dev->error[0] = 0;
+	if (dev->class->added)
+		dev->class->added(dev, reply);
 	if (call)
 		hostd_call_return(call, hostd_device_describe(dev));
 	hostd_helpers_start(b);
@@ -123,16 +125,21 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	check_go(b);
 }
 
-void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
+void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
+			  const char *error)
 {
 	struct hostd_request_op op = { .done = add_done, .ctx = (void *)(uintptr_t)dev->slot };
-	char error[HOSTD_ERROR_MAX];
-	int fd = -1, err;
+	int err;
 
-	if (b->life.state == HOSTD_LIFE_DOWN)
-		return;
-	if (dev->class->open && dev->class->open(dev, &fd, error)) {
+	dev->state = HOSTD_DEVICE_WAITING;
+	if (b->life.state == HOSTD_LIFE_DOWN && (!error || !dev->fresh)) {
+		if (fd >= 0)
+			close(fd);
+		return;		/* the next worker gets it */
+	}
+	if (error) {
 		device_failed(b, dev, error);
+		check_go(b);
 		return;
 	}
 	op.msg = hostd_device_config(dev);
@@ -146,6 +153,21 @@ void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
 		dev->state = HOSTD_DEVICE_WAITING;
 		device_failed(b, dev, "the worker does not take messages: try again");
 	}
+}
+
+void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
+{
+	char error[HOSTD_ERROR_MAX];
+	int fd = -1, err = 0;
+
+	if (b->life.state == HOSTD_LIFE_DOWN)
+		return;
+	if (dev->class->open)
+		err = dev->class->open(dev, &fd, error);
+	if (err == -EINPROGRESS)
+		dev->state = HOSTD_DEVICE_ADDING;
+	else
+		hostd_session_opened(b, dev, fd, err ? error : NULL);
 }
 
 static void remove_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -218,8 +240,8 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	}
 }
 
-/* The medium of a device that may wait is in use. Who waits for readiness has waited enough. */
-static void device_waits(struct hostd_broker *b, struct hostd_device *dev)
+/* Who waits for readiness has waited enough. */
+void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev)
 {
 	struct hostd_call *call = dev->call;
 	unsigned int slot;
@@ -279,8 +301,11 @@ void hostd_session_released(struct hostd_broker *b, const char *error)
 	unsigned int slot;
 
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot])
+		if (b->slots[slot]) {
 			b->slots[slot]->state = HOSTD_DEVICE_WAITING;
+			if (b->slots[slot]->class->released)
+				b->slots[slot]->class->released(b->slots[slot]);
+		}
 	hostd_log(error ? HOSTD_LOG_ERR : HOSTD_LOG_INFO, "the images are released%s%s", error ? ", but " : "",
 		  error ? error : ": 'pvctl restart-worker' takes them back");
 	while ((call = b->release_calls)) {
@@ -332,9 +357,6 @@ void hostd_session_event(struct hostd_broker *b, struct json_object *msg)
 		return;
 	if (!strcmp(event, "log"))
 		log_event(msg);
-	else if (!strcmp(event, "waiting") && slot < HOSTD_SLOTS && b->slots[slot] &&
-		 b->slots[slot]->wait && b->slots[slot]->state == HOSTD_DEVICE_ADDING)
-		device_waits(b, b->slots[slot]);
 	else if (!strcmp(event, "epoch"))
 		b->life.epoch = hostd_json_u64(msg, "epoch", 0);
 	else if (!strcmp(event, "removed") && slot < HOSTD_SLOTS && b->slots[slot] &&

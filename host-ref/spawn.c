@@ -6,6 +6,7 @@
  * write of the dead ones can land after the replay (BUS-D3).
  */
 #include "broker.h"
+#include "opener.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,6 +261,7 @@ void hostd_life_reap(struct hostd_broker *b)
 	if (life->pid && waitpid(life->pid, &life->status, WNOHANG) == life->pid)
 		worker_died(b);
 	hostd_helpers_reap(b);
+	hostd_openers_reap(b);
 	if (life->ending && !b->helpers)
 		life_ended(b);
 }

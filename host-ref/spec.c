@@ -30,6 +30,7 @@ static const struct hostd_spec_key disk_keys[] = {
 	{ "serial", TEXT },
 	{ "engine", TEXT },
 	{ "cache", TEXT },
+	{ "format", TEXT },
 	{ "discard", SWITCH },
 	{ "logical-block", SIZE },
 	{ "physical-block", SIZE },
@@ -130,6 +131,7 @@ static struct json_object *make_value(const struct hostd_spec_key *key, const ch
 				      size_t len)
 {
 	uint64_t size;
+	int error;
 
 	switch (key->kind) {
 	case TEXT:
@@ -143,18 +145,19 @@ static struct json_object *make_value(const struct hostd_spec_key *key, const ch
 			 key->name);
 		return NULL;
 	case SIZE:
-		if (!hostd_parse_size(text, &size))
+		error = hostd_parse_size(text, &size);
+		if (!error)
 			return json_object_new_uint64(size);
-		snprintf(err, len, "%s=%s is not a number: use digits, and K, M, G or T after them",
-			 key->name, text);
+		snprintf(err, len, "%s=%s is %s", key->name, text, hostd_size_fault(text, error));
 		return NULL;
 	case AMOUNT:
 		if (!strcmp(text, "auto"))
 			return json_object_new_string(text);
-		if (!hostd_parse_size(text, &size))
+		error = hostd_parse_size(text, &size);
+		if (!error)
 			return json_object_new_uint64(size);
-		snprintf(err, len, "%s=%s is neither a size nor auto: use digits, and K, M, G or T after them",
-			 key->name, text);
+		snprintf(err, len, "%s=%s is neither a size nor auto, but %s", key->name, text,
+			 hostd_size_fault(text, error));
 		return NULL;
 	case PLACE:
 		if (!strcmp(text, "auto") || !strcmp(text, "off"))

@@ -68,8 +68,11 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 	"  engine=auto|uring|sync  how the image is read and written (auto)\n" \
 	"  cache=writeback|none    none: bypass the page cache (writeback)\n" \
 	"  discard=on|off          offer DISCARD and unmapping WRITE_ZEROES (on)\n" \
-	"  logical-block=BYTES     512 to 4096 (512)\n" \
-	"  physical-block=BYTES    power of two, at least the logical block (4096)\n" \
+	"  format=raw              serve it as it is, though it looks like a qcow2, or another\n" \
+	"                          format, or packed (refused when it is added)\n" \
+	"  logical-block=BYTES     512 to 4096 (512; with cache=none what the medium takes)\n" \
+	"  physical-block=BYTES    power of two, at least the logical block (4096, or that of\n" \
+	"                          the device)\n" \
 	"  queues=N                most queues, 1 to 64 (4)\n" \
 	"  queue-size=N            most entries of a queue, a power of two (256)\n" \
 	"  max-io=SIZE             largest request, a multiple of 4K (128K)\n" \

@@ -63,7 +63,7 @@ uint64_t hostd_now_ms(void)
 
 int hostd_parse_size(const char *text, uint64_t *size)
 {
-	static const char suffixes[] = "KMGT";
+	static const char suffixes[] = "KMGTPE";
 	unsigned int shift = 0;
 	unsigned long long n;
 	const char *suffix;
@@ -85,6 +85,15 @@ int hostd_parse_size(const char *text, uint64_t *size)
 		return -ERANGE;
 	*size = (uint64_t)n << shift;
 	return 0;
+}
+
+const char *hostd_size_fault(const char *text, int error)
+{
+	if (error == -ERANGE)
+		return "too large: 4E, 4194304T, is the most";
+	if (text[0] == '-' && isdigit((unsigned char)text[1]))
+		return "negative: use digits, and K, M, G, T, P or E after them";
+	return "not a number: use digits, and K, M, G, T, P or E after them";
 }
 
 char *hostd_format_size(uint64_t size, char *buf, size_t len)

@@ -13,6 +13,8 @@
 
 /* Text of a UUID with its NUL. */
 #define HOSTD_UUID_TEXT		37
+/* Text of a path in a message with its NUL. */
+#define HOSTD_SHOWN_MAX		256
 
 /* Levels of hostd_log(). */
 #define HOSTD_LOG_ERR		0
@@ -55,6 +57,15 @@ uint64_t hostd_now_ms(void);
  * Return: 0; -EINVAL if it is not a size; -ERANGE if it is beyond 2^62.
  */
 int hostd_parse_size(const char *text, uint64_t *size);
+
+/**
+ * hostd_size_fault - say what is wrong with the text of a number or a size
+ * @text: as hostd_parse_size() had it
+ * @error: what that returned
+ *
+ * Return: what it is, as "negative".
+ */
+const char *hostd_size_fault(const char *text, int error);
 
 /**
  * hostd_format_size - write a size with the largest suffix that is exact

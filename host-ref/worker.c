@@ -17,7 +17,8 @@
 
 /* While polling: how often to look at descriptors. */
 #define FDS_NS			100000ULL
-#define RETRY_ADD_NS		10000000ULL
+/* While nothing is served yet: how often to see that the window shows no epoch. */
+#define HUSH_NS			10000000ULL
 
 int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag)
 {
@@ -119,10 +120,20 @@ static void look_around(struct hostd_worker *w)
 	}
 }
 
+static void hush(struct hostd_worker *w)
+{
+	if (w->bus->now_ns < w->next_hush_ns)
+		return;
+	/* A start that takes no time leaves the last life's header for the driver to see. */
+	if (w->next_hush_ns)
+		hostd_window_hush(&w->bus->win);
+	w->next_hush_ns = w->bus->now_ns + HUSH_NS;
+}
+
 static void run_timers(struct hostd_worker *w)
 {
-	if (w->nr_pending)
-		hostd_worker_retry_adds(w);
+	if (!w->serving)
+		hush(w);
 	if (w->bus->now_ns < w->next_beat_ns)
 		return;
 	w->next_beat_ns = w->bus->now_ns + w->beat_ns;
@@ -146,8 +157,8 @@ static uint64_t next_deadline(const struct hostd_worker *w)
 	uint64_t at_ns = w->next_beat_ns;
 	unsigned int i;
 
-	if (w->nr_pending && at_ns > bus->now_ns + RETRY_ADD_NS)
-		at_ns = bus->now_ns + RETRY_ADD_NS;
+	if (!w->serving && at_ns > w->next_hush_ns)
+		at_ns = w->next_hush_ns;
 	for (i = 0; i < bus->nr_running; i++) {
 		if (at_ns > bus->running[i]->ring.irq_at_ns)
 			at_ns = bus->running[i]->ring.irq_at_ns;
@@ -199,7 +210,6 @@ static int free_worker(struct hostd_worker *w)
 {
 	int err = 0;
 
-	hostd_worker_drop_adds(w);
 	if (w->bus && w->sync) {
 		hostd_bus_drain(w->bus);
 		err = hostd_bus_sync(w->bus);

@@ -13,18 +13,6 @@
 struct json_object;
 
 /**
- * struct hostd_pending_add - a disk whose image somebody else still has locked
- * @req: the request, or NULL
- * @fd: descriptor of the image
- * @until_ns: when to give up; UINT64_MAX: never
- */
-struct hostd_pending_add {
-	struct json_object *req;
-	int fd;
-	uint64_t until_ns;
-};
-
-/**
  * struct hostd_worker - the worker
  * @bus: the guest; NULL before "init"
  * @ipc_fd: to the broker
@@ -44,8 +32,7 @@ struct hostd_pending_add {
  * @hot: polling, not sleeping
  * @quit: leave the loop
  * @sync: then put on the media what was written
- * @pending: adds that wait for a lock
- * @nr_pending: how many of them are in use
+ * @next_hush_ns: while it does not serve: when to look at the window next
  */
 struct hostd_worker {
 	struct hostd_bus *bus;
@@ -66,8 +53,7 @@ struct hostd_worker {
 	bool hot;
 	bool quit;
 	bool sync;
-	struct hostd_pending_add pending[HOSTD_WINDOW_SLOTS];
-	unsigned int nr_pending;
+	uint64_t next_hush_ns;
 };
 
 /**
@@ -96,18 +82,6 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
  * @w: the worker
  */
 void hostd_worker_receive(struct hostd_worker *w);
-
-/**
- * hostd_worker_retry_adds - try the locks of pending adds again
- * @w: the worker
- */
-void hostd_worker_retry_adds(struct hostd_worker *w);
-
-/**
- * hostd_worker_drop_adds - forget pending adds
- * @w: the worker
- */
-void hostd_worker_drop_adds(struct hostd_worker *w);
 
 /**
  * hostd_worker_watch - end sleeps when a descriptor becomes readable

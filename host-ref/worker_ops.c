@@ -11,11 +11,9 @@
 
 #include "hjson.h"
 #include "ipc.h"
+#include "parcel.h"
 #include "report.h"
 #include "util.h"
-
-/* The last life's lock lingers until the kernel has torn down its io_uring. */
-#define LOCK_WAIT_NS	2000000000ULL
 
 /* Keeps only what says which request it answers. */
 static void replace_by_error(struct json_object *reply, const char *error)
@@ -88,105 +86,38 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 	return hostd_ipc_reply_ok(req);
 }
 
-/* The image is locked, or there is none: make the device. */
-static struct json_object *add_device(struct hostd_worker *w, struct json_object *req, int fd)
+/* An image comes in a socket of its own, locked (opener.c). */
+static int take_image(const struct hdev_spec *spec, int fd)
 {
-	struct hdev_spec spec;
-	char error[HDEV_ERROR_LEN];
-
-	if (!parse_spec(req, fd, &spec)) {
-		if (fd >= 0)
-			close(fd);
-		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
-	}
-	if (hdev_add(w->bus, &spec, error))
-		return hostd_ipc_reply_error(req, "%s", error);
-	return hostd_ipc_reply_ok(req);
-}
-
-/* Lock the image, if it has one, then add; NULL while somebody else has the lock. */
-static struct json_object *try_add(struct hostd_worker *w, struct json_object *req, int fd,
-				   uint64_t until_ns)
-{
-	bool ro = hostd_json_bool(hostd_json_get(req, "config"), "ro", false);
-	const char *type = hostd_json_str(req, "type");
-	const struct pvdev_ops *ops = type ? hdev_find_ops(type) : NULL;
-	int ret = fd >= 0 && ops && ops->has_image ? hostd_fd_lock(fd, ro) : 0;
-
-	if (!ret)
-		return add_device(w, req, fd);
-	if (ret == -EAGAIN && (until_ns == UINT64_MAX || hostd_clock_ns() < until_ns))
-		return NULL;
-	close(fd);
-	if (ret == -EAGAIN)
-		return hostd_ipc_reply_error(req, "in use by another process or another disk: end that first ('fuser -v' on it names the process), or give ro=on to both");
-	return hostd_ipc_reply_error(req, "cannot lock the image: %s", strerror(-ret));
+	if (fd < 0 || !spec->ops->has_image)
+		return fd;
+	return hostd_parcel_take(fd);
 }
 
 static struct json_object *op_add(struct hostd_worker *w, struct json_object *req, int *fds,
 				  unsigned int nr_fds)
 {
-	bool wait = hostd_json_bool(req, "wait", false);
-	uint64_t until_ns = wait ? UINT64_MAX : hostd_clock_ns() + LOCK_WAIT_NS;
-	struct json_object *reply;
-	unsigned int i = 0;
+	struct json_object *reply, *obj;
+	char error[HDEV_ERROR_LEN];
+	struct hdev_spec spec;
 
-	if (nr_fds > 1) {
+	if (nr_fds > 1 || !parse_spec(req, -1, &spec)) {
 		while (nr_fds)
 			close(fds[--nr_fds]);
-		return hostd_ipc_reply_error(req, "add: too many descriptors");
+		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong, or there are too many descriptors");
 	}
-	if (w->nr_pending == HOSTD_WINDOW_SLOTS)
-		until_ns = 0;
-	reply = try_add(w, req, nr_fds ? fds[0] : -1, until_ns);
-	if (reply)
-		return reply;
-	while (w->pending[i].req)
-		i++;
-	w->pending[i] = (struct hostd_pending_add) { json_object_get(req), fds[0], until_ns };
-	w->nr_pending++;
-	hostd_report_device("waiting", hostd_json_u64(req, "slot", 0),
-			    hostd_json_u64(req, "generation", 1));
-	return NULL;
-}
-
-/* Answer an add that has waited. */
-static void end_pending(struct hostd_worker *w, struct hostd_pending_add *p,
-			struct json_object *reply)
-{
-	json_object_put(p->req);
-	p->req = NULL;
-	w->nr_pending--;
-	send_reply(w, reply);
-}
-
-void hostd_worker_retry_adds(struct hostd_worker *w)
-{
-	struct json_object *reply;
-	unsigned int i;
-
-	if (!w->serving)
-		hostd_window_hush(&w->bus->win);
-	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
-		struct hostd_pending_add *p = &w->pending[i];
-
-		reply = p->req ? try_add(w, p->req, p->fd, p->until_ns) : NULL;
-		if (!reply)
-			continue;
-		end_pending(w, p, reply);
-	}
-}
-
-void hostd_worker_drop_adds(struct hostd_worker *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
-		if (!w->pending[i].req)
-			continue;
-		json_object_put(w->pending[i].req);
-		close(w->pending[i].fd);
-	}
+	if (nr_fds)
+		spec.fd = take_image(&spec, fds[0]);
+	if (nr_fds && spec.fd < 0)
+		return hostd_ipc_reply_error(req, "add: the image did not arrive: %s", strerror(-spec.fd));
+	if (hdev_add(w->bus, &spec, error))
+		return hostd_ipc_reply_error(req, "%s", error);
+	reply = hostd_ipc_reply_ok(req);
+	obj = json_object_new_object();
+	if (spec.ops->describe)
+		spec.ops->describe(&w->bus->devices[spec.slot], obj);
+	json_object_object_add(reply, "device", obj);
+	return reply;
 }
 
 static struct json_object *op_go(struct hostd_worker *w, struct json_object *req)
@@ -200,33 +131,14 @@ static struct json_object *op_go(struct hostd_worker *w, struct json_object *req
 	return reply;
 }
 
-/* Give up an add that waits for the image of that slot. */
-static bool drop_pending(struct hostd_worker *w, uint64_t slot)
-{
-	unsigned int i;
-
-	for (i = 0; i < HOSTD_WINDOW_SLOTS; i++) {
-		struct hostd_pending_add *p = &w->pending[i];
-
-		if (!p->req || hostd_json_u64(p->req, "slot", 0) != slot)
-			continue;
-		close(p->fd);
-		end_pending(w, p, hostd_ipc_reply_error(p->req, "removed before it was served"));
-		return true;
-	}
-	return false;
-}
-
 static struct json_object *op_remove(struct hostd_worker *w, struct json_object *req)
 {
 	struct hdev *dev = find_slot(w, req);
-	bool present = dev && (dev->ops || dev->not_ready);
 
-	if (!dev || (!drop_pending(w, dev->slot) && !present))
+	if (!dev || (!dev->ops && !dev->not_ready))
 		return hostd_ipc_reply_error(req, "remove: no such device");
 	send_reply(w, hostd_ipc_reply_ok(req));
-	if (present)
-		hdev_remove(dev, hostd_json_bool(req, "force", false));
+	hdev_remove(dev, hostd_json_bool(req, "force", false));
 	return NULL;
 }
 

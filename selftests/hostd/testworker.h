@@ -20,6 +20,7 @@
 #include "hjson.h"
 #include "ipc.h"
 #include "ktap.h"
+#include "parcel.h"
 #include "testdrv.h"
 #include "worker.h"
 
@@ -120,16 +121,33 @@ static inline bool testworker_tell(struct testworker *t, const char *text, const
 	return ok;
 }
 
+/* As the broker's opener hands an image on. */
+static inline int testworker_wrap(int fd)
+{
+	int pair[2];
+
+	if (hostd_parcel_pair(pair) || hostd_parcel_send(pair[1], "", 1, &fd, 1))
+		ktap_bail("socketpair");
+	close(pair[1]);
+	return pair[0];
+}
+
 static inline bool testworker_add(struct testworker *t, unsigned int slot, const char *config,
 				  int fd)
 {
 	char text[512];
+	bool ok;
 
+	if (fd >= 0)
+		fd = testworker_wrap(fd);
 	snprintf(text, sizeof(text),
 		 "{\"op\":\"add\",\"slot\":%u,\"generation\":%u,\"type\":\"blk\",\"name\":\"d%u\","
 		 "\"uuid\":\"00000000-0000-4000-8000-0000000000%02u\",\"config\":%s}",
 		 slot, slot + 1, slot, slot, config);
-	return testworker_tell(t, text, &fd, fd >= 0);
+	ok = testworker_tell(t, text, &fd, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
 /* Start a worker on @t's window, and say "init". */

@@ -26,12 +26,11 @@ wait_replaced() {
 truncate -s 16M "$test_tmp/disk.img"
 hostd_start --watchdog 3 --disk "id=d0,file=$test_tmp/disk.img" || ktap_bail 'pvhostd does not start'
 ktap_check 'it serves' wait_for 5 serving
-broker=${hostd_pid[$HOSTD]}
 
-# Every process that is a child of the broker, sampled while workers die.
+# Workers, sampled while they die.
 touch "$test_tmp/sample"
 (while [ -e "$test_tmp/sample" ]; do
-	wc -w < "/proc/$broker/task/$broker/children"
+	hostd_children --worker | wc -w
 done | sort -n | tail -n 1 > "$test_tmp/most") &
 sampler=$!
 for ((i = 0; i < kills; i++)); do

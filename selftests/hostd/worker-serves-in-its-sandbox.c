@@ -30,14 +30,6 @@ static int make_image(void)
 }
 
 /* A second description of the file, as another process would have. */
-static int reopen(int fd)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
 static bool go_and_hello(void)
 {
 	return testworker_tell(&t, "{\"op\":\"go\"}", NULL, 0) &&
@@ -206,19 +198,6 @@ static void check_kill(int fd)
 	ktap_ok(run_queue(0) && every_operation_works(), "and serves");
 }
 
-static void check_lock(int fd)
-{
-	int other = reopen(fd), third = make_image();
-	int64_t start_ms = testdrv_now_ms();
-
-	ktap_ok(!testworker_add(&t, 2, "{\"size\":4194304}", other) &&
-			testdrv_now_ms() - start_ms > 1000,
-		"an image in use is refused, after a while");
-	ktap_ok(testworker_add(&t, 2, "{\"size\":4194304}", third), "a free one isn't");
-	close(other);
-	close(third);
-}
-
 /* How a process ends that does this in the sandbox. */
 static int end_of(const struct hostd_sandbox *box, void (*act)(void))
 {
@@ -280,7 +259,7 @@ int main(void)
 {
 	int fd = make_image();
 
-	ktap_plan(39);
+	ktap_plan(37);
 	testworker_init(&t);
 	ktap_ok(testworker_spawn(&t, ""), "init");
 	check_engines(fd);
@@ -289,7 +268,6 @@ int main(void)
 	check_changes();
 	check_idle();
 	check_kill(fd);
-	check_lock(fd);
 	ktap_ok(!testworker_tell(&t, "{\"op\":\"dance\"}", NULL, 0),
 		"an unknown operation is an error");
 	ktap_ok(testworker_quit(&t) == 0, "quit");

@@ -51,7 +51,13 @@ hostd_kill() {
 	unset "hostd_pid[$HOSTD]"
 }
 
-# The worker is the broker's child.
-hostd_worker_pid() {
-	tr -s ' ' '\n' < "/proc/${hostd_pid[$HOSTD]}/task/${hostd_pid[$HOSTD]}/children" | head -n 1
+# hostd_children <pattern>: those processes of the broker's whose command line has it. It has others for
+# a moment, when images are opened.
+hostd_children() {
+	local pid
+
+	for pid in $(cat "/proc/${hostd_pid[$HOSTD]}/task/${hostd_pid[$HOSTD]}/children"); do
+		! tr '\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -q -e "$1" || echo "$pid"
+	done
 }
+hostd_worker_pid() { hostd_children --worker | head -n 1; }
