@@ -35,7 +35,7 @@ ktap_check 'one that is only marked at its end is refused' refused 'vhd image' "
 truncate -s 1M "$dir/packed"
 for magic in '\037\213\010' '\3757zXZ\0' '\050\265\057\375' 'BZh9' 'PK\003\004'; do
 	at "$dir/packed" 0 "$magic"
-	ktap_check "a packed file is refused: $(cut -d ' ' -f 5- "$test_tmp/out" 2>/dev/null | head -c 0)$magic" refused 'unpack it' "$dir/packed"
+	ktap_check "a packed file is refused: $magic" refused 'unpack it' "$dir/packed"
 done
 truncate -s 4M "$dir/raw"
 at "$dir/raw" 100 'QFI\373'
