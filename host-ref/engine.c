@@ -9,6 +9,12 @@
 #include <sys/uio.h>
 
 #include <linux/falloc.h>
+#include <pv/abi.h>
+
+/* What one call frees or zeroes at most, so that it takes no second and others have their turn. */
+#define STEP_LEN		(32U << 20)
+/* How often a call is made again that was refused for lack of memory or the like. */
+#define TRIES_MAX		8
 
 /* Source of zeroes where the file system has no call for it. */
 #define ZEROES_LEN		(256 * 1024)
@@ -27,11 +33,12 @@ int hostd_engines_init(struct hostd_engines *engines)
 
 		*e = (struct hostd_engine) { .ops = ops[i], .fd = -1 };
 		e->error = e->ops->init ? e->ops->init(e) : 0;
-		if (e->error && e->ops != &hostd_engine_uring) {
+		if (e->error && e->ops == &hostd_engine_sync) {
 			hostd_engines_exit(engines);
 			return e->error;
 		}
 	}
+	engines->all[0].instead = &engines->all[1];
 	return 0;
 }
 
@@ -42,7 +49,7 @@ void hostd_engines_exit(struct hostd_engines *engines)
 	for (i = 0; i < HOSTD_ENGINES; i++) {
 		struct hostd_engine *e = &engines->all[i];
 
-		if (e->ops && e->ops->exit && !e->error)
+		if (e->ops && e->ops->exit && e->priv)
 			e->ops->exit(e);
 		e->ops = NULL;
 	}
@@ -76,9 +83,61 @@ unsigned int hostd_engines_reap(struct hostd_engines *engines)
 	return nr;
 }
 
-void hostd_io_next_call(const struct hostd_io *io, struct hostd_io_call *call)
+/* A discard covers whole blocks of the medium within the request, from where it is on. */
+static uint64_t discard_from(const struct hostd_io *io)
 {
-	const struct hostd_file *file = io->file;
+	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+
+	return (io->pos + io->done + block - 1) / block * block;
+}
+
+static uint64_t discard_to(const struct hostd_io *io)
+{
+	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+
+	return (io->pos + io->len) / block * block;
+}
+
+bool hostd_io_is_discarded(const struct hostd_io *io)
+{
+	return io->file->no_punch || discard_from(io) >= discard_to(io);
+}
+
+static void aim_discard(const struct hostd_io *io, struct hostd_io_call *call)
+{
+	call->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	call->pos = discard_from(io);
+	call->len = discard_to(io) - call->pos;
+	if (call->len > STEP_LEN)
+		call->len = STEP_LEN;
+}
+
+/* Whole blocks of the medium in one call; what is before and after is written. */
+static void aim_zero(const struct hostd_io *io, struct hostd_io_call *call)
+{
+	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+	uint64_t over = call->pos % block;
+	bool unmap = io->flags & HOSTD_IO_UNMAP && !io->file->no_punch;
+
+	if (!(io->flags & HOSTD_IO_FILL) && !over && call->len >= block) {
+		call->op = HOSTD_IO_DISCARD;
+		call->mode = FALLOC_FL_KEEP_SIZE | (unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+		if (call->len > STEP_LEN)
+			call->len = STEP_LEN;
+		call->len -= call->len % block;
+		return;
+	}
+	call->op = HOSTD_IO_WRITE;
+	call->buf = (void *)zeroes;
+	if (over && call->len > block - over && !(io->flags & HOSTD_IO_FILL))
+		call->len = block - over;
+	if (call->len > ZEROES_LEN)
+		call->len = ZEROES_LEN;
+}
+
+const struct hostd_io_call *hostd_io_next_call(struct hostd_io *io)
+{
+	struct hostd_io_call *call = &io->call;
 
 	*call = (struct hostd_io_call) {
 		.op = io->op,
@@ -87,56 +146,67 @@ void hostd_io_next_call(const struct hostd_io *io, struct hostd_io_call *call)
 		.len = io->len - io->done,
 		.rw_flags = io->flags & HOSTD_IO_DURABLE ? RWF_DSYNC : 0,
 	};
-	if (io->op == HOSTD_IO_DISCARD) {
-		call->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-	} else if (io->op == HOSTD_IO_ZERO && io->flags & HOSTD_IO_FILL) {
-		call->op = HOSTD_IO_WRITE;
-		call->buf = (void *)zeroes;
-		if (call->len > ZEROES_LEN)
-			call->len = ZEROES_LEN;
-	} else if (io->op == HOSTD_IO_ZERO) {
-		call->op = HOSTD_IO_DISCARD;
-		call->mode = FALLOC_FL_KEEP_SIZE;
-		call->mode |= io->flags & HOSTD_IO_UNMAP && !file->no_punch ?
-			      FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
-	}
+	if (io->op == HOSTD_IO_DISCARD)
+		aim_discard(io, call);
+	else if (io->op == HOSTD_IO_ZERO)
+		aim_zero(io, call);
+	return call;
 }
 
-/* The file system has no such call: is there another way? False: there is, call again. */
-static bool is_unsupported(struct hostd_io *io)
+/* Does the medium, or its file system, have no such call, or not for this place? */
+static bool is_refusal(long res)
+{
+	return res == -EOPNOTSUPP || res == -ENOSYS || res == -EINVAL || res == -ENODEV ||
+	       res == -ENOTTY || res == -EREMOTEIO || res == -EPERM;
+}
+
+/* A fallocate() was refused: is there another way? False: there is, call again. */
+static bool is_refused(struct hostd_io *io, long res)
 {
 	struct hostd_file *file = io->file;
 
+	if (res == -EINVAL && !file->fallocate_block) {
+		/* Not known so far: most have a block of no more than that. */
+		file->fallocate_block = PV_PAGE_SIZE;
+		return io->op == HOSTD_IO_DISCARD && hostd_io_is_discarded(io);
+	}
 	if (io->op == HOSTD_IO_DISCARD) {
-		file->no_punch = true;
-		io->result = 0;		/* discard is advice */
+		file->no_punch |= res != -EINVAL;
 		return true;
 	}
-	if (io->op != HOSTD_IO_ZERO || io->flags & HOSTD_IO_FILL) {
-		io->result = -EOPNOTSUPP;
-		return true;
-	}
-	if (io->flags & HOSTD_IO_UNMAP && !file->no_punch) {
+	if (io->call.mode & FALLOC_FL_PUNCH_HOLE && res != -EINVAL) {
 		file->no_punch = true;
-	} else {
-		file->no_zero_range = true;
-		io->flags |= HOSTD_IO_FILL;
+		return false;
 	}
+	file->no_zero_range |= res != -EINVAL;
+	io->flags |= HOSTD_IO_FILL;
 	return false;
+}
+
+/* Refused for lack of something that may be there the next moment. */
+static bool is_passing(long res)
+{
+	return res == -EAGAIN || res == -ENOMEM || res == -ENOBUFS || res == -EBUSY;
 }
 
 bool hostd_io_called(struct hostd_io *io, long res)
 {
-	if (res == -EINTR || res == -EAGAIN)
+	bool allocates = io->op > HOSTD_IO_FLUSH && io->call.op == HOSTD_IO_DISCARD;
+
+	if (res == -EINTR || (is_passing(res) && io->tries++ < TRIES_MAX))
 		return false;
-	if (res == -EOPNOTSUPP || res == -ENOSYS)
-		return is_unsupported(io);
+	if (res < 0 && allocates && is_refusal(res))
+		return is_refused(io, res);
 	if (res < 0) {
 		io->result = res;
 		return true;
 	}
-	if (io->op > HOSTD_IO_WRITE && !(io->flags & HOSTD_IO_FILL))
+	if (io->op == HOSTD_IO_FLUSH)
 		return true;
+	if (allocates) {
+		io->done = io->call.pos + io->call.len - io->pos;
+		return io->op == HOSTD_IO_DISCARD ? hostd_io_is_discarded(io) : io->done >= io->len;
+	}
 	if (!res) {
 		/* The file is shorter than the device, or takes no more. */
 		io->result = io->op == HOSTD_IO_READ ? -EIO : -ENOSPC;

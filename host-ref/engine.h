@@ -28,7 +28,7 @@ struct hostd_file;
 #define HOSTD_IO_FILL		0x4	/* zero: writes zeroes; set by the engine */
 
 /**
- * struct hostd_io_call - the next system call of a request
+ * struct hostd_io_call - a system call of a request
  * @op: HOSTD_IO_READ, _WRITE, _FLUSH, or _DISCARD for fallocate
  * @mode: of fallocate
  * @rw_flags: RWF_*
@@ -56,8 +56,9 @@ struct hostd_io_call {
  * @flags: HOSTD_IO_*
  * @result: 0 or -errno, when done
  * @done: bytes done so far; the engine's
- * @call: a system call for another thread; the engine's
- * @called: its result; the engine's
+ * @tries: how often a call was refused for lack of memory or the like; the engine's
+ * @call: the system call that is being made; the engine's
+ * @called: its result, from another thread; the engine's
  * @next: the engine's
  */
 struct hostd_io {
@@ -70,6 +71,7 @@ struct hostd_io {
 	uint8_t flags;
 	int result;
 	uint64_t done;
+	unsigned int tries;
 	struct hostd_io_call call;
 	long called;
 	struct hostd_io *next;
@@ -102,7 +104,8 @@ extern const struct hostd_engine_ops hostd_engine_null;
  * @ops: what it does
  * @fd: readable when there is something to reap, or -1
  * @in_flight: requests submitted and not reaped
- * @error: 0, or why init failed
+ * @error: 0, or why it does not work
+ * @instead: does the work of an engine that the host has forbidden while it was in use, or NULL
  * @priv: the engine's
  */
 struct hostd_engine {
@@ -110,6 +113,7 @@ struct hostd_engine {
 	int fd;
 	unsigned int in_flight;
 	int error;
+	struct hostd_engine *instead;
 	void *priv;
 };
 
@@ -124,8 +128,8 @@ struct hostd_engines {
  * hostd_engines_init - make every engine that this machine allows
  * @engines: the set
  *
- * Return: 0; -errno if not even the thread pool could be made. That io_uring is
- * not allowed is no failure: see @error of the engine.
+ * Return: 0 or -ENOMEM. That io_uring or threads are not allowed is no failure: see @error of the
+ * engine, and engine_sync.c.
  */
 int hostd_engines_init(struct hostd_engines *engines);
 
@@ -269,16 +273,29 @@ static inline bool hostd_io_submit(struct hostd_io *io);
 bool hostd_io_try(struct hostd_io *io);
 
 /**
+ * hostd_io_is_discarded - has a discard nothing more to do
+ * @io: a discard
+ *
+ * Return: true if there is no whole block of the medium left in it, or the medium has no holes.
+ */
+bool hostd_io_is_discarded(const struct hostd_io *io);
+
+/**
  * hostd_io_next_call - what to do next for a request
  * @io: the request, not done
- * @call: gets the system call
+ *
+ * None takes long: what is large is done in several calls, and others have their turn between them.
+ *
+ * Return: @io->call, the system call.
  */
-void hostd_io_next_call(const struct hostd_io *io, struct hostd_io_call *call);
+const struct hostd_io_call *hostd_io_next_call(struct hostd_io *io);
 
 /**
  * hostd_io_called - account the result of the call from hostd_io_next_call()
  * @io: the request
  * @res: bytes, 0 or -errno
+ *
+ * DISCARD is advice: one that the medium refuses is done. Zeroes are written where it refuses.
  *
  * Return: true if the request is done, false if there is another call to make.
  */
@@ -289,6 +306,7 @@ static inline bool hostd_io_submit(struct hostd_io *io)
 	struct hostd_engine *e = io->file->engine;
 
 	io->done = 0;
+	io->tries = 0;
 	io->result = 0;
 	return e->ops->submit(e, io);
 }

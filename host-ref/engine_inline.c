@@ -98,6 +98,8 @@ static bool try_rw(struct hostd_io *io, struct hostd_optimism *o)
 		return false;
 	if (!o->no_nowait) {
 		res = rw_inline(io, RWF_NOWAIT);
+		if (res == -EAGAIN)
+			return false;
 		if (res != -EOPNOTSUPP)
 			return hostd_io_called(io, res);
 		o->no_nowait = true;
@@ -120,6 +122,8 @@ bool hostd_io_try(struct hostd_io *io)
 		if (file->no_zero_range && (file->no_punch || !(io->flags & HOSTD_IO_UNMAP)))
 			io->flags |= HOSTD_IO_FILL;
 		return false;
+	case HOSTD_IO_DISCARD:
+		return hostd_io_is_discarded(io);
 	default:
 		return false;
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The thread pool engine, for machines without io_uring: a slow system call stalls no other.
+ *
+ * Where the host gives no threads the worker's own does the calls, one at a time: slow, but served.
  */
 #include "engine.h"
 
@@ -9,9 +11,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "report.h"
+#include "util.h"
 
 #define NR_THREADS	4
 
@@ -23,9 +29,9 @@
  * @tail: where the next one is linked
  * @stop: the threads are to end
  * @done: requests done, latest first; taken as a whole, without the lock
- * @wake_fd: eventfd, written when @done was empty
+ * @wake_fd: eventfd, written when @done was empty; -1 without threads
  * @threads: the threads
- * @nr_threads: how many run
+ * @nr_threads: how many run; 0: calls are made by whoever reaps
  */
 struct pool {
 	pthread_mutex_t lock;
@@ -115,7 +121,8 @@ static void sync_exit(struct hostd_engine *e)
 	pthread_mutex_unlock(&p->lock);
 	while (p->nr_threads)
 		pthread_join(p->threads[--p->nr_threads], NULL);
-	close(p->wake_fd);
+	if (p->wake_fd >= 0)
+		close(p->wake_fd);
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -127,6 +134,9 @@ static int start_threads(struct pool *p)
 	sigset_t all, old;
 	int ret = 0;
 
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->wake_fd < 0)
+		return -errno;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!ret && p->nr_threads < NR_THREADS) {
@@ -148,18 +158,19 @@ static int sync_init(struct hostd_engine *e)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
 	p->tail = &p->todo;
-	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->priv = p;
-	e->fd = p->wake_fd;
-	ret = p->wake_fd < 0 ? -errno : start_threads(p);
+	ret = start_threads(p);
 	if (ret)
-		sync_exit(e);
-	return ret;
+		hostd_report(HOSTD_LOG_WARN, "no threads here (%s): slow calls of one disk stall the others",
+			     strerror(-ret));
+	else
+		e->fd = p->wake_fd;
+	return 0;
 }
 
 static void queue(struct pool *p, struct hostd_io *io)
 {
-	hostd_io_next_call(io, &io->call);
+	hostd_io_next_call(io);
 	io->next = NULL;
 	pthread_mutex_lock(&p->lock);
 	*p->tail = io;
@@ -182,6 +193,16 @@ static void sync_kick(struct hostd_engine *e)
 	(void)e;
 }
 
+/* Without threads: make one call, which may complete a request. */
+static void call_one(struct pool *p)
+{
+	struct hostd_io *io = take(p);
+
+	io->called = call_kernel(io);
+	io->next = NULL;
+	p->done = io;
+}
+
 static unsigned int sync_reap(struct hostd_engine *e)
 {
 	struct pool *p = e->priv;
@@ -189,10 +210,12 @@ static unsigned int sync_reap(struct hostd_engine *e)
 	unsigned int nr = 0;
 	uint64_t count;
 
+	if (!p->nr_threads)
+		call_one(p);
 	if (!__atomic_load_n(&p->done, __ATOMIC_RELAXED))
 		return 0;
 	/* The counter first: what is done after the exchange writes it again. */
-	if (read(p->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (p->nr_threads && read(p->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return 0;
 	for (io = __atomic_exchange_n(&p->done, NULL, __ATOMIC_ACQUIRE); io; io = next) {
 		next = io->next;
@@ -204,7 +227,8 @@ static unsigned int sync_reap(struct hostd_engine *e)
 		nr++;
 		io->complete(io);
 	}
-	return nr;
+	/* A call without a thread is work too: the loop comes again at once. */
+	return nr || p->nr_threads ? nr : 1;
 }
 
 const struct hostd_engine_ops hostd_engine_sync = {

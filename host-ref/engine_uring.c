@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <liburing.h>
 
-#include "shmem.h"
+#include "report.h"
+#include "util.h"
 
 #define SQ_ENTRIES	256
 #define CQ_ENTRIES	8192
@@ -18,11 +20,21 @@
 /**
  * struct uring - the ring
  * @ring: liburing's
- * @backlog: requests that found the submission queue full, oldest first
+ * @prepared: requests in the submission queue, by number of their entry
+ * @nr_prepared: entries prepared so far
+ * @nr_taken: entries that the kernel has taken so far; their completions have a place
+ * @nr_reaped: entries completed so far
+ * @nr_redirected: requests that another engine has done at once, not reported yet
+ * @backlog: requests that found no place, oldest first
  * @tail: where the next one is linked
  */
 struct uring {
 	struct io_uring ring;
+	struct hostd_io *prepared[SQ_ENTRIES];
+	unsigned int nr_prepared;
+	unsigned int nr_taken;
+	unsigned int nr_reaped;
+	unsigned int nr_redirected;
 	struct hostd_io *backlog;
 	struct hostd_io **tail;
 };
@@ -105,16 +117,6 @@ static void uring_exit(struct hostd_engine *e)
 	free(u);
 }
 
-static struct io_uring_sqe *get_sqe(struct uring *u)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-
-	if (sqe)
-		return sqe;
-	io_uring_submit(&u->ring);
-	return io_uring_get_sqe(&u->ring);
-}
-
 static void add_to_backlog(struct uring *u, struct hostd_io *io)
 {
 	io->next = NULL;
@@ -122,80 +124,132 @@ static void add_to_backlog(struct uring *u, struct hostd_io *io)
 	u->tail = &io->next;
 }
 
+/* Does the host not want this any more, rather than not now? What it did not take now waits. */
+static bool is_forbidden(int ret)
+{
+	return ret < 0 && ret != -EAGAIN && ret != -EBUSY && ret != -EINTR && ret != -ENOMEM &&
+	       ret != -EBADR;
+}
+
+static void pop_backlog(struct uring *u)
+{
+	u->backlog = u->backlog->next;
+	if (!u->backlog)
+		u->tail = &u->backlog;
+}
+
+/* From the beginning, in another engine. */
+static void redirect_backlog(struct hostd_engine *e)
+{
+	struct uring *u = e->priv;
+	struct hostd_io *io;
+
+	while ((io = u->backlog)) {
+		pop_backlog(u);
+		e->in_flight--;
+		io->done = 0;
+		io->file->engine = e->instead;
+		if (!e->instead->ops->submit(e->instead, io))
+			continue;
+		io->complete(io);
+		u->nr_redirected++;
+	}
+}
+
+/* Give what was prepared to the kernel. False: it took nothing; what it doesn't take now waits. */
+static bool submit_prepared(struct hostd_engine *e)
+{
+	struct uring *u = e->priv;
+	int ret;
+
+	if (u->nr_prepared == u->nr_taken)
+		return false;
+	ret = io_uring_submit(&u->ring);
+	if (ret > 0)
+		u->nr_taken += ret;
+	if (!is_forbidden(ret))
+		return ret > 0;
+	hostd_report(HOSTD_LOG_WARN, "no io_uring here any more (%s): threads do its work",
+		     strerror(-ret));
+	e->error = ret;
+	/* The kernel has not seen these, and never will. */
+	while (u->nr_prepared != u->nr_taken)
+		add_to_backlog(u, u->prepared[u->nr_taken++ % SQ_ENTRIES]);
+	return false;
+}
+
 static bool prepare(struct uring *u, struct hostd_io *io)
 {
-	struct io_uring_sqe *sqe = get_sqe(u);
-	struct hostd_io_call call;
+	const struct hostd_io_call *call;
+	struct io_uring_sqe *sqe;
 	int fd = io->file->fd;
 
+	/* No more than there is room for completions: none overflows. */
+	sqe = u->nr_prepared - u->nr_reaped < CQ_ENTRIES ? io_uring_get_sqe(&u->ring) : NULL;
 	if (!sqe)
 		return false;
-	hostd_io_next_call(io, &call);
-	switch (call.op) {
+	call = hostd_io_next_call(io);
+	switch (call->op) {
 	case HOSTD_IO_READ:
-		io_uring_prep_read(sqe, fd, call.buf, call.len, call.pos);
+		io_uring_prep_read(sqe, fd, call->buf, call->len, call->pos);
 		break;
 	case HOSTD_IO_WRITE:
-		io_uring_prep_write(sqe, fd, call.buf, call.len, call.pos);
-		sqe->rw_flags = call.rw_flags;
+		io_uring_prep_write(sqe, fd, call->buf, call->len, call->pos);
+		sqe->rw_flags = call->rw_flags;
 		break;
 	case HOSTD_IO_FLUSH:
 		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 		break;
 	default:
-		io_uring_prep_fallocate(sqe, fd, call.mode, call.pos, call.len);
+		io_uring_prep_fallocate(sqe, fd, call->mode, call->pos, call->len);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, io);
+	u->prepared[u->nr_prepared++ % SQ_ENTRIES] = io;
 	return true;
-}
-
-static void queue(struct uring *u, struct hostd_io *io)
-{
-	if (u->backlog || !prepare(u, io))
-		add_to_backlog(u, io);
 }
 
 static bool uring_submit(struct hostd_engine *e, struct hostd_io *io)
 {
+	struct uring *u = e->priv;
+
+	if (e->error) {
+		io->file->engine = e->instead;
+		return e->instead->ops->submit(e->instead, io);
+	}
 	if (hostd_io_try(io))
 		return true;
 	e->in_flight++;
-	queue(e->priv, io);
+	if (u->backlog || !prepare(u, io))
+		add_to_backlog(u, io);
 	return false;
 }
 
 static void uring_kick(struct hostd_engine *e)
 {
 	struct uring *u = e->priv;
-	struct hostd_io *io;
 
-	while ((io = u->backlog)) {
-		struct hostd_io *next = io->next;
-
-		if (!prepare(u, io))
-			break;
-		u->backlog = next;
-		if (!next)
-			u->tail = &u->backlog;
-	}
-	/* What the kernel doesn't take now stays in the queue for the next kick. */
-	if (io_uring_sq_ready(&u->ring))
-		io_uring_submit(&u->ring);
+	do {
+		while (u->backlog && !e->error && prepare(u, u->backlog))
+			pop_backlog(u);
+	} while (!e->error && submit_prepared(e) && u->backlog);
+	if (e->error)
+		redirect_backlog(e);
 }
 
 static unsigned int uring_reap(struct hostd_engine *e)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
 	struct uring *u = e->priv;
-	unsigned int i, nr, done = 0;
+	unsigned int i, nr, done = u->nr_redirected;
 
+	u->nr_redirected = 0;
 	nr = io_uring_peek_batch_cqe(&u->ring, cqes, REAP_BATCH);
 	for (i = 0; i < nr; i++) {
 		struct hostd_io *io = io_uring_cqe_get_data(cqes[i]);
 
 		if (!hostd_io_called(io, cqes[i]->res)) {
-			queue(u, io);
+			add_to_backlog(u, io);
 			continue;
 		}
 		e->in_flight--;
@@ -203,6 +257,7 @@ static unsigned int uring_reap(struct hostd_engine *e)
 		io->complete(io);
 	}
 	io_uring_cq_advance(&u->ring, nr);
+	u->nr_reaped += nr;
 	return done;
 }
 
