@@ -75,6 +75,19 @@ void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot)
 	}
 }
 
+bool hostd_bus_work(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	if (!bus->nr_busy)
+		return false;
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		if (bus->devices[slot].busy)
+			bus->devices[slot].ops->work(&bus->devices[slot]);
+	}
+	return true;
+}
+
 void hostd_bus_drain(struct hostd_bus *bus)
 {
 	unsigned int slot;

@@ -30,6 +30,7 @@
  * @cmd_result: its result
  * @cmd_greets: it is a HELLO that succeeds
  * @nr_draining: devices that are draining
+ * @nr_busy: devices that have work
  * @ident: the driver's name and version, or ""
  * @kernel: the guest's kernel, or ""
  * @running: queues that run, in no order
@@ -55,6 +56,7 @@ struct hostd_bus {
 	uint32_t cmd_result;
 	bool cmd_greets;
 	unsigned int nr_draining;
+	unsigned int nr_busy;
 	char ident[64];
 	char kernel[64];
 	struct hdev_queue **running;
@@ -133,6 +135,14 @@ void hostd_bus_look(struct hostd_bus *bus);
  * @bus: the bus; call it after completions while @nr_draining is not 0
  */
 void hostd_bus_settle(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_work - let devices work that have something to do without being asked
+ * @bus: the bus
+ *
+ * Return: true if there was one.
+ */
+bool hostd_bus_work(struct hostd_bus *bus);
 
 /**
  * hostd_bus_ready - a device's descriptor may be readable

@@ -63,10 +63,34 @@ static struct json_object *find_slot(struct json_object *reply, unsigned int slo
 	return NULL;
 }
 
+/* What the worker says of a device that it serves: its status, and what the host does to it. */
+static void add_part(struct json_object *obj, struct json_object *part)
+{
+	struct json_object *guest = hostd_json_get(part, "status");
+	struct json_object *errors = hostd_json_get(part, "host_errors");
+	const char *stopped = hostd_json_str(part, "stopped");
+	char reason[HOSTD_ERROR_MAX];
+	unsigned int i;
+
+	if (guest)
+		json_object_object_add(obj, "guest", json_object_get(guest));
+	if (errors)
+		json_object_object_add(obj, "host_errors", json_object_get(errors));
+	if (!stopped || strcmp(hostd_json_str(obj, "state") ?: "", "served"))
+		return;
+	snprintf(reason, sizeof(reason), "%s", stopped);
+	for (i = 0; reason[i]; i++)
+		if ((unsigned char)reason[i] < ' ' || reason[i] == 127)
+			reason[i] = '?';
+	hostd_json_add_str(obj, "state", "stopped");
+	hostd_json_add_str(obj, "error", reason);
+	hostd_json_add_u64(obj, "held", hostd_json_u64(part, "held", 0));
+}
+
 static void list_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		      const char *error)
 {
-	struct json_object *list = json_object_new_array(), *obj, *guest;
+	struct json_object *list = json_object_new_array(), *obj;
 	unsigned int slot;
 
 	(void)error;
@@ -76,9 +100,7 @@ static void list_done(struct hostd_broker *b, void *ctx, struct json_object *rep
 		obj = hostd_device_describe(b->slots[slot]);
 		if (b->life.released)
 			hostd_json_add_str(obj, "state", "released");
-		guest = hostd_json_get(find_slot(reply, slot), "status");
-		if (guest)
-			json_object_object_add(obj, "guest", json_object_get(guest));
+		add_part(obj, find_slot(reply, slot));
 		json_object_array_add(list, obj);
 	}
 	hostd_call_return(ctx, list);
@@ -365,6 +387,35 @@ static void cmd_balloon(struct hostd_call *call)
 	ask_worker(call, msg, STATUS_TIMEOUT_MS, balloon_done);
 }
 
+static void continue_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
+			  const char *error)
+{
+	struct hostd_call *call = ctx;
+	struct json_object *obj;
+
+	(void)b;
+	if (!reply) {
+		hostd_call_error(call, "%s", error);
+		return;
+	}
+	obj = json_object_new_object();
+	hostd_json_add_str(obj, "id", hostd_json_str(call->args, "id"));
+	hostd_json_add_u64(obj, "held", hostd_json_u64(reply, "held", 0));
+	hostd_call_return(call, obj);
+}
+
+static void cmd_continue(struct hostd_call *call)
+{
+	struct hostd_device *dev = find_device(call);
+	struct json_object *msg;
+
+	if (!dev)
+		return;
+	msg = new_op("continue");
+	hostd_json_add_u64(msg, "slot", dev->slot);
+	ask_worker(call, msg, ANSWER_TIMEOUT_MS, continue_done);
+}
+
 static void cmd_restart_worker(struct hostd_call *call)
 {
 	if (call->b->release_calls) {
@@ -417,6 +468,7 @@ static const struct command {
 	{ "stats", cmd_stats },
 	{ "remove", cmd_remove },
 	{ "resize", cmd_resize },
+	{ "continue", cmd_continue },
 	{ "balloon", cmd_balloon },
 	{ "restart-worker", cmd_restart_worker },
 	{ "release", cmd_release },

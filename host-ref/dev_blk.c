@@ -39,6 +39,7 @@ static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *c
 	uint64_t size = hostd_json_u64(config, "queue_size", 256);
 	const char *serial = hostd_json_str(config, "serial");
 	struct pvblk_config *c = &blk->config;
+	const char *complaint;
 
 	if (!is_block_size(logical))
 		return fail(error, "logical_block must be 512, 1024, 2048 or 4096");
@@ -61,6 +62,9 @@ static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *c
 	c->io_min = htole32(physical);
 	c->io_opt = htole32(max_io < OPTIMAL_IO ? max_io : OPTIMAL_IO);
 	c->max_io = htole32(max_io);
+	complaint = hdev_blk_set_policy(blk, config);
+	if (complaint)
+		return fail(error, complaint);
 	if (serial)
 		strncpy((char *)c->serial, serial, sizeof(c->serial) - 1);
 	return 0;
@@ -170,6 +174,7 @@ static int blk_create(struct hdev *dev, struct json_object *config, int fd, char
 	return 0;
 
 free_blk:
+	free(blk->trouble.path);
 	free(blk);
 close_fd:
 	if (fd >= 0)
@@ -182,6 +187,7 @@ static void blk_destroy(struct hdev *dev)
 	struct blk *blk = dev->priv;
 
 	hostd_file_exit(&blk->file);
+	free(blk->trouble.path);
 	free(blk);
 	dev->priv = NULL;
 }
@@ -201,6 +207,7 @@ static void blk_describe(const struct hdev *dev, struct json_object *obj)
 	const struct blk *blk = dev->priv;
 
 	hostd_json_add_str(obj, "engine", blk->file.engine->ops->name);
+	hdev_blk_describe_trouble(blk, obj);
 }
 
 static int blk_sync(struct hdev *dev)
@@ -233,6 +240,7 @@ static int blk_start(struct hdev_queue *q)
 
 static void blk_stop(struct hdev_queue *q)
 {
+	hdev_blk_drop_held(q);
 	free(q->priv);
 	q->priv = NULL;
 }
@@ -249,6 +257,9 @@ const struct pvdev_ops hdev_blk_ops = {
 	.stop = blk_stop,
 	.poll = hdev_blk_poll,
 	.resize = blk_resize,
+	.beat = hdev_blk_retry,
+	.go_on = hdev_blk_continue,
+	.work = hdev_blk_work,
 	.describe = blk_describe,
 	.sync = blk_sync,
 };

@@ -101,7 +101,7 @@ static void post(struct hdev_queue *q, uint32_t id, uint32_t status)
 	hdev_queue_push(q, &cqe, status == PVBLK_S_OK);
 }
 
-static void finish(struct blk_req *req)
+void hdev_blk_finish(struct blk_req *req)
 {
 	struct hdev_queue *q = req->q;
 	struct blk_queue *bq = q->priv;
@@ -115,13 +115,31 @@ static void finish(struct blk_req *req)
 	bq->free = req;
 }
 
+/* The host is done with it. */
+static void take_result(struct blk_req *req)
+{
+	if (!req->io.result)
+		hdev_blk_worked(req);
+	else if (hdev_blk_failed(req))
+		return;
+	hdev_blk_finish(req);
+}
+
 static void complete(struct hostd_io *io)
 {
 	struct blk_req *req = (struct blk_req *)io;
 
 	req->q->in_flight--;
 	req->q->work_ns = req->q->dev->bus->now_ns;
-	finish(req);
+	take_result(req);
+}
+
+void hdev_blk_start(struct blk_req *req)
+{
+	if (hostd_io_submit(&req->io))
+		take_result(req);
+	else
+		req->q->in_flight++;
 }
 
 static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, void *data)
@@ -141,6 +159,7 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 	req->io.complete = complete;
 	req->io.op = ops[sqe->op];
 	req->io.flags = 0;
+	req->is_final = false;
 	if (sqe->flags & PVBLK_RQ_FUA)
 		req->io.flags |= HOSTD_IO_DURABLE;
 	if (sqe->flags & PVBLK_RQ_UNMAP)
@@ -148,10 +167,8 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 	req->io.buf = data;
 	req->io.pos = le64toh(sqe->sector) << PVBLK_SECTOR_SHIFT;
 	req->io.len = (uint64_t)le32toh(sqe->nr_sectors) << PVBLK_SECTOR_SHIFT;
-	if (hostd_io_submit(&req->io))
-		finish(req);
-	else
-		q->in_flight++;
+	if (!hdev_blk_hold(req))
+		hdev_blk_start(req);
 }
 
 unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)

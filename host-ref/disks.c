@@ -83,6 +83,33 @@ static const char *take_texts(struct hostd_disk *disk, struct json_object *args)
 	return NULL;
 }
 
+static bool is_policy(const char *text, bool is_read)
+{
+	return !strcmp(text, "report") || !strcmp(text, "ignore") || !strcmp(text, "stop") ||
+	       (!is_read && !strcmp(text, "enospc"));
+}
+
+/* on-error is the short form for both. Returns the complaint. */
+static const char *take_policy(struct hostd_disk *disk, struct json_object *args)
+{
+	const char *both = hostd_json_str(args, "on-error");
+	const char *werror = hostd_json_str(args, "werror"), *rerror = hostd_json_str(args, "rerror");
+
+	if (both && !is_policy(both, false))
+		return "use on-error=report, on-error=ignore, on-error=enospc or on-error=stop";
+	if (!werror)
+		werror = both ? both : "enospc";
+	if (!rerror)
+		rerror = both && strcmp(both, "enospc") ? both : "report";
+	if (!is_policy(werror, false))
+		return "use werror=report, werror=ignore, werror=enospc or werror=stop";
+	if (!is_policy(rerror, true))
+		return "use rerror=report, rerror=ignore or rerror=stop";
+	strcpy(disk->werror, werror);
+	strcpy(disk->rerror, rerror);
+	return NULL;
+}
+
 /* Both are 0 if the medium is to be asked. Returns the complaint. */
 static const char *take_blocks(struct hostd_disk *disk, struct json_object *args)
 {
@@ -264,6 +291,8 @@ static int disk_init(struct hostd_device *dev, struct json_object *args, char *e
 	disk->hold = -1;
 	complaint = take_texts(disk, args);
 	if (!complaint)
+		complaint = take_policy(disk, args);
+	if (!complaint)
 		complaint = take_blocks(disk, args);
 	if (!complaint)
 		complaint = take_numbers(disk, args);
@@ -326,6 +355,9 @@ static void disk_configure(const struct hostd_device *dev, struct json_object *c
 	hostd_json_add_u64(config, "queue_size", disk->queue_size);
 	hostd_json_add_u64(config, "max_io", disk->max_io);
 	hostd_json_add_bool(config, "discard", disk->discard);
+	hostd_json_add_str(config, "werror", disk->werror);
+	hostd_json_add_str(config, "rerror", disk->rerror);
+	hostd_json_add_str(config, "path", disk->shown);
 	if (disk->file)
 		add_medium(disk, config);
 }
@@ -351,6 +383,8 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 	if (disk->logical_block)
 		hostd_json_add_u64(obj, "logical_block", disk->logical_block);
 	hostd_json_add_str(obj, "serial", disk->serial);
+	hostd_json_add_str(obj, "werror", disk->werror);
+	hostd_json_add_str(obj, "rerror", disk->rerror);
 	hostd_json_add_str(obj, "file", disk->file);
 	if (*disk->note)
 		hostd_json_add_str(obj, "note", disk->note);

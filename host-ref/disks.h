@@ -23,6 +23,8 @@
  * @direct: bypass the page cache
  * @raw: the operator says that it is raw
  * @serial: identity of the medium
+ * @werror: what becomes of a request that the host fails, as the worker knows it
+ * @rerror: the same, for reads
  * @engine: "auto", "uring", "sync" or "null"
  * @engine_used: what the worker has made of it
  * @logical_block: bytes; 0: that of the medium, once it is known
@@ -45,6 +47,8 @@ struct hostd_disk {
 	bool direct;
 	bool raw;
 	char serial[48];
+	char werror[8];
+	char rerror[8];
 	char engine[8];
 	char engine_used[8];
 	uint32_t logical_block;

@@ -126,6 +126,14 @@ int hdev_watch(struct hdev *dev, int fd)
 	return dev->bus->watch ? dev->bus->watch(dev->bus, dev->slot, fd) : 0;
 }
 
+void hdev_set_busy(struct hdev *dev, bool busy)
+{
+	if (dev->busy == busy)
+		return;
+	dev->busy = busy;
+	dev->bus->nr_busy += busy ? 1 : -1;
+}
+
 void hdev_remove(struct hdev *dev, bool force)
 {
 	dev->removing = true;
@@ -145,6 +153,7 @@ void hdev_vanish(struct hdev *dev)
 
 	if (dev->ops)
 		dev->ops->destroy(dev);
+	hdev_set_busy(dev, false);
 	dev->ops = NULL;
 	dev->not_ready = false;
 	dev->removing = false;

@@ -49,6 +49,9 @@ struct json_object;
  * @set: take the options in @config, which are some of those that @create had; 0 or -errno with
  *	text in @error; may be NULL
  * @describe: add what the operator wants to know to @obj; may be NULL
+ * @go_on: try again what the device holds because the host had failed it; returns how many requests;
+ *	NULL: it holds nothing
+ * @work: do a part of what hdev_set_busy() has announced, and don't wait; may be NULL
  * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
  */
 struct pvdev_ops {
@@ -69,6 +72,8 @@ struct pvdev_ops {
 	void (*ready)(struct hdev *dev);
 	int (*set)(struct hdev *dev, struct json_object *config, char *error);
 	void (*describe)(const struct hdev *dev, struct json_object *obj);
+	unsigned int (*go_on)(struct hdev *dev);
+	void (*work)(struct hdev *dev);
 	int (*sync)(struct hdev *dev);
 };
 
@@ -147,6 +152,7 @@ struct hdev_queue {
  * @queues: the queues
  * @draining: queues are stopped, and something may be in flight
  * @removing: the operator wants it gone
+ * @busy: it has work to do without being asked
  * @not_ready: in the table, though it has no @ops yet (BUS-D18)
  * @cmd_seq: seq of a command that waits for the end of draining, or 0
  * @stats: counters of all past queues, by index
@@ -168,6 +174,7 @@ struct hdev {
 	struct hdev_queue *queues;
 	bool draining;
 	bool removing;
+	bool busy;
 	bool not_ready;
 	uint32_t cmd_seq;
 	struct hdev_stats stats[PVBUS_MAX_QUEUES];
@@ -248,6 +255,13 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len);
  * Return: 0 or -errno.
  */
 int hdev_watch(struct hdev *dev, int fd);
+
+/**
+ * hdev_set_busy - have @work called in each pass of the loop, or not any more
+ * @dev: the device
+ * @busy: is there work
+ */
+void hdev_set_busy(struct hdev *dev, bool busy);
 
 /**
  * hdev_take_features - FEATURES

@@ -18,6 +18,7 @@
  *   remove	slot force; answered at once, {"event":"removed"} follows
  *   resize	slot size
  *   set	slot config, with options that change; answered with "device", as in stats
+ *   continue	slot: try again what the device holds; answered with "held", the number of requests
  *   stats	answered with "devices" and more
  *   status	answered with "epoch", "driver" and "devices"
  *   quit	finish and exit; with sync, when all is on the media

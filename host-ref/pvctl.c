@@ -31,6 +31,7 @@ static const char usage_text[] =
 	"                            it has given; SIZE is the balloon's, not what the guest keeps\n"
 	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
 	"  resize ID SIZE [--shrink] change the size of a disk; --shrink: it may be smaller\n"
+	"  continue ID               have a disk that the host has failed try again\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
 	"  release                   let the images go, as for a migration, and wait for\n"
 	"                            restart-worker\n"
@@ -247,6 +248,22 @@ static int cmd_resize(const struct pvctl *ctl, int argc, char **argv)
 	return 0;
 }
 
+static int cmd_continue(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct json_object *result = pvctl_call(ctl, argv[0], id_args(argv[1]));
+	unsigned long long held = hostd_json_u64(result, "held", 0);
+
+	(void)argc;
+	if (ctl->json)
+		pvctl_print_json(result);
+	else if (held)
+		printf("%s: goes on, with %llu requests that it held\n", argv[1], held);
+	else
+		printf("%s: it holds no request\n", argv[1]);
+	json_object_put(result);
+	return 0;
+}
+
 static int cmd_restart_worker(const struct pvctl *ctl, int argc, char **argv)
 {
 	struct json_object *result = pvctl_call(ctl, argv[0], NULL);
@@ -350,6 +367,7 @@ static const struct command {
 	{ "balloon", 0, 6, "balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]", pvctl_balloon },
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
 	{ "resize", 2, 3, "resize ID SIZE [--shrink]", cmd_resize },
+	{ "continue", 1, 1, "continue ID", cmd_continue },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
 	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },

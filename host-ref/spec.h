@@ -70,6 +70,13 @@ int hostd_spec_check(const struct hostd_spec *spec, struct json_object *args, ch
 	"  discard=on|off          offer DISCARD and unmapping WRITE_ZEROES (on)\n" \
 	"  format=raw              serve it as it is, though it looks like a qcow2, or another\n" \
 	"                          format, or packed (refused when it is added)\n" \
+	"  werror=report|ignore|enospc|stop\n" \
+	"                          when the host fails a write: tell the guest, or not; stop:\n" \
+	"                          hold it and all after it until 'pvctl continue ID', or there is\n" \
+	"                          room; enospc: stop when there is no room, else report (enospc)\n" \
+	"  rerror=report|ignore|stop\n" \
+	"                          the same for reads (report)\n" \
+	"  on-error=...            the same for both\n" \
 	"  logical-block=BYTES     512 to 4096 (512; with cache=none what the medium takes)\n" \
 	"  physical-block=BYTES    power of two, at least the logical block (4096, or that of\n" \
 	"                          the device)\n" \

@@ -115,6 +115,8 @@ static struct json_object *describe_status(const struct hdev *dev)
 	hostd_json_add_u64(obj, "nr_queues", dev->nr_queues);
 	hostd_json_add_bool(obj, "draining", dev->draining);
 	hostd_json_add_bool(obj, "removing", dev->removing);
+	if (dev->ops->describe)
+		dev->ops->describe(dev, obj);
 	return obj;
 }
 

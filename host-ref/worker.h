@@ -110,7 +110,7 @@ void hostd_worker_note(struct hostd_worker *w);
 void hostd_worker_rouse(struct hostd_worker *w);
 
 /**
- * hostd_worker_reap - complete what the engines are done with
+ * hostd_worker_reap - complete what the engines are done with, and let busy devices work
  * @w: the worker
  *
  * Return: true if there was something.

@@ -176,6 +176,19 @@ static struct json_object *op_set(struct hostd_worker *w, struct json_object *re
 	return reply;
 }
 
+static struct json_object *op_continue(struct hostd_worker *w, struct json_object *req)
+{
+	struct hdev *dev = find_device(w, req);
+	struct json_object *reply;
+
+	if (!dev || !dev->ops || !dev->ops->go_on)
+		return hostd_ipc_reply_error(req, "continue: this device does not stop, or is not served now");
+	reply = hostd_ipc_reply_ok(req);
+	hostd_json_add_u64(reply, "held", dev->ops->go_on(dev));
+	hostd_worker_note(w);
+	return reply;
+}
+
 static struct json_object *op_stats(struct hostd_worker *w, struct json_object *req)
 {
 	struct json_object *reply = hostd_ipc_reply_ok(req);
@@ -208,6 +221,7 @@ static const struct {
 	{ "remove", op_remove },
 	{ "resize", op_resize },
 	{ "set", op_set },
+	{ "continue", op_continue },
 	{ "stats", op_stats },
 	{ "status", op_status },
 	{ "quit", op_quit },

@@ -83,9 +83,11 @@ static bool poll_queues(struct hostd_worker *w)
 bool hostd_worker_reap(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
+	bool worked = hostd_bus_work(bus);
 	unsigned int i;
 
-	if (!hostd_engines_reap(&bus->engines))
+	worked |= hostd_engines_reap(&bus->engines) > 0;
+	if (!worked)
 		return false;
 	for (i = 0; i < bus->nr_running; i++)
 		hdev_queue_signal(bus->running[i]);

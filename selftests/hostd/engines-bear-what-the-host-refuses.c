@@ -205,6 +205,20 @@ static bool ring_is_busy(void)
 	return true;
 }
 
+static bool no_memory(void)
+{
+	static const int calls[] = { SCMP_SYS(preadv2), -1 };
+	uint32_t first;
+
+	if (!start("sync"))
+		return false;
+	deny_all(calls, ENOMEM);
+	/* Held, not lost: a reset ends it, and writes go on. */
+	first = do_op(PVBLK_OP_READ, 0, 8, 0);
+	return first == TESTDRV_SILENT && testdrv_command(&t.drv, 0, PVBUS_CMD_RESET) == PVBUS_R_OK &&
+	       testdrv_run(&t.drv, 0, &q, 64, DATA) && do_op(PVBLK_OP_WRITE, 0, 8, 0) == PVBLK_S_OK;
+}
+
 static void zero_model(uint32_t sector, uint32_t nr)
 {
 	memset(model + sector * 512, 0, nr * 512);
@@ -299,7 +313,7 @@ static bool has_uring(void)
 
 int main(void)
 {
-	ktap_plan(12);
+	ktap_plan(13);
 	check("no threads: the worker's own does the calls", no_threads);
 	check("no descriptor for the threads: likewise", no_eventfd);
 	check("no io_uring: threads", no_ring);
@@ -313,6 +327,7 @@ int main(void)
 		ktap_skip("likewise by a policy", "no io_uring");
 		ktap_skip("an io_uring that takes nothing for a while", "no io_uring");
 	}
+	check("no memory for a read: it waits, the disk can be reset", no_memory);
 	check("blocks of 4096: WRITE_ZEROES of any place and length", unaligned_zeroes);
 	check("blocks of 4096: DISCARD frees what it can", unaligned_discards);
 	check("no fallocate(): DISCARD and WRITE_ZEROES are done", no_such_call);

@@ -64,6 +64,7 @@ static inline void testbus_pump(void *ctx)
 		hdev_queue_signal(q);
 		i++;
 	}
+	hostd_bus_work(t->bus);
 	hostd_engines_reap(&t->bus->engines);
 	for (i = 0; i < t->bus->nr_running; i++)
 		hdev_queue_signal(t->bus->running[i]);

@@ -9,7 +9,7 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   worker-serves-in-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
-		   engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept
+		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept
 unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) util.c hjson.c ipc.c parcel.c
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
