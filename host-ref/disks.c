@@ -394,7 +394,8 @@ static void disk_has_room(void *owner, const struct hostd_image_report *report, 
 {
 	struct hostd_disk *disk = owner;
 
-	(void)parcel, (void)hold;
+	(void)parcel;
+	(void)hold;
 	hostd_command_room(&disk->dev, report->error ? report->text : NULL);
 }
 
@@ -408,6 +409,8 @@ static int disk_resize(struct hostd_device *dev, uint64_t size, bool shrink, cha
 	char have[32];
 	int ret;
 
+	if (size > HOSTD_SIZE_MAX)
+		return refuse(err, "a size is at most 4E");
 	if (!size || size % disk->logical_block) {
 		snprintf(err, HOSTD_ERROR_MAX,
 			 "a size is a multiple of the logical block, %u bytes, and not 0",

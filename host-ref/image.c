@@ -311,13 +311,14 @@ static int do_open(const struct hostd_image_job *job, int sock, struct hostd_ima
 {
 	int fds[HOSTD_IMAGE_FDS], hold = job->hold, fd, parcel, err;
 
-	if (hold < 0)
+	if (hold < 0) {
 		hold = find_image(job, report);
-	if (hold < 0)
-		return hold;
-	err = hostd_image_find_user(job, hold, report);
-	if (err)
-		return err;
+		if (hold < 0)
+			return hold;
+		err = hostd_image_find_user(job, hold, report);
+		if (err)
+			return err;
+	}
 	fd = take_image(job, hold, sock, report);
 	if (fd < 0)
 		return fd;

@@ -237,8 +237,7 @@ int hostd_image_find_user(const struct hostd_image_job *job, int hold,
 		return 0;
 	if (S_ISBLK(st.st_mode)) {
 		err = find_backing(job, st.st_rdev, report);
-		return err || !job->ro || job->id.known ? err :
-		       find_claim(job, hold, st.st_rdev, report);
+		return err || !job->ro ? err : find_claim(job, hold, st.st_rdev, report);
 	}
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", hold);
 	len = readlink(name, path, sizeof(path) - 1);

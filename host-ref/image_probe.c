@@ -18,7 +18,6 @@
 #define SECTOR		512
 /* The largest logical block that a disk can have. */
 #define BLOCK_MAX	4096
-#define SIZE_MAX_BYTES	(1ULL << 62)
 #define HEAD_LEN	4096
 
 /* A limit of a block device's queue; a partition has that of its disk. @def: there is none. */
@@ -134,7 +133,7 @@ static int probe_size(const struct hostd_image_job *job, int fd, const struct st
 		return hostd_image_fail(report, -EINVAL, S_ISBLK(st->st_mode) ?
 					"%s is empty: there is no medium in it" :
 					"%s is empty: give it a size (truncate -s 1G FILE)", job->shown);
-	if (report->size > SIZE_MAX_BYTES)
+	if (report->size > HOSTD_SIZE_MAX)
 		return hostd_image_fail(report, -EFBIG, "%s is larger than 4E: no disk can be",
 					job->shown);
 	return 0;
@@ -155,7 +154,7 @@ int hostd_image_probe(const struct hostd_image_job *job, int fd, struct hostd_im
 		return err;
 	if (m->is_block)
 		probe_device(fd, st.st_rdev, m);
-	else if (hostd_is_power_of_two(st.st_blksize) && st.st_blksize <= 1 << 20)
+	else if (!m->is_remote && hostd_is_power_of_two(st.st_blksize) && st.st_blksize <= 1 << 20)
 		m->discard_granularity = st.st_blksize;
 	return job->direct ? probe_direct(job, fd, report) : 0;
 }
@@ -183,7 +182,7 @@ static const struct magic {
 	{ "bochs", 0, 22, "Bochs Virtual HD Image", false },
 	{ "dmg", -512, 4, "koly", false },
 	{ "gzip", 0, 3, "\x1f\x8b\x08", true },
-	{ "xz", 0, 6, "\xfd" "7zXZ\0", true },
+	{ "xz", 0, 6, "\3757zXZ\0", true },
 	{ "zstd", 0, 4, "\x28\xb5\x2f\xfd", true },
 	{ "bzip2", 0, 4, "BZh9", true },
 	{ "zip", 0, 4, "PK\x03\x04", true },

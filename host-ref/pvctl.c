@@ -235,7 +235,8 @@ static int cmd_resize(const struct pvctl *ctl, int argc, char **argv)
 			   argv[3]);
 	err = hostd_parse_size(argv[2], &size);
 	if (err)
-		pvctl_fail(PVCTL_USAGE, "resize: '%s' is not a size, but %s", argv[2], hostd_size_fault(argv[2], err));
+		pvctl_fail(PVCTL_USAGE, "resize: '%s' is %s: " HOSTD_SIZE_ADVICE, argv[2],
+			   hostd_size_fault(argv[2], err) ?: "not a size");
 	hostd_json_add_u64(args, "size", size);
 	hostd_json_add_bool(args, "shrink", argc > 3);
 	disk = pvctl_call(ctl, argv[0], args);

@@ -151,7 +151,8 @@ static struct json_object *make_value(const struct hostd_spec_key *key, const ch
 		error = hostd_parse_size(text, &size);
 		if (!error)
 			return json_object_new_uint64(size);
-		snprintf(err, len, "%s=%s is %s", key->name, text, hostd_size_fault(text, error));
+		snprintf(err, len, "%s=%s is %s: " HOSTD_SIZE_ADVICE, key->name, text,
+			 hostd_size_fault(text, error) ?: "not a number");
 		return NULL;
 	case AMOUNT:
 		if (!strcmp(text, "auto"))
@@ -159,8 +160,8 @@ static struct json_object *make_value(const struct hostd_spec_key *key, const ch
 		error = hostd_parse_size(text, &size);
 		if (!error)
 			return json_object_new_uint64(size);
-		snprintf(err, len, "%s=%s is neither a size nor auto, but %s", key->name, text,
-			 hostd_size_fault(text, error));
+		snprintf(err, len, "%s=%s is %s: " HOSTD_SIZE_ADVICE, key->name, text,
+			 hostd_size_fault(text, error) ?: "neither a size nor auto");
 		return NULL;
 	case PLACE:
 		if (!strcmp(text, "auto") || !strcmp(text, "off"))

@@ -81,7 +81,7 @@ int hostd_parse_size(const char *text, uint64_t *size)
 			return -EINVAL;
 		shift = 10 * (suffix - suffixes + 1);
 	}
-	if (n > (1ULL << 62) >> shift)
+	if (n > HOSTD_SIZE_MAX >> shift)
 		return -ERANGE;
 	*size = (uint64_t)n << shift;
 	return 0;
@@ -90,10 +90,8 @@ int hostd_parse_size(const char *text, uint64_t *size)
 const char *hostd_size_fault(const char *text, int error)
 {
 	if (error == -ERANGE)
-		return "too large: 4E, 4194304T, is the most";
-	if (text[0] == '-' && isdigit((unsigned char)text[1]))
-		return "negative: use digits, and K, M, G, T, P or E after them";
-	return "not a number: use digits, and K, M, G, T, P or E after them";
+		return "more than 4E";
+	return text[0] == '-' && isdigit((unsigned char)text[1]) ? "negative" : NULL;
 }
 
 char *hostd_format_size(uint64_t size, char *buf, size_t len)

@@ -13,6 +13,8 @@
 
 /* Text of a UUID with its NUL. */
 #define HOSTD_UUID_TEXT		37
+/* The largest size of anything. */
+#define HOSTD_SIZE_MAX		(1ULL << 62)
 /* Text of a path in a message with its NUL. */
 #define HOSTD_SHOWN_MAX		256
 
@@ -58,12 +60,15 @@ uint64_t hostd_now_ms(void);
  */
 int hostd_parse_size(const char *text, uint64_t *size);
 
+/* What is right, for messages. */
+#define HOSTD_SIZE_ADVICE	"use digits, and K, M, G, T, P or E after them"
+
 /**
  * hostd_size_fault - say what is wrong with the text of a number or a size
  * @text: as hostd_parse_size() had it
  * @error: what that returned
  *
- * Return: what it is, as "negative".
+ * Return: what it is, as "negative"; NULL: it is none at all.
  */
 const char *hostd_size_fault(const char *text, int error);
 

@@ -49,6 +49,7 @@ refuses 1 'letters, digits' vm add-disk 'a/b' null=1M
 refuses 1 'create it first' vm add-disk d0 "file=$test_tmp/nofile"
 refuses 1 'name an image file' vm add-disk d0 "file=$test_tmp"
 refuses 1 'neither a regular file' vm add-disk d0 file=/dev/null
+refuses 1 'only raw images' vm add-disk d0 "file=$image,format=qcow2"
 refuses 1 'neither a regular file' vm add-disk d0 "file=$test_tmp/fifo"
 refuses 1 'is empty' vm add-disk d0 "file=$test_tmp/empty.img"
 refuses 1 'not a multiple' vm add-disk d0 "file=$test_tmp/odd.img"
@@ -60,7 +61,18 @@ refuses 1 'hexadecimal' vm add-disk d0 "file=$image,uuid=1"
 ktap_check 'a good one is taken' vm add-disk d0 "file=$image"
 refuses 1 'use another id' vm add-disk d0 null=1M
 refuses 1 'end that first' vm add-disk d1 "file=$image"
-refuses 1 'logical block' vm resize d0 1000
+refuses 1 'logical block' vm resize d0 1048577
+refuses 1 'not 0' vm resize d0 0
+refuses 1 'add --shrink' vm resize d0 512K
+refuses 2 'use --shrink' vm resize d0 512K --now
+refuses 2 'negative' vm resize d0 -1
+refuses 2 '4E' vm resize d0 8E
+refuses 2 '4E' vm resize d0 99999999999999999999
+truncate -s 1M "$test_tmp/ro.img"
+ktap_check 'a read-only one is taken' vm add-disk r0 "file=$test_tmp/ro.img,ro=on"
+refuses 1 'ro=on' vm resize r0 2M
+ktap_is 'and has its size' "$(stat -c %s "$test_tmp/ro.img")" 1048576
+refuses 2 'negative' vm add-disk d1 null=-1
 refuses 2 'usage: pvctl add-clock' vm add-clock c0 "uuid=1" more
 refuses 2 'pvctl help add-clock' vm add-clock c0 "file=$image"
 refuses 2 'given twice' vm add-clock c0 id=c1

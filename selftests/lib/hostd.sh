@@ -56,7 +56,7 @@ hostd_kill() {
 hostd_children() {
 	local pid
 
-	for pid in $(cat "/proc/${hostd_pid[$HOSTD]}/task/${hostd_pid[$HOSTD]}/children"); do
+	tr ' ' '\n' < "/proc/${hostd_pid[$HOSTD]}/task/${hostd_pid[$HOSTD]}/children" | while read -r pid; do
 		! tr '\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -q -e "$1" || echo "$pid"
 	done
 }
