@@ -81,7 +81,8 @@ void pvctl_print_list(struct json_object *list)
 		rows[i][4] = format_size(obj, sizes[i], sizeof(sizes[i]));
 		rows[i][5] = mode_of(obj);
 		rows[i][6] = cell_of(obj, "engine");
-		rows[i][7] = error ? error : cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
+		rows[i][7] = error ?: hostd_json_str(obj, "note") ?:
+			     cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
 	}
 	for (c = 0; c < COLUMNS; c++) {
 		width[c] = 0;
