@@ -24,9 +24,7 @@
 
 /* The last life's lock lingers until the kernel has torn down its io_uring. */
 #define LOCK_WAIT_MS	2000
-#define LOCK_RETRY_MS	10
-/* For the operator who is told that somebody else has it. */
-#define WAIT_RETRY_MS	100
+#define RETRY_US	10000
 
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ	_IOR(0x12, 128, uint64_t)
@@ -169,21 +167,6 @@ static int open_flags(const struct hostd_image_job *job, int hold)
 	return flags;
 }
 
-/* Open and lock, once. EAGAIN: somebody else has it. */
-static int take_once(const struct hostd_image_job *job, int hold)
-{
-	int fd = reopen(hold, open_flags(job, hold)), err;
-
-	/* EWOULDBLOCK: a lease, that its holder is being asked for. */
-	if (fd < 0)
-		return -errno;
-	err = hostd_image_lock(fd, job->ro);
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
-}
-
 static void send_report(int sock, const struct hostd_image_report *report, const int *fds,
 			unsigned int nr_fds)
 {
@@ -203,31 +186,47 @@ static int fail_lock(const struct hostd_image_job *job, int error,
 	return fail_open(job, error, report);
 }
 
+/* Somebody else has it: is there time to try again? A last life that was just killed needs some. */
+static bool wait_a_moment(const struct hostd_image_job *job, int sock, uint64_t end_ms,
+			  struct hostd_image_report *report)
+{
+	if (!job->wait && hostd_now_ms() >= end_ms)
+		return false;
+	if (job->wait && !report->waiting) {
+		report->waiting = true;
+		send_report(sock, report, NULL, 0);
+	}
+	usleep(RETRY_US);
+	return true;
+}
+
 /*
- * Open and lock. A last life that was just killed still has it for a moment; with @wait
- * anybody may have it for as long as he likes. Returns the descriptor or -errno.
+ * Open and lock. With @wait anybody may have it for as long as he likes. Returns the descriptor
+ * or -errno.
  */
 static int take_image(const struct hostd_image_job *job, int hold, int sock,
 		      struct hostd_image_report *report)
 {
 	uint64_t end_ms = hostd_now_ms() + LOCK_WAIT_MS;
-	int fd;
+	int fd, err;
 
-	for (;;) {
-		fd = take_once(job, hold);
-		if (fd != -EAGAIN && fd != -EBUSY)
-			break;
-		if (hostd_now_ms() >= end_ms && !job->wait)
-			break;
-		if (job->wait && !report->waiting) {
-			report->waiting = true;
-			send_report(sock, report, NULL, 0);
-		}
-		usleep((hostd_now_ms() < end_ms ? LOCK_RETRY_MS : WAIT_RETRY_MS) * 1000);
+	/* EBUSY: somebody has claimed a device; EWOULDBLOCK: a lease, that its holder is asked for. */
+	do {
+		fd = reopen(hold, open_flags(job, hold));
+	} while (fd < 0 && (errno == EBUSY || errno == EWOULDBLOCK) &&
+		 wait_a_moment(job, sock, end_ms, report));
+	if (fd < 0) {
+		report->waiting = false;
+		return fail_lock(job, errno, report);
 	}
+	do {
+		err = hostd_image_lock(fd, job->ro);
+	} while (err == -EAGAIN && wait_a_moment(job, sock, end_ms, report));
 	report->waiting = false;
-	if (fd < 0)
-		return fail_lock(job, -fd, report);
+	if (err) {
+		close(fd);
+		return fail_lock(job, -err, report);
+	}
 	/* O_NONBLOCK was only there so that nothing waits in open(). */
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	return fd;
