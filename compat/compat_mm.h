@@ -20,6 +20,18 @@
 #define MAX_PAGE_ORDER		(MAX_ORDER - 1)
 #endif
 
+/*
+ * The kernel exports no allocation that init_on_alloc does not clear, but before 7.0 it takes
+ * __GFP_ZEROTAGS for "cleared together with the tags" and leaves the page alone where there are
+ * none. Only on x86: elsewhere the flag may do what it says, and arm64 executes the
+ * instructions of memory tags for it whether or not the CPU has them.
+ */
+#ifdef CONFIG_X86
+#define COMPAT_GFP_UNCLEARED	__GFP_ZEROTAGS
+#else
+#define COMPAT_GFP_UNCLEARED	((__force gfp_t)0)
+#endif
+
 /* Can pages of a balloon be moved? */
 #define COMPAT_BALLOON_MOVES \
 	(IS_ENABLED(CONFIG_BALLOON_COMPACTION) || IS_ENABLED(CONFIG_BALLOON_MIGRATION))

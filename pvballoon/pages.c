@@ -15,14 +15,9 @@
 /* Blocks are taken from the lists in portions, so that the lock is held briefly. */
 #define PORTION		32
 
-/*
- * Their content is lost, so they need not be cleared: that would make the host find memory for
- * them first. Kernels before 7.0 on architectures without memory tags take __GFP_ZEROTAGS for
- * "cleared together with the tags", and skip the clearing of init_on_alloc; on others it does
- * what it says.
- */
+/* Their content is lost; clearing them would make the host find memory for them first. */
 #define GFP_BLOCK	(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC | \
-			 __GFP_ZEROTAGS)
+			 COMPAT_GFP_UNCLEARED)
 /* What of a request is in flight while the next one is being prepared. */
 #define REQUEST_BYTES	SZ_64M
 
