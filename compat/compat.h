@@ -7,6 +7,7 @@
 #define _PVKIT_COMPAT_H
 
 #include <linux/blk-mq.h>
+#include <linux/clocksource.h>
 #include <linux/device.h>
 #include <linux/timekeeping.h>
 #include "gen/config.h"
@@ -48,6 +49,14 @@ typedef struct request *compat_rq_list;
 #else
 #define COMPAT_BLK_MQ_F_SHOULD_MERGE	0
 #endif
+
+/* What the kernel's watchdog bears between a clocksource and another, in ns; none once it knows itself */
+static inline void compat_set_uncertainty(struct clocksource *cs, u32 ns)
+{
+#ifdef PVKIT_HAVE_CLOCKSOURCE_UNCERTAINTY
+	cs->uncertainty_margin = ns;
+#endif
+}
 
 /* The history of a cross-timestamp */
 static inline void compat_get_snapshot(const struct system_device_crosststamp *xt,

@@ -29,6 +29,19 @@ static inline bool pvclk_counter_exists(void)
 	return boot_cpu_has(X86_FEATURE_TSC);
 }
 
+/*
+ * Why the kernel does not take the counter for a clock, though it may be one: NULL if it does. Its
+ * verdict may come at any time.
+ */
+static inline const char *pvclk_counter_distrust(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC) || !boot_cpu_has(X86_FEATURE_NONSTOP_TSC))
+		return "the CPU does not promise that its TSC always runs, at one rate (constant_tsc, nonstop_tsc)";
+	if (check_tsc_unstable())
+		return "the kernel has found its TSC to be unstable";
+	return NULL;
+}
+
 /* Not before what came earlier in the program, nor after what comes later. */
 static inline u64 pvclk_counter(void)
 {

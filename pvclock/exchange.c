@@ -58,7 +58,7 @@ static int reap(struct pvclk *clk, struct pvclock_cqe *cqe)
 		if (!clk->outstanding || age >= clk->queue->ring.size)
 			return lie(clk, "it answered what was not asked");
 		clk->outstanding--;
-		clk->queue->ops++;
+		WRITE_ONCE(clk->queue->ops, clk->queue->ops + 1);
 		if (!age)
 			return 0;
 		/* CLOCK-G4: we have not waited for that one. */
@@ -78,7 +78,7 @@ static int wait_for_answer(struct pvclk *clk, struct pvclock_cqe *cqe)
 			cpu_relax();
 			continue;
 		}
-		if (pvbus_epoch_over(clk->pdev))
+		if (pvbus_epoch_over(clk->pdev) || !READ_ONCE(clk->running))
 			return -ESTALE;
 		if (++dozes > DOZES)
 			return -ETIMEDOUT;
@@ -119,7 +119,7 @@ static int exchange_once(struct pvclk *clk, struct pvclk_sample *sample,
 	if (err)
 		return err;
 
-	clk->queue->spins++;
+	WRITE_ONCE(clk->queue->spins, clk->queue->spins + 1);
 	if (pvbus_epoch_over(clk->pdev))
 		return -ESTALE;
 	if (cqe.status)
@@ -142,7 +142,7 @@ static int look_at_page(struct pvclk *clk)
 
 	if (!shared)
 		return lie(clk, "it has no page");
-	if (!pvclk_page_read(&page, shared, PAGE_TRIES) || page.epoch != clk->pdev->epoch)
+	if (!pvclk_page_read(&page, shared, PAGE_TRIES) || page.epoch != READ_ONCE(clk->pdev->epoch))
 		return 0;
 	why = pvclk_page_check(&page);
 	if (why)
@@ -180,9 +180,9 @@ int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 	const char *why;
 	int err = 0;
 
-	if (clk->failed)
+	if (READ_ONCE(clk->failed))
 		return -ENODEV;
-	if (!clk->running)
+	if (!READ_ONCE(clk->running))
 		return -EAGAIN;
 
 	if (sts)

@@ -8,9 +8,9 @@
 #include <linux/sysfs.h>
 #include "pvclk.h"
 
-static bool step_on_resume = true;
+static bool step_on_resume;
 module_param(step_on_resume, bool, 0644);
-MODULE_PARM_DESC(step_on_resume, "set the wall clock to the host's after a suspend, restore or migration (default Y)");
+MODULE_PARM_DESC(step_on_resume, "set the wall clock to the host's, which is trusted, after a suspend, restore or migration (default N)");
 
 #define QUEUE_SIZE	16
 #define WATCH_PERIOD	HZ
@@ -26,71 +26,80 @@ static void count_disruption(struct pvclk *clk, enum pvclk_disruption kind)
 	sysfs_notify(&clk->pdev->dev.kobj, NULL, "disruptions");
 }
 
-/* Set the wall clock to that of a sample; CLOCK_MONOTONIC goes on as if nothing had been. */
-static void step_wall_clock(struct pvclk *clk, const struct pvclk_sample *sample)
+/* Set the wall clock to that of a host that is trusted; CLOCK_MONOTONIC goes on as if nothing had been. */
+static void step_wall_clock(struct pvclk *clk, u64 real_ns, s64 diff_ms)
 {
-	u64 age, real_ns;
-	struct timespec64 ts;
-	s64 diff;
+	struct timespec64 ts = ns_to_timespec64(real_ns);
 	int err;
 
-	clk->step = false;
-	if (!READ_ONCE(step_on_resume))
-		return;
-	if (sample->real_ns < REAL_NS_MIN) {
+	if (real_ns < REAL_NS_MIN) {
 		dev_warn(&clk->pdev->dev, "the host's wall clock is before 2020: not taken\n");
 		return;
 	}
-	age = pvclk_counter() - pvclk_sample_middle(sample);
+	err = do_settimeofday64(&ts);
+	dev_info(&clk->pdev->dev, "wall clock set by %lld ms to the host's (%d)\n", diff_ms, err);
+}
+
+static void compare_wall_clock(struct pvclk *clk, const struct pvclk_view *view)
+{
+	u64 age = pvclk_counter() - pvclk_sample_middle(&view->sample), real_ns;
+	s64 diff;
+
+	clk->step = false;
 	if (age > PVCLK_SPAN_MAX)
 		return;
-	real_ns = sample->real_ns + pvclk_counts_to_ns(age, pvclk_hz(clk));
+	real_ns = view->sample.real_ns + pvclk_counts_to_ns(age, view->hz);
 	diff = (s64)(real_ns - ktime_get_real_ns());
 	if (abs(diff) < STEP_MIN_NS)
 		return;
-	ts = ns_to_timespec64(real_ns);
-	err = do_settimeofday64(&ts);
-	dev_info(&clk->pdev->dev, "wall clock set by %lld ms to the host's (%d)\n",
-		 div_s64(diff, NSEC_PER_MSEC), err);
+	diff = div_s64(diff, NSEC_PER_MSEC);
+	if (READ_ONCE(step_on_resume))
+		step_wall_clock(clk, real_ns, diff);
+	else if (diff)
+		dev_info(&clk->pdev->dev,
+			 "the host's wall clock is %lld ms ahead; NTP or 'step_on_resume=1' of pvclock mends that\n",
+			 diff);
 }
 
-static void look(struct pvclk *clk)
+/* Exchange, and see what has happened; the lock is held. */
+static void look(struct pvclk *clk, struct pvclk_view *view)
 {
-	enum pvclk_disruption kind = PVCLK_D_NONE;
-	struct pvclk_sample sample;
-	int err;
-
-	err = pvclk_exchange(clk, &sample, NULL);
-	if (!err && !pvclk_line_add(&clk->line, &sample, pvclk_hz(clk)))
-		kind = PVCLK_D_JUMP;
+	view->known = !pvclk_exchange(clk, &view->sample, NULL);
+	view->hz = pvclk_hz(clk);
+	if (view->known && !pvclk_line_add(&clk->line, &view->sample, view->hz))
+		view->kind = PVCLK_D_JUMP;
+	view->line = clk->line;
+	view->page = clk->page;
 	if (clk->renewed) {
 		if (clk->slept)
-			kind = PVCLK_D_SUSPEND;
-		else if (kind == PVCLK_D_NONE)
-			kind = PVCLK_D_EPOCH;
+			view->kind = PVCLK_D_SUSPEND;
+		else if (view->kind == PVCLK_D_NONE)
+			view->kind = PVCLK_D_EPOCH;
 		clk->renewed = false;
 		clk->slept = false;
 	}
-	if (kind == PVCLK_D_SUSPEND || kind == PVCLK_D_JUMP) {
-		clk->step = true;
-		clk->own.valid = false;
-	}
-	if (!err && clk->step)
-		step_wall_clock(clk, &sample);
-	if (kind != PVCLK_D_NONE)
-		count_disruption(clk, kind);
-	if (!err)
-		pvclk_source_watch(clk);
 }
 
 static void watch(struct work_struct *work)
 {
 	struct pvclk *clk = container_of(to_delayed_work(work), struct pvclk, watch);
+	struct pvclk_view view = { .kind = PVCLK_D_NONE };
 
 	mutex_lock(&clk->lock);
 	if (clk->running)
-		look(clk);
+		look(clk, &view);
 	mutex_unlock(&clk->lock);
+
+	if (view.kind == PVCLK_D_SUSPEND || view.kind == PVCLK_D_JUMP) {
+		clk->step = true;
+		clk->own.valid = false;
+	}
+	if (view.known && clk->step)
+		compare_wall_clock(clk, &view);
+	if (view.kind != PVCLK_D_NONE)
+		count_disruption(clk, view.kind);
+	if (view.known)
+		pvclk_source_watch(clk, &view);
 	queue_delayed_work(system_power_efficient_wq, &clk->watch, WATCH_PERIOD);
 }
 
@@ -162,6 +171,8 @@ static int probe_clock(struct pvclk *clk)
 	clk->queue = clk->pdev->queues[0];
 	err = start(clk);
 	if (err) {
+		/* START may have been heard, though it was not answered. */
+		pvbus_device_stop(clk->pdev);
 		pvbus_free_queues(clk->pdev);
 		return err;
 	}
@@ -224,8 +235,9 @@ static void pvclk_freeze(struct pvbus_device *pdev)
 {
 	struct pvclk *clk = pvbus_get_drvdata(pdev);
 
-	mutex_lock(&clk->lock);
+	/* An exchange in progress ends early. */
 	WRITE_ONCE(clk->running, false);
+	mutex_lock(&clk->lock);
 	clk->slept |= READ_ONCE(clk->sleeping);
 	mutex_unlock(&clk->lock);
 }

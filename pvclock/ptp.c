@@ -57,12 +57,14 @@ static int read_clock(struct pvclk *clk, u64 *counter, u64 *real_ns,
 		      struct ptp_system_timestamp *sts)
 {
 	struct pvclk_sample sample;
+	bool by_page;
 	u64 error_ns;
 	int err;
 
 	err = exchange(clk, &sample, sts);
-	clk->by_page = err == -ETIMEDOUT;
-	if (clk->by_page) {
+	by_page = err == -ETIMEDOUT;
+	WRITE_ONCE(clk->by_page, by_page);
+	if (by_page) {
 		ptp_read_system_prets(sts);
 		*counter = pvclk_counter();
 		ptp_read_system_postts(sts);
@@ -73,7 +75,7 @@ static int read_clock(struct pvclk *clk, u64 *counter, u64 *real_ns,
 		error_ns = pvclk_sample_error(&sample, pvclk_hz(clk));
 	}
 	if (!err)
-		clk->error_ns = error_ns;
+		WRITE_ONCE(clk->error_ns, error_ns);
 	return err;
 }
 

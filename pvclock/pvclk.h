@@ -54,9 +54,28 @@ struct pvclk_own {
 };
 
 /**
+ * struct pvclk_view - what the watch has seen, for what it does without the lock
+ * @sample: the exchange
+ * @line: the relation of the counters after it
+ * @page: the page
+ * @hz: frequency of the guest's counter
+ * @known: all of the above is there
+ * @kind: what disrupted the guest's time since the last look
+ */
+struct pvclk_view {
+	struct pvclk_sample	sample;
+	struct pvclk_line	line;
+	struct pvclk_page	page;
+	u64			hz;
+	bool			known;
+	enum pvclk_disruption	kind;
+};
+
+/**
  * struct pvclk - a clock
  * @pdev: its device
- * @lock: queue, line, and what follows from exchanges
+ * @lock: queue, line, and what follows from exchanges. The bus waits for it, and all devices
+ *	for the bus: it is held for no more than an exchange
  * @queue: its queue
  * @running: the queue may be used
  * @ending: the queue is not to be used any more
@@ -68,16 +87,16 @@ struct pvclk_own {
  * @last_raw_ns: host's unadjusted clock in the last exchange of this epoch
  * @page: last good copy of the page; its epoch is 0 when there is none
  * @line: host's unadjusted clock as a function of the guest's counter
- * @own: against which the line is checked before it becomes a clocksource
+ * @own: against which the line is checked before it becomes a clocksource; of the watch
  * @watch: looks at the relation once a second, and at once after an epoch change
  * @ptp: the PTP clock
  * @pm: tells of suspend before it comes
  * @sleeping: the guest is about to suspend, or does
  * @slept: ... and the device was frozen for it
  * @renewed: the epoch changed, and the watch has not seen it yet
- * @step: the wall clock is to be set by the next exchange
- * @disruptions: their number
- * @disruption: kind of the last
+ * @step: the wall clock is to be compared by the next exchange; of the watch
+ * @disruptions: their number; written by the watch
+ * @disruption: kind of the last; written by the watch
  * @error_ns: bound of the error of the last reading of the PTP clock
  * @by_page: that reading was made by the page: the device did not answer
  */
@@ -123,7 +142,7 @@ void pvclk_ptp_unregister(struct pvclk *clk);
 /* source.c */
 int pvclk_source_init(void);
 void pvclk_source_exit(void);
-void pvclk_source_watch(struct pvclk *clk);
+void pvclk_source_watch(struct pvclk *clk, const struct pvclk_view *view);
 void pvclk_source_release(struct pvclk *clk);
 enum pvclk_source_state pvclk_source_state(void);
 void pvclk_source_counterval(struct system_counterval_t *system, u64 counter);

@@ -6,12 +6,20 @@
  * CLOCK_MONOTONIC (CLOCK-G5). The host's part is to have said how fast the counter is, before
  * the kernel relies on it, checked against the clock that the guest had by then.
  */
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/delay.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/module.h>
-#include <linux/smp.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
 #include "pvclk.h"
+
+static bool trust_counter;
+module_param(trust_counter, bool, 0444);
+MODULE_PARM_DESC(trust_counter, "make the CPU's counter a clocksource though the kernel does not trust it (default N)");
 
 /* Above hpet (250) and acpi_pm (200), below a tsc that the kernel trusts (300). */
 #define RATING		290
@@ -24,7 +32,11 @@
 #define OWN_PPB		1000000
 /* NTP can correct 500 ppm; a frequency that is further off is another one. */
 #define WRONG_PPB	300000
+/* What the host may have kept the guest waiting between two reads that the kernel compares. */
+#define UNCERTAINTY_NS	20000000
+/* How long the CPUs read their counters against each other, once all of them are there, and at most. */
 #define WARP_TEST_NS	2000000
+#define WARP_WAIT_NS	50000000
 
 static u64 source_read(struct clocksource *cs)
 {
@@ -32,16 +44,19 @@ static u64 source_read(struct clocksource *cs)
 }
 
 /*
- * One for the machine, as its counter is. Not CLOCK_SOURCE_MUST_VERIFY: the watch in this file
- * knows when it was interrupted, the kernel's takes a slow read of hpet for a bad clock. It outlives the device while the kernel has nothing to
- * put in its place, and keeps the module, as the owner, while it is the current one.
+ * One for the machine, as its counter is. It is verified by the kernel, with a margin, since a
+ * read of hpet in a guest that the host has interrupted says little; so it is never itself what the
+ * kernel verifies others by. It needs no such approval to be used: the watch in this file is
+ * stricter. It outlives the device while the kernel has nothing to put in its place, and keeps the
+ * module, as the owner, while it is the current one.
  */
 static struct clocksource source = {
 	.name		= "pvclock",
 	.rating		= RATING,
 	.read		= source_read,
 	.mask		= CLOCKSOURCE_MASK(64),
-	.flags		= CLOCK_SOURCE_IS_CONTINUOUS,
+	.flags		= CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_MUST_VERIFY |
+			  CLOCK_SOURCE_VALID_FOR_HRES,
 	.vdso_clock_mode = PVCLK_VDSO_MODE,
 	.id		= PVCLK_CSID,
 	.owner		= THIS_MODULE,
@@ -75,40 +90,82 @@ void pvclk_source_counterval(struct system_counterval_t *system, u64 counter)
 #endif
 }
 
+/**
+ * struct warp_test - the CPUs' counters, read against each other
+ * @latest: the most that anyone has read
+ * @worst: by how much somebody read less after that
+ * @missing: CPUs that are not there yet
+ * @counts: length of the test
+ * @wait_counts: how long to wait for those that are missing
+ */
 struct warp_test {
 	atomic64_t	latest;
 	atomic64_t	worst;
+	atomic_t	missing;
 	u64		counts;
+	u64		wait_counts;
 };
 
-/* On every CPU at once: does anyone read less than another one read before? */
-static void test_warp(void *info)
-{
-	struct warp_test *test = info;
-	u64 start = pvclk_counter(), now;
-	s64 latest, worst;
+struct warp_work {
+	struct work_struct	work;
+	struct warp_test	*test;
+};
 
-	do {
-		latest = atomic64_read(&test->latest);
-		/* Ordered after the read of what the others have seen. */
-		now = pvclk_counter();
-		if ((s64)(now - (u64)latest) > 0) {
-			atomic64_try_cmpxchg(&test->latest, &latest, now);
-			continue;
-		}
-		worst = atomic64_read(&test->worst);
-		if (latest - (s64)now > worst)
-			atomic64_try_cmpxchg(&test->worst, &worst, latest - (s64)now);
-	} while (now - start < test->counts);
+static DEFINE_PER_CPU(struct warp_work, warp_works);	/* source_lock */
+
+static void read_counter(struct warp_test *test)
+{
+	s64 latest = atomic64_read(&test->latest), worst;
+	/* Ordered after the read of what the others have seen; to be interrupted here does no harm. */
+	u64 now = pvclk_counter();
+
+	if ((s64)(now - (u64)latest) > 0) {
+		atomic64_try_cmpxchg(&test->latest, &latest, now);
+		return;
+	}
+	worst = atomic64_read(&test->worst);
+	if (latest - (s64)now > worst)
+		atomic64_try_cmpxchg(&test->worst, &worst, latest - (s64)now);
 }
 
-/* By how many counts the CPUs' counters differ, at least. */
+/* On every CPU at once: does anyone read less than another one read before? */
+static void test_warp(struct work_struct *work)
+{
+	struct warp_test *test = container_of(work, struct warp_work, work)->test;
+	u64 start = pvclk_counter();
+
+	atomic_dec(&test->missing);
+	while (atomic_read(&test->missing) > 0 && pvclk_counter() - start < test->wait_counts)
+		usleep_range(20, 50);
+	start = pvclk_counter();
+	do {
+		read_counter(test);
+		cond_resched();
+	} while (pvclk_counter() - start < test->counts);
+}
+
+/* By how many counts the CPUs' counters differ, at least. The guest's other work goes on. */
 static u64 measure_warp(u64 hz)
 {
-	struct warp_test test = { .counts = pvclk_ns_to_counts(WARP_TEST_NS, hz) };
+	struct warp_test test = {
+		.counts = pvclk_ns_to_counts(WARP_TEST_NS, hz),
+		.wait_counts = pvclk_ns_to_counts(WARP_WAIT_NS, hz),
+	};
+	unsigned int cpu;
 
 	atomic64_set(&test.latest, pvclk_counter());
-	on_each_cpu(test_warp, &test, 1);
+	cpus_read_lock();
+	atomic_set(&test.missing, num_online_cpus());
+	for_each_online_cpu(cpu) {
+		struct warp_work *warp = per_cpu_ptr(&warp_works, cpu);
+
+		INIT_WORK(&warp->work, test_warp);
+		warp->test = &test;
+		queue_work_on(cpu, system_highpri_wq, &warp->work);
+	}
+	for_each_online_cpu(cpu)
+		flush_work(&per_cpu_ptr(&warp_works, cpu)->work);
+	cpus_read_unlock();
 	return atomic64_read(&test.worst);
 }
 
@@ -152,11 +209,19 @@ static int cpu_comes(unsigned int cpu)
 	return 0;
 }
 
-/* The page's frequency if the measured one bears it out: it is the more exact one. */
-static u64 choose_hz(const struct pvclk *clk)
+/* Why the counter is not to be a clocksource, or no longer; NULL: nothing speaks against it. */
+static const char *distrust(void)
 {
-	const struct pvclk_line *line = &clk->line;
-	u64 hz = clk->page.epoch && clk->page.raw_mult ? pvclk_page_hz(&clk->page) : 0;
+	if (READ_ONCE(source.flags) & CLOCK_SOURCE_UNSTABLE)
+		return "the kernel has found this clocksource to be unstable";
+	return trust_counter ? NULL : pvclk_counter_distrust();
+}
+
+/* The page's frequency if the measured one bears it out: it is the more exact one. */
+static u64 choose_hz(const struct pvclk_view *view)
+{
+	const struct pvclk_line *line = &view->line;
+	u64 hz = view->page.epoch && view->page.raw_mult ? pvclk_page_hz(&view->page) : 0;
 
 	return hz && pvclk_rate_ppb(line->hz, hz) <= line->ppb + SAME_PPB ? hz : line->hz;
 }
@@ -181,27 +246,36 @@ static u64 measure_own(struct pvclk *clk, u64 *ppb)
 	return mul_u64_u64_div_u64(counts, NSEC_PER_SEC, ns);
 }
 
-static void try_to_register(struct pvclk *clk)
+/* Two witnesses: the guest's own clock for the frequency, the CPUs for each other. */
+static bool is_borne_out(struct pvclk *clk, u64 hz, u64 own_hz, u64 ppb)
 {
-	u64 ppb, own_hz = measure_own(clk, &ppb), hz, warp;
-	int err;
+	u64 warp;
 
-	if (!own_hz || !clk->line.confirmed || clk->line.ppb > CERTAIN_PPB)
-		return;
-	hz = choose_hz(clk);
 	if (pvclk_rate_ppb(hz, own_hz) > ppb) {
 		dev_warn(&clk->pdev->dev,
 			 "the host says that the counter runs at %llu Hz, the guest's own clock %llu Hz\n",
 			 hz, own_hz);
-		refuse(clk);
-		return;
+		return false;
 	}
 	warp = measure_warp(hz);
-	if (warp) {
+	if (warp)
 		dev_warn(&clk->pdev->dev, "the counters of the CPUs are %llu counts apart\n", warp);
+	return !warp;
+}
+
+static void try_to_register(struct pvclk *clk, const struct pvclk_view *view)
+{
+	u64 ppb, own_hz = measure_own(clk, &ppb), hz;
+	int err;
+
+	if (!own_hz || !view->line.confirmed || view->line.ppb > CERTAIN_PPB)
+		return;
+	hz = choose_hz(view);
+	if (!is_borne_out(clk, hz, own_hz, ppb)) {
 		refuse(clk);
 		return;
 	}
+	compat_set_uncertainty(&source, UNCERTAINTY_NS);
 	err = hz <= U32_MAX ? clocksource_register_hz(&source, hz) :
 			      clocksource_register_khz(&source, div_u64(hz, 1000));
 	if (err) {
@@ -215,10 +289,8 @@ static void try_to_register(struct pvclk *clk)
 }
 
 /* After a migration under TCG, say, the counter is that of another host. */
-static void check_frequency(struct pvclk *clk)
+static void check_frequency(struct pvclk *clk, const struct pvclk_line *line)
 {
-	const struct pvclk_line *line = &clk->line;
-
 	if (!line->confirmed || line->ppb > CERTAIN_PPB ||
 	    pvclk_rate_ppb(source_hz, line->hz) <= WRONG_PPB)
 		return;
@@ -229,17 +301,36 @@ static void check_frequency(struct pvclk *clk)
 		refuse(clk);
 }
 
+static void watch(struct pvclk *clk, const struct pvclk_view *view)
+{
+	const char *why = distrust();
+
+	if (state == PVCLK_SRC_REFUSED)
+		return;
+	if (why) {
+		dev_warn(&clk->pdev->dev, "no clocksource: %s%s\n", why,
+			 trust_counter ? "" : "; 'trust_counter=1' of pvclock overrules that");
+		unregister();
+		refuse(clk);
+	} else if (state == PVCLK_SRC_MEASURING) {
+		try_to_register(clk, view);
+	} else {
+		check_frequency(clk, &view->line);
+	}
+}
+
 /**
  * pvclk_source_watch() - register the clocksource when its frequency is known, and watch that
- * @clk: the clock, after an exchange; its lock is held
+ * @clk: the clock; of its watch
+ * @view: what the watch has seen
+ *
+ * Context: process, without a lock: to (un)register a clocksource stops all CPUs, which waits for a
+ * CPU that is going offline, and that for the I/O of disks of the same bus.
  */
-void pvclk_source_watch(struct pvclk *clk)
+void pvclk_source_watch(struct pvclk *clk, const struct pvclk_view *view)
 {
 	mutex_lock(&source_lock);
-	if (state == PVCLK_SRC_MEASURING)
-		try_to_register(clk);
-	else if (state == PVCLK_SRC_REGISTERED)
-		check_frequency(clk);
+	watch(clk, view);
 	mutex_unlock(&source_lock);
 }
 

@@ -3,6 +3,7 @@
 # A guest with 2 vCPUs under TCG rejects its TSC and reads the emulated hpet. With pvclock it
 # reads its counter again, from user space without a system call; CLOCK_MONOTONIC goes on
 # through any switch; and neither the module nor the device leaves the kernel without a clock.
+# But for the user's word it is no clocksource: neither CPU nor kernel trust the counter there.
 # needs: vm
 # kernels: 6.1 6.12
 # timeout: 240
@@ -53,6 +54,13 @@ ktap_check 'the kernel takes another clocksource then' vm_run \
 	'! grep pvclock /sys/devices/system/clocksource/clocksource0/current_clocksource'
 VM_TIMEOUT=120 ktap_check 'and time goes on' vm_wait
 ktap_check 'the module can be unloaded then' vm_run 'rmmod pvclock'
+is_refused() { [ "$(clock_attr clocksource)" = refused ]; }
+ktap_check 'without the word of the user' vm_run 'modprobe pvclock trust_counter=0'
+ktap_check 'a counter that nobody promises is no clocksource' wait_for 20 is_refused
+ktap_check 'the log says why' vm_run "dmesg | grep 'no clocksource: the .* TSC'"
+ktap_check 'the kernel has never heard of it' vm_run \
+	'! grep pvclock /sys/devices/system/clocksource/clocksource0/available_clocksource'
+vm_run 'rmmod pvclock'
 ktap_check 'and loaded' vm_run 'modprobe pvclock'
 ktap_check 'and is the clocksource again' wait_for 20 is_best
 ktap_check 'the device can be removed by its host' pvctl remove clock

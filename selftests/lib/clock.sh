@@ -4,7 +4,8 @@
 #
 #   clock_boot [vm_boot args] [-- qemu args]
 #                            boot a guest with clocktool on the pvhostd, whose first device is a
-#                            clock, and wait until the kernel has its clocksource
+#                            clock, with trust in the counter, of which TCG promises nothing, and wait
+#                            until the kernel has its clocksource
 #   clock_attr NAME          attribute of the clock in sysfs, as disruptions
 #   clock_source [NAME]      the guest's current clocksource; or make it NAME
 #   clock_truth              tell guests the host's time: clock_truth_args are QEMU's arguments
@@ -25,7 +26,7 @@ clock_boot() {
 	done
 	[ $# = 0 ] || shift
 	read -ra args <<< "$(hostd_qemu_args)"
-	vm_boot "${options[@]}" --file "$clocktool" -- "${args[@]}" "$@" &&
+	vm_boot --append pvclock.trust_counter=1 "${options[@]}" --file "$clocktool" -- "${args[@]}" "$@" &&
 		vm_run "modprobe pvclock && wait-for $clock_dir/clocksource" && wait_for 20 clock_registered
 }
 
