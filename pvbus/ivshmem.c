@@ -16,9 +16,10 @@
 #define IVSHMEM_BAR_WINDOW	2
 #define IVSHMEM_DOORBELL	0x0c
 
-/* Below this the window is mapped uncached: memory copies are ten times faster even under TCG. */
-#define SLOW_COPY_MB_S		100
-#define SLOW_COPY_TRIES		3
+/* So many times slower than memory, the window cannot be memory to the CPU. */
+#define SLOW_COPY	8
+#define SLOW_COPY_LEN	SZ_64K
+#define SLOW_COPY_TRIES	4
 
 struct ivshmem {
 	struct pvbus_transport	transport;
@@ -44,28 +45,65 @@ static const struct pvbus_transport_ops ivshmem_ops = {
 	.irq	= ivshmem_irq,
 };
 
-/* Firmware or a passed-through device can make the BAR uncached whatever is asked for here. */
-static void warn_if_slow(struct ivshmem *iv)
+static const char *const cache_names[] = {
+	[PVBUS_CACHE_UNKNOWN]	 = "unknown",
+	[PVBUS_CACHE_WRITE_BACK] = "write-back",
+	[PVBUS_CACHE_UNCACHED]	 = "uncached",
+};
+
+static u64 copy_ns(void *to, const void *from)
 {
-	size_t len = SZ_64K;
-	void *buf = kvmalloc(len, GFP_KERNEL);
-	u64 start, mb_s, ns = U64_MAX;
+	u64 start, ns = U64_MAX;
 	unsigned int i;
 
-	if (!buf)
-		return;
-
-	/* The first one faults pages in, on both sides. */
+	/* The first one faults pages in, on both sides, and the host may interrupt any. */
 	for (i = 0; i < SLOW_COPY_TRIES; i++) {
 		start = ktime_get_ns();
-		memcpy(buf, iv->transport.window, len);
+		memcpy(to, from, SLOW_COPY_LEN);
 		ns = min(ns, ktime_get_ns() - start);
 	}
-	mb_s = div64_u64(len * 1000ULL, max(ns, 1ULL));
-	if (mb_s < SLOW_COPY_MB_S)
+	return max(ns, 1ULL);
+}
+
+/* The host has the last word on caching, so that only a comparison with memory tells. */
+static void say_mapping(struct ivshmem *iv)
+{
+	u64 window_ns, memory_ns;
+	void *buf;
+
+	dev_info(&iv->pci->dev, "window mapped: %s\n", cache_names[iv->transport.window_cache]);
+	buf = kvmalloc(2 * SLOW_COPY_LEN, GFP_KERNEL);
+	if (!buf)
+		return;
+	memory_ns = copy_ns(buf, buf + SLOW_COPY_LEN);
+	window_ns = copy_ns(buf, iv->transport.window);
+	if (window_ns > SLOW_COPY * memory_ns)
 		dev_warn(&iv->pci->dev,
-			 "the window is slow (%llu MB/s): is BAR 2 mapped uncached?\n", mb_s);
+			 "the window is slow, %llu times slower than memory: see 'Caching' in host-ref.md\n",
+			 div64_u64(window_ns, memory_ns));
 	kvfree(buf);
+}
+
+static ssize_t window_cache_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct ivshmem *iv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", cache_names[iv->transport.window_cache]);
+}
+static DEVICE_ATTR_RO(window_cache);
+
+static struct attribute *ivshmem_attrs[] = {
+	&dev_attr_window_cache.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(ivshmem);
+
+/* A port without room, or a bridge window on top of something else: the kernel goes on without. */
+static bool has_address(struct pci_dev *pci, unsigned int bar)
+{
+	const struct resource *res = &pci->resource[bar];
+
+	return pci_resource_len(pci, bar) && !(res->flags & IORESOURCE_UNSET) && res->parent;
 }
 
 static int map_bars(struct ivshmem *iv)
@@ -74,19 +112,33 @@ static int map_bars(struct ivshmem *iv)
 	resource_size_t start = pci_resource_start(pci, IVSHMEM_BAR_WINDOW);
 	resource_size_t len = pci_resource_len(pci, IVSHMEM_BAR_WINDOW);
 	struct device *dev = &pci->dev;
+	int err;
 
-	if (!len || !pci_resource_len(pci, IVSHMEM_BAR_REGS))
-		return -ENODEV;
 	if (!devm_request_mem_region(dev, start, len, "pvbus window"))
-		return -EBUSY;
-
-	iv->transport.window = devm_memremap(dev, start, len, MEMREMAP_WB);
-	if (IS_ERR(iv->transport.window))
-		return PTR_ERR(iv->transport.window);
-	iv->transport.window_len = len;
-
+		return dev_err_probe(dev, -EBUSY, "the address of BAR 2 is in use\n");
+	err = pvbus_map_window(&iv->transport, start, len);
+	if (err)
+		return dev_err_probe(dev, err, "cannot map the window of %llu MiB\n",
+				     (u64)len >> 20);
 	iv->regs = pcim_iomap(pci, IVSHMEM_BAR_REGS, 0);
 	return iv->regs ? 0 : -ENOMEM;
+}
+
+/* MSI-X messages are DMA of the device's. */
+static int alloc_vectors(struct ivshmem *iv)
+{
+	struct pci_dev *pci = iv->pci;
+	int nr;
+
+	pci_set_master(pci);
+	nr = pci_alloc_irq_vectors(pci, 1, PVBUS_MAX_QUEUES + 1, PCI_IRQ_MSIX);
+	if (nr > 0)
+		return nr;
+	if (!pci->msix_cap)
+		return dev_err_probe(&pci->dev, nr, "no MSI-X: use ivshmem-doorbell, not ivshmem-plain\n");
+	if (!pci_msi_enabled() || pci->no_msi)
+		return dev_err_probe(&pci->dev, nr, "MSI is switched off: boot the guest without pci=nomsi\n");
+	return dev_err_probe(&pci->dev, nr, "no MSI-X vectors left\n");
 }
 
 static bool window_is_ours(const struct ivshmem *iv)
@@ -109,6 +161,11 @@ static int ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	iv->transport.ops = &ivshmem_ops;
 	iv->transport.dev = &pci->dev;
 
+	if (!has_address(pci, IVSHMEM_BAR_WINDOW) || !has_address(pci, IVSHMEM_BAR_REGS))
+		return dev_err_probe(&pci->dev, -ENODEV,
+				     "BAR %d has no address: give its PCI port room, as QEMU's pcie-root-port,pref64-reserve=SIZE does\n",
+				     has_address(pci, IVSHMEM_BAR_REGS) ? IVSHMEM_BAR_WINDOW :
+									  IVSHMEM_BAR_REGS);
 	err = pcim_enable_device(pci);
 	if (err)
 		return err;
@@ -118,13 +175,11 @@ static int ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	/* Other software uses this PCI id too: leave its windows alone. */
 	if (!window_is_ours(iv))
 		return -ENODEV;
-	warn_if_slow(iv);
+	say_mapping(iv);
 
-	/* MSI-X messages are DMA of the device's. */
-	pci_set_master(pci);
-	err = pci_alloc_irq_vectors(pci, 1, PVBUS_MAX_QUEUES + 1, PCI_IRQ_MSIX);
+	err = alloc_vectors(iv);
 	if (err < 0)
-		return dev_err_probe(&pci->dev, err, "no MSI-X vectors: use ivshmem-doorbell\n");
+		return err;
 	iv->transport.nr_irqs = err;
 
 	pci_set_drvdata(pci, iv);
@@ -183,5 +238,6 @@ struct pci_driver pvbus_ivshmem_driver = {
 	.probe		= ivshmem_probe,
 	.remove		= ivshmem_remove,
 	.shutdown	= ivshmem_shutdown,
+	.dev_groups	= ivshmem_groups,
 	.driver.pm	= pm_sleep_ptr(&ivshmem_pm_ops),
 };

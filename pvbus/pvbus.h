@@ -29,11 +29,24 @@ struct pvbus_transport_ops {
 };
 
 /**
+ * enum pvbus_cache - how the window is mapped
+ * @PVBUS_CACHE_UNKNOWN: the kernel does not say
+ * @PVBUS_CACHE_WRITE_BACK: as memory
+ * @PVBUS_CACHE_UNCACHED: as a device; each access may cost what one over a bus does
+ */
+enum pvbus_cache {
+	PVBUS_CACHE_UNKNOWN,
+	PVBUS_CACHE_WRITE_BACK,
+	PVBUS_CACHE_UNCACHED,
+};
+
+/**
  * struct pvbus_transport - a carrier
  * @ops: its functions
  * @dev: its device, parent of the devices of the bus
  * @window: the mapped window
  * @window_len: its length in bytes
+ * @window_cache: how it is mapped
  * @nr_irqs: interrupt vectors that the guest has
  */
 struct pvbus_transport {
@@ -41,6 +54,7 @@ struct pvbus_transport {
 	struct device				*dev;
 	void					*window;
 	u64					window_len;
+	enum pvbus_cache			window_cache;
 	unsigned int				nr_irqs;
 };
 
@@ -145,6 +159,9 @@ void pvbus_debugfs_init(void);
 void pvbus_debugfs_exit(void);
 void pvbus_debugfs_add(struct pvbus_device *pdev);
 void pvbus_debugfs_del(struct pvbus_device *pdev);
+
+/* mapping.c */
+int pvbus_map_window(struct pvbus_transport *transport, phys_addr_t start, size_t len);
 
 /* ivshmem.c */
 extern struct pci_driver pvbus_ivshmem_driver;

@@ -30,6 +30,13 @@ ktap_is 'there is a queue for each CPU' "$(vm_run 'ls /sys/bus/pvbus/devices/pvb
 ktap_is 'with four counters' "$(vm_run 'ls /sys/bus/pvbus/devices/pvbus0.0/queues/0 | xargs')" 'interrupts kicks ops spins'
 ktap_check 'a sleep has a believable price' vm_run '[ "$(cat /sys/bus/pvbus/devices/pvbus0.0/sleep_ns)" -ge 5000 ]'
 
+# Firmware makes the hole for PCI uncached; the kernel lists who has mapped it like that.
+ktap_is 'the window is mapped write-back' "$(vm_run 'cat /sys/bus/pci/drivers/pvbus-ivshmem/*/window_cache')" write-back
+ktap_check 'which the kernel says too' vm_run 'dmesg | grep "window mapped: write-back"
+	start=$(awk "NR == 3 { print substr(\$1, 3) }" /sys/bus/pci/drivers/pvbus-ivshmem/*/resource)
+	grep "PAT:" /sys/kernel/debug/x86/pat_memtype_list | head -n 40
+	! grep -i "mem 0x$start.*uncached" /sys/kernel/debug/x86/pat_memtype_list'
+
 counter() { vm_run "awk '{ nr += \$1 } END { print nr }' /sys/bus/pvbus/devices/pvbus0.0/queues/*/$1"; }
 served() { pvctl --json stats d0 | grep -o '"ops": *[0-9]*' | awk -F : '{ nr += $2 } END { print nr }'; }
 before=$(counter ops) served_before=$(served)
