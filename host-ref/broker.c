@@ -9,32 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "process.h"
+
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
+/* Descriptors that are kept free beside those of the next window: a worker, its devices' images. */
+#define SPARE_FDS	16
 
-int hostd_listen(const char *path, int type)
+static unsigned int spare_fds(const struct hostd_broker *b)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err;
+	return 1 + 2 * b->opt.nr_vectors + SPARE_FDS;
+}
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || chmod(path, 0600) < 0 ||
-	    listen(fd, 16) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
+bool hostd_broker_is_tight(const struct hostd_broker *b, unsigned int more)
+{
+	return hostd_fds_left() <= spare_fds(b) + more;
 }
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -75,6 +66,16 @@ void hostd_broker_stop(struct hostd_broker *b, int exit_code)
 	hostd_timer_set(&b->stop_timer, hostd_request_send(b, &op) ? 0 : QUIT_MS);
 }
 
+/* The end of a terminal is not the end of the VM; it is what moves logs away that means it. */
+static void reopen_log(void)
+{
+	int err = hostd_log_is_file() ? hostd_log_open() : 0;
+
+	if (err)
+		hostd_log(HOSTD_LOG_ERR, "the log cannot be opened again: %s: this one goes on",
+			  strerror(-err));
+}
+
 static void signals_ready(struct hostd_source *src, uint32_t events)
 {
 	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, signals);
@@ -85,6 +86,8 @@ static void signals_ready(struct hostd_source *src, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGCHLD)
 		hostd_life_reap(b);
+	else if (info.ssi_signo == SIGHUP)
+		reopen_log();
 	else
 		hostd_broker_stop(b, EXIT_SUCCESS);
 }
@@ -98,6 +101,7 @@ static int watch_signals(struct hostd_broker *b)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -125,14 +129,15 @@ static char *find_exe(void)
 	return strdup(path);
 }
 
-static void raise_fd_limit(void)
+static int check_fds(const struct hostd_broker *b)
 {
-	struct rlimit lim;
+	unsigned int left = hostd_fds_left(), needed = spare_fds(b);
 
-	if (!getrlimit(RLIMIT_NOFILE, &lim)) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
+	if (left > needed)
+		return 0;
+	hostd_log(HOSTD_LOG_ERR, "%u descriptors are left of the limit (ulimit -n), and %u vectors need %u more: raise it, or use fewer --vectors",
+		  left, b->opt.nr_vectors, needed + 1 - left);
+	return -EMFILE;
 }
 
 static int add_devices(struct hostd_broker *b, struct json_object *devices)
@@ -171,9 +176,14 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	if (!err)
 		err = hostd_qemu_start(b);
 	if (err) {
-		hostd_log(HOSTD_LOG_ERR, "cannot start: %s", strerror(-err));
+		hostd_log(HOSTD_LOG_ERR, "cannot start: %s%s", strerror(-err),
+			  err == -EFBIG ? ": the window is larger than a file may be (ulimit -f)" :
+			  err == -EMFILE ? ": raise the limit of descriptors (ulimit -n)" : "");
 		return err;
 	}
+	err = check_fds(b);
+	if (err)
+		return err;
 	hostd_request_init(b);
 	hostd_opener_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
@@ -184,27 +194,31 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *device
 {
 	struct hostd_broker *b = calloc(1, sizeof(*b));
 	unsigned int slot;
-	int code;
+	int code, err;
 
 	if (!b)
 		return EXIT_FAILURE;
 	b->opt = *opt;
 	b->start_ms = hostd_now_ms();
+	b->worker_lines = (struct hostd_limit) { .burst = 100, .refill_ms = 15000 };
 	b->exe = find_exe();
 	b->window.memfd = -1;
 	b->life.beat_fd = -1;
-	b->signals.fd = b->qemu.listener.fd = b->qemu.conn.fd = b->control.fd = -1;
+	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;
 	b->life.ipc.fd = -1;
 	memset(b->window.kick_fds, -1, sizeof(b->window.kick_fds));
 	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
-	raise_fd_limit();
+	hostd_fds_raise();
 
 	if (!b->exe || start(b, devices)) {
 		b->exit_code = EXIT_FAILURE;
 	} else {
 		hostd_life_start(b);
-		if (hostd_loop_run(&b->loop))
+		err = hostd_loop_run(&b->loop);
+		if (err) {
+			hostd_log(HOSTD_LOG_ERR, "the event loop has failed: %s", strerror(-err));
 			b->exit_code = EXIT_FAILURE;
+		}
 	}
 
 	b->stopping = true;

@@ -12,6 +12,7 @@
 
 #include "hjson.h"
 #include "ipc.h"
+#include "listener.h"
 #include "loop.h"
 #include "util.h"
 
@@ -32,6 +33,9 @@ struct hostd_device;
  * @watchdog_ms: silence after which a worker is killed; 0: never
  * @poll_us: how long a worker polls before it sleeps; -1: it adapts that
  * @socket_gid: group that may connect to the ivshmem socket; -1: only the owner
+ * @qemu_uid: the only user whose QEMU may connect; -1: whom the socket lets in
+ * @qemu_label: the only security label with which one may; NULL: any
+ * @ivshmem_fd: an inherited socket that QEMU connects to; -1: one is made
  * @ready_fd: gets one byte when the devices are served, or wait as they may; -1: none
  */
 struct hostd_options {
@@ -42,6 +46,9 @@ struct hostd_options {
 	unsigned int watchdog_ms;
 	int poll_us;
 	gid_t socket_gid;
+	uid_t qemu_uid;
+	const char *qemu_label;
+	int ivshmem_fd;
 	int ready_fd;
 };
 
@@ -65,14 +72,24 @@ struct hostd_carrier {
  * @conn: the QEMU that has the window
  * @pid: its process
  * @step: next message of the handshake
- * @refused: connections that were refused, kept open until their QEMU leaves
+ * @since_ms: when it connected
+ * @short_visits: QEMUs in a row that left within a second
+ * @refused: the last connections that were refused, newest first, kept open until their QEMU leaves
+ * @refusals: limit of their lines
+ * @renew: tries again to make the next window
+ * @renewing: that failed
  */
 struct hostd_qemu {
-	struct hostd_source listener;
+	struct hostd_listener listener;
 	struct hostd_source conn;
 	pid_t pid;
 	unsigned int step;
+	uint64_t since_ms;
+	unsigned int short_visits;
 	struct hostd_refused *refused;
+	struct hostd_limit refusals;
+	struct hostd_timer renew;
+	bool renewing;
 };
 
 /* State of the worker. */
@@ -151,11 +168,14 @@ struct hostd_life {
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
+ * @worker_lines: limit of the lines that workers may log
  * @slots: devices
  * @generations: last generation of each slot
  * @control: listening control socket
  * @clients: control connections
  * @nr_clients: their number
+ * @idle_timer: looks for those that have been idle for long
+ * @crowded: the log has said that they are too many
  * @restart_calls: restart-worker commands that wait
  * @release_calls: release commands that wait
  * @stopping: on the way out
@@ -178,11 +198,14 @@ struct hostd_broker {
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
+	struct hostd_limit worker_lines;
 	struct hostd_device *slots[HOSTD_SLOTS];
 	uint32_t generations[HOSTD_SLOTS];
-	struct hostd_source control;
+	struct hostd_listener control;
 	struct hostd_client *clients;
 	unsigned int nr_clients;
+	struct hostd_timer idle_timer;
+	bool crowded;
 	struct hostd_call *restart_calls;
 	struct hostd_call *release_calls;
 	bool stopping;
@@ -211,13 +234,15 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *device
 void hostd_broker_stop(struct hostd_broker *b, int exit_code);
 
 /**
- * hostd_listen - make a listening UNIX socket of mode 0600
- * @path: its place; what is there is replaced
- * @type: SOCK_*
+ * hostd_broker_is_tight - are descriptors left for no more than the next window and the next worker
+ * @b: the broker
+ * @more: and for so much else
  *
- * Return: non-blocking descriptor or -errno.
+ * Then whoever else wants one has to do without.
+ *
+ * Return: true if so.
  */
-int hostd_listen(const char *path, int type);
+bool hostd_broker_is_tight(const struct hostd_broker *b, unsigned int more);
 
 /* ivshmem.c */
 
@@ -441,6 +466,12 @@ void hostd_request_fail_all(struct hostd_broker *b);
  * @events: EPOLL*
  */
 void hostd_request_ready(struct hostd_source *src, uint32_t events);
+
+/**
+ * hostd_request_drain - take what a worker that has died said before
+ * @b: the broker; the worker has not been reaped
+ */
+void hostd_request_drain(struct hostd_broker *b);
 
 /* control.c */
 

@@ -14,6 +14,11 @@
 
 #define LINE_MAX_LEN	65536
 #define CLIENTS_MAX	32
+/* As many are served even when descriptors run out. */
+#define CLIENTS_MIN	2
+/* A client that neither asks nor reads for so long has gone, or will connect again. */
+#define IDLE_MS		300000
+#define IDLE_LOOK_MS	10000
 
 /**
  * struct hostd_client - a control connection
@@ -25,6 +30,7 @@
  * @out: answers that are not written yet
  * @out_len: their length
  * @call: the command that is being executed, or NULL
+ * @active_ms: when it last sent something, read something, or was answered
  */
 struct hostd_client {
 	struct hostd_source src;
@@ -35,6 +41,7 @@ struct hostd_client {
 	char *out;
 	size_t out_len;
 	struct hostd_call *call;
+	uint64_t active_ms;
 };
 
 static void client_free(struct hostd_client *client)
@@ -78,6 +85,7 @@ static void flush(struct hostd_client *client)
 		done = send(client->src.fd, client->out, client->out_len,
 			    MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (done > 0) {
+		client->active_ms = hostd_now_ms();
 		client->out_len -= done;
 		memmove(client->out, client->out + done, client->out_len);
 	}
@@ -121,6 +129,7 @@ static void end_call(struct hostd_call *call, const char *key, struct json_objec
 
 	if (client) {
 		client->call = NULL;
+		client->active_ms = hostd_now_ms();
 		answer(client, hostd_json_get(call->request, "id"), key, value);
 		watch(client);
 	} else {
@@ -204,6 +213,7 @@ static void client_ready(struct hostd_source *src, uint32_t events)
 			return;
 		}
 		client->line_len += len;
+		client->active_ms = hostd_now_ms();
 		if (client->line_len == LINE_MAX_LEN && !has_line(client)) {
 			client_free(client);
 			return;
@@ -213,47 +223,101 @@ static void client_ready(struct hostd_source *src, uint32_t events)
 	next_commands(client);
 }
 
-static void listener_ready(struct hostd_source *src, uint32_t events)
+/* The one that has been idle for longest, at least for @ms; NULL: there is none. */
+static struct hostd_client *find_idle(const struct hostd_broker *b, uint64_t ms)
 {
-	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, control);
-	struct hostd_client *client = NULL;
-	int fd;
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_client *client, *oldest = NULL;
 
-	(void)events;
-	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
-		return;
-	if (b->nr_clients < CLIENTS_MAX)
-		client = calloc(1, sizeof(*client));
+	for (client = b->clients; client; client = client->next) {
+		if (client->call || now_ms - client->active_ms < ms)
+			continue;
+		if (!oldest || client->active_ms <= oldest->active_ms)
+			oldest = client;
+	}
+	return oldest;
+}
+
+static void idle_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, idle_timer);
+	struct hostd_client *client;
+
+	while ((client = find_idle(b, IDLE_MS)))
+		client_free(client);
+	if (b->nr_clients)
+		hostd_timer_set(timer, IDLE_LOOK_MS);
+	else
+		b->crowded = false;
+}
+
+/* Whoever comes can be served, if need be in the place of one that is idle. */
+static bool make_room(struct hostd_broker *b)
+{
+	struct hostd_client *oldest;
+
+	if (b->nr_clients < CLIENTS_MIN ||
+	    (b->nr_clients < CLIENTS_MAX && !hostd_broker_is_tight(b, 0)))
+		return true;
+	oldest = find_idle(b, 0);
+	if (!b->crowded)
+		hostd_log(HOSTD_LOG_WARN, "%u control connections are too many: %s", b->nr_clients,
+			  oldest ? "the one that is idle for longest makes room for each new one" :
+			  "all wait for an answer, and no more are taken");
+	b->crowded = true;
+	if (oldest)
+		client_free(oldest);
+	return oldest;
+}
+
+static int take_client(struct hostd_broker *b, int fd)
+{
+	struct hostd_client *client = calloc(1, sizeof(*client));
+
 	if (client)
 		client->line = malloc(LINE_MAX_LEN);
 	if (!client || !client->line)
-		goto close_fd;
+		goto free_client;
 	client->b = b;
 	client->src.ready = client_ready;
+	client->active_ms = hostd_now_ms();
 	if (hostd_loop_add(&b->loop, &client->src, fd, EPOLLIN))
-		goto close_fd;
+		goto free_client;
 	client->next = b->clients;
 	b->clients = client;
 	b->nr_clients++;
-	return;
+	if (!b->idle_timer.due_ms)
+		hostd_timer_set(&b->idle_timer, IDLE_LOOK_MS);
+	return 0;
 
-close_fd:
+free_client:
 	if (client)
 		free(client->line);
 	free(client);
-	close(fd);
+	return -ENOMEM;
+}
+
+static void listener_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, control.src);
+	int fd;
+
+	(void)events;
+	fd = hostd_listener_accept(&b->control);
+	if (fd >= 0 && (!make_room(b) || take_client(b, fd)))
+		close(fd);
 }
 
 int hostd_control_start(struct hostd_broker *b)
 {
 	int fd, err;
 
-	b->control.ready = listener_ready;
-	fd = hostd_listen("control.sock", SOCK_STREAM);
+	b->control.src.ready = listener_ready;
+	hostd_timer_init(&b->loop, &b->idle_timer, idle_due);
+	fd = hostd_listener_open("control.sock");
 	if (fd < 0)
 		return fd;
-	err = hostd_loop_add(&b->loop, &b->control, fd, EPOLLIN);
+	err = hostd_listener_start(&b->control, &b->loop, fd);
 	if (err)
 		close(fd);
 	return err;
@@ -261,7 +325,7 @@ int hostd_control_start(struct hostd_broker *b)
 
 void hostd_control_stop(struct hostd_broker *b)
 {
-	hostd_loop_close(&b->loop, &b->control);
+	hostd_listener_stop(&b->control);
 	while (b->clients)
 		client_free(b->clients);
 }

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Descriptors that a device may need, and those who look after it. */
+#define DEVICE_FDS	16
+
 static const struct hostd_class * const classes[] = {
 	&hostd_blk_class,
 	&hostd_clock_class,
@@ -135,6 +138,8 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 	else if (slot == HOSTD_SLOTS)
 		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a device first",
 			 HOSTD_SLOTS);
+	else if (hostd_broker_is_tight(b, DEVICE_FDS))
+		snprintf(err, HOSTD_ERROR_MAX, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)");
 	else
 		goto take_slot;
 	device_free(dev);

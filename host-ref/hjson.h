@@ -49,6 +49,14 @@ bool hostd_json_bool(struct json_object *obj, const char *key, bool def);
  */
 struct json_object *hostd_json_get(struct json_object *obj, const char *key);
 
+/**
+ * hostd_json_clean - make a value of somebody else's harmless to print
+ * @val: the value; hostd_text_clean() is done to all texts in it
+ *
+ * Return: false if a key in it is not made of letters, digits and '_'.
+ */
+bool hostd_json_clean(struct json_object *val);
+
 /* Add a member; @val may be NULL (a string then becomes null). */
 void hostd_json_add_str(struct json_object *obj, const char *key, const char *val);
 void hostd_json_add_u64(struct json_object *obj, const char *key, uint64_t val);

@@ -25,6 +25,13 @@
 #define PEER_DEVICE		1
 #define MSG_WINDOW		-1
 
+#define REFUSED_MAX		4	/* connections that are kept only to be refused */
+#define RENEW_MS		1000
+#define VISIT_MS		1000	/* a shorter one was no VM */
+#define VISITS_FREE		3
+#define REST_MIN_MS		100
+#define REST_MAX_MS		5000
+
 /**
  * struct hostd_refused - connection of a QEMU that came second
  * @src: the connection
@@ -152,27 +159,63 @@ static int handshake_step(struct hostd_broker *b, unsigned int step)
 	return 1;
 }
 
-/* CAR-3: a window belongs to one QEMU for ever; the next one gets another. */
-static void qemu_left(struct hostd_broker *b)
+/* Each visit costs a window and a life of the worker: who only comes and goes has to wait. */
+static void rest_after_visits(struct hostd_qemu *qemu)
 {
-	struct hostd_carrier fresh;
-	int err;
+	unsigned int nr = qemu->short_visits, ms;
 
-	hostd_loop_close(&b->loop, &b->qemu.conn);
-	if (b->stopping)
+	hostd_listener_resume(&qemu->listener);
+	if (nr < VISITS_FREE)
 		return;
-	hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) has left: a new window for the next one",
-		  (int)b->qemu.pid);
-	b->qemu.pid = 0;
-	err = hostd_carrier_alloc(&fresh, &b->opt);
+	ms = nr - VISITS_FREE < 6 ? REST_MIN_MS << (nr - VISITS_FREE) : REST_MAX_MS;
+	if (ms > REST_MAX_MS)
+		ms = REST_MAX_MS;
+	if (ms >= 1000)
+		hostd_log(HOSTD_LOG_WARN, "%u QEMUs in a row left within a second: the next is let in after %u ms",
+			  nr, ms);
+	hostd_listener_pause(&qemu->listener, ms);
+}
+
+static void renew_window(struct hostd_broker *b)
+{
+	struct hostd_qemu *qemu = &b->qemu;
+	struct hostd_carrier fresh;
+	int err = hostd_carrier_alloc(&fresh, &b->opt);
+
 	if (err) {
-		hostd_log(HOSTD_LOG_ERR, "no new window: %s: start pvhostd again", strerror(-err));
-		hostd_broker_stop(b, EXIT_FAILURE);
+		if (!qemu->renewing)
+			hostd_log(HOSTD_LOG_ERR, "no new window: %s: the next QEMU waits, trying again each second",
+				  strerror(-err));
+		qemu->renewing = true;
+		hostd_listener_pause(&qemu->listener, 0);
+		hostd_timer_set(&qemu->renew, RENEW_MS);
 		return;
 	}
+	qemu->renewing = false;
 	hostd_carrier_free(&b->window);
 	b->window = fresh;
 	hostd_life_kill(b, NULL);
+	rest_after_visits(qemu);
+}
+
+static void renew_due(struct hostd_timer *timer)
+{
+	renew_window(hostd_container_of(timer, struct hostd_broker, qemu.renew));
+}
+
+/* CAR-3: a window belongs to one QEMU for ever; the next one gets another. */
+static void qemu_left(struct hostd_broker *b)
+{
+	struct hostd_qemu *qemu = &b->qemu;
+
+	hostd_loop_close(&b->loop, &qemu->conn);
+	if (b->stopping)
+		return;
+	hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) has left: a new window for the next one",
+		  (int)qemu->pid);
+	qemu->pid = 0;
+	qemu->short_visits = hostd_now_ms() - qemu->since_ms < VISIT_MS ? qemu->short_visits + 1 : 0;
+	renew_window(b);
 }
 
 static void handshake(struct hostd_broker *b)
@@ -222,18 +265,30 @@ static void refused_ready(struct hostd_source *src, uint32_t events)
 	refused_free(hostd_container_of(src, struct hostd_refused, src));
 }
 
+/* A QEMU leaves by itself as soon as it has read its answer: what has been here for long is none. */
+static void limit_refused(struct hostd_broker *b)
+{
+	struct hostd_refused *refused;
+	unsigned int nr = 0;
+
+	for (refused = b->qemu.refused; refused; refused = refused->next) {
+		if (++nr == REFUSED_MAX) {
+			refused_free(refused);
+			return;
+		}
+	}
+}
+
 /*
  * A QEMU whose connection is closed during the handshake spins for ever, one
  * that is told another version gives up at once, with a message.
  */
-static void refuse(struct hostd_broker *b, int conn, pid_t pid)
+static void refuse(struct hostd_broker *b, int conn)
 {
 	struct hostd_refused *refused;
 
-	hostd_log(HOSTD_LOG_WARN,
-		  "QEMU (pid %d) is refused: pid %d has the window; one pvhostd serves one VM, start another with another --name",
-		  (int)pid, (int)b->qemu.pid);
 	send_msg(conn, -EBUSY, -1);
+	limit_refused(b);
 	refused = calloc(1, sizeof(*refused));
 	if (!refused) {
 		close(conn);
@@ -250,25 +305,65 @@ static void refuse(struct hostd_broker *b, int conn, pid_t pid)
 	b->qemu.refused = refused;
 }
 
+/* Whether a connection's label is the one that was asked for; AppArmor adds " (enforce)". */
+static bool has_label(int conn, const char *wanted)
+{
+	size_t want_len = strlen(wanted);
+	char label[512] = "";
+	socklen_t len = sizeof(label) - 1;
+
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERSEC, label, &len) < 0)
+		return false;
+	return !strncmp(label, wanted, want_len) && (!label[want_len] || label[want_len] == ' ');
+}
+
+/* Why a connection is none for this VM; NULL: it is. */
+static const char *find_objection(const struct hostd_broker *b, int conn, const struct ucred *cred)
+{
+	if (b->opt.qemu_uid != (uid_t)-1 && cred->uid != b->opt.qemu_uid)
+		return "it is not of the user that --qemu-user says";
+	if (b->opt.qemu_label && !has_label(conn, b->opt.qemu_label))
+		return "it has not the label that --qemu-label says";
+	if (b->qemu.conn.fd >= 0)
+		return "another one has the window; one pvhostd serves one VM, start another with another --name";
+	return NULL;
+}
+
+static void log_refusal(struct hostd_broker *b, const struct ucred *cred, const char *objection)
+{
+	unsigned int dropped;
+
+	if (!hostd_limit_pass(&b->qemu.refusals, &dropped))
+		return;
+	if (dropped)
+		hostd_log(HOSTD_LOG_WARN, "%u more connections were refused before", dropped);
+	hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d, user %u) is refused: %s", (int)cred->pid,
+		  (unsigned int)cred->uid, objection);
+}
+
 static void listener_ready(struct hostd_source *src, uint32_t events)
 {
-	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, qemu.listener);
+	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, qemu.listener.src);
 	struct hostd_qemu *qemu = &b->qemu;
-	struct ucred cred = { 0 };
+	const char *objection;
+	struct ucred cred = { .uid = -1 };
 	socklen_t len = sizeof(cred);
 	int conn;
 
 	(void)events;
-	conn = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	conn = hostd_listener_accept(&qemu->listener);
 	if (conn < 0)
 		return;
 	getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &cred, &len);
-	if (qemu->conn.fd >= 0) {
-		refuse(b, conn, cred.pid);
+	objection = find_objection(b, conn, &cred);
+	if (objection) {
+		log_refusal(b, &cred, objection);
+		refuse(b, conn);
 		return;
 	}
 	qemu->pid = cred.pid;
 	qemu->step = 0;
+	qemu->since_ms = hostd_now_ms();
 	if (hostd_loop_add(&b->loop, &qemu->conn, conn, EPOLLRDHUP)) {
 		close(conn);
 		return;
@@ -284,18 +379,34 @@ static int share_socket(const char *path, gid_t gid)
 	return chown(path, -1, gid) < 0 || chmod(path, 0660) < 0 ? -errno : 0;
 }
 
+/* Who may connect to a socket that was inherited is up to whoever made it. */
+static int open_listener(struct hostd_broker *b)
+{
+	int fd = b->opt.ivshmem_fd, err;
+
+	if (fd >= 0)
+		return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : fd;
+	fd = hostd_listener_open("ivshmem.sock");
+	if (fd < 0)
+		return fd;
+	err = share_socket("ivshmem.sock", b->opt.socket_gid);
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
 int hostd_qemu_start(struct hostd_broker *b)
 {
 	int fd, err;
 
 	b->qemu.conn.ready = qemu_ready;
-	b->qemu.listener.ready = listener_ready;
-	fd = hostd_listen("ivshmem.sock", SOCK_STREAM);
+	b->qemu.listener.src.ready = listener_ready;
+	b->qemu.refusals = (struct hostd_limit) { .burst = 10, .refill_ms = 30000 };
+	hostd_timer_init(&b->loop, &b->qemu.renew, renew_due);
+	fd = open_listener(b);
 	if (fd < 0)
 		return fd;
-	err = share_socket("ivshmem.sock", b->opt.socket_gid);
-	if (!err)
-		err = hostd_loop_add(&b->loop, &b->qemu.listener, fd, EPOLLIN);
+	err = hostd_listener_start(&b->qemu.listener, &b->loop, fd);
 	if (err)
 		close(fd);
 	return err;
@@ -305,6 +416,6 @@ void hostd_qemu_stop(struct hostd_broker *b)
 {
 	while (b->qemu.refused)
 		refused_free(b->qemu.refused);
-	hostd_loop_close(&b->loop, &b->qemu.listener);
+	hostd_listener_stop(&b->qemu.listener);
 	hostd_loop_close(&b->loop, &b->qemu.conn);
 }

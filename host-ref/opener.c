@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "parcel.h"
+#include "process.h"
 
 #define DEADLINE_MS	5000
 /* More than this at a time only if many hang, whose disks were removed and added again. */
@@ -155,13 +156,10 @@ void hostd_opener_init(struct hostd_broker *b)
 /* In the child: hold nothing of the broker's, nor of who started it, but what the job is about. */
 static void keep_only(int sock, int hold)
 {
-	int null_fd, low = hold >= 0 && hold < sock ? hold : sock, high = hold > sock ? hold : sock, i;
+	const int keep[] = { sock, hold };
+	int null_fd, i;
 
-	if (low > 3)
-		close_range(3, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (i = 0; i < 3 && null_fd >= 0; i++)
 		dup2(null_fd, i);

@@ -6,13 +6,17 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "broker.h"
+#include "process.h"
 #include "ram.h"
 #include "rundir.h"
 #include "spec.h"
@@ -39,7 +43,11 @@ static const char usage_text[] =
 	"                    (measured at the start, then adapted)\n"
 	"  --socket-group GROUP\n"
 	"                    let a QEMU of another user connect, as libvirt's, that is in GROUP\n"
-	"  --daemon          go to the background when the devices are served; log to DIR/log\n"
+	"  --qemu-user USER  let only a QEMU of this user connect\n"
+	"  --qemu-label TEXT let only a QEMU of this security label connect (SELinux, AppArmor)\n"
+	"  --ivshmem-fd FD   let QEMU connect to a listening socket that was inherited\n"
+	"  --daemon          go to the background when the devices are served; append to DIR/log,\n"
+	"                    which SIGHUP opens again\n"
 	"  --ready-fd FD     write a newline there when the devices are served\n"
 	"  --quiet           log only warnings and errors\n"
 	"  --version, --help\n"
@@ -68,6 +76,9 @@ enum {
 	OPT_NO_WATCHDOG,
 	OPT_POLL_US,
 	OPT_SOCKET_GROUP,
+	OPT_QEMU_USER,
+	OPT_QEMU_LABEL,
+	OPT_IVSHMEM_FD,
 	OPT_DAEMON,
 	OPT_READY_FD,
 	OPT_QUIET,
@@ -86,6 +97,9 @@ static const struct option long_options[] = {
 	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
 	{ "poll-us", required_argument, NULL, OPT_POLL_US },
 	{ "socket-group", required_argument, NULL, OPT_SOCKET_GROUP },
+	{ "qemu-user", required_argument, NULL, OPT_QEMU_USER },
+	{ "qemu-label", required_argument, NULL, OPT_QEMU_LABEL },
+	{ "ivshmem-fd", required_argument, NULL, OPT_IVSHMEM_FD },
 	{ "daemon", no_argument, NULL, OPT_DAEMON },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -144,6 +158,40 @@ static int take_group(struct arguments *a, const char *text)
 	return 0;
 }
 
+static int take_user(struct arguments *a, const char *text)
+{
+	struct passwd *user = getpwnam(text);
+	uint64_t n;
+
+	if (!user && (hostd_parse_size(text, &n) || n >= (uid_t)-1))
+		return bad(a, "--qemu-user", text, "the name of a user, as in /etc/passwd, or a number");
+	a->opt.qemu_uid = user ? user->pw_uid : n;
+	return 0;
+}
+
+/* A descriptor that was inherited; 0 to 2 have other uses. */
+static int take_fd(struct arguments *a, const char *option, const char *text, int *fd)
+{
+	uint64_t n;
+
+	if (hostd_parse_size(text, &n) || n <= STDERR_FILENO || n > INT_MAX ||
+	    fcntl(n, F_SETFD, FD_CLOEXEC) < 0)
+		return bad(a, option, text, "the number of an open descriptor above 2");
+	*fd = n;
+	return 0;
+}
+
+static int take_socket(struct arguments *a, const char *text)
+{
+	int listens = 0, err = take_fd(a, "--ivshmem-fd", text, &a->opt.ivshmem_fd);
+	socklen_t len = sizeof(listens);
+
+	if (err)
+		return err;
+	getsockopt(a->opt.ivshmem_fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len);
+	return listens ? 0 : bad(a, "--ivshmem-fd", text, "the number of a listening UNIX socket");
+}
+
 static int take_option(struct arguments *a, int c, const char *text)
 {
 	uint64_t n = 0;
@@ -184,14 +232,18 @@ static int take_option(struct arguments *a, int c, const char *text)
 		       bad(a, "--poll-us", text, "microseconds, 0 to 1000000");
 	case OPT_SOCKET_GROUP:
 		return take_group(a, text);
+	case OPT_QEMU_USER:
+		return take_user(a, text);
+	case OPT_QEMU_LABEL:
+		a->opt.qemu_label = text;
+		return 0;
+	case OPT_IVSHMEM_FD:
+		return take_socket(a, text);
 	case OPT_DAEMON:
 		a->daemon = true;
 		return 0;
 	case OPT_READY_FD:
-		a->opt.ready_fd = n;
-		if (!number || n > 65535 || fcntl(n, F_SETFD, FD_CLOEXEC) < 0)
-			return bad(a, "--ready-fd", text, "the number of an open descriptor");
-		return 0;
+		return take_fd(a, "--ready-fd", text, &a->opt.ready_fd);
 	case OPT_QUIET:
 		hostd_log_init("pvhostd", HOSTD_LOG_WARN);
 		return 0;
@@ -248,35 +300,45 @@ static int go_to_background(struct arguments *a)
 /* From now on lines go to DIR/log; errors of the start also to the terminal. */
 static int log_to_file(void)
 {
-	int log_fd = open("log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int terminal_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	int err = hostd_log_open();
 
-	if (log_fd < 0 || null_fd < 0)
-		return -errno;
-	dup2(null_fd, STDIN_FILENO);
-	dup2(null_fd, STDOUT_FILENO);
-	dup2(log_fd, STDERR_FILENO);
-	close(null_fd);
-	close(log_fd);
+	if (err) {
+		close(terminal_fd);
+		return err;
+	}
 	hostd_log_copy(terminal_fd);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	hostd_fds_open_std();
 	return 0;
+}
+
+/* Nothing that was inherited reaches a worker; nothing stays open behind a daemon. */
+static void shut_inherited(const struct arguments *a)
+{
+	const int keep[] = { a->opt.ready_fd, a->opt.ivshmem_fd };
+
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), a->daemon);
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments a = {
 		.opt = { .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
-			 .watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1, .ready_fd = -1 },
+			 .watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1, .qemu_uid = -1, .ivshmem_fd = -1,
+			 .ready_fd = -1 },
 	};
-	int dir_fd, code = EXIT_FAILURE;
+	int dir_fd, err, code = EXIT_FAILURE;
 
+	hostd_fds_open_std();
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
 		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
 	if (argc > 1 && !strcmp(argv[1], "--ram"))
 		return hostd_ram_main(argc, argv);
 
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
+	hostd_signals_ignore(false);
 	a.devices = json_object_new_array();
 	parse_arguments(&a, argc, argv);
 	if (!a.opt.run_dir)
@@ -288,23 +350,29 @@ int main(int argc, char **argv)
 		snprintf(a.err, sizeof(a.err), "cannot go to the background: %s", strerror(errno));
 		goto failed;
 	}
+	shut_inherited(&a);
+	err = hostd_log_start();
+	if (err)
+		hostd_log(HOSTD_LOG_WARN, "the log may wait for who reads it: %s", strerror(-err));
 	dir_fd = hostd_run_dir_take(a.opt.run_dir, a.err, sizeof(a.err));
 	if (dir_fd < 0)
 		goto failed;
 	if (a.opt.socket_gid != (gid_t)-1 &&
 	    hostd_run_dir_share(a.opt.run_dir, a.opt.socket_gid, a.err, sizeof(a.err)))
 		goto leave;
-	if (a.daemon && log_to_file()) {
-		snprintf(a.err, sizeof(a.err), "%s/log: %s", a.opt.run_dir, strerror(errno));
+	err = a.daemon ? log_to_file() : 0;
+	if (err) {
+		snprintf(a.err, sizeof(a.err), "%s/log: %s: make it a file of this user's, or remove it",
+			 a.opt.run_dir, strerror(-err));
 		goto leave;
 	}
 	code = hostd_broker_run(&a.opt, a.devices);
-	hostd_run_dir_leave(a.opt.run_dir, dir_fd, code != EXIT_SUCCESS);
+	hostd_run_dir_leave(a.opt.run_dir, dir_fd);
 	json_object_put(a.devices);
 	return code;
 
 leave:
-	hostd_run_dir_leave(a.opt.run_dir, dir_fd, true);
+	hostd_run_dir_leave(a.opt.run_dir, dir_fd);
 failed:
 	hostd_log(HOSTD_LOG_ERR, "%s", a.err);
 	json_object_put(a.devices);

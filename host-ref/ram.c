@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "ipc.h"
+#include "process.h"
 #include "ram_file.h"
 #include "sandbox.h"
 #include "util.h"
@@ -339,6 +340,7 @@ int hostd_ram_main(int argc, char **argv)
 	unsigned int major_nr, minor_nr;
 	unsigned long long ino;
 
+	hostd_signals_ignore(true);
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
 	if (argc != 6 || sscanf(argv[5], "%x:%x:%llu", &major_nr, &minor_nr, &ino) != 3) {
 		hostd_log(HOSTD_LOG_ERR, "--ram is for pvhostd itself: see 'pvhostd --help'");

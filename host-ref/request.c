@@ -139,17 +139,25 @@ static void take_reply(struct hostd_broker *b, struct json_object *msg)
 	end_request(b, req, NULL, error ? error : "the worker refuses without a reason");
 }
 
-void hostd_request_ready(struct hostd_source *src, uint32_t events)
+/* False: there is none, or the connection is closed now. */
+static bool take_message(struct hostd_broker *b)
 {
-	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, life.ipc);
+	struct hostd_source *src = &b->life.ipc;
 	int fds[HOSTD_IPC_FD_MAX], err;
 	struct json_object *msg;
 	unsigned int nr_fds;
 
-	(void)events;
 	err = hostd_ipc_recv(src->fd, &msg, fds, &nr_fds);
 	if (err == -EAGAIN)
-		return;
+		return false;
+	/* No descriptor is wanted of it. */
+	if (err == -EMFILE)
+		err = 0;
+	/* What it says of the guest, and what it says itself, ends on terminals and in logs. */
+	if (!err && !hostd_json_clean(msg)) {
+		json_object_put(msg);
+		err = -EBADMSG;
+	}
 	if (err) {
 		/* It is dying, or out of its mind: it is of no use either way. */
 		hostd_loop_close(&b->loop, src);
@@ -157,7 +165,7 @@ void hostd_request_ready(struct hostd_source *src, uint32_t events)
 			hostd_life_kill(b, "it sends nonsense");
 		else if (b->life.pid)
 			kill(b->life.pid, SIGKILL);
-		return;
+		return false;
 	}
 	while (nr_fds)
 		close(fds[--nr_fds]);
@@ -166,4 +174,17 @@ void hostd_request_ready(struct hostd_source *src, uint32_t events)
 	else
 		hostd_session_event(b, msg);
 	json_object_put(msg);
+	return true;
+}
+
+void hostd_request_ready(struct hostd_source *src, uint32_t events)
+{
+	(void)events;
+	take_message(hostd_container_of(src, struct hostd_broker, life.ipc));
+}
+
+void hostd_request_drain(struct hostd_broker *b)
+{
+	while (b->life.ipc.fd >= 0 && take_message(b))
+		;
 }

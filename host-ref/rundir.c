@@ -11,7 +11,21 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* For what is to be removed at the end; a file system that is frozen may take for ever. */
+#define LEAVE_MS	2000
+
+/* What was made in the run directory; no more than that is removed, and the directory if it is empty. */
+static struct made {
+	const char *name;
+	dev_t dev;
+	ino_t ino;
+} made[] = { { .name = "ivshmem.sock" }, { .name = "control.sock" }, { .name = "pid" } };
+/* The directory itself. */
+static struct made own_dir;
 
 char *hostd_run_dir(const char *name, char *err, size_t len)
 {
@@ -59,6 +73,46 @@ static int make_dirs(const char *dir)
 	return err;
 }
 
+void hostd_run_dir_note(const char *name)
+{
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		if (strcmp(made[i].name, name) || lstat(name, &st) < 0)
+			continue;
+		made[i].dev = st.st_dev;
+		made[i].ino = st.st_ino;
+	}
+}
+
+static bool is_made(const struct made *m, const char *path)
+{
+	struct stat st;
+
+	return m->ino && !lstat(path, &st) && st.st_dev == m->dev && st.st_ino == m->ino;
+}
+
+/* The current directory: whoever else can write to it can have us write to what is not ours. */
+static int check_dir(const char *dir, char *err, size_t len)
+{
+	struct stat st;
+
+	if (stat(".", &st) < 0) {
+		snprintf(err, len, "%s: %s", dir, strerror(errno));
+		return -errno;
+	}
+	if (st.st_uid != geteuid())
+		snprintf(err, len, "%s belongs to user %u: use a directory of user %u as --run-dir",
+			 dir, (unsigned int)st.st_uid, (unsigned int)geteuid());
+	else if (st.st_mode & 0022)
+		snprintf(err, len, "others can write to %s: take that from them (chmod go-w), or use another --run-dir",
+			 dir);
+	else
+		return 0;
+	return -EPERM;
+}
+
 /* Lock the pid file of the current directory; -EAGAIN: somebody has it. */
 static int lock_pid_file(void)
 {
@@ -66,9 +120,14 @@ static int lock_pid_file(void)
 	int fd, err;
 
 	for (;;) {
-		fd = open("pid", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		fd = open("pid", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+			  0600);
 		if (fd < 0)
 			return -errno;
+		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+			close(fd);
+			return -EPERM;
+		}
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			err = -errno;
 			close(fd);
@@ -84,7 +143,7 @@ static int lock_pid_file(void)
 static void explain_taken(const char *dir, char *err, size_t len)
 {
 	char pid[16] = "";
-	int fd = open("pid", O_RDONLY | O_CLOEXEC);
+	int fd = open("pid", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t nr = fd >= 0 ? read(fd, pid, sizeof(pid) - 1) : 0;
 
 	if (fd >= 0)
@@ -97,6 +156,7 @@ static void explain_taken(const char *dir, char *err, size_t len)
 
 int hostd_run_dir_take(const char *dir, char *err, size_t len)
 {
+	struct stat st;
 	char pid[16];
 	int fd;
 
@@ -108,6 +168,10 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 	fd = make_dirs(dir);
 	if (!fd && chdir(dir) < 0)
 		fd = -errno;
+	if (!fd && check_dir(dir, err, len))
+		return -EPERM;
+	if (!fd && !stat(".", &st))
+		own_dir = (struct made) { NULL, st.st_dev, st.st_ino };
 	if (!fd)
 		fd = lock_pid_file();
 	if (fd == -EAGAIN) {
@@ -125,6 +189,7 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 		close(fd);
 		return -EIO;
 	}
+	hostd_run_dir_note("pid");
 	return fd;
 }
 
@@ -172,14 +237,31 @@ failed:
 	return -errno;
 }
 
-void hostd_run_dir_leave(const char *dir, int fd, bool keep_log)
+static void remove_made(const char *dir)
 {
-	if (!keep_log)
-		unlink("log");
-	unlink("ivshmem.sock");
-	unlink("control.sock");
-	unlink("pid");
-	if (chdir("/") == 0)
+	unsigned int i;
+
+	for (i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		if (is_made(&made[i], made[i].name))
+			unlink(made[i].name);
+	}
+	/* The log of a daemon stays, and so does the directory. */
+	if (chdir("/") == 0 && is_made(&own_dir, dir))
 		rmdir(dir);
+}
+
+void hostd_run_dir_leave(const char *dir, int fd)
+{
+	struct timespec pause = { .tv_nsec = 5000000 };
+	unsigned int ms;
+	pid_t pid;
+
+	pid = fork();
+	if (pid <= 0)
+		remove_made(dir);
+	if (!pid)
+		_exit(0);
+	for (ms = 0; pid > 0 && ms < LEAVE_MS && !waitpid(pid, NULL, WNOHANG); ms += 5)
+		nanosleep(&pause, NULL);
 	close(fd);
 }

@@ -30,7 +30,8 @@ char *hostd_run_dir(const char *name, char *err, size_t len);
  * @err: gets one line when that fails
  * @len: room of @err
  *
- * A lock on the file "pid" makes sure that there is one pvhostd in it.
+ * A lock on the file "pid" makes sure that there is one pvhostd in it. It must be this user's, and
+ * others must not be able to write to it.
  *
  * Return: descriptor that holds the lock, or -errno.
  */
@@ -50,11 +51,19 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len);
 int hostd_run_dir_share(const char *dir, gid_t gid, char *err, size_t len);
 
 /**
+ * hostd_run_dir_note - note that something was made there, to be removed at the end
+ * @name: "pid" or the name of a socket, in the current directory
+ */
+void hostd_run_dir_note(const char *name);
+
+/**
  * hostd_run_dir_leave - remove what was made there
  * @dir: absolute path
  * @fd: from hostd_run_dir_take()
- * @keep_log: leave the log of a daemon, and so the directory
+ *
+ * The directory goes if nothing else is in it. Does not wait for more than
+ * 2 s: what the file system takes longer for is removed later.
  */
-void hostd_run_dir_leave(const char *dir, int fd, bool keep_log);
+void hostd_run_dir_leave(const char *dir, int fd);
 
 #endif /* HOSTD_RUNDIR_H */

@@ -9,6 +9,7 @@
 #include "devices.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,12 +193,15 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev)
 
 static void tell_ready(struct hostd_broker *b)
 {
+	struct pollfd pfd = { .fd = b->opt.ready_fd, .events = POLLOUT };
+
 	if (b->ready)
 		return;
 	b->ready = true;
 	if (b->opt.ready_fd < 0)
 		return;
-	if (write(b->opt.ready_fd, "\n", 1) != 1)
+	/* Who gave the pipe may have filled it, or let it go. */
+	if (poll(&pfd, 1, 0) <= 0 || !(pfd.revents & POLLOUT) || write(pfd.fd, "\n", 1) != 1)
 		hostd_log(HOSTD_LOG_WARN, "nobody waits for readiness any more");
 	hostd_log_copy(-1);
 	close(b->opt.ready_fd);
@@ -334,18 +338,19 @@ void hostd_session_retry(struct hostd_timer *timer)
 	check_go(b);
 }
 
-static void log_event(struct json_object *msg)
+/* Its own limit is its own: one that was taken over has none, and a guest may make it talk. */
+static void log_event(struct hostd_broker *b, struct json_object *msg)
 {
 	uint64_t level = hostd_json_u64(msg, "level", HOSTD_LOG_INFO);
 	const char *text = hostd_json_str(msg, "text");
-	char line[HOSTD_ERROR_MAX];
-	unsigned int i;
+	unsigned int dropped;
 
-	snprintf(line, sizeof(line), "%s", text ? text : "");
-	for (i = 0; line[i]; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 127)
-			line[i] = '?';
-	hostd_log(level < HOSTD_LOG_DEBUG ? (int)level : HOSTD_LOG_DEBUG, "worker: %s", line);
+	if (!hostd_limit_pass(&b->worker_lines, &dropped))
+		return;
+	if (dropped)
+		hostd_log(HOSTD_LOG_WARN, "%u more lines of the worker's were dropped before", dropped);
+	hostd_log(level < HOSTD_LOG_DEBUG ? (int)level : HOSTD_LOG_DEBUG, "worker: %.*s",
+		  HOSTD_ERROR_MAX, text ? text : "");
 }
 
 void hostd_session_event(struct hostd_broker *b, struct json_object *msg)
@@ -356,7 +361,7 @@ void hostd_session_event(struct hostd_broker *b, struct json_object *msg)
 	if (!event)
 		return;
 	if (!strcmp(event, "log"))
-		log_event(msg);
+		log_event(b, msg);
 	else if (!strcmp(event, "epoch"))
 		b->life.epoch = hostd_json_u64(msg, "epoch", 0);
 	else if (!strcmp(event, "removed") && slot < HOSTD_SLOTS && b->slots[slot] &&

@@ -62,11 +62,15 @@ static void __attribute__((noreturn)) become(const char *exe, char *const argv[]
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	/* What the broker's terminal or a socket is to it, it is not to this one. */
+	close(STDIN_FILENO);
+	if (open("/dev/null", O_RDWR) == STDIN_FILENO)
+		dup2(STDIN_FILENO, STDOUT_FILENO);
 	if (fd == HOSTD_IPC_WORKER_FD)
 		fcntl(fd, F_SETFD, 0);
 	else
 		dup2(fd, HOSTD_IPC_WORKER_FD);
+	/* All are close-on-exec anyway; kernels before 5.9 have no such call. */
 	close_range(HOSTD_IPC_WORKER_FD + 1, ~0U, 0);
 	execv(exe, argv);
 	/* An upgrade may have taken the file away for a moment. */
@@ -254,12 +258,23 @@ static void life_ended(struct hostd_broker *b)
 	start_later(b, is_killed ? BACKOFF_MAX_KILLED_MS : BACKOFF_MAX_MS);
 }
 
+static bool has_died(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
 void hostd_life_reap(struct hostd_broker *b)
 {
 	struct hostd_life *life = &b->life;
 
-	if (life->pid && waitpid(life->pid, &life->status, WNOHANG) == life->pid)
+	if (life->pid && has_died(life->pid)) {
+		/* Its last words say why. */
+		hostd_request_drain(b);
+		waitpid(life->pid, &life->status, 0);
 		worker_died(b);
+	}
 	hostd_helpers_reap(b);
 	hostd_openers_reap(b);
 	if (life->ending && !b->helpers)

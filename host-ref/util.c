@@ -1,57 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What broker, worker and pvctl share: log lines, time, sizes, UUIDs.
+ * What broker, worker and pvctl share: time, sizes, UUIDs, text of others.
  */
 #include "util.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char *log_ident = "pvhostd";
-static int log_level = HOSTD_LOG_INFO;
-static int log_copy_fd = -1;
-
-void hostd_log_init(const char *ident, int level)
-{
-	log_ident = ident;
-	log_level = level;
-}
-
-void hostd_log_copy(int fd)
-{
-	log_copy_fd = fd;
-}
-
-void hostd_log(int level, const char *fmt, ...)
-{
-	static const char * const word[] = { "error: ", "warning: ", "", "debug: " };
-	char line[1024];
-	va_list ap;
-	int len, more;
-
-	if (level < 0 || level > log_level || level > HOSTD_LOG_DEBUG)
-		return;
-	len = snprintf(line, sizeof(line) - 1, "%s: %s", log_ident, word[level]);
-	va_start(ap, fmt);
-	more = vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
-	va_end(ap);
-	if (more > 0)
-		len += more;
-	if (len > (int)sizeof(line) - 2)
-		len = sizeof(line) - 2;
-	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
-		return;
-	if (log_copy_fd >= 0 && level == HOSTD_LOG_ERR && write(log_copy_fd, line, len) < 0)
-		log_copy_fd = -1;
-}
 
 uint64_t hostd_now_ms(void)
 {
@@ -154,4 +116,53 @@ void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT])
 			text[pos++] = '-';
 		pos += snprintf(text + pos, 3, "%02x", uuid[i]);
 	}
+}
+
+/* Length of the UTF-8 sequence at @p, and its value; 0: it is none. */
+static unsigned int decode(const unsigned char *p, uint32_t *value)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned int len = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
+	unsigned int i;
+
+	*value = len > 1 ? *p & (0x7f >> len) : *p;
+	for (i = 1; i < len; i++) {
+		if (p[i] >> 6 != 2)
+			return 0;
+		*value = *value << 6 | (p[i] & 0x3f);
+	}
+	return *value >= least[len] && *value < 0x110000 && *value >> 11 != 0x1b ? len : 0;
+}
+
+/* Printed as it is: no control character of either set, line, or mark of direction. */
+static bool is_harmless(uint32_t c)
+{
+	return c >= ' ' && (c < 0x7f || c >= 0xa0) && c != 0x200e && c != 0x200f && c != 0x61c &&
+	       !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
+}
+
+void hostd_text_clean(char *text)
+{
+	unsigned char *from = (unsigned char *)text, *to = from;
+	unsigned int len;
+	uint32_t value;
+
+	while (*from) {
+		len = decode(from, &value);
+		if (len && is_harmless(value)) {
+			memmove(to, from, len);
+			to += len;
+		} else {
+			*to++ = '?';
+		}
+		from += len ? len : 1;
+	}
+	*to = 0;
+}
+
+int hostd_fstat(int fd, struct stat *st)
+{
+	/* Where long has 64 bits, the kernel's structure is the C library's. */
+	_Static_assert(sizeof(long) == 8, "a 64-bit machine");
+	return syscall(SYS_fstat, fd, st);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What broker, worker and pvctl share: log lines, time, sizes, UUIDs.
+ * What broker, worker and pvctl share: time, sizes, UUIDs, text of others.
  */
 #ifndef HOSTD_UTIL_H
 #define HOSTD_UTIL_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "log.h"
 
 #define HOSTD_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -17,32 +19,6 @@
 #define HOSTD_SIZE_MAX		(1ULL << 62)
 /* Text of a path in a message with its NUL. */
 #define HOSTD_SHOWN_MAX		256
-
-/* Levels of hostd_log(). */
-#define HOSTD_LOG_ERR		0
-#define HOSTD_LOG_WARN		1
-#define HOSTD_LOG_INFO		2
-#define HOSTD_LOG_DEBUG		3
-
-/**
- * hostd_log_init - say who logs and how much
- * @ident: start of each line, as "pvhostd"
- * @level: highest HOSTD_LOG_* that is shown
- */
-void hostd_log_init(const char *ident, int level);
-
-/**
- * hostd_log_copy - let errors be written to a second place too
- * @fd: the place; -1: no longer
- */
-void hostd_log_copy(int fd);
-
-/**
- * hostd_log - write one line to standard error, in one write()
- * @level: HOSTD_LOG_*
- * @fmt: printf format without a newline
- */
-void hostd_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
  * hostd_now_ms - milliseconds of the monotonic clock
@@ -113,5 +89,26 @@ int hostd_uuid_parse(const char *text, uint8_t uuid[16]);
  * @text: gets 8-4-4-4-12 hexadecimal digits, lower case
  */
 void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT]);
+
+/**
+ * hostd_text_clean - replace in a text what a terminal would obey, or take for another line
+ * @text: changed in place: control characters, what is not UTF-8, and what turns the direction of
+ *	writing become '?'
+ */
+void hostd_text_clean(char *text);
+
+struct stat;
+
+/**
+ * hostd_fstat - fstat() that is nothing but fstat()
+ * @fd: the file
+ * @st: gets what it is
+ *
+ * The C library's may be a newfstatat(), which a filter of system calls cannot keep from taking
+ * a path.
+ *
+ * Return: 0, or -1 with errno.
+ */
+int hostd_fstat(int fd, struct stat *st);
 
 #endif /* HOSTD_UTIL_H */

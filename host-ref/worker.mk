@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# What every process is made of.
+COMMON_SRCS := util.c log.c scribe.c process.c hjson.c ipc.c parcel.c
 # The files of the worker half; what unit tests need of it is everything but the process itself.
 WORKER_CORE_SRCS := bus.c window.c hring.c hdev.c hqueue.c dev_blk.c dev_blk_request.c dev_blk_trouble.c dev_clock.c \
 		    dev_balloon.c dev_balloon_request.c dev_balloon_ram.c given.c \

@@ -24,10 +24,11 @@
 
 #include "ktap.h"
 
-/* A pvhostd of this test's own. */
+/* A pvhostd of this test's own. What it is started from may be prepared: limits, descriptors. */
 struct broker {
 	char dir[64];
 	pid_t pid;
+	void (*prepare)(void);
 };
 
 /* The programs: $PVKIT_HOST, or build/host beside build/selftests/hostd/tests/. */
@@ -64,6 +65,8 @@ static inline void broker_start(struct broker *b, const char *option, const char
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(fds[0]);
 		snprintf(number, sizeof(number), "%d", fds[1]);
+		if (b->prepare)
+			b->prepare();
 		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number,
 		      option, value, NULL);
 		_exit(127);
@@ -96,6 +99,34 @@ static inline int broker_connect(struct broker *b, const char *name, int ms)
 		ktap_bail("%s: %s", name, strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	return fd;
+}
+
+/* Give a command of the control socket. Return: the answer, one line, or "" if none comes in time. */
+static inline const char *broker_ask(struct broker *b, const char *execute)
+{
+	static char answer[65536];
+	int conn = broker_connect(b, "control.sock", 10000);
+	size_t len = 0;
+	ssize_t done;
+
+	dprintf(conn, "{\"execute\":\"%s\"}\n", execute);
+	do {
+		done = recv(conn, answer + len, sizeof(answer) - 1 - len, 0);
+		len += done > 0 ? done : 0;
+	} while (done > 0 && answer[len - 1] != '\n');
+	answer[len] = 0;
+	close(conn);
+	return answer;
+}
+
+/* A number in such an answer; -1: it is not there. */
+static inline long broker_number(const char *answer, const char *key)
+{
+	char pattern[64], *at;
+
+	snprintf(pattern, sizeof(pattern), "\"%s\":", key);
+	at = strstr(answer, pattern);
+	return at ? strtol(at + strlen(pattern), NULL, 10) : -1;
 }
 
 /* One message of the ivshmem protocol. Return: bytes received; 0 at the end; -errno. */

@@ -10,7 +10,7 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
 		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept
-unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) util.c hjson.c ipc.c parcel.c
+unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) $(COMMON_SRCS)
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
@@ -34,7 +34,7 @@ $(O)/unit/%.o: $(HOSTREF)/%.c $(wildcard $(HOSTREF)/*.h)
 fuzzers		:= fuzz_sqe fuzz_command fuzz_balloon
 FUZZ_CC		?= clang-14
 FUZZ_SECONDS	?= 10
-fuzz_srcs	:= $(WORKER_CORE_SRCS) util.c hjson.c ipc.c parcel.c
+fuzz_srcs	:= $(WORKER_CORE_SRCS) $(COMMON_SRCS)
 
 .PHONY: fuzz fuzz-run
 fuzz: $(fuzzers:%=$(O)/fuzz/%)

@@ -40,7 +40,7 @@ static bool expect_vectors(int conn, int64_t peer)
 int main(void)
 {
 	int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-	struct broker b;
+	struct broker b = { 0 };
 	struct stat st = { 0 };
 	int conn, fd, window;
 	int64_t value;

@@ -20,7 +20,7 @@ static bool restart_worker(struct broker *b)
 
 int main(void)
 {
-	struct broker b;
+	struct broker b = { 0 };
 	int conn, fd, nr = 0, i;
 	int64_t value;
 

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Nobody who takes what the broker writes can stop or end it: a reader of its log that does not
+ * read, or has gone, a terminal that is stopped, whoever waits for its readiness, a client that
+ * reads no answer. What found no room in the log is counted.
+ */
+#include <poll.h>
+#include <termios.h>
+
+#include "testbroker.h"
+
+#define PIPE_LEN	4096
+
+static int log_fd;
+
+/* The pipe is its log, and nothing of it is ours but what the test holds. */
+static void take_log(void)
+{
+	dup2(log_fd, STDERR_FILENO);
+}
+
+static int make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC) || fcntl(fds[1], F_SETPIPE_SZ, PIPE_LEN) < 0)
+		ktap_bail("%s: %s", "pipe", strerror(errno));
+	return fds[1];
+}
+
+/* To the last byte, though others have the description, too. */
+static void fill(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	while (write(fd, ".", 1) == 1)
+		;
+	fcntl(fd, F_SETFL, flags);
+}
+
+/* Has it a word to say, and does it go on after that? */
+static bool goes_on(struct broker *b)
+{
+	const char *answer = broker_ask(b, "restart-worker");
+
+	if (strstr(answer, "\"return\""))
+		answer = broker_ask(b, "list");
+	if (!strstr(answer, "\"return\""))
+		ktap_note("the answer is: %s", answer);
+	return strstr(answer, "\"return\"");
+}
+
+/* What was read within 5 s, until a text came. */
+static bool reads(int fd, const char *text)
+{
+	static char all[65536];
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+	ssize_t done;
+
+	while (poll(&pfd, 1, 5000) > 0) {
+		if (pfd.revents & POLLHUP)
+			break;
+		done = read(fd, all + len, sizeof(all) - 1 - len);
+		if (done <= 0)
+			break;
+		len += done;
+		all[len] = 0;
+		if (strstr(all, text))
+			return true;
+	}
+	return false;
+}
+
+static pid_t worker_pid(struct broker *b)
+{
+	return broker_number(strstr(broker_ask(b, "status"), "\"worker\"") ?: "", "pid");
+}
+
+/* Lines are those of errors and warnings; a death of the worker's is one, and there is another. */
+static bool kill_worker(struct broker *b)
+{
+	pid_t pid = worker_pid(b), next = pid;
+	unsigned int ms;
+
+	if (pid <= 0 || kill(pid, SIGKILL))
+		return false;
+	for (ms = 0; ms < 10000 && (next <= 0 || next == pid); ms += 20) {
+		usleep(20000);
+		next = worker_pid(b);
+	}
+	return next > 0 && next != pid;
+}
+
+static void check_full_pipe(void)
+{
+	struct broker b = { .prepare = take_log };
+	unsigned int i;
+	int fds[2];
+
+	log_fd = make_pipe(fds);
+	broker_start(&b, "--vectors", "1");
+	fill(fds[1]);
+	for (i = 0; i < 3 && kill_worker(&b); i++)
+		;
+	ktap_ok(i == 3 && goes_on(&b), "a full pipe that is the log does not stop it");
+	ktap_ok(reads(fds[0], ".") && kill_worker(&b) && goes_on(&b) &&
+		reads(fds[0], "were dropped"), "when it is read again, what was dropped is counted");
+	broker_stop(&b);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void check_gone_reader(void)
+{
+	struct broker b = { .prepare = take_log };
+	int fds[2];
+
+	log_fd = make_pipe(fds);
+	broker_start(&b, "--vectors", "1");
+	close(fds[0]);
+	close(fds[1]);
+	ktap_ok(kill_worker(&b) && goes_on(&b), "a reader of the log that is gone does not end it");
+	broker_stop(&b);
+}
+
+static void check_socket(void)
+{
+	struct broker b = { .prepare = take_log };
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("%s: %s", "socketpair", strerror(errno));
+	log_fd = ends[1];
+	broker_start(&b, "--vectors", "1");
+	fill(ends[1]);
+	ktap_ok(kill_worker(&b) && goes_on(&b), "a full socket does not stop it, as the journal's");
+	close(ends[0]);
+	ktap_ok(kill_worker(&b) && goes_on(&b), "nor does its end");
+	close(ends[1]);
+	broker_stop(&b);
+}
+
+static void check_terminal(void)
+{
+	struct broker b = { .prepare = take_log };
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		ktap_bail("%s: %s", "pty", strerror(errno));
+	log_fd = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	broker_start(&b, "--vectors", "1");
+	tcflow(log_fd, TCOOFF);
+	ktap_ok(kill_worker(&b) && goes_on(&b), "a terminal after Ctrl-S does not stop it");
+	tcflow(log_fd, TCOON);
+	close(log_fd);
+	close(master);
+	ktap_ok(kill_worker(&b) && goes_on(&b), "nor does the end of a terminal");
+	broker_stop(&b);
+}
+
+/* The process that writes a log on a disk, as seen by its name and the log. */
+static pid_t find_scribe(const char *log)
+{
+	char path[64], target[128];
+	ssize_t len;
+	pid_t pid;
+
+	for (pid = getpid() + 1; pid < getpid() + 4000; pid++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)pid);
+		len = readlink(path, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = 0;
+		if (!strcmp(target, log))
+			return pid;
+	}
+	return -1;
+}
+
+static void check_slow_disk(void)
+{
+	struct broker b = { .prepare = take_log };
+	char log[] = "/tmp/pvkit-log-XXXXXX";
+	pid_t scribe;
+
+	log_fd = mkostemp(log, O_CLOEXEC);
+	broker_start(&b, "--vectors", "1");
+	scribe = find_scribe(log);
+	if (scribe < 0) {
+		ktap_skip("a disk", "/tmp is in memory");
+	} else {
+		kill(scribe, SIGSTOP);
+		ktap_ok(kill_worker(&b) && goes_on(&b), "a log on a disk that hangs does not stop it");
+		kill(scribe, SIGCONT);
+	}
+	ktap_ok(kill_worker(&b) && goes_on(&b) && lseek(log_fd, 0, SEEK_END) > 0,
+		"the log is written as soon as it was said");
+	broker_stop(&b);
+	close(log_fd);
+	unlink(log);
+}
+
+static bool ends(pid_t pid)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 10000; ms += 10) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Whoever waits for readiness gave a pipe that is full. */
+static void check_readiness(void)
+{
+	char *exe = host_program("pvhostd"), number[16];
+	struct broker b = { .dir = "/tmp/pvkit-test-XXXXXX" };
+	unsigned int i;
+	int fds[2];
+
+	make_pipe(fds);
+	fill(fds[1]);
+	if (!mkdtemp(b.dir))
+		ktap_bail("%s: %s", b.dir, strerror(errno));
+	b.pid = fork();
+	if (!b.pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		fcntl(fds[1], F_SETFD, 0);
+		snprintf(number, sizeof(number), "%d", fds[1]);
+		execl(exe, "pvhostd", "--quiet", "--run-dir", b.dir, "--ready-fd", number, NULL);
+		_exit(127);
+	}
+	for (i = 0; i < 100; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/control.sock", b.dir);
+		if (!access(path, F_OK) && (usleep(300000), true))
+			break;
+		usleep(100000);
+	}
+	ktap_ok(i < 100 && strstr(broker_ask(&b, "status"), "serving"),
+		"who waits for readiness and takes nothing does not stop it");
+	kill(b.pid, SIGTERM);
+	ktap_ok(ends(b.pid), "and SIGTERM ends it");
+	rmdir(b.dir);
+	close(fds[0]);
+	close(fds[1]);
+	free(exe);
+}
+
+static void check_client(void)
+{
+	struct broker b = { 0 };
+	int conn, small = 1024;
+	unsigned int i;
+
+	broker_start(&b, "--vectors", "1");
+	conn = broker_connect(&b, "control.sock", 1000);
+	setsockopt(conn, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (i = 0; i < 5000; i++) {
+		if (send(conn, "{\"execute\":\"status\"}\n", 21, MSG_DONTWAIT | MSG_NOSIGNAL) != 21)
+			break;
+	}
+	ktap_ok(goes_on(&b), "a client that asks and reads nothing does not stop it");
+	close(conn);
+	broker_stop(&b);
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ktap_plan(12);
+	check_full_pipe();
+	check_gone_reader();
+	check_socket();
+	check_terminal();
+	check_slow_disk();
+	check_readiness();
+	check_client();
+	return ktap_finish();
+}
