@@ -131,14 +131,15 @@ int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_
 	}
 
 	take_fds(&mh, fds, nr_fds);
-	if (!(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	if (!(mh.msg_flags & MSG_TRUNC))
 		*msg = parse_object(text, len);
 	free(text);
-	if (*msg)
+	if (*msg && !(mh.msg_flags & MSG_CTRUNC))
 		return 0;
 	while (*nr_fds)
 		close(fds[--*nr_fds]);
-	return -EBADMSG;
+	/* There is room for all that may come: what is missing had no number here. */
+	return *msg ? -EMFILE : -EBADMSG;
 }
 
 static struct json_object *reply(struct json_object *req, bool ok)

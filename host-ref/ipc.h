@@ -76,9 +76,10 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
  * @nr_fds: gets their number
  *
  * With an error nothing is handed over and no descriptor stays open. A bad
- * message (-EBADMSG) is consumed: the next call gets the next one.
+ * message (-EBADMSG) is consumed: the next call gets the next one. With -EMFILE the
+ * message is handed over nevertheless, for an answer.
  *
- * Return: 0; -EAGAIN if @fd is non-blocking and nothing is there; -EPIPE if the
+ * Return: 0; -EMFILE if this process may have no more descriptors; -EAGAIN if @fd is non-blocking and nothing is there; -EPIPE if the
  * peer is gone; -EBADMSG for what is not one JSON object; another -errno.
  */
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds);

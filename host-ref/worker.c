@@ -6,12 +6,14 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "report.h"
 #include "util.h"
 
@@ -93,12 +95,24 @@ static void take_event(struct hostd_worker *w, uint32_t tag)
 		hostd_worker_note(w);
 }
 
-static void take_events(struct hostd_worker *w, const struct timespec *timeout)
+/* A wait that fails would fail again at once, and for ever. */
+static void stop_waiting(struct hostd_worker *w, const char *call)
+{
+	if (errno == EINTR)
+		return;
+	hostd_report(HOSTD_LOG_ERR, "%s: %s: nothing can be waited for", call, strerror(errno));
+	w->quit = true;
+	w->failed = true;
+}
+
+static void take_events(struct hostd_worker *w)
 {
 	struct epoll_event events[32];
 	int i, nr;
 
-	nr = epoll_pwait2(w->epoll_fd, events, HOSTD_ARRAY_SIZE(events), timeout, NULL);
+	nr = epoll_wait(w->epoll_fd, events, HOSTD_ARRAY_SIZE(events), 0);
+	if (nr < 0)
+		stop_waiting(w, "epoll_wait");
 	w->bus->now_ns = hostd_clock_ns();
 	for (i = 0; i < nr; i++)
 		take_event(w, events[i].data.u32);
@@ -144,9 +158,7 @@ static void run_timers(struct hostd_worker *w)
 
 void hostd_worker_poll_fds(struct hostd_worker *w)
 {
-	static const struct timespec at_once;
-
-	take_events(w, &at_once);
+	take_events(w);
 	w->next_fds_ns = w->bus->now_ns + FDS_NS;
 	run_timers(w);
 }
@@ -184,6 +196,7 @@ static void snooze(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
 	uint64_t start_ns = bus->now_ns;
+	struct pollfd pfd = { .fd = w->epoll_fd, .events = POLLIN };
 	struct timespec timeout = { 0 };
 	uint64_t at_ns = next_deadline(w);
 	unsigned int i;
@@ -192,7 +205,10 @@ static void snooze(struct hostd_worker *w)
 		timeout.tv_sec = (at_ns - bus->now_ns) / 1000000000;
 		timeout.tv_nsec = (at_ns - bus->now_ns) % 1000000000;
 	}
-	take_events(w, &timeout);
+	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
+	if (ppoll(&pfd, 1, &timeout, NULL) < 0)
+		stop_waiting(w, "ppoll");
+	take_events(w);
 	run_timers(w);
 	for (i = 0; i < bus->nr_running; i++) {
 		if (bus->now_ns >= bus->running[i]->ring.irq_at_ns)
@@ -208,7 +224,7 @@ static void snooze(struct hostd_worker *w)
 
 static int free_worker(struct hostd_worker *w)
 {
-	int err = 0;
+	int err = w->failed;
 
 	if (w->bus && w->sync) {
 		hostd_bus_drain(w->bus);
@@ -229,6 +245,7 @@ int hostd_worker_run(int ipc_fd)
 
 	if (!w)
 		return 1;
+	hostd_signals_ignore(true);
 	hostd_report_init(ipc_fd);
 	w->ipc_fd = ipc_fd;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -31,6 +31,7 @@ struct json_object;
  * @serving: "go" was said
  * @hot: polling, not sleeping
  * @quit: leave the loop
+ * @failed: with an exit status that says so
  * @sync: then put on the media what was written
  * @next_hush_ns: while it does not serve: when to look at the window next
  */
@@ -52,6 +53,7 @@ struct hostd_worker {
 	bool serving;
 	bool hot;
 	bool quit;
+	bool failed;
 	bool sync;
 	uint64_t next_hush_ns;
 };

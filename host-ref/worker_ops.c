@@ -259,10 +259,11 @@ void hostd_worker_receive(struct hostd_worker *w)
 	ret = hostd_ipc_recv(w->ipc_fd, &req, fds, &nr_fds);
 	if (ret == -EBADMSG || ret == -EAGAIN || ret == -EINTR)
 		return;
-	if (ret) {
+	if (ret && ret != -EMFILE) {
 		w->quit = true;
 		return;
 	}
-	send_reply(w, execute(w, req, fds, nr_fds));
+	send_reply(w, ret ? hostd_ipc_reply_error(req, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)") :
+		   execute(w, req, fds, nr_fds));
 	json_object_put(req);
 }
