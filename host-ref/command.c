@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define STATUS_TIMEOUT_MS	500
@@ -442,9 +444,16 @@ static void cmd_release(struct hostd_call *call)
 static void cmd_qemu_args(struct hostd_call *call)
 {
 	struct json_object *obj = json_object_new_object();
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr);
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/ivshmem.sock", call->b->opt.run_dir);
+	/* One that was inherited has the name that its maker gave it. */
+	if (call->b->opt.ivshmem_fd >= 0 &&
+	    !getsockname(call->b->opt.ivshmem_fd, (struct sockaddr *)&addr, &len))
+		snprintf(path, sizeof(path), "%.*s", (int)sizeof(addr.sun_path), addr.sun_path);
+	hostd_json_add_str(obj, "name", call->b->opt.name);
 	hostd_json_add_str(obj, "path", path);
 	hostd_json_add_u64(obj, "nr_vectors", call->b->opt.nr_vectors);
 	hostd_call_return(call, obj);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "rundir.h"
 #include "spec.h"
 #include "util.h"
@@ -315,14 +316,15 @@ static void print_word(const char *text)
 static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
 {
 	struct json_object *result = pvctl_call(ctl, argv[0], NULL);
-	const char *path = hostd_json_str(result, "path");
+	const char *path = hostd_json_str(result, "path"), *name = hostd_json_str(result, "name");
 	char *chardev, *device;
 
 	(void)argc;
 	if (ctl->json) {
 		pvctl_print_json(result);
 	} else {
-		pvctl_qemu_args(path ? path : "", hostd_json_u64(result, "nr_vectors", 0),
+		pvctl_qemu_args(name ? name : "vm0", path ? path : "",
+				hostd_json_u64(result, "nr_vectors", 0),
 				&chardev, &device);
 		fputs("-chardev ", stdout);
 		print_word(chardev);
@@ -439,6 +441,7 @@ int main(int argc, char **argv)
 	struct pvctl ctl = { 0 };
 	int c;
 
+	hostd_fds_open_std();
 	while ((c = getopt_long(argc, argv, "+hn:", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'n':

@@ -94,12 +94,14 @@ int pvctl_balloon(const struct pvctl *ctl, int argc, char **argv);
 
 /**
  * pvctl_qemu_args - the arguments that give a QEMU the window
+ * @name: of the VM, for ids that differ
  * @path: of the ivshmem socket
  * @nr_vectors: of the window
  * @chardev: gets the value of -chardev, to be freed
  * @device: gets the value of -device, to be freed
  */
-void pvctl_qemu_args(const char *path, unsigned int nr_vectors, char **chardev, char **device);
+void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors, char **chardev,
+		     char **device);
 
 /**
  * pvctl_run - start pvhostd, then QEMU, and end when that ends

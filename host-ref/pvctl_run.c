@@ -4,6 +4,7 @@
  */
 #include "pvctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -25,6 +26,7 @@
 
 /**
  * struct run - a VM and its pvhostd
+ * @name: of the VM
  * @dir: run directory
  * @is_private: it was made here, and goes with the VM
  * @vectors: of the window
@@ -34,8 +36,10 @@
  * @qemu: process of QEMU; 0: it has not started, or has ended
  * @signals: signalfd
  * @mask: signal mask to give to the children
+ * @pipe_handler: what they do with a pipe that nobody reads
  */
 struct run {
+	const char *name;
 	char *dir;
 	bool is_private;
 	unsigned int vectors;
@@ -45,11 +49,27 @@ struct run {
 	pid_t qemu;
 	int signals;
 	sigset_t mask;
+	void (*pipe_handler)(int signal);
 };
 
-void pvctl_qemu_args(const char *path, unsigned int nr_vectors, char **chardev, char **device)
+/* One window's among several of the same QEMU; an id has letters, digits and "-._". */
+static char *make_id(const char *name)
 {
-	char *twice = malloc(2 * strlen(path) + 1), *to = twice;
+	char *id, *p;
+
+	if (asprintf(&id, "pvkit-%s", name) < 0)
+		pvctl_fail(1, "out of memory");
+	for (p = id; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("-._", *p))
+			*p = '_';
+	}
+	return id;
+}
+
+void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors, char **chardev,
+		     char **device)
+{
+	char *twice = malloc(2 * strlen(path) + 1), *to = twice, *id = make_id(name);
 
 	if (!twice)
 		pvctl_fail(1, "out of memory");
@@ -59,11 +79,12 @@ void pvctl_qemu_args(const char *path, unsigned int nr_vectors, char **chardev, 
 		*to++ = *path;
 	}
 	*to = 0;
-	if (asprintf(chardev, "socket,path=%s,id=pvkit0", twice) < 0 ||
-	    asprintf(device, "ivshmem-doorbell,chardev=pvkit0,vectors=%u,master=on",
+	if (asprintf(chardev, "socket,path=%s,id=%s", twice, id) < 0 ||
+	    asprintf(device, "ivshmem-doorbell,chardev=%s,vectors=%u,master=on", id,
 		     nr_vectors) < 0)
 		pvctl_fail(1, "out of memory");
 	free(twice);
+	free(id);
 }
 
 static void add_arg(struct run *run, const char *arg)
@@ -180,6 +201,8 @@ static void block_signals(struct run *run)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, &run->mask);
+	/* A line of ours that nobody reads is not the end of the VM. */
+	run->pipe_handler = signal(SIGPIPE, SIG_IGN);
 	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signals < 0)
 		pvctl_fail(1, "run: signalfd: %s", strerror(errno));
@@ -200,6 +223,7 @@ static pid_t start_child(struct run *run, char **argv, bool apart)
 	if (apart)
 		setpgid(0, 0);
 	sigprocmask(SIG_SETMASK, &run->mask, NULL);
+	signal(SIGPIPE, run->pipe_handler);
 	execvp(argv[0], argv);
 	fprintf(stderr, "pvctl: run: %s: %s: install it, or correct its name\n", argv[0],
 		strerror(errno));
@@ -266,7 +290,7 @@ static char **qemu_command(struct run *run, int argc, char **argv)
 		command[i] = argv[i];
 	command[argc] = "-chardev";
 	command[argc + 2] = "-device";
-	pvctl_qemu_args(path, run->vectors, &command[argc + 1], &command[argc + 3]);
+	pvctl_qemu_args(run->name, path, run->vectors, &command[argc + 1], &command[argc + 3]);
 	free(path);
 	return command;
 }
@@ -325,6 +349,7 @@ int pvctl_run(const char *name, int argc, char **argv)
 	add_arg(&run, "--vectors");
 	add_arg(&run, number);
 	block_signals(&run);
+	run.name = name ? name : "vm0";
 	choose_dir(&run, name);
 	start_hostd(&run);
 	command = qemu_command(&run, argc - optind, argv + optind);

@@ -42,7 +42,7 @@ ended_by() {
 ktap_is "QEMU's status is its own" $? 7
 ktap_check 'QEMU found pvhostd and the disk' grep -q '^d0 .* served' "$test_tmp/list"
 ktap_check "the device is in QEMU's arguments" grep -qE \
-	'^7 -chardev socket,path=[^ ]*/ivshmem.sock,id=pvkit0 -device ivshmem-doorbell,chardev=pvkit0,vectors=4,master=on$' \
+	'^7 -chardev socket,path=[^ ]*/ivshmem.sock,id=pvkit-vm0 -device ivshmem-doorbell,chardev=pvkit-vm0,vectors=4,master=on$' \
 	"$test_tmp/args"
 ktap_check 'nothing is left' nothing_left
 for signal in TERM INT HUP KILL; do
