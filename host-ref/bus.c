@@ -17,6 +17,9 @@
 #include "report.h"
 #include "util.h"
 
+/* A guest that boots takes its time. */
+#define LONELY_NS	10000000000ULL
+
 struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds)
 {
 	struct hostd_bus *bus;
@@ -175,6 +178,39 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 	hostd_bus_settle(bus);
 }
 
+static bool has_running_peer(const struct hdev *dev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		const struct hdev *other = &dev->bus->devices[slot];
+
+		if (other->ops == dev->ops && other->status == PVBUS_S_RUNNING)
+			return true;
+	}
+	return false;
+}
+
+/* A driver that finds no room for a device's queues can say so in the guest only. */
+static void look_for_driver(struct hdev *dev)
+{
+	struct hostd_bus *bus = dev->bus;
+
+	if (!bus->greeted || dev->status != PVBUS_S_RESET || dev->removing) {
+		dev->lonely_ns = 0;
+		dev->lonely = false;
+		return;
+	}
+	if (!dev->lonely_ns)
+		dev->lonely_ns = bus->now_ns;
+	if (dev->lonely || bus->now_ns - dev->lonely_ns < LONELY_NS)
+		return;
+	dev->lonely = true;
+	if (has_running_peer(dev))
+		hostd_report(HOSTD_LOG_WARN, "%s: no driver takes it, though others of its kind have one: if the guest's log says 'no room', give pvhostd a larger --window or its disks fewer queues",
+			     dev->name);
+}
+
 static void beat_devices(struct hostd_bus *bus)
 {
 	unsigned int slot;
@@ -182,7 +218,10 @@ static void beat_devices(struct hostd_bus *bus)
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		struct hdev *dev = &bus->devices[slot];
 
-		if (dev->ops && dev->ops->beat)
+		if (!dev->ops)
+			continue;
+		look_for_driver(dev);
+		if (dev->ops->beat)
 			dev->ops->beat(dev);
 	}
 }

@@ -152,6 +152,8 @@ struct hdev_queue {
  * @queues: the queues
  * @draining: queues are stopped, and something may be in flight
  * @removing: the operator wants it gone
+ * @lonely_ns: since when no driver takes it, though the guest has said HELLO; 0: one does
+ * @lonely: that has lasted
  * @busy: it has work to do without being asked
  * @not_ready: in the table, though it has no @ops yet (BUS-D18)
  * @cmd_seq: seq of a command that waits for the end of draining, or 0
@@ -174,6 +176,8 @@ struct hdev {
 	struct hdev_queue *queues;
 	bool draining;
 	bool removing;
+	uint64_t lonely_ns;
+	bool lonely;
 	bool busy;
 	bool not_ready;
 	uint32_t cmd_seq;

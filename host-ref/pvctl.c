@@ -30,7 +30,8 @@ static const char usage_text[] =
 	"  balloon [VM] [SIZE|auto] [--rate SIZE] [--wait[=SECONDS]]\n"
 	"                            have the guest give SIZE bytes of its memory, or show what\n"
 	"                            it has given; SIZE is the balloon's, not what the guest keeps\n"
-	"  remove ID [--force]       take a device away; --force: without asking the guest\n"
+	"  remove ID [--force]       take a device away, as if pulled out: unmount a disk in the\n"
+	"                            guest first; --force: without asking the guest\n"
 	"  resize ID SIZE [--shrink] change the size of a disk; --shrink: it may be smaller\n"
 	"  continue ID               have a disk that the host has failed try again\n"
 	"  restart-worker            replace the worker, as after an upgrade\n"
@@ -213,7 +214,7 @@ static int cmd_remove(const struct pvctl *ctl, int argc, char **argv)
 	while ((there = is_listed(ctl, argv[1])) && hostd_now_ms() < end_ms)
 		usleep(20000);
 	if (there && !ctl->json)
-		pvctl_fail(1, "remove: the guest has not let %s go yet: unmount it there, or use --force",
+		pvctl_fail(1, "remove: the guest has not let %s go yet: is it running? --force takes it away without asking",
 			   argv[1]);
 	hostd_json_add_str(result, "state", there ? "removing" : "removed");
 	if (ctl->json)

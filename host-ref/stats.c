@@ -107,7 +107,7 @@ static struct json_object *describe_status(const struct hdev *dev)
 	char uuid[HOSTD_UUID_TEXT];
 
 	hostd_uuid_format(dev->uuid, uuid);
-	hostd_json_add_str(obj, "status", status_names[dev->status]);
+	hostd_json_add_str(obj, "status", dev->lonely ? "no driver" : status_names[dev->status]);
 	hostd_json_add_str(obj, "uuid", uuid);
 	hostd_json_add_u64(obj, "generation", dev->generation);
 	add_features(obj, "offered", dev->features);

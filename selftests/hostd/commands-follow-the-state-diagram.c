@@ -166,12 +166,34 @@ static void check_table(struct testbus *t, struct testdrv_queue *q)
 		"FEATURES of one: STATE");
 }
 
+/* A driver that has no room for a device leaves it in RESET: the operator sees that. */
+static void check_lonely(struct testbus *t, struct testdrv_queue *q)
+{
+	unsigned int i;
+
+	testbus_add(t, 0, 3, TESTBUS_NULL, -1);
+	testbus_add(t, 1, 1, OTHER, -1);
+	testdrv_hello(&t->drv);
+	testdrv_run(&t->drv, 0, q, 16, 4096);
+	for (i = 0; i < 3; i++) {
+		hostd_bus_beat(t->bus);
+		t->bus->now_ns += 4000000000ULL;
+	}
+	ktap_ok(!t->bus->devices[1].lonely, "a driver has time to take a device");
+	hostd_bus_beat(t->bus);
+	ktap_ok(t->bus->devices[1].lonely && !t->bus->devices[0].lonely,
+		"one that nobody takes is said to have no driver");
+	testdrv_take_features(&t->drv, 1);
+	hostd_bus_beat(t->bus);
+	ktap_ok(!t->bus->devices[1].lonely, "until somebody does");
+}
+
 int main(void)
 {
 	struct testdrv_queue q;
 	struct testbus t;
 
-	ktap_plan(48);
+	ktap_plan(51);
 	testbus_init(&t);
 	testbus_add(&t, 0, 1, TESTBUS_NULL, -1);
 	hostd_bus_begin_epoch(t.bus);
@@ -181,6 +203,7 @@ int main(void)
 	check_states(&t, &q);
 	check_queues(&t, &q);
 	check_table(&t, &q);
+	check_lonely(&t, &q);
 	testbus_exit(&t);
 	return ktap_finish();
 }
