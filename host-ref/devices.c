@@ -161,6 +161,7 @@ void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 	b->slots[dev->slot] = NULL;
 	if (dev->resize_call)
 		hostd_call_error(dev->resize_call, "%s was removed meanwhile", dev->id);
+	dev->resize_call = NULL;
 	device_free(dev);
 }
 

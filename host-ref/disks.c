@@ -219,20 +219,49 @@ static int take_medium(struct hostd_disk *disk, const struct hostd_image_report 
 }
 
 /* Say once what has become of the path. */
-static void note_path(struct hostd_disk *disk, const struct hostd_image_report *report)
+static void note_path(struct hostd_disk *disk, const char *note)
 {
-	char note[sizeof(disk->note)] = "";
+	if (*note && strcmp(note, disk->note))
+		hostd_log(HOSTD_LOG_WARN, "%s: %s", disk->dev.id, note);
+	snprintf(disk->note, sizeof(disk->note), "%s", note);
+}
 
-	if (report->is_other && disk->hold < 0)
-		snprintf(note, sizeof(note), "%s is another file than before the release, and served from now on",
-			 disk->shown);
+static void disk_looked(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+{
+	struct hostd_disk *disk = owner;
+	char note[HOSTD_ERROR_MAX] = "";
+
+	(void)parcel;
+	(void)hold;
+	if (report->error)
+		snprintf(note, sizeof(note), "%s", report->text);
 	else if (report->is_other || report->is_gone)
 		snprintf(note, sizeof(note), "%s names %s by now: the one that was added is served on%s",
 			 disk->shown, report->is_gone ? "no file" : "another file",
 			 report->is_deleted ? ", and lost with this disk" : "");
-	if (*note && strcmp(note, disk->note))
-		hostd_log(HOSTD_LOG_WARN, "%s: %s", disk->dev.id, note);
-	strcpy(disk->note, note);
+	note_path(disk, note);
+}
+
+/* The image does not wait for that: what its path names by now may be anything. */
+static void look_at_path(struct hostd_disk *disk)
+{
+	const struct hostd_image_job job = {
+		.task = HOSTD_IMAGE_LOOK, .path = disk->file, .shown = disk->shown,
+		.hold = disk->hold, .id = disk->id,
+	};
+	char err[HOSTD_ERROR_MAX];
+
+	hostd_opener_start(disk->dev.b, &job, disk_looked, disk, err);
+}
+
+static void note_release(struct hostd_disk *disk, const struct hostd_image_report *report)
+{
+	char note[HOSTD_ERROR_MAX] = "";
+
+	if (report->is_other)
+		snprintf(note, sizeof(note), "%s is another file than before the release, and served from now on",
+			 disk->shown);
+	note_path(disk, note);
 }
 
 static void disk_opened(void *owner, const struct hostd_image_report *report, int parcel, int hold)
@@ -249,12 +278,14 @@ static void disk_opened(void *owner, const struct hostd_image_report *report, in
 		text = report->text;
 	else if (take_medium(disk, report, err))
 		text = err;
-	else
-		note_path(disk, report);
 	if (!text) {
 		disk->id = report->id;
-		if (hold >= 0)
+		if (hold >= 0) {
 			disk->hold = hold;
+			note_release(disk, report);
+		} else {
+			look_at_path(disk);
+		}
 	} else {
 		/* Not the last: the process that opened it still has both. */
 		if (parcel >= 0)
@@ -313,6 +344,8 @@ static void disk_released(struct hostd_device *dev)
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
 	hostd_opener_cancel(dev->b, disk);
+	if (dev->resize_call)
+		hostd_command_room(dev, "its image is let go meanwhile");
 	hostd_opener_let_go(dev->b, disk->hold);
 	disk->hold = -1;
 }

@@ -40,7 +40,7 @@ struct hostd_disk {
 	int hold;
 	struct hostd_image_id id;
 	struct hostd_medium medium;
-	char note[HOSTD_SHOWN_MAX + 128];
+	char note[HOSTD_ERROR_MAX];
 	uint64_t size;
 	bool ro;
 	bool discard;

@@ -267,27 +267,31 @@ static bool is_same(const struct hostd_image_id *a, const struct hostd_image_id 
 	return a->dev == b->dev && a->ino == b->ino && a->born_ns == b->born_ns;
 }
 
-/* Is it the one that was served before, and does its path still say so? */
-static int check_identity(const struct hostd_image_job *job, int fd,
-			  struct hostd_image_report *report)
+/* Is it the one that was served before? */
+static int check_identity(const struct hostd_image_job *job, struct hostd_image_report *report)
+{
+	if (!job->id.known)
+		return 0;
+	/* Looked up anew, after a release: another one is served, and that is said. */
+	if (job->hold < 0)
+		report->is_other = !is_same(&job->id, &report->id);
+	else if (report->id.rdev && !is_same_device(&job->id, &report->id))
+		return hostd_image_fail(report, -ENODEV, "%s is another device than the one that was served: attach that, or take this one by 'pvctl release' and 'pvctl restart-worker'",
+					job->shown);
+	return 0;
+}
+
+/* What its path names may be on a file system that hangs, though the image is not. */
+static void do_look(const struct hostd_image_job *job, struct hostd_image_report *report)
 {
 	struct stat st;
 
 	if (stat(job->path, &st) < 0)
 		report->is_gone = errno == ENOENT;
 	else
-		report->is_other = S_ISBLK(st.st_mode) ? st.st_rdev != report->id.rdev :
-				   st.st_dev != report->id.dev || st.st_ino != report->id.ino;
-	report->is_deleted = !fstat(fd, &st) && !st.st_nlink && S_ISREG(st.st_mode);
-	if (!job->id.known)
-		return 0;
-	if (job->hold >= 0 && report->id.rdev && !is_same_device(&job->id, &report->id))
-		return hostd_image_fail(report, -ENODEV, "%s is another device than the one that was served: attach that, or take this one by 'pvctl release' and 'pvctl restart-worker'",
-					job->shown);
-	/* Looked up anew, after a release: it is served, and said. */
-	if (job->hold < 0 && !is_same(&job->id, &report->id))
-		report->is_other = true;
-	return 0;
+		report->is_other = S_ISBLK(st.st_mode) ? st.st_rdev != job->id.rdev :
+				   st.st_dev != job->id.dev || st.st_ino != job->id.ino;
+	report->is_deleted = !fstat(job->hold, &st) && !st.st_nlink && S_ISREG(st.st_mode);
 }
 
 /* What the worker gets is in a socket, so that the broker never has to close it. */
@@ -322,7 +326,7 @@ static int do_open(const struct hostd_image_job *job, int sock, struct hostd_ima
 	if (fd < 0)
 		return fd;
 	identify(fd, &report->id);
-	err = check_identity(job, fd, report);
+	err = check_identity(job, report);
 	if (!err)
 		err = hostd_image_probe(job, fd, report);
 	if (!err && !job->raw && !job->id.known)
@@ -388,6 +392,10 @@ void hostd_image_work(const struct hostd_image_job *job, int sock)
 		err = do_open(job, sock, &report);
 		if (err)
 			send_report(sock, &report, NULL, 0);
+		break;
+	case HOSTD_IMAGE_LOOK:
+		do_look(job, &report);
+		send_report(sock, &report, NULL, 0);
 		break;
 	case HOSTD_IMAGE_RESIZE:
 		do_resize(job, &report);

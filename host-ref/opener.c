@@ -128,6 +128,11 @@ static void opener_ready(struct hostd_source *src, uint32_t events)
 static void openers_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, opener_timer);
+	static const char * const words[] = {
+		[HOSTD_IMAGE_OPEN] = "opening",
+		[HOSTD_IMAGE_LOOK] = "looking up",
+		[HOSTD_IMAGE_RESIZE] = "enlarging",
+	};
 	uint64_t now_ms = hostd_now_ms();
 	char text[HOSTD_ERROR_MAX];
 	struct hostd_opener *o;
@@ -142,7 +147,7 @@ static void openers_due(struct hostd_timer *timer)
 		o->hangs = true;
 		hostd_loop_close(&b->loop, &o->src);
 		snprintf(text, sizeof(text), "%s %s takes too long: its file system or device does not answer",
-			 o->task == HOSTD_IMAGE_RESIZE ? "enlarging" : "opening", o->shown);
+			 words[o->task], o->shown);
 		tell_error(o, -ETIMEDOUT, text);
 	}
 	set_timer(b);
