@@ -100,10 +100,13 @@ unable() {
 	[[ " ${lines%%,*} " != *" $2 "* ]] || echo "${lines#*, because }"
 }
 
-# runs: one line for each run that is wanted: seconds, alone or -, kernel or -, name, and the
-# program, or "skip" and why.
+# runs: one line for each run that is wanted: seconds it took last time or may take, those it may take, alone or -,
+# kernel or -, name, and the program, or "skip" and why.
 runs() {
 	local name program file needs limit kernel kernels alone why
+	local -A took=()
+
+	while read -r limit name; do took[$name]=${limit%.*}; done 2>/dev/null < "$logs/.took"
 
 	while read -r name program file; do
 		wanted "$name" || continue
@@ -118,16 +121,37 @@ runs() {
 		[[ $needs != *" root "* || $(id -u) = 0 ]] || program='skip needs root'
 		for kernel in ${kernels:--}; do
 			why=$(unable "$file" "$kernel")
-			echo "$((${limit:-60} * $(slowness "$kernel"))) $alone $kernel $name ${why:+skip }${why:-$program}"
+			echo "${took[$(title "$name" "$kernel")]:-${limit:-60}} ${limit:-60} $alone $kernel $name ${why:+skip }${why:-$program}"
 		done
 	done < <(tests)
 }
 
+# Longest first, so that no core is without work at the end, when those run that want to be alone.
+in_order() { LC_ALL=C sort -s -k3,3 -k1,1nr; }
+
 title() { [ "$2" = - ] && echo "$1" || echo "$1 ($2)"; }
+
+# left_behind <folder> <PVKIT_LOGS>: files in the folder that a test began in, and processes of it,
+# that are there after its end. Those that are just ending are given 3 s.
+left_behind() {
+	local tries=30 pid pids
+
+	while pids=$(grep -lsxz "PVKIT_LOGS=$2" /proc/[0-9]*/environ | cut -d/ -f3) && [ -n "$pids" ]; do
+		[ $((tries -= 1)) -gt 0 ] || break
+		sleep 0.1
+	done
+	for pid in $pids; do
+		echo -n "process $pid, $(tr '\0' ' ' < "/proc/$pid/cmdline"); "
+		kill -KILL "$pid"
+	done 2>/dev/null
+	[ -z "${PVKIT_KEEP:-}" ] || return 0
+	find "$1" -mindepth 1 -maxdepth 1 -printf '%f; '
+	rm -rf "$1"
+}
 
 # run_one <seconds> <kernel> <name> <program>: prints its verdict; returns 0, 1 or 4.
 run_one() {
-	local limit=$1 kernel=$2 name program=$4 log start status count child=
+	local limit=$((2 * $1 * $(slowness "$2"))) kernel=$2 name program=$4 log dir start status count left child=
 
 	name=$(title "$3" "$kernel")
 	if [[ $program = 'skip '* ]]; then
@@ -138,13 +162,16 @@ run_one() {
 	log=$logs/$(tr / . <<< "$name" | tr -d '()' | tr ' ' '-').log
 	rm -f "$log" "${log%.log}".*
 	[ "$kernel" = - ] || export PVKIT_KERNEL=$kernel
+	dir=$(mktemp -d /tmp/pvkit-run.XXXXXX)
+	chmod 755 "$dir"
 	start=$(date +%s%N)
-	PVKIT_LOGS=${log%.log} timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
+	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
 	child=$!
 	wait "$child"
 	status=$?
 	child=
 	count=$(points "$log") || [ "$status" != 0 ] || status=broken
+	left=$(left_behind "$dir" "${log%.log}")
 	case $status in
 	0)	status=ok ;;
 	4)	status=skip count=$(sed -n 's/.*# *SKIP *//p' "$log" | head -n 1) ;;
@@ -152,6 +179,7 @@ run_one() {
 	broken)	count="$count, but the plan was not kept" status=FAIL ;;
 	*)	count="$count, exit status $status" status=FAIL ;;
 	esac
+	[ -z "$left" ] || count="$count, left behind: $left" status=FAIL
 	printf '%-4s %6.1fs  %s: %s\n' "$status" "$((($(date +%s%N) - start) / 100000000))e-1" "$name" "$count"
 	case $status in
 	ok)	return 0 ;;
@@ -171,6 +199,7 @@ reap() {
 	status=$?
 	unset "running[$pid]"
 	cat "$logs/.verdict.$pid"
+	sed -n 's/^[okFAIL]* *\([0-9.]*\)s  \([^:]*\): .*/\1 \2/p' "$logs/.verdict.$pid" >> "$logs/.now"
 	rm "$logs/.verdict.$pid"
 	case $status in
 	0)	passed=$((passed + 1)) ;;
@@ -189,9 +218,9 @@ if [ -n "$make_first" ]; then
 	build_all || { echo "the build failed" >&2; exit 1; }
 fi
 mkdir -p "$logs"
-rm -f "$logs"/.verdict.*
+rm -f "$logs"/.verdict.* "$logs/.now"
 passed=0 failed=0 skipped=0
-while read -r limit alone kernel name program <&3; do
+while read -r _ limit alone kernel name program <&3; do
 	if [ -n "$list" ]; then
 		title "$name" "$kernel"
 		continue
@@ -201,9 +230,17 @@ while read -r limit alone kernel name program <&3; do
 	( exec > "$logs/.verdict.$BASHPID"; run_one "$limit" "$kernel" "$name" "$program" ) &
 	running[$!]=$name
 	[ "$alone" != alone ] || until_running 0
-done 3< <(runs)
+done 3< <(runs | in_order)
 until_running 0
 
 [ -z "$list" ] || exit 0
+if [ -s "$logs/.now" ]; then
+	touch "$logs/.took"
+	awk '{ name = substr($0, index($0, " ")) } !seen[name]++' "$logs/.now" "$logs/.took" > "$logs/.then"
+	mv "$logs/.then" "$logs/.took"
+fi
+if [ $((passed + failed)) -gt 10 ]; then
+	echo "the longest, in seconds: $(sort -rn "$logs/.now" | head -n 10 | sed 's/\([^ ]*\) \(.*\)/\2 \1/' | paste -sd, | sed 's/,/, /g')"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $((passed + failed)) -gt 0 ] && [ "$failed" = 0 ]

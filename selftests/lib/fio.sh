@@ -41,7 +41,7 @@ fio_verify() {
 
 	shift
 	echo "--direct=1 --ioengine=libaio --iodepth=32 --rw=randwrite --bsrange=4k-128k --randseed=$seed"
-	echo "--verify=crc32c --verify_backlog=128 --verify_fatal=1 --group_reporting"
+	echo "--verify=crc32c --verify_backlog=128 --verify_fatal=1 --verify_state_save=0 --group_reporting"
 	for disk; do echo "--name=$disk --filename=/dev/$disk"; done
 }
 
