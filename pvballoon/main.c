@@ -323,5 +323,5 @@ module_pvbus_driver(pvballoon_driver);
 
 MODULE_DESCRIPTION("pvkit paravirtual balloon");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(PVKIT_VERSION);
 MODULE_ALIAS_PVBUS(PVBUS_T_BALLOON);

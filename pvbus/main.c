@@ -118,4 +118,4 @@ module_exit(pvbus_exit);
 
 MODULE_DESCRIPTION("pvkit paravirtual bus over shared memory");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(PVKIT_VERSION);

@@ -11,7 +11,7 @@
 #include <pv/bus.h>
 #include "compat.h"
 
-#define PVBUS_IDENT	"pvkit 0.1 (Linux)"
+#define PVBUS_IDENT	"pvkit " PVKIT_VERSION " (Linux)"
 
 /* A driver looks at memory at least this often, interrupt or not (BUS-G3, RING-G7). */
 #define PVBUS_WATCHDOG_MS	500

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 mkdir -p "$work" build
-tar -c --exclude-vcs Kbuild compat include scripts pv*/ | tar -x -C "$work"
+tar -c --exclude-vcs Kbuild dkms.conf compat include scripts pv*/ | tar -x -C "$work"
 unshare --mount --propagation private sh -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' sh \
 	"$root" make --no-print-directory -j"$(nproc)" -C "/build/pvkit.$$" -f scripts/modules.mk \
 	KDIR="$kdir" MODULES_OUT=out ${KBUILD_ARGS:+KBUILD_ARGS="$KBUILD_ARGS"} "$@"

@@ -3,8 +3,8 @@
 # Hand the modules to DKMS, or take them back.
 #
 # usage: scripts/dkms.sh install	(root) for every kernel here that has headers, and
-#					for those to come
-#        scripts/dkms.sh remove		(root) from every kernel
+#					for those to come; in place of every other version
+#        scripts/dkms.sh remove		(root) every version, from every kernel
 #        scripts/dkms.sh stage DIR	only copy the sources, to DIR/pvkit-<version>/
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,8 +13,15 @@ die() { echo "dkms: $*" >&2; exit 1; }
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 module=pvkit/$version
-source=/usr/src/pvkit-$version
-rules=/usr/lib/udev/rules.d
+# Elsewhere for a test.
+root=${PVKIT_DKMS_ROOT:-}
+tree=$root/var/lib/dkms
+sources=$root/usr/src
+kernels=$root/lib/modules
+rules=$root/usr/lib/udev/rules.d
+options=()
+[ -z "$root" ] ||
+	options=(--dkmstree "$tree" --sourcetree "$sources" --installtree "$kernels" --no-depmod)
 
 stage() {
 	local dir=$1/pvkit-$version
@@ -26,32 +33,50 @@ stage() {
 	[ ! -e COPYING ] || cp COPYING "$dir/"
 }
 
-# Only what DKMS knows can be removed; it complains about the rest.
-known() { [ -d "/var/lib/dkms/$module" ]; }
+# The versions that DKMS knows, or has sources of.
+versions() {
+	{ ls "$tree/pvkit"; ls "$sources" | sed -n 's/^pvkit-//p'; } 2>/dev/null | grep '^[0-9]' | sort -u
+}
+
+# DKMS removes only what it knows, and has the sources of.
+remove_version() {
+	if [ -e "$tree/pvkit/$1/source/dkms.conf" ]; then
+		echo "dkms: removing version $1"
+		dkms remove "pvkit/$1" --all "${options[@]}" ||
+			die "version $1 cannot be removed: see 'dkms status pvkit'"
+	fi
+	rm -rf "$tree/pvkit/$1" "$sources/pvkit-$1"
+}
 
 install_all() {
-	local kernel found=
+	local kernel status found=
 
-	known && remove_all
-	stage /usr/src
-	dkms add "$module" || die "dkms add failed"
+	remove_all
+	stage "$sources"
+	dkms add "$module" "${options[@]}" || die "dkms add failed"
 	install -D -m 644 -t "$rules" scripts/*.rules
-	for kernel in /lib/modules/*; do
+	for kernel in "$kernels"/*; do
 		kernel=$(basename "$kernel")
-		[ -e "/lib/modules/$kernel/build/Makefile" ] || continue
+		[ -e "$kernels/$kernel/build/Makefile" ] || continue
 		found=yes
 		echo "dkms: building for $kernel"
-		dkms install "$module" -k "$kernel" && continue
-		# DKMS's status for a kernel that dkms.conf excludes.
-		[ $? = 77 ] || die "$kernel: failed; see /var/lib/dkms/$module/build/make.log"
+		# By force: what 'make modules_install' has left is no newer version.
+		status=0
+		dkms install "$module" -k "$kernel" --kernelsourcedir "$kernels/$kernel/build" --force \
+			"${options[@]}" || status=$?
+		# 77 is DKMS's status for a kernel that dkms.conf excludes.
+		[ $status = 0 ] || [ $status = 77 ] || die "$kernel: failed; see $tree/$module/build/make.log"
 	done
 	[ -n "$found" ] ||
 		echo "dkms: no kernel here has headers; registered for those to come (install linux-headers-amd64)"
 }
 
 remove_all() {
-	! known || dkms remove "$module" --all
-	rm -rf "$source"
+	local old
+
+	for old in $(versions || true); do
+		remove_version "$old"
+	done
 	(cd scripts && for rule in *.rules; do rm -f "$rules/$rule"; done)
 }
 

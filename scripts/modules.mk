@@ -12,8 +12,10 @@ endif
 
 tree		:= build/kbuild/$(release)$(variant)
 MODULES_OUT	?= build/modules/$(release)$(variant)
+# A kernel that clang has built takes no module of gcc's.
+llvm		= $(if $(filter LLVM=% CC=%,$(KBUILD_ARGS)),,$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1))
 # BTF needs pahole, and the vmlinux that not every header package has.
-kbuild		= $(MAKE) --no-print-directory -C $(KDIR) $(KBUILD_ARGS) \
+kbuild		= $(MAKE) --no-print-directory -C $(KDIR) $(llvm) $(KBUILD_ARGS) \
 		  $(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 sources		= include compat $(patsubst %/Kbuild,%,$(wildcard pv*/Kbuild))
 
@@ -31,7 +33,7 @@ tree: $(config-h)
 	@mkdir -p $(tree)
 	@find $(tree) -xtype l -delete
 	@for dir in $(sources); do cp -rsf $(CURDIR)/$$dir $(tree)/; done
-	@ln -sf $(CURDIR)/Kbuild $(tree)/Kbuild
+	@ln -sf $(CURDIR)/Kbuild $(CURDIR)/dkms.conf $(tree)/
 	@mkdir -p $(tree)/compat/gen
 	@cmp -s $(config-h) $(tree)/compat/gen/config.h || cp $(config-h) $(tree)/compat/gen/config.h
 

@@ -1,37 +1,59 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# DKMS builds every module for the stock kernels, and skips a kernel that is too old.
+# DKMS builds and installs every module for the stock kernels, and skips a kernel that is too old or of
+# another architecture. A version, older or newer, takes the place of all others, and none is left when it is removed.
 # needs: root
-# timeout: 240
+# timeout: 600
+# shellcheck disable=SC2317 # functions are called by ktap_check
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
 
 command -v dkms >/dev/null || ktap_skip_all 'dkms is not installed'
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
-source=$test_tmp/src
-mkdir -p "$test_tmp/tree" "$source"
-"$top/scripts/dkms.sh" stage "$source" || ktap_bail 'cannot copy the sources'
+root=$test_tmp/root kernels=$test_tmp/root/lib/modules
+mkdir -p "$root"/{var/lib/dkms,usr/src,usr/lib/udev/rules.d} "$kernels"
 
 # The machine's own DKMS stays as it is; it would even get a key to sign with.
-run_dkms() {
-	unshare --mount --propagation private sh -c 'mount -t tmpfs dkms /var/lib/dkms && exec dkms "$@"' \
-		sh "$1" "pvkit/$version" --dkmstree "$test_tmp/tree" --sourcetree "$source" "${@:2}"
+apart() {
+	unshare --mount --propagation private sh -c 'mount -t tmpfs dkms /var/lib/dkms && exec "$@"' \
+		sh env "PVKIT_DKMS_ROOT=$root" "$@"
 }
-
-built() {
-	find "$test_tmp/tree/pvkit/$version/$1" -name 'pv*.ko*' -printf '%f\n' | sed 's/\.ko.*//' | sort | xargs
-}
+dkms_sh() { apart "$1/scripts/dkms.sh" "$2" > "$test_tmp/dkms.log" 2>&1 || { sed 's/^/# /' "$test_tmp/dkms.log"; return 1; }; }
+installed() { find "$kernels/$1/updates" -name 'pv*.ko*' -printf '%f\n' 2>/dev/null | sed 's/\.ko.*//' | sort | xargs; }
+known() { find "$root/var/lib/dkms/pvkit" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null | xargs; }
+version_of() { modinfo -F version "$(find "$kernels/$1/updates" -name "$2.ko*")"; }
 
 wanted=$(sed -n 's/^BUILT_MODULE_NAME.*="\(.*\)"/\1/p' "$top/dkms.conf" | sort | xargs)
-ktap_check 'dkms takes the sources' run_dkms add
 for line in 6.1 6.12; do
 	release=$("$top/scripts/kernels.sh" fetch "$line") || ktap_bail "no kernel $line"
-	kdir=$("$top/scripts/kernels.sh" path "$line" kdir)
-	ktap_check "dkms builds for $line" run_dkms build -k "$release" --kernelsourcedir "$kdir" ||
-		sed 's/^/# /' "$test_tmp/tree/pvkit/$version/build/make.log"
-	ktap_is "dkms has every module for $line" "$(built "$release")" "$wanted"
+	mkdir -p "$kernels/$release"
+	ln -s "$("$top/scripts/kernels.sh" path "$line" kdir)" "$kernels/$release/build"
 done
-run_dkms build -k 5.10.0-1-amd64 --kernelsourcedir "$kdir" > "$test_tmp/old.log" 2>&1
+ktap_check 'dkms installs for all kernels that have headers' dkms_sh "$top" install
+for release in $(ls "$kernels"); do
+	ktap_is "every module for $release" "$(installed "$release")" "$wanted"
+done
+ktap_is 'a module says the version of the package' "$(version_of "$release" pvbus)" "$version"
+
+# One kernel is enough for the rest.
+rm "$kernels/$release/build"
+release=$(ls "$kernels" | head -n 1)
+mkdir "$test_tmp/next"
+tar -C "$top" -c --exclude=./build --exclude=./.git . | tar -C "$test_tmp/next" -x
+sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="0.0.1"/' "$test_tmp/next/dkms.conf"
+ktap_check 'another version is installed' dkms_sh "$test_tmp/next" install
+ktap_is 'dkms knows no other' "$(known)" 0.0.1
+ktap_is 'every module is of that' "$(for m in $wanted; do version_of "$release" "$m"; done | sort -u)" 0.0.1
+ktap_is 'nor are there sources of another' "$(ls "$root/usr/src" | xargs)" pvkit-0.0.1
+run_dkms() {
+	apart dkms "$1" pvkit/0.0.1 --dkmstree "$root/var/lib/dkms" --sourcetree "$root/usr/src" \
+		--installtree "$kernels" --kernelsourcedir "$kernels/$release/build" "${@:2}" > /dev/null 2>&1
+}
+run_dkms build -k 5.10.0-1-amd64
 ktap_is 'a kernel older than 6.1 is skipped (status 77)' $? 77
+run_dkms build -k 6.12.0-1-armmp -a armv7l
+ktap_is 'a kernel of 32 bits is skipped (status 77)' $? 77
+ktap_check 'all can be removed' dkms_sh "$top" remove
+ktap_is 'nothing is left' "$(find "$root/var/lib/dkms" "$root/usr" "$kernels/" -name '*pv*' -not -path '*/build/*' | xargs)" ''
 ktap_done

@@ -31,7 +31,7 @@ tsan	:= -fsanitize=thread -Wno-tsan
 interleave := -I$(ring)/interleave
 fuzz	:= $(asan) -fsanitize=fuzzer
 
-guest-inc := -I$(ring)/shim -I$(top)/include
+guest-inc := -I$(ring)/shim -I$(top)/include -DPVKIT_VERSION='"test"'
 # As the kernel is built.
 guest-warn := -Wno-sign-compare -Wno-unused-parameter
 host-inc  := -I$(top)/include/uapi
