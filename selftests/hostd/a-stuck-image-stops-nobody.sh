@@ -63,14 +63,16 @@ pvctl remove s --force > /dev/null
 truncate -s 64M "$fs"
 mkfs.ext4 -q "$fs"
 mount -o loop "$fs" "$frozen" || ktap_skip_all 'no loop devices here'
-truncate -s 8M "$frozen/f.img" "$frozen/g.img" "$frozen/h.img"
-for id in f g h; do pvctl add-disk "$id" "file=$frozen/$id.img" > /dev/null || ktap_bail "no disk $id"; done
-rm "$frozen/g.img"
+truncate -s 8M "$frozen/f.img" "$frozen/g.img" "$frozen/h.img" "$frozen/i.img"
+for id in f g h i; do pvctl add-disk "$id" "file=$frozen/$id.img" > /dev/null || ktap_bail "no disk $id"; done
+rm "$frozen/g.img" "$frozen/i.img"
 sync -f "$frozen"
 fsfreeze --freeze "$frozen" || ktap_bail 'it does not freeze'
+ktap_check 'frozen: a disk whose file was removed goes' pvctl remove i --force
+ktap_check 'and pvhostd answers' answers
 pvctl resize f 16M > "$test_tmp/resize" 2>&1 &
 resizing=$!
-ktap_check 'frozen: while an image is enlarged, pvhostd answers' answers_while "$resizing"
+ktap_check 'while an image is enlarged, pvhostd answers' answers_while "$resizing"
 wait "$resizing"
 ktap_check 'the command ends' grep -q 'takes too long' "$test_tmp/resize"
 ktap_check 'another is refused at once' refused 'takes too long' timeout 2 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" resize f 16M
@@ -78,7 +80,7 @@ kill -KILL "$(hostd_worker_pid)"
 ktap_check 'a life begins, and serves the other disks' wait_for 10 is_served a
 ktap_check 'the disk says what is the matter' wait_for 20 is_slow f
 ktap_check 'others are added meanwhile' pvctl add-disk b "file=$test_tmp/b.img"
-ktap_check 'one whose file was removed goes' pvctl remove g --force
+ktap_check 'another whose file was removed goes' pvctl remove g --force
 ktap_check 'pvhostd answers' answers
 fsfreeze --unfreeze "$frozen"
 ktap_check 'thawed: the disk is served again' wait_for 20 is_served f
