@@ -39,15 +39,12 @@ static void show_path(char shown[HOSTD_SHOWN_MAX], const char *path)
 {
 	const unsigned int half = HOSTD_SHOWN_MAX / 2 - 4;
 	size_t len = strlen(path);
-	char *c;
 
 	if (len < HOSTD_SHOWN_MAX)
 		strcpy(shown, path);
 	else
 		snprintf(shown, HOSTD_SHOWN_MAX, "%.*s...%s", (int)half, path, path + len - half);
-	for (c = shown; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	hostd_text_clean(shown);
 }
 
 /* Text members: file, serial, engine, cache, format. Returns the complaint. */

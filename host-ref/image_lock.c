@@ -113,19 +113,33 @@ static bool is_on(const char *path)
 	return read_line(path, buf, sizeof(buf)) && !strcmp(buf, "1");
 }
 
-/* Is the file at @path behind this loop device? By name: to look at the file may hang. */
-static bool is_behind(const char *loop, const char *path, bool ro)
+/*
+ * Is it the same file? By name, because to look at another file may hang; one that has more names is
+ * looked at.
+ */
+static bool is_file(const char *name, const char *path, const struct stat *st)
+{
+	struct stat other;
+
+	if (!strcmp(name, path))
+		return true;
+	return st->st_nlink > 1 && !stat(name, &other) && other.st_dev == st->st_dev &&
+	       other.st_ino == st->st_ino;
+}
+
+/* Has this loop device the file, and may write to it, or shall nobody write? */
+static bool has_file(const char *loop, const char *path, const struct stat *st, bool ro)
 {
 	char name[320], backing[4096];
 
 	snprintf(name, sizeof(name), "/sys/block/%.255s/loop/backing_file", loop);
-	if (!read_line(name, backing, sizeof(backing)) || strcmp(backing, path))
+	if (!read_line(name, backing, sizeof(backing)) || !is_file(backing, path, st))
 		return false;
 	snprintf(name, sizeof(name), "/sys/block/%.255s/ro", loop);
 	return !ro || !is_on(name);
 }
 
-static int find_loop(const struct hostd_image_job *job, const char *path,
+static int find_loop(const struct hostd_image_job *job, const char *path, const struct stat *st,
 		     struct hostd_image_report *report)
 {
 	DIR *dir = opendir("/sys/block");
@@ -133,7 +147,8 @@ static int find_loop(const struct hostd_image_job *job, const char *path,
 	int err = 0;
 
 	while (dir && !err && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "loop", 4) && is_behind(entry->d_name, path, job->ro))
+		if (!strncmp(entry->d_name, "loop", 4) &&
+		    has_file(entry->d_name, path, st, job->ro))
 			err = hostd_image_fail(report, -EBUSY, "%s: the host has it as /dev/%s: unmount that and detach it (losetup -d), or name that device",
 					       job->shown, entry->d_name);
 	if (dir)
@@ -244,6 +259,6 @@ int hostd_image_find_user(const struct hostd_image_job *job, int hold,
 	if (len < 0)
 		return 0;
 	path[len] = 0;
-	err = find_loop(job, path, report);
+	err = find_loop(job, path, &st, report);
 	return err ? err : find_swap(job, path, report);
 }

@@ -26,6 +26,18 @@ static const char *cell_of(struct json_object *obj, const char *key)
 	return hostd_json_get(obj, key) ? text_of(obj, key) : "-";
 }
 
+/* A path may have anything in it. */
+static void print_cell(const char *text, int width)
+{
+	char *clean = strdup(text);
+
+	if (!clean)
+		pvctl_fail(1, "out of memory");
+	hostd_text_clean(clean);
+	printf("%-*s", width, clean);
+	free(clean);
+}
+
 static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
 {
 	unsigned int i, last = 0;
@@ -33,11 +45,10 @@ static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
 	for (i = 0; i < COLUMNS; i++)
 		if (width[i])
 			last = i;
-	for (i = 0; i <= last; i++)
-		if (i == last)
-			printf("%s\n", cells[i]);
-		else
-			printf("%-*s  ", (int)width[i], cells[i]);
+	for (i = 0; i <= last; i++) {
+		print_cell(cells[i], i < last ? (int)width[i] : 0);
+		fputs(i < last ? "  " : "\n", stdout);
+	}
 }
 
 static const char *format_size(struct json_object *obj, char *buf, size_t len)

@@ -85,6 +85,8 @@ mkfs.ext4 -q "$test_tmp/fs.img"
 mkdir "$test_tmp/mnt"
 attach "$test_tmp/fs.img"
 ktap_check 'a file behind a loop device is refused' refused "has it as $loop" d "file=$test_tmp/fs.img"
+ln "$test_tmp/fs.img" "$test_tmp/linked.img"
+ktap_check 'by another name too' refused "has it as $loop" d "file=$test_tmp/linked.img"
 ktap_check 'the device itself is taken' taken d "file=$loop"
 mount "$loop" "$test_tmp/mnt" || ktap_bail 'no mount'
 ktap_check 'a device that is mounted is refused' refused 'mounted' d "file=$loop"

@@ -71,7 +71,9 @@ ktap_check 'a part of a larger block is refused' refused 'not a multiple' "$dir/
 # Names and sizes that a tool may trip over.
 for name in 'a,b.img' 'a b.img' $'a\nb.img' $'\033[31mred.img' 'ä.img' "$(printf 'n%.0s' {1..250})"; do
 	truncate -s 1M "$dir/$name"
-	ktap_check "a name of ${#name} characters is taken" taken "$dir/$name"
+	pvctl add-disk d "file=${dir//,/,,}/${name//,/,,}" > /dev/null
+	ktap_is "a name of ${#name} characters is taken, and shown in a line" "$(pvctl list | wc -l)" 2
+	pvctl remove d --force > /dev/null
 	rm "$dir/$name"
 	ktap_check 'what is wrong with it is one line' refused 'create it first' "$dir/$name"
 done
