@@ -48,7 +48,7 @@ static void unmap(void *window)
  * By page tables of our own, which ask nobody. The window is the host's to read, so it is not
  * encrypted in a guest whose memory is. NULL: not possible.
  */
-static void *map_by_pages(struct device *dev, phys_addr_t start, size_t len)
+static void *map_by_pages(struct device *dev, u64 start, u64 len)
 {
 	unsigned long i, nr = len >> PAGE_SHIFT, *pfns;
 	void *window = NULL;
@@ -72,7 +72,7 @@ static void *map_by_pages(struct device *dev, phys_addr_t start, size_t len)
 
 #else
 
-static void *map_by_pages(struct device *dev, phys_addr_t start, size_t len)
+static void *map_by_pages(struct device *dev, u64 start, u64 len)
 {
 	return NULL;
 }
@@ -87,7 +87,7 @@ static void *map_by_pages(struct device *dev, phys_addr_t start, size_t len)
  *
  * The mapping goes with the carrier's device. Context: process. Return: 0 or -errno.
  */
-int pvbus_map_window(struct pvbus_transport *transport, phys_addr_t start, size_t len)
+int pvbus_map_window(struct pvbus_transport *transport, u64 start, u64 len)
 {
 	struct device *dev = transport->dev;
 	void *window, *better;

@@ -161,7 +161,7 @@ void pvbus_debugfs_add(struct pvbus_device *pdev);
 void pvbus_debugfs_del(struct pvbus_device *pdev);
 
 /* mapping.c */
-int pvbus_map_window(struct pvbus_transport *transport, phys_addr_t start, size_t len);
+int pvbus_map_window(struct pvbus_transport *transport, u64 start, u64 len);
 
 /* ivshmem.c */
 extern struct pci_driver pvbus_ivshmem_driver;

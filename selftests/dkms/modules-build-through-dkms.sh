@@ -31,7 +31,8 @@ for line in 6.1 6.12; do
 	ln -s "$("$top/scripts/kernels.sh" path "$line" kdir)" "$kernels/$release/build"
 done
 ktap_check 'dkms installs for all kernels that have headers' dkms_sh "$top" install
-for release in $(ls "$kernels"); do
+for release in "$kernels"/*; do
+	release=$(basename "$release")
 	ktap_is "every module for $release" "$(installed "$release")" "$wanted"
 done
 ktap_is 'a module says the version of the package' "$(version_of "$release" pvbus)" "$version"
@@ -45,7 +46,7 @@ sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="0.0.1"/' "$test_tmp/next/dkms.con
 ktap_check 'another version is installed' dkms_sh "$test_tmp/next" install
 ktap_is 'dkms knows no other' "$(known)" 0.0.1
 ktap_is 'every module is of that' "$(for m in $wanted; do version_of "$release" "$m"; done | sort -u)" 0.0.1
-ktap_is 'nor are there sources of another' "$(ls "$root/usr/src" | xargs)" pvkit-0.0.1
+ktap_is 'nor are there sources of another' "$(find "$root/usr/src" -mindepth 1 -maxdepth 1 -printf '%f\n')" pvkit-0.0.1
 run_dkms() {
 	apart dkms "$1" pvkit/0.0.1 --dkmstree "$root/var/lib/dkms" --sourcetree "$root/usr/src" \
 		--installtree "$kernels" --kernelsourcedir "$kernels/$release/build" "${@:2}" > /dev/null 2>&1
@@ -55,5 +56,5 @@ ktap_is 'a kernel older than 6.1 is skipped (status 77)' $? 77
 run_dkms build -k 6.12.0-1-armmp -a armv7l
 ktap_is 'a kernel of 32 bits is skipped (status 77)' $? 77
 ktap_check 'all can be removed' dkms_sh "$top" remove
-ktap_is 'nothing is left' "$(find "$root/var/lib/dkms" "$root/usr" "$kernels/" -name '*pv*' -not -path '*/build/*' | xargs)" ''
+ktap_is 'nothing is left' "$(find "$root/var/lib/dkms" "$root/usr" "$kernels/" -name '*pv*' -not -path '*/build/*')" ''
 ktap_done
