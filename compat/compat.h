@@ -6,6 +6,7 @@
 #ifndef _PVKIT_COMPAT_H
 #define _PVKIT_COMPAT_H
 
+#include <linux/backing-dev.h>
 #include <linux/blk-mq.h>
 #include <linux/clocksource.h>
 #include <linux/device.h>
@@ -69,6 +70,15 @@ static inline void compat_get_snapshot(const struct system_device_crosststamp *x
 #endif
 }
 
+/* A queue that is frozen by one task and let go by another */
+#ifdef PVKIT_HAVE_FREEZE_NON_OWNER
+#define compat_freeze_queue_start	blk_freeze_queue_start_non_owner
+#define compat_unfreeze_queue		blk_mq_unfreeze_queue_non_owner
+#else
+#define compat_freeze_queue_start	blk_freeze_queue_start
+#define compat_unfreeze_queue		blk_mq_unfreeze_queue
+#endif
+
 #ifdef PVKIT_HAVE_QUEUE_LIMITS_ALLOC_DISK
 
 static inline void compat_limits_cache(struct queue_limits *lim, bool write_cache, bool fua)
@@ -88,28 +98,59 @@ static inline struct gendisk *compat_blk_mq_alloc_disk(struct blk_mq_tag_set *se
 	return blk_mq_alloc_disk(set, lim, data);
 }
 
-/* Only what can be taken away while requests are in flight. */
+/* What a device may have other values of in a later life; the user's read-ahead stays. */
 static inline int compat_update_limits(struct gendisk *disk, const struct queue_limits *new,
 				       bool write_cache, bool fua)
 {
 	struct queue_limits lim = queue_limits_start_update(disk->queue);
+	unsigned long ra_pages = disk->bdi->ra_pages;
+	int err;
 
+	lim.physical_block_size = new->physical_block_size;
+	lim.io_min = new->io_min;
+	lim.io_opt = new->io_opt;
+	lim.max_hw_sectors = new->max_hw_sectors;
+	lim.discard_granularity = new->discard_granularity;
 	lim.max_hw_discard_sectors = new->max_hw_discard_sectors;
 	lim.max_write_zeroes_sectors = new->max_write_zeroes_sectors;
 	compat_limits_cache(&lim, write_cache, fua);
-	return queue_limits_commit_update(disk->queue, &lim);
+#ifdef PVKIT_HAVE_QUEUE_LIMITS_COMMIT_FROZEN
+	err = queue_limits_commit_update_frozen(disk->queue, &lim);
+#else
+	blk_mq_freeze_queue(disk->queue);
+	err = queue_limits_commit_update(disk->queue, &lim);
+	blk_mq_unfreeze_queue(disk->queue);
+#endif
+	disk->bdi->ra_pages = ra_pages;
+	return err;
 }
 
 #else
 
-static inline int compat_update_limits(struct gendisk *disk, const struct queue_limits *new,
-				       bool write_cache, bool fua)
+static inline void compat_set_limits(struct gendisk *disk, const struct queue_limits *lim,
+				     bool write_cache, bool fua)
 {
 	struct request_queue *q = disk->queue;
 
-	blk_queue_max_discard_sectors(q, new->max_hw_discard_sectors);
-	blk_queue_max_write_zeroes_sectors(q, new->max_write_zeroes_sectors);
+	blk_queue_physical_block_size(q, lim->physical_block_size);
+	blk_queue_io_min(q, lim->io_min);
+	blk_queue_io_opt(q, lim->io_opt);
+	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
+	q->limits.discard_granularity = lim->discard_granularity;
+	blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
+	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
 	blk_queue_write_cache(q, write_cache, write_cache && fua);
+}
+
+static inline int compat_update_limits(struct gendisk *disk, const struct queue_limits *new,
+				       bool write_cache, bool fua)
+{
+	unsigned long ra_pages = disk->bdi->ra_pages;
+
+	blk_mq_freeze_queue(disk->queue);
+	compat_set_limits(disk, new, write_cache, fua);
+	blk_mq_unfreeze_queue(disk->queue);
+	disk->bdi->ra_pages = ra_pages;
 	return 0;
 }
 
@@ -124,17 +165,12 @@ static inline struct gendisk *compat_blk_mq_alloc_disk(struct blk_mq_tag_set *se
 		return disk;
 	q = disk->queue;
 	blk_queue_logical_block_size(q, lim->logical_block_size);
-	blk_queue_physical_block_size(q, lim->physical_block_size);
-	blk_queue_io_min(q, lim->io_min);
-	blk_queue_io_opt(q, lim->io_opt);
-	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
 	blk_queue_max_segments(q, lim->max_segments);
 	blk_queue_max_segment_size(q, lim->max_segment_size);
 	blk_queue_dma_alignment(q, lim->dma_alignment);
-	q->limits.discard_granularity = lim->discard_granularity;
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 	blk_queue_flag_clear(QUEUE_FLAG_ADD_RANDOM, q);
-	compat_update_limits(disk, lim, write_cache, fua);
+	compat_set_limits(disk, lim, write_cache, fua);
 	return disk;
 }
 

@@ -3,10 +3,15 @@
  * The gendisk: limits from the device's config, capacity, serial.
  */
 #include <linux/log2.h>
+#include <linux/math.h>
+#include <linux/sizes.h>
 #include <linux/sysfs.h>
 #include "pvblk.h"
 
 #define PVBLK_MINORS	16
+
+/* Preferred sizes beyond this are nonsense: readahead is twice as much. */
+#define IO_HINT_MAX	SZ_16M
 
 int pvblk_major;
 
@@ -31,6 +36,20 @@ static const char *config_fault(const struct pvblk_config *c)
 	return NULL;
 }
 
+/* What no disk is better for, and what BLK-D6 asks for. */
+static void trim_config(struct pvblk_config *c)
+{
+	u32 lbs = le32_to_cpu(c->logical_block), sectors = lbs >> SECTOR_SHIFT;
+
+	c->io_min = cpu_to_le32(min_t(u32, le32_to_cpu(c->io_min), IO_HINT_MAX));
+	c->io_opt = cpu_to_le32(min_t(u32, le32_to_cpu(c->io_opt), IO_HINT_MAX));
+	c->max_discard_sectors =
+		cpu_to_le32(rounddown(le32_to_cpu(c->max_discard_sectors), sectors));
+	c->max_write_zeroes_sectors =
+		cpu_to_le32(rounddown(le32_to_cpu(c->max_write_zeroes_sectors), sectors));
+	pvbus_clean_text(c->serial, sizeof(c->serial));
+}
+
 /**
  * pvblk_read_config() - checked copy of the config area
  * @pdev: the device
@@ -49,18 +68,41 @@ int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config)
 
 	fault = config_fault(config);
 	if (fault) {
-		dev_err(&pdev->dev, "the device's config makes no sense (%s)\n", fault);
+		dev_err_ratelimited(&pdev->dev, "the device's config makes no sense (%s)\n", fault);
 		return -EPROTO;
 	}
-	pvbus_clean_text(config->serial, sizeof(config->serial));
+	trim_config(config);
 	return 0;
+}
+
+static void get_config(struct pvblk *blk, struct pvblk_config *config)
+{
+	spin_lock(&blk->config_lock);
+	*config = blk->config;
+	spin_unlock(&blk->config_lock);
+}
+
+/**
+ * pvblk_take_config() - follow a changed config or changed features
+ * @blk: the disk
+ * @config: checked
+ *
+ * The block layer hears of it by and by. Context: a callback of the bus.
+ */
+void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config)
+{
+	spin_lock(&blk->config_lock);
+	blk->config = *config;
+	spin_unlock(&blk->config_lock);
+	queue_work(system_freezable_wq, &blk->update);
 }
 
 static ssize_t serial_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	const struct pvblk *blk = dev_to_disk(dev)->private_data;
+	struct pvblk_config config;
 
-	return sysfs_emit(buf, "%s\n", blk->config.serial);
+	get_config(dev_to_disk(dev)->private_data, &config);
+	return sysfs_emit(buf, "%s\n", config.serial);
 }
 static DEVICE_ATTR_RO(serial);
 
@@ -78,22 +120,21 @@ static const struct attribute_group *pvblk_groups[] = {
 	NULL
 };
 
-static void config_limits(const struct pvblk *blk, struct queue_limits *lim)
+static void config_limits(const struct pvblk *blk, const struct pvblk_config *c,
+			  struct queue_limits *lim)
 {
-	const struct pvblk_config *c = &blk->config;
-
-	*lim = (struct queue_limits) {
-		.logical_block_size	= le32_to_cpu(c->logical_block),
-		.physical_block_size	= le32_to_cpu(c->physical_block),
-		.io_min			= le32_to_cpu(c->io_min) ?: le32_to_cpu(c->physical_block),
-		.io_opt			= le32_to_cpu(c->io_opt),
-		.max_hw_sectors		= min_t(u32, le32_to_cpu(c->max_io), 1U << blk->slot_shift) >>
-					  SECTOR_SHIFT,
-		/* The data is copied, so its segments do not matter. */
-		.max_segments		= USHRT_MAX,
-		.max_segment_size	= UINT_MAX,
-		.dma_alignment		= 3,
-	};
+	/* Compared as memory. */
+	memset(lim, 0, sizeof(*lim));
+	lim->logical_block_size = le32_to_cpu(c->logical_block);
+	lim->physical_block_size = le32_to_cpu(c->physical_block);
+	lim->io_min = le32_to_cpu(c->io_min) ?: le32_to_cpu(c->physical_block);
+	lim->io_opt = le32_to_cpu(c->io_opt);
+	lim->max_hw_sectors = min_t(u32, le32_to_cpu(c->max_io), 1U << blk->slot_shift) >>
+			      SECTOR_SHIFT;
+	/* The data is copied, so its segments do not matter. */
+	lim->max_segments = USHRT_MAX;
+	lim->max_segment_size = UINT_MAX;
+	lim->dma_alignment = 3;
 	if (pvbus_has_feature(blk->pdev, PVBLK_F_DISCARD)) {
 		lim->discard_granularity = le32_to_cpu(c->discard_granularity) ?:
 					   lim->logical_block_size;
@@ -129,9 +170,10 @@ int pvblk_add_disk(struct pvblk *blk)
 	int err;
 
 	blk->write_cache = pvbus_has_feature(pdev, PVBLK_F_FLUSH);
-	config_limits(blk, &lim);
-	blk->disk = compat_blk_mq_alloc_disk(&blk->set, &lim, blk->write_cache,
-					     pvbus_has_feature(pdev, PVBLK_F_FUA), blk);
+	blk->fua = pvbus_has_feature(pdev, PVBLK_F_FUA);
+	config_limits(blk, &blk->config, &lim);
+	blk->limits = lim;
+	blk->disk = compat_blk_mq_alloc_disk(&blk->set, &lim, blk->write_cache, blk->fua, blk);
 	if (IS_ERR(blk->disk))
 		return PTR_ERR(blk->disk);
 
@@ -139,7 +181,6 @@ int pvblk_add_disk(struct pvblk *blk)
 	set_capacity(blk->disk, le64_to_cpu(blk->config.capacity));
 	if (pvbus_has_feature(pdev, PVBLK_F_RO))
 		set_disk_ro(blk->disk, true);
-	blk_queue_rq_timeout(blk->disk->queue, 30 * HZ);
 
 	err = pvbus_device_start(pdev);
 	if (err)
@@ -160,21 +201,38 @@ put_disk:
 	return err;
 }
 
-/**
- * pvblk_update_disk() - follow a changed config or changed features
- * @blk: the disk; its config copy is new
- *
- * Context: process, from the bus.
- */
-void pvblk_update_disk(struct pvblk *blk)
+/* A write cache may be new in a later life; one that was relied on does not go (BLK-G4). */
+static void update_limits(struct pvblk *blk, const struct queue_limits *lim)
 {
+	bool write_cache = blk->write_cache || pvbus_has_feature(blk->pdev, PVBLK_F_FLUSH);
+	bool fua = pvbus_has_feature(blk->pdev, PVBLK_F_FUA);
+
+	if (!memcmp(lim, &blk->limits, sizeof(*lim)) && write_cache == blk->write_cache &&
+	    fua == blk->fua)
+		return;
+	if (compat_update_limits(blk->disk, lim, write_cache, fua)) {
+		dev_warn_ratelimited(&blk->pdev->dev, "could not take over the new limits\n");
+		return;
+	}
+	blk->limits = *lim;
+	blk->fua = fua;
+	WRITE_ONCE(blk->write_cache, write_cache);
+}
+
+/**
+ * pvblk_update_work() - tell the block layer, and by it the users, what has changed
+ * @work: pvblk.update
+ */
+void pvblk_update_work(struct work_struct *work)
+{
+	struct pvblk *blk = container_of(work, struct pvblk, update);
+	struct pvblk_config config;
 	struct queue_limits lim;
 
-	config_limits(blk, &lim);
-	if (compat_update_limits(blk->disk, &lim, blk->write_cache,
-				 pvbus_has_feature(blk->pdev, PVBLK_F_FUA)))
-		dev_warn(&blk->pdev->dev, "could not take over the new limits\n");
-	if (set_capacity_and_notify(blk->disk, le64_to_cpu(blk->config.capacity)))
-		dev_info(&blk->pdev->dev, "pvblk%d has %llu sectors now\n", blk->index,
-			 le64_to_cpu(blk->config.capacity));
+	get_config(blk, &config);
+	config_limits(blk, &config, &lim);
+	update_limits(blk, &lim);
+	if (set_capacity_and_notify(blk->disk, le64_to_cpu(config.capacity)))
+		dev_info_ratelimited(&blk->pdev->dev, "pvblk%d has %llu sectors now\n", blk->index,
+				     le64_to_cpu(config.capacity));
 }

@@ -5,6 +5,9 @@
 #include <linux/delay.h>
 #include "pvblk.h"
 
+/* So long a suspend waits for a disk. */
+#define DRAIN_TIMEOUT	(10 * HZ)
+
 static void lock_reaping(struct pvblk_queue *queue)
 {
 	while (test_and_set_bit_lock(PVBLK_REAPING, &queue->state) &&
@@ -20,26 +23,18 @@ static void unlock_reaping(struct pvblk_queue *queue)
 /**
  * pvblk_freeze() - see pvbus_driver.freeze
  * @pdev: the device
+ *
+ * What comes from now on waits in its slot, like what is in flight.
  */
 void pvblk_freeze(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	unsigned int i;
 
-	blk_mq_quiesce_queue(blk->disk->queue);
+	for (i = 0; i < blk->nr_queues; i++)
+		pvblk_set_mode(&blk->queues[i], PVBLK_HOLD);
 	for (i = 0; i < blk->nr_queues; i++)
 		lock_reaping(&blk->queues[i]);
-}
-
-static void unfreeze(struct pvblk *blk)
-{
-	unsigned int i;
-
-	for (i = 0; i < blk->nr_queues; i++)
-		unlock_reaping(&blk->queues[i]);
-	blk_mq_unquiesce_queue(blk->disk->queue);
-	for (i = 0; i < blk->nr_queues; i++)
-		pvblk_reap(&blk->queues[i]);
 }
 
 /* BLK-G4: what the new life must not lack. */
@@ -51,24 +46,13 @@ static const char *misfit(const struct pvblk *blk, const struct pvblk_config *co
 		return "another logical block size";
 	if (le64_to_cpu(config->capacity) < get_capacity(blk->disk))
 		return "a smaller disk";
-	if (le32_to_cpu(config->max_io) < (u64)queue_max_hw_sectors(blk->disk->queue) << SECTOR_SHIFT)
-		return "a smaller largest request";
 	if (pvbus_has_feature(pdev, PVBLK_F_RO) && !get_disk_ro(blk->disk))
 		return "a read-only medium where there was a writable one";
-	if (blk->write_cache && !pvbus_has_feature(pdev, PVBLK_F_FLUSH))
+	if (READ_ONCE(blk->write_cache) && !pvbus_has_feature(pdev, PVBLK_F_FLUSH))
 		return "no FLUSH";
 	if (pdev->max_queues < blk->nr_queues || pdev->max_queue_size < blk->queues[0].depth)
 		return "fewer or smaller queues";
 	return NULL;
-}
-
-static int replay(struct pvblk_queue *queue)
-{
-	unsigned int tag, nr = 0;
-
-	for (tag = 0; tag < queue->depth; tag++)
-		nr += pvblk_resubmit(queue, tag);
-	return nr;
 }
 
 /**
@@ -98,15 +82,14 @@ int pvblk_restore(struct pvbus_device *pdev)
 	if (err)
 		return err;
 
-	blk->config = config;
-	WRITE_ONCE(blk->failed, false);
+	pvblk_take_config(blk, &config);
 	for (i = 0; i < blk->nr_queues; i++)
-		nr += replay(&blk->queues[i]);
-	unfreeze(blk);
-	for (i = 0; i < blk->nr_queues; i++)
+		nr += pvblk_replay(&blk->queues[i]);
+	for (i = 0; i < blk->nr_queues; i++) {
+		unlock_reaping(&blk->queues[i]);
 		pvblk_kick(&blk->queues[i]);
-
-	pvblk_update_disk(blk);
+		pvblk_reap(&blk->queues[i]);
+	}
 	dev_info_ratelimited(&pdev->dev, "pvblk%d goes on, %u requests submitted again\n", blk->index, nr);
 	return 0;
 }
@@ -133,10 +116,72 @@ void pvblk_gone(struct pvbus_device *pdev)
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	unsigned int i;
 
-	WRITE_ONCE(blk->failed, true);
 	for (i = 0; i < blk->nr_queues; i++) {
+		pvblk_set_mode(&blk->queues[i], PVBLK_FAIL);
 		fail_slots(&blk->queues[i]);
-		unlock_reaping(&blk->queues[i]);
+		/* Frozen, so that it is ours: what the device completes yet is nobody's. */
+		set_bit(PVBLK_HALTED, &blk->queues[i].state);
 	}
-	blk_mq_unquiesce_queue(blk->disk->queue);
+}
+
+static bool late(struct pvblk_queue *queue, unsigned long limit)
+{
+	const struct pvblk_slot *slot;
+	unsigned int tag;
+	bool is_late = false;
+
+	spin_lock_irq(&queue->lock);
+	for (tag = 0; tag < queue->depth && !is_late; tag++) {
+		slot = &queue->slots[tag];
+		is_late = slot->rq && time_after(jiffies, slot->started + limit);
+	}
+	spin_unlock_irq(&queue->lock);
+	return is_late;
+}
+
+/**
+ * pvblk_expire() - see pvbus_driver.expire
+ * @pdev: the device
+ */
+void pvblk_expire(struct pvbus_device *pdev)
+{
+	unsigned long limit = (unsigned long)READ_ONCE(pvblk_timeout_s) * HZ;
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+	unsigned int i;
+
+	for (i = 0; limit && i < blk->nr_queues; i++)
+		if (late(&blk->queues[i], limit))
+			pvbus_device_broken(pdev, "a request is older than timeout_s");
+}
+
+/**
+ * pvblk_suspend() - see pvbus_driver.suspend
+ * @pdev: the device
+ *
+ * A request in flight would keep its CPU from going offline, after the device has been frozen.
+ *
+ * Return: 0, or -EBUSY: the device does not end what is in flight.
+ */
+int pvblk_suspend(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+
+	compat_freeze_queue_start(blk->disk->queue);
+	if (blk_mq_freeze_queue_wait_timeout(blk->disk->queue, DRAIN_TIMEOUT))
+		return 0;
+	compat_unfreeze_queue(blk->disk->queue);
+	dev_err(&pdev->dev, "pvblk%d: requests are in flight and do not end: no time to sleep\n",
+		blk->index);
+	return -EBUSY;
+}
+
+/**
+ * pvblk_resume() - see pvbus_driver.resume
+ * @pdev: the device
+ */
+void pvblk_resume(struct pvbus_device *pdev)
+{
+	struct pvblk *blk = pvbus_get_drvdata(pdev);
+
+	compat_unfreeze_queue(blk->disk->queue);
 }

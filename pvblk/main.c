@@ -26,6 +26,7 @@ MODULE_PARM_DESC(queue_depth, "requests in flight per queue, a power of two (def
 #define DEPTH_MAX	1024
 #define SLOT_MIN	SZ_4K
 #define SLOT_MAX	SZ_1M
+#define ROOM_MIN	SZ_1M
 
 static DEFINE_IDA(pvblk_ids);
 
@@ -39,12 +40,13 @@ static const u8 features[] = {
 };
 
 /*
- * Depth, slot size and queues that fit: a disk takes at most half of what is left of
- * the window, so that there is always room for another.
+ * Depth, slot size and queues that fit into the device's share of the window. A disk that is
+ * smaller than its share needs no more than it has itself.
  */
 static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 {
-	u64 room = pvbus_space_avail(blk->pdev) / 2;
+	u64 bytes = le64_to_cpu(blk->config.capacity) << SECTOR_SHIFT;
+	u64 room = min_t(u64, pvbus_space_share(blk->pdev), max_t(u64, bytes, ROOM_MIN));
 	u32 max_io = min_t(u32, le32_to_cpu(blk->config.max_io), SLOT_MAX);
 	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
 
@@ -127,7 +129,7 @@ static int alloc_tags(struct pvblk *blk)
 		.ops		= &pvblk_mq_ops,
 		.nr_hw_queues	= blk->nr_queues,
 		.queue_depth	= blk->queues[0].depth,
-		.numa_node	= NUMA_NO_NODE,
+		.numa_node	= dev_to_node(blk->pdev->dev.parent),
 		.flags		= COMPAT_BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT,
 		.driver_data	= blk,
 	};
@@ -150,6 +152,8 @@ static int pvblk_probe(struct pvbus_device *pdev)
 	if (!blk)
 		return -ENOMEM;
 	blk->pdev = pdev;
+	spin_lock_init(&blk->config_lock);
+	INIT_WORK(&blk->update, pvblk_update_work);
 	pvbus_set_drvdata(pdev, blk);
 
 	err = pvblk_read_config(pdev, &blk->config);
@@ -196,6 +200,7 @@ static void pvblk_remove(struct pvbus_device *pdev)
 	/* Waits for what is in flight; the bus goes on restoring the device meanwhile. */
 	del_gendisk(blk->disk);
 	pvbus_device_stop(pdev);
+	cancel_work_sync(&blk->update);
 	free_queues(blk);
 	put_disk(blk->disk);
 	blk_mq_free_tag_set(&blk->set);
@@ -207,18 +212,21 @@ static void pvblk_config_changed(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	struct pvblk_config config;
+	__le64 capacity;
 
 	if (pvblk_read_config(pdev, &config)) {
 		pvbus_device_broken(pdev, "its config makes no sense");
 		return;
 	}
-	/* Only the capacity may change while requests are in flight. */
 	if (config.logical_block != blk->config.logical_block) {
 		pvbus_device_broken(pdev, "it changed the logical block size while running");
 		return;
 	}
-	blk->config.capacity = config.capacity;
-	pvblk_update_disk(blk);
+	/* Only the capacity may change while requests are in flight. */
+	capacity = config.capacity;
+	config = blk->config;
+	config.capacity = capacity;
+	pvblk_take_config(blk, &config);
 }
 
 static void pvblk_watchdog(struct pvbus_device *pdev)
@@ -246,6 +254,9 @@ static struct pvbus_driver pvblk_driver = {
 	.gone		= pvblk_gone,
 	.config_changed	= pvblk_config_changed,
 	.watchdog	= pvblk_watchdog,
+	.expire		= pvblk_expire,
+	.suspend	= pvblk_suspend,
+	.resume		= pvblk_resume,
 };
 
 static int __init pvblk_init(void)

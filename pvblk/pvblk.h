@@ -14,20 +14,33 @@
 /**
  * struct pvblk_slot - what is in flight under a tag; the private memory that replay starts from
  * @rq: the request; NULL: none
- * @gen: generation of the id, so that a stale completion is refused
  * @started: jiffies when it was given to the driver
+ * @life: pvblk_queue.life in which it was last submitted
+ * @done: sectors of it that the device has done in this life
+ * @part: sectors that follow, and are submitted
+ * @gen: generation of the id, so that a stale completion is refused
  * @then_flush: the device lost FUA on the way: flush after the write, then complete
  */
 struct pvblk_slot {
 	struct request	*rq;
 	unsigned long	started;
+	u32		life;
+	u32		done;
+	u32		part;
 	u16		gen;
 	bool		then_flush;
 };
 
 /* Bits of pvblk_queue.state. */
 #define PVBLK_REAPING	0	/* somebody is the reaper; also held while frozen */
-#define PVBLK_HALTED	1	/* a lie, or the epoch is over: PVBLK_REAPING is held until a freeze */
+#define PVBLK_HALTED	1	/* a lie, or over: PVBLK_REAPING is held until a freeze */
+
+/* What becomes of a request that comes now. */
+enum pvblk_mode {
+	PVBLK_PASS,	/* it is submitted */
+	PVBLK_HOLD,	/* it stays in its slot, and is submitted by the next restore */
+	PVBLK_FAIL,	/* it fails */
+};
 
 /**
  * struct pvblk_queue - a hardware queue
@@ -35,6 +48,8 @@ struct pvblk_slot {
  * @blk: the disk
  * @hctx: blk-mq's side of it
  * @lock: one submitter at a time; taken with interrupts off
+ * @mode: guarded by @lock
+ * @life: counts the times that it passes anew; guarded by @lock
  * @state: PVBLK_REAPING, PVBLK_HALTED
  * @slots: by tag
  * @depth: number of slots
@@ -48,6 +63,8 @@ struct pvblk_queue {
 	struct pvblk		*blk;
 	struct blk_mq_hw_ctx	*hctx;
 	spinlock_t		lock;
+	enum pvblk_mode		mode;
+	u32			life;
 	unsigned long		state;
 	struct pvblk_slot	*slots;
 	unsigned int		depth;
@@ -65,10 +82,14 @@ struct pvblk_queue {
  * @queues: its hardware queues
  * @nr_queues: their number
  * @index: N of pvblkN
- * @config: checked copy of the device's config
+ * @config: checked copy of the device's config; written by the bus's callbacks
+ * @config_lock: for who reads it elsewhere
  * @slot_shift: log2 of the bytes of data that each tag has in the window
+ * @update: tells the block layer what has changed. It waits for I/O and allocates, so no I/O
+ *	waits for it
+ * @limits: what the block layer has been told; of @update
  * @write_cache: the user has been told of a volatile write cache
- * @failed: all I/O fails
+ * @fua: and of writes through it
  */
 struct pvblk {
 	struct pvbus_device	*pdev;
@@ -78,9 +99,12 @@ struct pvblk {
 	unsigned int		nr_queues;
 	int			index;
 	struct pvblk_config	config;
+	spinlock_t		config_lock;
 	unsigned int		slot_shift;
+	struct work_struct	update;
+	struct queue_limits	limits;
 	bool			write_cache;
-	bool			failed;
+	bool			fua;
 };
 
 /* main.c */
@@ -90,19 +114,22 @@ extern unsigned int pvblk_timeout_s;
 /* disk.c */
 extern int pvblk_major;
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
+void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config);
 int pvblk_add_disk(struct pvblk *blk);
-void pvblk_update_disk(struct pvblk *blk);
+void pvblk_update_work(struct work_struct *work);
 
 /* queue.c */
 extern const struct blk_mq_ops pvblk_mq_ops;
 void pvblk_interrupt(struct pvbus_queue *queue);
 void pvblk_reap(struct pvblk_queue *queue);
 void pvblk_kick(struct pvblk_queue *queue);
-bool pvblk_resubmit(struct pvblk_queue *queue, u32 tag);
+void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode);
+unsigned int pvblk_replay(struct pvblk_queue *queue);
 
 /* request.c */
 u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag);
-void pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe);
+blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq,
+			     struct pvblk_sqe *sqe);
 void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq);
 void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq);
 struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe,
@@ -112,5 +139,8 @@ struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk
 void pvblk_freeze(struct pvbus_device *pdev);
 int pvblk_restore(struct pvbus_device *pdev);
 void pvblk_gone(struct pvbus_device *pdev);
+void pvblk_expire(struct pvbus_device *pdev);
+int pvblk_suspend(struct pvbus_device *pdev);
+void pvblk_resume(struct pvbus_device *pdev);
 
 #endif /* _PVBLK_H */

@@ -23,28 +23,64 @@
 /* Batches over which the depth that the user drives is observed. */
 #define DEPTH_WINDOW		32
 
-static bool submit(struct pvblk_queue *queue, struct request *rq)
+/*
+ * Give a request to the device, unless it is to be held or to fail; a replay overrides that.
+ * Not OK: the request was not taken, neither into the ring nor into its slot.
+ */
+static blk_status_t submit(struct pvblk_queue *queue, struct request *rq, bool replay)
 {
 	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	enum pvblk_mode mode;
 	struct pvblk_sqe sqe;
 	unsigned long flags;
-	bool ok;
+	blk_status_t status;
+	bool ok = true;
 
 	slot->gen++;
+	slot->done = 0;
+	slot->part = 0;
 	slot->then_flush = req_op(rq) == REQ_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
-			   !pvbus_has_feature(queue->blk->pdev, PVBLK_F_FUA);
+			   !pvbus_has_feature(queue->blk->pdev, PVBLK_F_FUA) &&
+			   pvbus_has_feature(queue->blk->pdev, PVBLK_F_FLUSH);
+	status = pvblk_build_sqe(queue, rq, &sqe);
+	if (status)
+		return status;
 	pvblk_copy_to_window(queue, rq);
-	pvblk_build_sqe(queue, rq, &sqe);
+	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
 
 	spin_lock_irqsave(&queue->lock, flags);
-	WRITE_ONCE(slot->rq, rq);
-	ok = pvring_put(&queue->q->ring, &sqe);
+	mode = replay ? PVBLK_PASS : queue->mode;
+	if (mode != PVBLK_FAIL)
+		WRITE_ONCE(slot->rq, rq);
+	if (mode == PVBLK_PASS) {
+		slot->life = queue->life;
+		ok = pvring_put(&queue->q->ring, &sqe);
+	} else {
+		slot->life = queue->life - 1;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
 	if (!ok)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
-	return ok;
+	return mode == PVBLK_FAIL ? BLK_STS_IOERR : BLK_STS_OK;
+}
+
+/**
+ * pvblk_set_mode() - decide what becomes of the requests that come
+ * @queue: the queue
+ * @mode: PVBLK_HOLD begins another life of the queue
+ *
+ * When it returns, nobody submits in the mode that was before. Any context.
+ */
+void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (mode == PVBLK_HOLD)
+		queue->life++;
+	queue->mode = mode;
+	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
 /**
@@ -56,27 +92,43 @@ void pvblk_kick(struct pvblk_queue *queue)
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (pvring_need_kick(&queue->q->ring))
+	if (queue->mode == PVBLK_PASS && pvring_need_kick(&queue->q->ring))
 		pvbus_kick(queue->q);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
-/* The device lost FUA in this life: the write is done, its flush follows under the same tag. */
-static int flush_after_write(struct pvblk_queue *queue, struct pvblk_slot *slot, u32 tag)
+/*
+ * This life of the device takes less at once than the request wants, or has lost FUA: the next
+ * part, or the flush, follows under the same tag. Returns 1 if it was submitted, 0 if there
+ * is nothing more.
+ */
+static int submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 {
 	struct pvblk_sqe sqe = { .op = PVBLK_OP_FLUSH };
+	struct request *rq = slot->rq;
 	unsigned long flags;
-	bool ok;
+	int ret = -ESTALE;
 
-	slot->then_flush = false;
-	slot->gen++;
-	sqe.id = cpu_to_le32(pvblk_slot_id(slot, tag));
+	slot->done += slot->part;
+	if (slot->part && slot->done < blk_rq_sectors(rq)) {
+		slot->gen++;
+		if (pvblk_build_sqe(queue, rq, &sqe))
+			return -EPROTO;
+	} else if (slot->then_flush) {
+		slot->gen++;
+		slot->part = 0;
+		slot->then_flush = false;
+		sqe.id = cpu_to_le32(pvblk_slot_id(slot, rq->tag));
+	} else {
+		return 0;
+	}
 
 	spin_lock_irqsave(&queue->lock, flags);
-	ok = pvring_put(&queue->q->ring, &sqe);
+	if (queue->mode == PVBLK_PASS)
+		ret = pvring_put(&queue->q->ring, &sqe) ? 1 : -EPROTO;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	pvblk_kick(queue);
-	return ok ? 0 : -EPROTO;
+	return ret;
 }
 
 /* -ESTALE: the epoch is over, and with it what was copied (BUS-G4). The request is replayed. */
@@ -84,14 +136,18 @@ static int end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_stat
 		     struct io_comp_batch *batch)
 {
 	struct request *rq = slot->rq;
+	int ret;
 
-	if (!status)
+	if (!status && slot->done + slot->part == blk_rq_sectors(rq))
 		pvblk_copy_from_window(queue, rq);
 	/* After the copy: a migration may have replaced the window in its midst. */
 	if (pvbus_epoch_over(queue->blk->pdev))
 		return -ESTALE;
-	if (!status && slot->then_flush)
-		return flush_after_write(queue, slot, rq->tag);
+	if (!status) {
+		ret = submit_rest(queue, slot);
+		if (ret)
+			return min(ret, 0);
+	}
 	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
 	WRITE_ONCE(slot->rq, NULL);
 	WRITE_ONCE(queue->q->ops, queue->q->ops + 1);
@@ -261,33 +317,65 @@ static void end_batch(struct pvblk_queue *queue)
 	pvblk_reap(queue);
 }
 
-/**
- * pvblk_resubmit() - replay what is in flight under a tag
- * @queue: the queue; frozen
- * @tag: below pvblk_queue.depth
- *
- * Return: false if there is nothing, or no place.
- */
-bool pvblk_resubmit(struct pvblk_queue *queue, u32 tag)
+/* What is in flight and was not submitted in this life; if there is nothing, what comes passes. */
+static struct request *next_held(struct pvblk_queue *queue, unsigned int *cursor)
 {
-	struct request *rq = queue->slots[tag].rq;
+	const struct pvblk_slot *slot;
+	struct request *rq = NULL;
+	unsigned long flags;
+	unsigned int i;
 
-	return rq && submit(queue, rq);
+	spin_lock_irqsave(&queue->lock, flags);
+	for (i = 0; i < queue->depth && !rq; i++) {
+		slot = &queue->slots[(*cursor)++ % queue->depth];
+		if (slot->life != queue->life)
+			rq = slot->rq;
+	}
+	if (!rq)
+		queue->mode = PVBLK_PASS;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return rq;
+}
+
+/**
+ * pvblk_replay() - submit again what is in flight, then let pass what comes
+ * @queue: the queue; frozen, and the device runs
+ *
+ * What comes meanwhile is held, and follows; at most once for each tag, because nothing is
+ * completed before. Return: how many were submitted.
+ */
+unsigned int pvblk_replay(struct pvblk_queue *queue)
+{
+	unsigned int cursor = 0, nr = 0;
+	blk_status_t status;
+	struct request *rq;
+
+	while ((rq = next_held(queue, &cursor))) {
+		status = submit(queue, rq, true);
+		nr += !status;
+		if (status) {
+			WRITE_ONCE(queue->slots[rq->tag].rq, NULL);
+			blk_mq_end_request(rq, status);
+		}
+	}
+	return nr;
+}
+
+static blk_status_t start_request(struct pvblk_queue *queue, struct request *rq)
+{
+	blk_mq_start_request(rq);
+	queue->slots[rq->tag].started = jiffies;
+	return submit(queue, rq, false);
 }
 
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct pvblk_queue *queue = hctx->driver_data;
+	blk_status_t status = start_request(queue, bd->rq);
 
-	if (READ_ONCE(queue->blk->failed))
-		return BLK_STS_IOERR;
-
-	blk_mq_start_request(bd->rq);
-	queue->slots[bd->rq->tag].started = jiffies;
-	submit(queue, bd->rq);
 	if (bd->last)
 		end_batch(queue);
-	return BLK_STS_OK;
+	return status;
 }
 
 static void commit_rqs(struct blk_mq_hw_ctx *hctx)
@@ -298,6 +386,7 @@ static void commit_rqs(struct blk_mq_hw_ctx *hctx)
 static void queue_rqs(compat_rq_list *rqlist)
 {
 	struct pvblk_queue *queue = NULL;
+	blk_status_t status;
 	struct request *rq;
 
 	while ((rq = rq_list_pop(rqlist))) {
@@ -305,28 +394,12 @@ static void queue_rqs(compat_rq_list *rqlist)
 			end_batch(queue);
 		queue = rq->mq_hctx->driver_data;
 
-		blk_mq_start_request(rq);
-		queue->slots[rq->tag].started = jiffies;
-		if (READ_ONCE(queue->blk->failed))
-			blk_mq_end_request(rq, BLK_STS_IOERR);
-		else
-			submit(queue, rq);
+		status = start_request(queue, rq);
+		if (status)
+			blk_mq_end_request(rq, status);
 	}
 	if (queue)
 		end_batch(queue);
-}
-
-/* A request is late: perhaps only its interrupt was lost, perhaps the device side is gone. */
-static enum blk_eh_timer_return timeout(struct request *rq)
-{
-	struct pvblk_queue *queue = rq->mq_hctx->driver_data;
-	const struct pvblk_slot *slot = &queue->slots[rq->tag];
-	unsigned int limit = READ_ONCE(pvblk_timeout_s);
-
-	pvbus_device_check(queue->blk->pdev);
-	if (limit && time_after(jiffies, slot->started + limit * HZ))
-		pvbus_device_broken(queue->blk->pdev, "a request is older than timeout_s");
-	return BLK_EH_RESET_TIMER;
 }
 
 static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
@@ -342,6 +415,5 @@ const struct blk_mq_ops pvblk_mq_ops = {
 	.queue_rq	= queue_rq,
 	.queue_rqs	= queue_rqs,
 	.commit_rqs	= commit_rqs,
-	.timeout	= timeout,
 	.init_hctx	= init_hctx,
 };

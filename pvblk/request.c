@@ -28,49 +28,74 @@ u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag)
 	return (u32)slot->gen << ID_TAG_BITS | tag;
 }
 
-static u8 rq_op(const struct request *rq)
+/*
+ * The operation, and how many sectors this life of the device takes at once: with more, a
+ * request is submitted in parts. Returns 0 for what it doesn't serve: a feature it lacks, or
+ * an operation that is none of ours.
+ */
+static u32 rq_op(const struct pvblk *blk, const struct request *rq, u8 *op)
 {
+	const struct pvblk_config *c = &blk->config;
+
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
-		return PVBLK_OP_READ;
+		*op = PVBLK_OP_READ;
+		return le32_to_cpu(c->max_io) >> SECTOR_SHIFT;
 	case REQ_OP_WRITE:
-		return PVBLK_OP_WRITE;
+		*op = PVBLK_OP_WRITE;
+		return le32_to_cpu(c->max_io) >> SECTOR_SHIFT;
 	case REQ_OP_FLUSH:
-		return PVBLK_OP_FLUSH;
+		*op = PVBLK_OP_FLUSH;
+		return pvbus_has_feature(blk->pdev, PVBLK_F_FLUSH);
 	case REQ_OP_DISCARD:
-		return PVBLK_OP_DISCARD;
+		*op = PVBLK_OP_DISCARD;
+		return pvbus_has_feature(blk->pdev, PVBLK_F_DISCARD) ?
+		       le32_to_cpu(c->max_discard_sectors) : 0;
+	case REQ_OP_WRITE_ZEROES:
+		*op = PVBLK_OP_WRITE_ZEROES;
+		return pvbus_has_feature(blk->pdev, PVBLK_F_WRITE_ZEROES) ?
+		       le32_to_cpu(c->max_write_zeroes_sectors) : 0;
 	default:
-		return PVBLK_OP_WRITE_ZEROES;
+		return 0;
 	}
 }
 
 /**
- * pvblk_build_sqe() - describe a request
+ * pvblk_build_sqe() - describe what comes next of a request
  * @queue: its queue
- * @rq: the request; its slot is filled in
+ * @rq: the request; its slot says how much is done, and then how much is submitted
  * @sqe: private memory
+ *
+ * Return: BLK_STS_NOTSUPP if the device does not serve it.
  */
-void pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe)
+blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq,
+			     struct pvblk_sqe *sqe)
 {
 	const struct pvbus_device *pdev = queue->blk->pdev;
-	u32 tag = rq->tag;
+	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	u32 max;
 
 	memset(sqe, 0, sizeof(*sqe));
-	sqe->id = cpu_to_le32(pvblk_slot_id(&queue->slots[tag], tag));
-	sqe->op = rq_op(rq);
+	sqe->id = cpu_to_le32(pvblk_slot_id(slot, rq->tag));
+	max = rq_op(queue->blk, rq, &sqe->op);
+	if (!max)
+		return BLK_STS_NOTSUPP;
 	if (sqe->op == PVBLK_OP_FLUSH)
-		return;
+		return BLK_STS_OK;
 
-	sqe->sector = cpu_to_le64(blk_rq_pos(rq));
-	sqe->nr_sectors = cpu_to_le32(blk_rq_sectors(rq));
+	slot->part = min(blk_rq_sectors(rq) - slot->done, max);
+	sqe->sector = cpu_to_le64(blk_rq_pos(rq) + slot->done);
+	sqe->nr_sectors = cpu_to_le32(slot->part);
 	if (sqe->op == PVBLK_OP_READ || sqe->op == PVBLK_OP_WRITE)
-		sqe->data_off = cpu_to_le64(slot_data_off(queue, tag));
+		sqe->data_off = cpu_to_le64(slot_data_off(queue, rq->tag) +
+					    ((u64)slot->done << SECTOR_SHIFT));
 	if (sqe->op == PVBLK_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
 	    pvbus_has_feature(pdev, PVBLK_F_FUA))
 		sqe->flags = PVBLK_RQ_FUA;
 	if (sqe->op == PVBLK_OP_WRITE_ZEROES && !(rq->cmd_flags & REQ_NOUNMAP) &&
 	    pvbus_has_feature(pdev, PVBLK_F_UNMAP))
 		sqe->flags = PVBLK_RQ_UNMAP;
+	return BLK_STS_OK;
 }
 
 /**

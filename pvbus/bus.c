@@ -5,13 +5,17 @@
 #include <linux/idr.h>
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "pvbus.h"
 #include "trace.h"
 
 #define RETRY_MS		20	/* the header is being written */
 #define REFUSED_RETRY_MS	1000	/* HELLO failed: ask again, at leisure */
-#define STALLED_AFTER		(5 * HZ)
+
+/* Without a sign of life for so long, the device side is taken for silent. */
+#define SILENT_BEATS		10
+#define SILENT_MIN		(5 * HZ)
 
 static DEFINE_IDA(bus_ids);
 
@@ -24,6 +28,24 @@ void pvbus_poke(struct pvbus *bus)
 	mod_delayed_work(pvbus_wq, &bus->work, 0);
 }
 
+static unsigned long silence(const struct pvbus *bus)
+{
+	u32 beat_ms = le32_to_cpu(READ_ONCE(bus->hdr.heartbeat_ms));
+
+	return max_t(unsigned long, SILENT_BEATS * msecs_to_jiffies(beat_ms), SILENT_MIN);
+}
+
+/**
+ * pvbus_silent() - has the device side given no sign of life for long
+ * @bus: the bus; any context
+ *
+ * Then nobody waits for its answers any longer; it may come back all the same.
+ */
+bool pvbus_silent(const struct pvbus *bus)
+{
+	return time_after(jiffies, READ_ONCE(bus->alive_at) + silence(bus));
+}
+
 static irqreturn_t bus_interrupt(int irq, void *data)
 {
 	struct pvbus *bus = data;
@@ -33,13 +55,20 @@ static irqreturn_t bus_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static int say_hello(struct pvbus *bus, u32 op, u64 epoch)
+static int bus_command(struct pvbus *bus, u32 op, u64 epoch)
 {
 	const struct pvbus_header *shared = bus->shm.base;
 	struct pvbus_driver_header *drv;
+	int err;
 
 	drv = pvshm_at(&bus->shm, pvshm_off(le64_to_cpu(bus->hdr.drv_off)), sizeof(*drv));
-	return pvbus_command(bus, &drv->cmd, &shared->ack, &bus->cmd_seq, op, epoch);
+	bus->channel.cmd = &drv->cmd;
+	bus->channel.ack = &shared->ack;
+	err = pvbus_command_begin(bus, &bus->channel, epoch, PVBUS_ANSWER_TIMEOUT);
+	if (err)
+		return err;
+	pvbus_write_ident(bus);
+	return pvbus_command(bus, &bus->channel, op, epoch);
 }
 
 /* The queues stay where they are over epochs, so the new space must hold the old one. */
@@ -61,23 +90,32 @@ static void call_devices(struct pvbus *bus, void (*fn)(struct pvbus_device *pdev
 			fn(bus->devices[i]);
 }
 
+/* HELLO has reset every device, in the same epoch too, as after a suspend. */
 static void forget_epoch(struct pvbus_device *pdev)
 {
 	WRITE_ONCE(pdev->epoch, 0);
+	WRITE_ONCE(pdev->shared, false);
+	pdev->mends = 0;
 }
 
-static int begin_epoch(struct pvbus *bus)
+static void send_work(struct pvbus_device *pdev)
+{
+	queue_work(pvbus_device_wq, &pdev->work);
+}
+
+/* Take over the header of an epoch, and what it says of the window. */
+static int take_header(struct pvbus *bus)
 {
 	struct pvbus_header hdr;
 	int err;
 
-	WRITE_ONCE(bus->epoch, 0);
 	err = pvbus_read_header(bus, &hdr);
 	if (err)
 		return err;
 	if (!space_fits(bus, &hdr)) {
-		dev_err_ratelimited(bus->transport->dev,
-				    "the window's space has shrunk; start pvhostd with the layout it had\n");
+		if (pvbus_say(bus, "space"))
+			dev_err(bus->transport->dev,
+				"the window's space has shrunk; start pvhostd with the layout it had\n");
 		return -EPROTO;
 	}
 	if (!bus->shm.pool) {
@@ -90,81 +128,125 @@ static int begin_epoch(struct pvbus *bus)
 		hdr.space_len = bus->hdr.space_len;
 	}
 	bus->hdr = hdr;
-	bus->nr_vectors = min(bus->transport->nr_irqs, le32_to_cpu(hdr.nr_vectors));
-
-	pvbus_write_ident(bus);
-	err = say_hello(bus, PVBUS_CMD_HELLO, le64_to_cpu(hdr.epoch));
-	trace_pvbus_epoch(bus->id, le64_to_cpu(hdr.epoch), err);
-	if (err) {
-		if (err != -ESTALE)
-			dev_err_ratelimited(bus->transport->dev,
-					    "'%s' refuses this driver or does not answer (%d); see its log\n",
-					    hdr.ident, err);
-		return err;
-	}
-
-	bus->last_heartbeat = 0;
-	bus->heartbeat_at = jiffies;
-	bus->stalled = false;
-	/* HELLO has reset every device, in the same epoch too, as after a suspend. */
-	call_devices(bus, forget_epoch);
-	WRITE_ONCE(bus->epoch, le64_to_cpu(hdr.epoch));
-	pvbus_scan_mark(bus, true);
-	wake_up_all(&bus->wait);
-	dev_info_ratelimited(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
-			     bus->shm.len >> 20, hdr.ident, bus->epoch);
+	WRITE_ONCE(bus->nr_vectors, min(bus->transport->nr_irqs, le32_to_cpu(hdr.nr_vectors)));
 	return 0;
 }
 
-static void check_heartbeat(struct pvbus *bus)
+static void say_refusal(struct pvbus *bus, int err)
+{
+	if (err == -ETIMEDOUT) {
+		if (pvbus_say(bus, "silent"))
+			dev_err(bus->transport->dev, "'%s' does not answer: is it stopped?\n",
+				bus->hdr.ident);
+	} else if (err != -ESTALE) {
+		if (pvbus_say(bus, "refused"))
+			dev_err(bus->transport->dev, "'%s' refuses this driver (%d); see its log\n",
+				bus->hdr.ident, err);
+	}
+}
+
+static int begin_epoch(struct pvbus *bus)
+{
+	u64 epoch;
+	int err;
+
+	err = take_header(bus);
+	if (err)
+		return err;
+	epoch = le64_to_cpu(bus->hdr.epoch);
+	err = bus_command(bus, PVBUS_CMD_HELLO, epoch);
+	trace_pvbus_epoch(bus->id, epoch, err);
+	if (err) {
+		say_refusal(bus, err);
+		return err;
+	}
+
+	bus->said = NULL;
+	bus->stalled = false;
+	call_devices(bus, forget_epoch);
+	WRITE_ONCE(bus->epoch, epoch);
+	pvbus_scan_mark(bus, true);
+	wake_up_all(&bus->wait);
+	dev_info_ratelimited(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
+			     bus->shm.len >> 20, bus->hdr.ident, epoch);
+	return 0;
+}
+
+static void look_for_life(struct pvbus *bus)
 {
 	const struct pvbus_header *shared = bus->shm.base;
-	u64 beat = le64_to_cpu(READ_ONCE(shared->heartbeat));
+	u64 epoch = pvbus_window_epoch(bus), beat = le64_to_cpu(READ_ONCE(shared->heartbeat));
 
-	if (beat != bus->last_heartbeat) {
+	if (beat != bus->last_heartbeat || epoch != bus->last_epoch) {
+		WRITE_ONCE(bus->alive_at, jiffies);
+		bus->last_heartbeat = beat;
+		bus->last_epoch = epoch;
+	}
+	if (!pvbus_silent(bus)) {
 		if (bus->stalled)
 			dev_info(bus->transport->dev, "the device side goes on\n");
-		bus->last_heartbeat = beat;
-		bus->heartbeat_at = jiffies;
 		bus->stalled = false;
-	} else if (!bus->stalled && time_after(jiffies, bus->heartbeat_at + STALLED_AFTER)) {
+	} else if (bus->epoch && !bus->stalled) {
 		dev_warn(bus->transport->dev,
 			 "no heartbeat for %u s: is pvhostd stopped? Requests wait for it\n",
-			 jiffies_to_msecs(jiffies - bus->heartbeat_at) / 1000);
+			 jiffies_to_msecs(jiffies - bus->alive_at) / 1000);
 		bus->stalled = true;
 	}
+}
+
+static bool table_changed(struct pvbus *bus)
+{
+	const struct pvbus_header *shared = bus->shm.base;
+
+	if (READ_ONCE(bus->retry) && !pvbus_silent(bus)) {
+		WRITE_ONCE(bus->retry, false);
+		return true;
+	}
+	return le32_to_cpu(READ_ONCE(shared->table_seq)) != READ_ONCE(bus->table_seq);
+}
+
+/* The devices are looked after also while there is no epoch, though not each time. */
+static void look_after_devices(struct pvbus *bus, bool now)
+{
+	if (!now && time_before(jiffies, bus->looked_at + msecs_to_jiffies(PVBUS_WATCHDOG_MS)))
+		return;
+	bus->looked_at = jiffies;
+	call_devices(bus, send_work);
+}
+
+/* Returns in how many ms to look again. */
+static unsigned int watch(struct pvbus *bus)
+{
+	int err = 0;
+
+	look_for_life(bus);
+	if (!bus->epoch || pvbus_window_epoch(bus) != bus->epoch) {
+		/* Also ends the waits of the devices' works. */
+		WRITE_ONCE(bus->epoch, 0);
+		call_devices(bus, pvbus_device_freeze);
+		err = begin_epoch(bus);
+	}
+	look_after_devices(bus, !err);
+	if (err == -EAGAIN || err == -ESTALE || err == -ENODEV)
+		return RETRY_MS;
+	if (err)
+		return REFUSED_RETRY_MS;
+
+	if (table_changed(bus))
+		pvbus_scan_mark(bus, false);
+	return pvbus_window_epoch(bus) == bus->epoch ? PVBUS_WATCHDOG_MS : 0;
 }
 
 static void bus_work(struct work_struct *work)
 {
 	struct pvbus *bus = container_of(to_delayed_work(work), struct pvbus, work);
-	const struct pvbus_header *shared = bus->shm.base;
-	unsigned int delay_ms = PVBUS_WATCHDOG_MS;
-	int err = 0;
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&bus->lock);
-	if (bus->frozen)
-		goto unlock;
-
-	if (!bus->epoch || pvbus_window_epoch(bus) != bus->epoch) {
-		call_devices(bus, pvbus_device_freeze);
-		err = begin_epoch(bus);
-	}
-	if (err == -EAGAIN || err == -ESTALE || err == -ENODEV) {
-		delay_ms = RETRY_MS;
-	} else if (err) {
-		delay_ms = REFUSED_RETRY_MS;
-	} else {
-		check_heartbeat(bus);
-		if (le32_to_cpu(READ_ONCE(shared->table_seq)) != READ_ONCE(bus->table_seq))
-			pvbus_scan_mark(bus, false);
-		call_devices(bus, pvbus_device_poll);
-		if (pvbus_window_epoch(bus) != bus->epoch)
-			delay_ms = 0;
-	}
-	queue_delayed_work(pvbus_wq, &bus->work, msecs_to_jiffies(delay_ms));
-unlock:
+	if (!bus->frozen)
+		queue_delayed_work(pvbus_wq, &bus->work, msecs_to_jiffies(watch(bus)));
 	mutex_unlock(&bus->lock);
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -185,6 +267,8 @@ struct pvbus *pvbus_register(struct pvbus_transport *transport)
 	bus->transport = transport;
 	bus->shm.base = transport->window;
 	bus->shm.len = transport->window_len;
+	bus->alive_at = jiffies;
+	bus->looked_at = jiffies;
 	init_waitqueue_head(&bus->wait);
 	mutex_init(&bus->lock);
 	mutex_init(&bus->scan_lock);
@@ -216,20 +300,27 @@ free_bus:
  * pvbus_freeze() - stop all devices and tell the device side
  * @bus: the bus
  *
- * For suspend, hibernation, kexec. Requests in flight stay in flight and are
- * submitted again after pvbus_thaw(). Context: process.
+ * For suspend, hibernation, kexec. Requests in flight stay in flight and are submitted again
+ * after pvbus_thaw(). Ends within PVBUS_ANSWER_TIMEOUT, whatever the device side does.
+ * Context: process. Return: 0: the device side touches nothing any more; -ETIMEDOUT: it may.
  */
-void pvbus_freeze(struct pvbus *bus)
+int pvbus_freeze(struct pvbus *bus)
 {
+	int err = 0;
+
+	/* Before the lock, because it ends the waits of who holds it. */
+	WRITE_ONCE(bus->frozen, true);
 	mutex_lock(&bus->lock);
-	bus->frozen = true;
 	call_devices(bus, pvbus_device_freeze);
 	if (bus->epoch)
-		say_hello(bus, PVBUS_CMD_BYE, bus->epoch);
+		err = bus_command(bus, PVBUS_CMD_BYE, bus->epoch);
+	if (err && err != -ESTALE)
+		dev_warn(bus->transport->dev, "the device side does not take leave (%d)\n", err);
 	WRITE_ONCE(bus->epoch, 0);
 	mutex_unlock(&bus->lock);
 
 	cancel_delayed_work_sync(&bus->work);
+	return err == -ETIMEDOUT ? err : 0;
 }
 
 /**
@@ -239,7 +330,9 @@ void pvbus_freeze(struct pvbus *bus)
 void pvbus_thaw(struct pvbus *bus)
 {
 	mutex_lock(&bus->lock);
-	bus->frozen = false;
+	WRITE_ONCE(bus->frozen, false);
+	/* What stood still meanwhile was the guest. */
+	WRITE_ONCE(bus->alive_at, jiffies);
 	mutex_unlock(&bus->lock);
 	pvbus_poke(bus);
 }
@@ -252,7 +345,9 @@ void pvbus_unregister(struct pvbus *bus)
 {
 	struct pvbus_transport *transport = bus->transport;
 
-	WRITE_ONCE(bus->dying, true);
+	bus->dying_at = jiffies;
+	/* Pairs with the acquire in somebody_waits(). */
+	smp_store_release(&bus->dying, true);
 	cancel_work_sync(&bus->scan);
 	/* The epoch watch goes on meanwhile: a device that is removed may still have I/O to finish. */
 	pvbus_remove_devices(bus);

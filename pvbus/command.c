@@ -8,8 +8,6 @@
 #include "pvbus.h"
 #include "trace.h"
 
-/* A drain on the host waits for its disk, so the answer may take its time (BUS-G6: at least 5 s). */
-#define ANSWER_TIMEOUT	(30 * HZ)
 #define ANSWER_POLL	max(HZ / 100, 1)
 
 /* What a sleep may be believed to cost, in ns. */
@@ -39,7 +37,7 @@ static int result_errno(u32 result)
 
 static bool answered(const struct pvbus_ack *ack, u32 seq)
 {
-	/* Pairs with the release in host-ref/command.c: the result is there. */
+	/* Pairs with the release in host-ref/window.c:write_ack(): the result is there. */
 	return le32_to_cpu(virt_load_acquire(&ack->seq)) == seq;
 }
 
@@ -54,54 +52,105 @@ static void note_sleep(struct pvbus *bus, u64 ns)
 	WRITE_ONCE(bus->sleep_ns, bus->sleep_ns ? (3 * bus->sleep_ns + cost) / 4 : cost);
 }
 
+/* Is nobody there any more to whom the command could be of use? */
+static bool pointless(const struct pvbus *bus, const struct pvbus_channel *channel)
+{
+	if (pvbus_window_epoch(bus) != channel->epoch)
+		return true;
+	if (channel->op == PVBUS_CMD_BYE)
+		return false;
+	if (READ_ONCE(bus->frozen))
+		return true;
+	return channel->op != PVBUS_CMD_HELLO && READ_ONCE(bus->epoch) != channel->epoch;
+}
+
+/* Wait for the answer to the command that is outstanding. */
+static int wait_answer(struct pvbus *bus, struct pvbus_channel *channel)
+{
+	bool late;
+
+	for (;;) {
+		/* Asked before the answer is looked at, which then has had its time. */
+		late = time_after_eq(jiffies, channel->end) || pvbus_silent(bus);
+		wait_event_timeout(bus->wait, answered(channel->ack, channel->seq), ANSWER_POLL);
+		if (pointless(bus, channel))
+			return -ESTALE;
+		if (answered(channel->ack, channel->seq)) {
+			channel->epoch = 0;
+			WRITE_ONCE(bus->alive_at, jiffies);
+			return 0;
+		}
+		if (late)
+			return -ETIMEDOUT;
+	}
+}
+
+/**
+ * pvbus_command_begin() - take the place of a command, to write its arguments
+ * @bus: the bus
+ * @channel: where it is given
+ * @epoch: the epoch it is meant for
+ * @timeout: jiffies in which it must be answered; less if the device side is silent
+ *
+ * One command is outstanding at a time: the last one, if nobody waited for its answer long
+ * enough, is waited for first. Context: process. Return: 0; -ESTALE: the epoch is over, or
+ * the bus is frozen; -ETIMEDOUT.
+ */
+int pvbus_command_begin(struct pvbus *bus, struct pvbus_channel *channel, u64 epoch,
+			unsigned long timeout)
+{
+	int err;
+
+	channel->end = jiffies + timeout;
+	if (channel->epoch == epoch) {
+		err = wait_answer(bus, channel);
+		if (err)
+			return err;
+	}
+	channel->left = le32_to_cpu(READ_ONCE(channel->cmd->seq));
+	WRITE_ONCE(channel->cmd->seq, 0);
+	/* BUS-G5: whoever sees any of the new command's words sees that there is none yet. */
+	virt_mb();
+	return 0;
+}
+
 /**
  * pvbus_command() - give a command and wait for its answer
  * @bus: the bus
- * @cmd: the command in the driver header or slot; its arguments are written
- * @ack: where the device side answers
- * @last_seq: number of the last command given there; updated
+ * @channel: where; pvbus_command_begin() was called, and the arguments are written
  * @op: PVBUS_CMD_*
  * @epoch: the epoch it is meant for
  *
- * Context: process; one command per slot at a time.
- * Return: 0; -ESTALE: the epoch has changed; -ETIMEDOUT; or by the result
- * -EPROTONOSUPPORT, -EPERM, -EOPNOTSUPP, -ENODEV, -EPROTO.
+ * Context: process; one caller per channel at a time.
+ * Return: 0; -ESTALE: the epoch is over, or the bus is frozen; -ETIMEDOUT: no answer yet; or
+ * by the result -EPROTONOSUPPORT, -EPERM, -EOPNOTSUPP, -ENODEV, -EPROTO.
  */
-int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_ack *ack,
-		  u32 *last_seq, u32 op, u64 epoch)
+int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 epoch)
 {
-	unsigned long end = jiffies + ANSWER_TIMEOUT;
-	u32 seq = *last_seq + 1, seen = le32_to_cpu(READ_ONCE(ack->seq));
+	u32 seq = channel->seq + 1, seen = le32_to_cpu(READ_ONCE(channel->ack->seq));
 	u64 start;
 	int err;
 
-	while (!seq || seq == seen)
+	while (!seq || seq == seen || seq == channel->left)
 		seq++;
-	*last_seq = seq;
+	channel->seq = seq;
+	channel->epoch = epoch;
+	channel->op = op;
 
-	WRITE_ONCE(cmd->epoch, cpu_to_le64(epoch));
-	WRITE_ONCE(cmd->op, cpu_to_le32(op));
-	/* Pairs with the acquire in host-ref/command.c: the arguments are there. */
-	virt_store_release(&cmd->seq, cpu_to_le32(seq));
+	WRITE_ONCE(channel->cmd->epoch, cpu_to_le64(epoch));
+	WRITE_ONCE(channel->cmd->op, cpu_to_le32(op));
+	/* Pairs with the acquire in hostd_window_get_command() of host-ref: the arguments are there. */
+	virt_store_release(&channel->cmd->seq, cpu_to_le32(seq));
 	/* The doorbell, an I/O access, comes after the command in every observer's eyes. */
 	virt_mb();
 	start = local_clock();
 	bus->transport->ops->kick(bus->transport, le32_to_cpu(bus->hdr.peer), PVBUS_VECTOR_BUS);
 
-	do {
-		wait_event_timeout(bus->wait, answered(ack, seq), ANSWER_POLL);
-		if (pvbus_window_epoch(bus) != epoch) {
-			err = -ESTALE;
-			goto out;
-		}
-		if (answered(ack, seq)) {
-			note_sleep(bus, local_clock() - start);
-			err = result_errno(le32_to_cpu(READ_ONCE(ack->result)));
-			goto out;
-		}
-	} while (time_before(jiffies, end));
-	err = -ETIMEDOUT;
-out:
+	err = wait_answer(bus, channel);
+	if (!err) {
+		note_sleep(bus, local_clock() - start);
+		err = result_errno(le32_to_cpu(READ_ONCE(channel->ack->result)));
+	}
 	trace_pvbus_command(bus->id, op, seq, err);
 	return err;
 }

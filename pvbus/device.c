@@ -5,11 +5,20 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/sched/mm.h>
 #include <asm/barrier.h>
 #include "pvbus.h"
 
-#define HELLO_TIMEOUT		(30 * HZ)
 #define CONFIG_TRIES		1000
+
+/* Before a device's users are told that it failed, it has so long to leave its queues alone. */
+#define GIVE_UP_TIMEOUT		HZ
+
+/* So long a reboot waits for a probe or a removal that waits for I/O. */
+#define REBOOT_TIMEOUT_S	5
+
+/* So often in an epoch is a device started anew after it has stopped serving a queue. */
+#define MENDS_MAX		3
 
 static struct pvbus_driver_slot *driver_slot(const struct pvbus_device *pdev)
 {
@@ -19,16 +28,37 @@ static struct pvbus_driver_slot *driver_slot(const struct pvbus_device *pdev)
 	return pvshm_at(&pdev->bus->shm, pvshm_off(off), sizeof(struct pvbus_driver_slot));
 }
 
-static int device_command(struct pvbus_device *pdev, u32 op, u64 epoch)
+/* Take the place of a command; pdev->lock is held. */
+static int begin(struct pvbus_device *pdev, u64 epoch, unsigned long timeout)
 {
 	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
 	struct pvbus_driver_slot *slot = driver_slot(pdev);
+	int err;
 
 	if (!entry || !slot)
 		return -ENODEV;
 
-	slot->generation = cpu_to_le32(pdev->generation);
-	return pvbus_command(pdev->bus, &slot->cmd, &entry->ack, &pdev->cmd_seq, op, epoch);
+	pdev->channel.cmd = &slot->cmd;
+	pdev->channel.ack = &entry->ack;
+	err = pvbus_command_begin(pdev->bus, &pdev->channel, epoch, timeout);
+	if (!err)
+		slot->generation = cpu_to_le32(pdev->generation);
+	return err;
+}
+
+/* pdev->lock is held. Any answer means that the device side touches nothing any more (BUS-D8). */
+static int reset(struct pvbus_device *pdev, u64 epoch, unsigned long timeout)
+{
+	int err;
+
+	err = begin(pdev, epoch, timeout);
+	if (!err)
+		err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_RESET, epoch);
+	if (err != -ESTALE && err != -ETIMEDOUT) {
+		WRITE_ONCE(pdev->shared, false);
+		pdev->status = PVBUS_S_RESET;
+	}
+	return err;
 }
 
 static void known_features(const struct pvbus_device *pdev, u64 known[2])
@@ -59,7 +89,9 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch)
 	pdev->config_off = pvshm_off(le64_to_cpu(entry.config_off));
 	pdev->config_len = le32_to_cpu(entry.config_len);
 
-	err = device_command(pdev, PVBUS_CMD_RESET, epoch);
+	err = reset(pdev, epoch, PVBUS_ANSWER_TIMEOUT);
+	if (!err)
+		err = begin(pdev, epoch, PVBUS_ANSWER_TIMEOUT);
 	if (err)
 		return err;
 
@@ -69,19 +101,19 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch)
 		pdev->features[i] = pdev->offered[i] & known[i];
 		slot->features[i] = cpu_to_le64(pdev->features[i]);
 	}
-	err = device_command(pdev, PVBUS_CMD_FEATURES, epoch);
+	err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_FEATURES, epoch);
 	if (err)
 		return err;
 
 	pdev->status = PVBUS_S_FEATURES_OK;
-	pdev->epoch = epoch;
+	WRITE_ONCE(pdev->epoch, epoch);
 	return 0;
 }
 
 /* The bus says HELLO from its work; wait for it, outside any lock that the work takes. */
 static u64 wait_for_epoch(struct pvbus *bus)
 {
-	wait_event_timeout(bus->wait, READ_ONCE(bus->epoch), HELLO_TIMEOUT);
+	wait_event_timeout(bus->wait, READ_ONCE(bus->epoch), PVBUS_ANSWER_TIMEOUT);
 	return READ_ONCE(bus->epoch);
 }
 
@@ -93,7 +125,7 @@ static u64 wait_for_epoch(struct pvbus *bus)
  */
 int pvbus_device_negotiate(struct pvbus_device *pdev)
 {
-	unsigned long end = jiffies + HELLO_TIMEOUT;
+	unsigned long end = jiffies + PVBUS_ANSWER_TIMEOUT;
 	int err = -ETIMEDOUT;
 	u64 epoch;
 
@@ -108,29 +140,55 @@ int pvbus_device_negotiate(struct pvbus_device *pdev)
 	} while (err == -ESTALE && time_before(jiffies, end));
 	mutex_unlock(&pdev->lock);
 
-	if (err)
+	if (err == -ESTALE)
+		return -ETIMEDOUT;
+	if (err && err != -ETIMEDOUT)
 		dev_err(&pdev->dev, "the device side did not agree on features (%d)\n", err);
 	return err;
 }
 
 /**
- * pvbus_device_reset() - stop the device without calling it live any more
+ * pvbus_device_reset() - stop the device
  * @pdev: the device
  *
- * Return: 0 if the device side touches nothing of the device any more; -ETIMEDOUT if
- * it may.
+ * Context: process. Return: 0: the device side touches nothing of the device any more, because
+ * it said so, to RESET or to a HELLO, or was never given anything; -ETIMEDOUT: it may.
  */
 int pvbus_device_reset(struct pvbus_device *pdev)
 {
-	u64 epoch = READ_ONCE(pdev->bus->epoch);
-	int err = 0;
+	unsigned long end = jiffies + PVBUS_ANSWER_TIMEOUT;
+	struct pvbus *bus = pdev->bus;
+	bool shared;
+	u64 epoch;
 
 	mutex_lock(&pdev->lock);
-	if (epoch && pdev->epoch == epoch)
-		err = device_command(pdev, PVBUS_CMD_RESET, epoch);
+	while (READ_ONCE(pdev->shared) && time_before(jiffies, end)) {
+		epoch = READ_ONCE(bus->epoch);
+		if (epoch && reset(pdev, epoch, end - jiffies) != -ESTALE)
+			break;
+		if (pvbus_silent(bus))
+			break;
+		wait_event_timeout(bus->wait, !READ_ONCE(pdev->shared), max(HZ / 50, 1));
+	}
+	shared = READ_ONCE(pdev->shared);
 	pdev->status = PVBUS_S_RESET;
 	mutex_unlock(&pdev->lock);
-	return err == -ETIMEDOUT ? err : 0;
+	return shared ? -ETIMEDOUT : 0;
+}
+
+static int give_start(struct pvbus_device *pdev)
+{
+	struct pvbus_driver_slot *slot = driver_slot(pdev);
+	u64 epoch = READ_ONCE(pdev->epoch);
+	int err;
+
+	err = epoch ? begin(pdev, epoch, PVBUS_ANSWER_TIMEOUT) : -ESTALE;
+	if (err)
+		return err;
+	slot->nr_queues = cpu_to_le32(pdev->nr_queues);
+	slot->queues_off = cpu_to_le64(pvshm_raw(pdev->desc_off));
+	WRITE_ONCE(pdev->shared, true);
+	return pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_START, epoch);
 }
 
 /**
@@ -138,31 +196,30 @@ int pvbus_device_reset(struct pvbus_device *pdev)
  * @pdev: the device; features are agreed, queues allocated, and nobody uses them
  *
  * For probe and restore. Afterwards the driver may submit, and completions may come.
- * Context: process. Return: 0; -ESTALE: the epoch has changed again, restore
- * will be called once more; other -errno: refused.
+ * Context: process. Return: 0; -ESTALE, -ETIMEDOUT: not now, restore will be called once
+ * more (a probe gets 0 then, and goes on: once it is ready, its device is restored like any
+ * other); other -errno: refused.
  */
 int pvbus_device_start(struct pvbus_device *pdev)
 {
-	struct pvbus_driver_slot *slot;
 	int err;
 
 	mutex_lock(&pdev->lock);
-	slot = driver_slot(pdev);
-	err = slot ? pvbus_write_queues(pdev) : -ENODEV;
+	err = pvbus_write_queues(pdev);
 	if (err)
 		goto unlock;
 
 	/* Pairs with the acquire in queue_interrupt(): all that the driver prepared is there. */
 	smp_mb__before_atomic();
 	set_bit(PVBUS_DEV_STARTED, &pdev->flags);
-	slot->nr_queues = cpu_to_le32(pdev->nr_queues);
-	slot->queues_off = cpu_to_le64(pvshm_raw(pdev->desc_off));
-	err = device_command(pdev, PVBUS_CMD_START, pdev->epoch);
-	/* A probe goes on: once ready, it is restored in the new epoch like any other. */
-	if (err == -ESTALE && !test_bit(PVBUS_DEV_LIVE, &pdev->flags))
-		err = 0;
-	if (!err)
+	err = give_start(pdev);
+	if (!err) {
 		pdev->status = PVBUS_S_RUNNING;
+	} else if (err == -ESTALE || err == -ETIMEDOUT) {
+		WRITE_ONCE(pdev->epoch, 0);
+		if (!test_bit(PVBUS_DEV_LIVE, &pdev->flags))
+			err = 0;
+	}
 unlock:
 	mutex_unlock(&pdev->lock);
 	return err;
@@ -194,11 +251,16 @@ EXPORT_SYMBOL_GPL(pvbus_device_ready);
  */
 int pvbus_device_stop(struct pvbus_device *pdev)
 {
+	static const unsigned int bits[] = {
+		PVBUS_DEV_FROZEN, PVBUS_DEV_BROKEN, PVBUS_DEV_GONE, PVBUS_DEV_STARTED,
+		PVBUS_DEV_RESTART,
+	};
+	unsigned int i;
 	int err;
 
-	mutex_lock(&pdev->bus->lock);
+	mutex_lock(&pdev->call_lock);
 	clear_bit(PVBUS_DEV_LIVE, &pdev->flags);
-	mutex_unlock(&pdev->bus->lock);
+	mutex_unlock(&pdev->call_lock);
 
 	/* BUS-G6: what a silent device side may still write to stays reserved. */
 	err = pvbus_device_reset(pdev);
@@ -206,15 +268,16 @@ int pvbus_device_stop(struct pvbus_device *pdev)
 		dev_warn(&pdev->dev, "no answer to RESET; its part of the window stays reserved\n");
 		pdev->desc_off = PVSHM_NONE;
 	}
-	pdev->flags = 0;
+	for (i = 0; i < ARRAY_SIZE(bits); i++)
+		clear_bit(bits[i], &pdev->flags);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvbus_device_stop);
 
 /**
- * pvbus_device_broken() - the device side broke the ABI
+ * pvbus_device_broken() - the device side broke the ABI, or serves its users no more
  * @pdev: the device
- * @why: what it did; said once
+ * @why: what it did; said once in an epoch
  *
  * The driver's gone() follows from process context. A new epoch may mend it.
  * Any context.
@@ -223,10 +286,26 @@ void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
 {
 	if (test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
 		return;
-	dev_err(&pdev->dev, "broken: %s. I/O fails until the device side starts anew and fits\n", why);
+	dev_err_ratelimited(&pdev->dev,
+			    "broken: %s. I/O fails until the device side starts anew and fits\n",
+			    why);
 	pvbus_poke(pdev->bus);
 }
 EXPORT_SYMBOL_GPL(pvbus_device_broken);
+
+/**
+ * pvbus_device_restart() - start the device anew, as in a new epoch
+ * @pdev: the device
+ *
+ * For a driver that wants nothing to be in flight any more. freeze() and restore() follow from
+ * the device's work. Any context.
+ */
+void pvbus_device_restart(struct pvbus_device *pdev)
+{
+	set_bit(PVBUS_DEV_RESTART, &pdev->flags);
+	pvbus_poke(pdev->bus);
+}
+EXPORT_SYMBOL_GPL(pvbus_device_restart);
 
 /**
  * pvbus_epoch_over() - has the epoch ended in which the device was started
@@ -244,26 +323,6 @@ bool pvbus_epoch_over(struct pvbus_device *pdev)
 	return true;
 }
 EXPORT_SYMBOL_GPL(pvbus_epoch_over);
-
-/**
- * pvbus_device_check() - a request takes long: look at everything now
- * @pdev: the device; any context
- */
-void pvbus_device_check(struct pvbus_device *pdev)
-{
-	pvbus_poke(pdev->bus);
-}
-EXPORT_SYMBOL_GPL(pvbus_device_check);
-
-/**
- * pvbus_space_avail() - free bytes of the window's space
- * @pdev: the device
- */
-u64 pvbus_space_avail(const struct pvbus_device *pdev)
-{
-	return pvshm_avail(&pdev->bus->shm);
-}
-EXPORT_SYMBOL_GPL(pvbus_space_avail);
 
 /**
  * pvbus_sleep_ns() - what it costs to sleep for an answer of the device side
@@ -319,7 +378,7 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 		return -EPROTO;
 
 	for (tries = 0; tries < CONFIG_TRIES; tries++) {
-		/* Pairs with the release in host-ref/window.c, after the area was written. */
+		/* Pairs with the release in host-ref/window.c:write_config(), after the area. */
 		seq = le32_to_cpu(virt_load_acquire(&entry->config_seq));
 		memset(config, 0, len);
 		pvshm_copy(config, shared, area);
@@ -335,75 +394,102 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 }
 EXPORT_SYMBOL_GPL(pvbus_read_config);
 
-/**
- * pvbus_device_freeze() - the epoch has ended for this device
- * @pdev: the device; the lock of the bus is held
- */
-void pvbus_device_freeze(struct pvbus_device *pdev)
+/* pdev->call_lock is held here and below. */
+static void freeze(struct pvbus_device *pdev)
 {
-	if (!test_bit(PVBUS_DEV_LIVE, &pdev->flags) ||
-	    test_and_set_bit(PVBUS_DEV_FROZEN, &pdev->flags))
+	if (test_and_set_bit(PVBUS_DEV_FROZEN, &pdev->flags))
 		return;
+	pdev->held_at = jiffies;
 	to_pvbus_driver(pdev->dev.driver)->freeze(pdev);
 }
 
-/* Tell the driver that the device has failed; it was frozen, and is no more. */
-static void tell_gone(struct pvbus_device *pdev)
+/**
+ * pvbus_device_freeze() - the epoch has ended, or is about to
+ * @pdev: the device; the lock of the bus is held
+ *
+ * One that has failed goes on failing. Its callbacks are over when it returns.
+ */
+void pvbus_device_freeze(struct pvbus_device *pdev)
 {
+	mutex_lock(&pdev->call_lock);
+	if (test_bit(PVBUS_DEV_LIVE, &pdev->flags) && !test_bit(PVBUS_DEV_GONE, &pdev->flags))
+		freeze(pdev);
+	mutex_unlock(&pdev->call_lock);
+}
+
+/* Tell the driver that the device has failed. */
+static void give_up(struct pvbus_device *pdev, u64 epoch)
+{
+	freeze(pdev);
+	mutex_lock(&pdev->lock);
+	/* So that no write lands after its user was told that it failed; a silent one is not waited for. */
+	if (epoch && pdev->epoch == epoch && READ_ONCE(pdev->shared))
+		reset(pdev, epoch, GIVE_UP_TIMEOUT);
+	mutex_unlock(&pdev->lock);
 	set_bit(PVBUS_DEV_GONE, &pdev->flags);
 	to_pvbus_driver(pdev->dev.driver)->gone(pdev);
 	clear_bit(PVBUS_DEV_FROZEN, &pdev->flags);
 }
 
-/**
- * pvbus_device_restore() - bring a live device into the epoch of the bus
- * @pdev: the device; the lock of the bus is held
- *
- * The one path for crash, upgrade, migration, snapshot, suspend and hibernation.
+/*
+ * The one path for crash, upgrade, migration, snapshot, suspend and hibernation. Without an
+ * answer the device stays as it was, frozen or failed, and is tried again.
  */
-void pvbus_device_restore(struct pvbus_device *pdev)
+static void restore(struct pvbus_device *pdev, u64 epoch)
 {
-	u64 epoch = pdev->bus->epoch;
 	int err;
 
-	pvbus_device_freeze(pdev);
-	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
-		tell_gone(pdev);
-		pdev->epoch = epoch;
-		return;
-	}
-
+	if (!test_bit(PVBUS_DEV_GONE, &pdev->flags))
+		freeze(pdev);
 	mutex_lock(&pdev->lock);
 	err = negotiate(pdev, epoch);
 	mutex_unlock(&pdev->lock);
-	if (!err)
+	if (!err) {
+		freeze(pdev);
+		/* Before the restore: who finds it broken from now on means this life. */
+		clear_bit(PVBUS_DEV_GONE, &pdev->flags);
+		clear_bit(PVBUS_DEV_BROKEN, &pdev->flags);
+		clear_bit(PVBUS_DEV_RESTART, &pdev->flags);
 		err = to_pvbus_driver(pdev->dev.driver)->restore(pdev);
-	if (err == -ESTALE)
-		return;
-
-	pdev->epoch = epoch;
-	if (err) {
-		if (!test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
-			dev_err(&pdev->dev,
-				"cannot go on with this life of the device (%d); I/O fails until a later one fits\n",
-				err);
-		pvbus_device_reset(pdev);
-		tell_gone(pdev);
+	}
+	if (err == -ESTALE || err == -ETIMEDOUT) {
+		WRITE_ONCE(pdev->epoch, 0);
 		return;
 	}
-	clear_bit(PVBUS_DEV_GONE, &pdev->flags);
-	clear_bit(PVBUS_DEV_BROKEN, &pdev->flags);
-	clear_bit(PVBUS_DEV_FROZEN, &pdev->flags);
+
+	WRITE_ONCE(pdev->epoch, epoch);
+	if (!err) {
+		clear_bit(PVBUS_DEV_FROZEN, &pdev->flags);
+		return;
+	}
+	if (!test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
+		dev_err_ratelimited(&pdev->dev,
+				    "cannot go on with this life of the device (%d); I/O fails until a later one fits\n",
+				    err);
+	give_up(pdev, epoch);
 }
 
 static bool stopped_by_device(const struct pvbus_device *pdev)
 {
+	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
 	unsigned int i;
 
 	for (i = 0; i < pdev->nr_queues; i++)
 		if (pvring_error(&pdev->queues[i]->ring))
 			return true;
-	return false;
+	return entry && le32_to_cpu(READ_ONCE(entry->status)) == PVBUS_S_BROKEN;
+}
+
+/* A reset recovers a device that has refused a request; one that goes on refusing has failed. */
+static void mend(struct pvbus_device *pdev, u64 epoch)
+{
+	if (pdev->mends++ == MENDS_MAX) {
+		pvbus_device_broken(pdev, "the device side refused a request as malformed");
+		return;
+	}
+	dev_warn_ratelimited(&pdev->dev,
+			     "the device side refused a request as malformed; it is started anew\n");
+	restore(pdev, epoch);
 }
 
 static bool config_changed(const struct pvbus_device *pdev)
@@ -414,42 +500,111 @@ static bool config_changed(const struct pvbus_device *pdev)
 	return seq != pdev->config_seq && !(seq & 1);
 }
 
-/**
- * pvbus_device_poll() - look after a device: epoch, failure, config, lost interrupts
- * @pdev: the device; the lock of the bus is held
- */
-void pvbus_device_poll(struct pvbus_device *pdev)
+/* A device that runs in this epoch: failure, config, lost interrupts. */
+static void serve(struct pvbus_device *pdev, u64 epoch)
 {
-	const struct pvbus_driver *drv;
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
 
-	if (!test_bit(PVBUS_DEV_LIVE, &pdev->flags))
-		return;
-	if (pdev->epoch != pdev->bus->epoch) {
-		pvbus_device_restore(pdev);
-		return;
-	}
-
-	drv = to_pvbus_driver(pdev->dev.driver);
-	if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
-		return;
-	/* Removed by force: what is in flight would wait for ever, and with it the removal. */
-	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
-		pvbus_device_freeze(pdev);
-		tell_gone(pdev);
-		return;
-	}
-	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags)) {
-		pvbus_device_freeze(pdev);
-		pvbus_device_reset(pdev);
-		tell_gone(pdev);
+	if (test_and_clear_bit(PVBUS_DEV_RESTART, &pdev->flags)) {
+		restore(pdev, epoch);
 		return;
 	}
 	if (stopped_by_device(pdev)) {
-		pvbus_device_broken(pdev, "the device side refused a request as malformed");
+		mend(pdev, epoch);
 		return;
 	}
 	if (config_changed(pdev) && drv->config_changed)
 		drv->config_changed(pdev);
 	if (drv->watchdog)
 		drv->watchdog(pdev);
+}
+
+/*
+ * Somebody takes the device away, or shuts the machine down, and waits for what is in flight:
+ * a driver's remove, or a lock that is held over a probe. Since when? Returns how long he
+ * waits at most, in s; 0: nobody does, or for as long as it takes.
+ */
+static unsigned int somebody_waits(const struct pvbus_device *pdev, unsigned long *since)
+{
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+
+	/* Pairs with the releases of who sets them, after the moment. */
+	if (smp_load_acquire(&pvbus_rebooting)) {
+		*since = pvbus_rebooting_at;
+		return REBOOT_TIMEOUT_S;
+	}
+	if (test_bit_acquire(PVBUS_DEV_LEAVING, &pdev->flags))
+		*since = pdev->leaving_at;
+	else if (smp_load_acquire(&drv->leaving)) /* likewise */
+		*since = drv->leaving_at;
+	else if (smp_load_acquire(&pdev->bus->dying)) /* likewise */
+		*since = pdev->bus->dying_at;
+	else
+		return 0;
+	return READ_ONCE(pvbus_remove_timeout_s);
+}
+
+/* Has somebody waited for too long? Asked of a device in any state but failed. */
+static void look_at_waiters(struct pvbus_device *pdev)
+{
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+	unsigned long since, unserved = READ_ONCE(pdev->bus->alive_at);
+	unsigned int limit;
+
+	if (drv->expire)
+		drv->expire(pdev);
+
+	limit = somebody_waits(pdev, &since);
+	if (!limit)
+		return;
+	if (test_bit(PVBUS_DEV_FROZEN, &pdev->flags))
+		unserved = pdev->held_at;
+	if (time_after(unserved, since))
+		since = unserved;
+	if (time_after(jiffies, since + (unsigned long)limit * HZ))
+		pvbus_device_broken(pdev, "it is to be removed, and the device side is silent");
+}
+
+static void look_after(struct pvbus_device *pdev)
+{
+	u64 epoch = READ_ONCE(pdev->bus->epoch);
+
+	/* Removed by force: what is in flight would wait for ever, and with it the removal. */
+	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
+		if (!test_bit(PVBUS_DEV_GONE, &pdev->flags))
+			give_up(pdev, epoch);
+		return;
+	}
+	if (epoch && pdev->epoch != epoch && !pvbus_not_ready(pdev))
+		restore(pdev, epoch);
+	else if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
+		return;
+	else if (epoch && pdev->epoch == epoch)
+		serve(pdev, epoch);
+	else
+		freeze(pdev);
+
+	if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
+		return;
+	look_at_waiters(pdev);
+	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags))
+		give_up(pdev, epoch);
+}
+
+/**
+ * pvbus_device_work() - look after a device: epoch, failure, config, lost interrupts, waiters
+ * @work: pvbus_device.work
+ *
+ * A work for each device, so that none waits for another's answer.
+ */
+void pvbus_device_work(struct work_struct *work)
+{
+	struct pvbus_device *pdev = container_of(work, struct pvbus_device, work);
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&pdev->call_lock);
+	if (test_bit(PVBUS_DEV_LIVE, &pdev->flags) && !READ_ONCE(pdev->bus->frozen))
+		look_after(pdev);
+	mutex_unlock(&pdev->call_lock);
+	memalloc_noio_restore(noio);
 }

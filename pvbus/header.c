@@ -10,6 +10,8 @@
 #include <asm/barrier.h>
 #include "pvbus.h"
 
+#define HEARTBEAT_MS_MAX	1000	/* BUS-D1 */
+
 /**
  * pvbus_window_epoch() - the epoch that the window shows now
  * @bus: the bus
@@ -20,7 +22,7 @@ u64 pvbus_window_epoch(const struct pvbus *bus)
 {
 	const struct pvbus_header *shared = bus->shm.base;
 
-	/* Pairs with the release in host-ref/window.c, which wrote the header before. */
+	/* Pairs with the release in host-ref/window.c:hostd_window_begin_epoch(): the header is there. */
 	return le64_to_cpu(virt_load_acquire(&shared->epoch));
 }
 
@@ -39,6 +41,19 @@ void pvbus_clean_text(u8 *text, size_t size)
 			text[i] = '?';
 }
 EXPORT_SYMBOL_GPL(pvbus_clean_text);
+
+/**
+ * pvbus_say() - is this reason for having no epoch to be said (ABI-4: once)
+ * @bus: the bus; its lock is held
+ * @what: the reason; compared by its address
+ */
+bool pvbus_say(struct pvbus *bus, const char *what)
+{
+	if (bus->said == what)
+		return false;
+	bus->said = what;
+	return true;
+}
 
 static bool page_aligned(u64 off)
 {
@@ -76,6 +91,8 @@ static const char *header_fault(const struct pvbus_header *h, u64 window_len)
 		return "space_off";
 	if (!le32_to_cpu(h->nr_vectors))
 		return "nr_vectors";
+	if (!le32_to_cpu(h->heartbeat_ms) || le32_to_cpu(h->heartbeat_ms) > HEARTBEAT_MS_MAX)
+		return "heartbeat_ms";
 	return NULL;
 }
 
@@ -105,9 +122,10 @@ int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr)
 
 	fault = header_fault(hdr, bus->shm.len);
 	if (fault) {
-		dev_err_ratelimited(bus->transport->dev,
-				    "the window's header makes no sense (%s); is pvhostd of another version?\n",
-				    fault);
+		if (pvbus_say(bus, fault))
+			dev_err(bus->transport->dev,
+				"the window's header makes no sense (%s); is pvhostd of another version?\n",
+				fault);
 		return -EPROTO;
 	}
 	pvbus_clean_text(hdr->ident, sizeof(hdr->ident));

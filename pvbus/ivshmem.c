@@ -210,9 +210,12 @@ static void ivshmem_shutdown(struct pci_dev *pci)
 static int ivshmem_freeze(struct device *dev)
 {
 	struct ivshmem *iv = dev_get_drvdata(dev);
+	int err = pvbus_freeze(iv->bus);
 
-	pvbus_freeze(iv->bus);
-	return 0;
+	/* The guest stays awake then, and nobody else wakes this device up. */
+	if (err)
+		pvbus_thaw(iv->bus);
+	return err;
 }
 
 static int ivshmem_thaw(struct device *dev)

@@ -16,6 +16,9 @@
 /* A driver looks at memory at least this often, interrupt or not (BUS-G3, RING-G7). */
 #define PVBUS_WATCHDOG_MS	500
 
+/* BUS-G6: so long an answer is waited for. Who gives up comes back to the same command. */
+#define PVBUS_ANSWER_TIMEOUT	(5 * HZ)
+
 struct pvbus_transport;
 
 /**
@@ -65,22 +68,30 @@ struct pvbus_transport {
  * @shm: the window
  * @wait: woken by the interrupt of vector 0
  * @lock: held over an epoch change and a suspend; guards all below
- * @work: looks at epoch, configs and queues; by interrupt and as watchdog
+ * @work: looks at the epoch and sends each device's work; by interrupt and as watchdog.
+ *	I/O depends on it, so it waits for no I/O, and for no device longer than for a
+ *	callback that is about to end
  * @scan: adds and removes devices; takes @lock for short only, because a probe
  *	does I/O that may need @work to go on
  * @scan_lock: one scan at a time
  * @hdr: checked private copy of the header of @epoch
  * @epoch: the epoch in which HELLO succeeded; 0: none
- * @cmd_seq: last command in the driver header
+ * @channel: of the commands in the driver header
  * @table_seq: pvbus_header.table_seq of the last scan
  * @sleep_ns: what it costs to sleep for an answer of the device side, measured
- * @frozen: suspended; the work does nothing
+ * @frozen: suspended, or about to be: the works do nothing, and no answer is waited for
+ *	but that to BYE
  * @dying: the carrier goes; no device is added
+ * @dying_at: jiffies since when
+ * @retry: a probe had no answer; the next sign of life is a reason for another scan
  * @nr_vectors: vectors in use, the smaller of the guest's and the device side's
  * @next_vector: vector of the next queue
- * @last_heartbeat: value of the heartbeat when it last moved
- * @heartbeat_at: jiffies of that moment
+ * @last_epoch: the window's epoch when it was last looked at
+ * @last_heartbeat: the same for the heartbeat
+ * @alive_at: jiffies when either changed, or a command was answered
+ * @looked_at: jiffies when the devices' works were last sent
  * @stalled: it has been said that the device side stands still
+ * @said: why there is no epoch, as said in the log; NULL: nothing
  * @devices: by slot
  */
 struct pvbus {
@@ -94,59 +105,74 @@ struct pvbus {
 	struct mutex		scan_lock;
 	struct pvbus_header	hdr;
 	u64			epoch;
-	u32			cmd_seq;
+	struct pvbus_channel	channel;
 	u32			table_seq;
 	u32			sleep_ns;
 	bool			frozen;
 	bool			dying;
+	unsigned long		dying_at;
+	bool			retry;
 	unsigned int		nr_vectors;
 	unsigned int		next_vector;
+	u64			last_epoch;
 	u64			last_heartbeat;
-	unsigned long		heartbeat_at;
+	unsigned long		alive_at;
+	unsigned long		looked_at;
 	bool			stalled;
+	const char		*said;
 	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
 };
 
 /* Bits of pvbus_device.flags. */
 #define PVBUS_DEV_LIVE		0	/* between ready and stop: callbacks may be called */
-#define PVBUS_DEV_FROZEN	1	/* freeze was called, restore not yet */
+#define PVBUS_DEV_FROZEN	1	/* freeze was called, neither restore nor gone yet */
 #define PVBUS_DEV_BROKEN	2	/* failed; a new epoch may mend it */
 #define PVBUS_DEV_GONE		3	/* the driver has been told */
 #define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
 #define PVBUS_DEV_UNPROBED	5	/* a probe failed; the next epoch or table may mend it */
 #define PVBUS_DEV_STARTED	6	/* queues may call back */
+#define PVBUS_DEV_LEAVING	7	/* the driver's remove runs */
+#define PVBUS_DEV_RESTART	8	/* the driver wants it started anew */
 
 extern COMPAT_BUS_CONST struct bus_type pvbus_type;
 extern struct workqueue_struct *pvbus_wq;
+extern struct workqueue_struct *pvbus_device_wq;
+extern unsigned int pvbus_remove_timeout_s;
+extern bool pvbus_rebooting;
+extern unsigned long pvbus_rebooting_at;
 
 /* bus.c */
 struct pvbus *pvbus_register(struct pvbus_transport *transport);
 void pvbus_unregister(struct pvbus *bus);
-void pvbus_freeze(struct pvbus *bus);
+int pvbus_freeze(struct pvbus *bus);
 void pvbus_thaw(struct pvbus *bus);
 u64 pvbus_window_epoch(const struct pvbus *bus);
 void pvbus_poke(struct pvbus *bus);
+bool pvbus_silent(const struct pvbus *bus);
+bool pvbus_say(struct pvbus *bus, const char *what);
 
 /* header.c */
 int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr);
 void pvbus_write_ident(struct pvbus *bus);
 
 /* command.c */
-int pvbus_command(struct pvbus *bus, struct pvbus_cmd *cmd, const struct pvbus_ack *ack,
-		  u32 *last_seq, u32 op, u64 epoch);
+int pvbus_command_begin(struct pvbus *bus, struct pvbus_channel *channel, u64 epoch,
+			unsigned long timeout);
+int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 epoch);
 
 /* scan.c */
 void pvbus_scan_work(struct work_struct *work);
 void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
 void pvbus_remove_devices(struct pvbus *bus);
 struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot);
+bool pvbus_slot_taken(const struct pvbus *bus, u32 slot);
+bool pvbus_not_ready(const struct pvbus_device *pdev);
 
 /* device.c */
 int pvbus_device_negotiate(struct pvbus_device *pdev);
 int pvbus_device_reset(struct pvbus_device *pdev);
 void pvbus_device_freeze(struct pvbus_device *pdev);
-void pvbus_device_restore(struct pvbus_device *pdev);
-void pvbus_device_poll(struct pvbus_device *pdev);
+void pvbus_device_work(struct work_struct *work);
 
 /* queue.c */
 int pvbus_write_queues(struct pvbus_device *pdev);

@@ -6,9 +6,13 @@
 #include <linux/export.h>
 #include <linux/interrupt.h>
 #include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "pvbus.h"
 #include "trace.h"
+
+/* What a small disk needs, or another device. */
+#define SHARE_MIN	SZ_128K
 
 static u64 desc_len(const struct pvbus_device *pdev)
 {
@@ -117,6 +121,36 @@ free_queue:
 }
 
 /**
+ * pvbus_space_share() - how much of the window's space a device may take
+ * @pdev: the device; it has no queues yet
+ *
+ * What is left is divided among the devices that are there and have no queues, and one more.
+ * Before that something is set aside for each slot of the table, so that a window takes as many
+ * small devices as its table, in whichever order they come. Context: process. Return: bytes.
+ */
+u64 pvbus_space_share(struct pvbus_device *pdev)
+{
+	struct pvbus *bus = pdev->bus;
+	u32 slot, nr = min_t(u32, le32_to_cpu(bus->hdr.table_nr), PVBUS_MAX_DEVICES);
+	u32 waiting = 0, empty = 0;
+	u64 avail, aside;
+
+	mutex_lock(&bus->lock);
+	for (slot = 0; slot < nr; slot++) {
+		if (bus->devices[slot] && bus->devices[slot]->nr_queues)
+			continue;
+		empty++;
+		waiting += pvbus_slot_taken(bus, slot);
+	}
+	avail = pvshm_avail(&bus->shm);
+	mutex_unlock(&bus->lock);
+
+	aside = min((u64)empty * SHARE_MIN, avail / 2);
+	return max(div_u64(avail - aside, waiting + 1), min_t(u64, avail, SHARE_MIN));
+}
+EXPORT_SYMBOL_GPL(pvbus_space_share);
+
+/**
  * pvbus_alloc_queues() - take memory of the window and vectors for queues
  * @pdev: the device
  * @nr: how many, at most pvbus_device.max_queues
@@ -130,6 +164,7 @@ int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 {
 	struct pvbus_queue *queue;
 	unsigned int i;
+	int err;
 
 	if (!nr || nr > pdev->max_queues || params->size > pdev->max_queue_size ||
 	    !is_power_of_2(params->size))
@@ -142,18 +177,25 @@ int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 
 	pdev->queues = kcalloc(nr, sizeof(*pdev->queues), GFP_KERNEL);
 	if (!pdev->queues) {
-		pvbus_free_queues(pdev);
-		return -ENOMEM;
+		err = -ENOMEM;
+		goto free;
 	}
 	for (i = 0; i < nr; i++) {
 		queue = alloc_queue(pdev, i, params);
 		if (IS_ERR(queue)) {
-			pvbus_free_queues(pdev);
-			return PTR_ERR(queue);
+			err = PTR_ERR(queue);
+			goto free;
 		}
 		pdev->queues[i] = queue;
 	}
-	return pvbus_queues_sysfs_add(pdev);
+	err = pvbus_queues_sysfs_add(pdev);
+	if (err)
+		goto free;
+	return 0;
+
+free:
+	pvbus_free_queues(pdev);
+	return err;
 }
 EXPORT_SYMBOL_GPL(pvbus_alloc_queues);
 
@@ -235,7 +277,7 @@ void pvbus_kick(struct pvbus_queue *queue)
 
 	WRITE_ONCE(queue->kicks, queue->kicks + 1);
 	trace_pvbus_kick(bus->id, queue->pdev->slot, queue->index);
-	bus->transport->ops->kick(bus->transport, le32_to_cpu(bus->hdr.peer), queue->vector);
+	bus->transport->ops->kick(bus->transport, le32_to_cpu(READ_ONCE(bus->hdr.peer)), queue->vector);
 }
 EXPORT_SYMBOL_GPL(pvbus_kick);
 

@@ -35,10 +35,36 @@ static void read_entry(const struct pvbus *bus, u32 slot, struct pvbus_device_en
 	pvbus_clean_text(entry->name, sizeof(entry->name));
 }
 
+/**
+ * pvbus_not_ready() - is the device one that the device side cannot serve for now (BUS-G10)
+ * @pdev: the device
+ *
+ * When it can, it says so by a new table_seq. Any context.
+ */
+bool pvbus_not_ready(const struct pvbus_device *pdev)
+{
+	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
+
+	/* Pairs with the release of table_seq, or of epoch: what the flag was cleared for is there. */
+	return entry && (le32_to_cpu(virt_load_acquire(&entry->flags)) & PVBUS_DEV_NOT_READY);
+}
+
 static bool wanted(const struct pvbus_device_entry *entry)
 {
 	return entry->status != cpu_to_le32(PVBUS_S_ABSENT) &&
 	       !(entry->flags & cpu_to_le32(PVBUS_DEV_REMOVE));
+}
+
+/**
+ * pvbus_slot_taken() - is there a device in a slot of the table
+ * @bus: the bus; its header copy is valid
+ * @slot: below PVBUS_MAX_DEVICES
+ */
+bool pvbus_slot_taken(const struct pvbus *bus, u32 slot)
+{
+	const struct pvbus_device_entry *entry = pvbus_entry(bus, slot);
+
+	return entry && READ_ONCE(entry->status) != cpu_to_le32(PVBUS_S_ABSENT);
 }
 
 static bool same_device(const struct pvbus_device *pdev, const struct pvbus_device_entry *entry)
@@ -52,6 +78,7 @@ static void free_device(struct device *dev)
 {
 	struct pvbus_device *pdev = to_pvbus_device(dev);
 
+	mutex_destroy(&pdev->call_lock);
 	mutex_destroy(&pdev->lock);
 	kfree(pdev);
 }
@@ -70,7 +97,9 @@ static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
 	pdev->generation = le32_to_cpu(entry->generation);
 	memcpy(&pdev->uuid, entry->uuid, sizeof(pdev->uuid));
 	memcpy(pdev->name, entry->name, sizeof(pdev->name));
+	mutex_init(&pdev->call_lock);
 	mutex_init(&pdev->lock);
+	INIT_WORK(&pdev->work, pvbus_device_work);
 
 	device_initialize(&pdev->dev);
 	pdev->dev.bus = &pvbus_type;
@@ -94,6 +123,8 @@ static void remove_device(struct pvbus *bus, u32 slot)
 	mutex_lock(&bus->lock);
 	bus->devices[slot] = NULL;
 	mutex_unlock(&bus->lock);
+	/* The bus sends it no more. */
+	cancel_work_sync(&pdev->work);
 	put_device(&pdev->dev);
 }
 
@@ -113,6 +144,7 @@ static void add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_en
 		mutex_lock(&bus->lock);
 		bus->devices[slot] = NULL;
 		mutex_unlock(&bus->lock);
+		cancel_work_sync(&pdev->work);
 		pvbus_debugfs_del(pdev);
 		put_device(&pdev->dev);
 	}
@@ -147,7 +179,7 @@ void pvbus_scan_work(struct work_struct *work)
 
 	mutex_lock(&bus->scan_lock);
 	if (!bus->dying && READ_ONCE(bus->epoch)) {
-		/* Pairs with the release in host-ref/window.c: entries of this number are there. */
+		/* Pairs with the release in host-ref/window.c:change_table_seq(): its entries are there. */
 		seq = le32_to_cpu(virt_load_acquire(&shared->table_seq));
 		for (slot = 0; slot < PVBUS_MAX_DEVICES && !READ_ONCE(bus->dying); slot++)
 			scan_slot(bus, slot);
@@ -179,8 +211,11 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 		else
 			pdev->generation = le32_to_cpu(entry.generation);
 	}
-	/* Not pvbus_wq, which reclaim may wait for: drivers wait for other work when they leave. */
-	queue_work(system_long_wq, &bus->scan);
+	/*
+	 * Not pvbus_wq, which reclaim may wait for: drivers wait for I/O when they come and when
+	 * they leave. And not while the guest sleeps.
+	 */
+	queue_work(system_freezable_wq, &bus->scan);
 }
 
 /**

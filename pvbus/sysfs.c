@@ -52,6 +52,8 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr, cha
 		return sysfs_emit(buf, "absent\n");
 	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags))
 		return sysfs_emit(buf, "broken\n");
+	if (pvbus_not_ready(pdev))
+		return sysfs_emit(buf, "not_ready\n");
 	if (test_bit(PVBUS_DEV_FROZEN, &pdev->flags))
 		return sysfs_emit(buf, "frozen\n");
 	return sysfs_emit(buf, "%s\n", status_names[pdev->status]);

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/uuid.h>
+#include <linux/workqueue.h>
 #include <pv/ring.h>
 #include <pv/shm.h>
 #include <uapi/pv/bus.h>
@@ -77,6 +78,26 @@ struct pvbus_queue {
 };
 
 /**
+ * struct pvbus_channel - where commands are given: the bus's, or a device's
+ * @cmd: the command, in the window
+ * @ack: its answer, in the window
+ * @seq: number of the last command
+ * @left: number that was there before
+ * @op: of the last command
+ * @epoch: of the last command, while its answer is outstanding; else 0
+ * @end: jiffies until which it is waited for
+ */
+struct pvbus_channel {
+	struct pvbus_cmd	*cmd;
+	const struct pvbus_ack	*ack;
+	u32			seq;
+	u32			left;
+	u32			op;
+	u64			epoch;
+	unsigned long		end;
+};
+
+/**
  * struct pvbus_device - a device in the window
  * @dev: the device in the driver model; its parent is the carrier's
  * @bus: the bus
@@ -106,11 +127,17 @@ struct pvbus_device {
 	unsigned int		nr_queues;
 
 	/* private: of pvbus */
-	struct mutex		lock;	/* state, commands, live */
-	u64			epoch;
+	struct work_struct	work;
+	struct mutex		call_lock;	/* one callback at a time; outside of lock */
+	struct mutex		lock;		/* commands, and what they change */
+	struct pvbus_channel	channel;
+	u64			epoch;		/* in which the device was negotiated with */
+	bool			shared;		/* the device side may use the queues */
+	unsigned int		mends;		/* started anew in this epoch */
+	unsigned long		held_at;	/* jiffies when it was frozen */
+	unsigned long		leaving_at;	/* jiffies when its removal began */
 	u64			offered[2];
 	u32			status;
-	u32			cmd_seq;
 	u32			config_seq;
 	pvshm_off_t		config_off;
 	u32			config_len;
@@ -134,15 +161,25 @@ struct pvbus_device {
  * @freeze: the epoch has ended or the guest suspends: return when nothing
  *	touches the queues any more. Requests in flight stay in flight
  * @restore: features are agreed anew: look at features and config, call
- *	pvbus_device_start(), submit what is in flight again. An error marks the
- *	device broken and is its message
+ *	pvbus_device_start(), submit what is in flight again. -ESTALE and -ETIMEDOUT: not
+ *	now, the device stays frozen and restore comes again; another error marks the device
+ *	broken and is its message
  * @gone: the device is broken or has vanished: fail what is in flight and what
  *	is to come, until a later restore. Called with the device frozen
  * @config_changed: the config area has changed; may be NULL
- * @watchdog: about twice a second: reap, in case an interrupt was lost
+ * @watchdog: about twice a second while the device runs: reap, in case an interrupt was
+ *	lost; may be NULL
+ * @expire: about twice a second, unless the driver has been told that the device is gone:
+ *	call pvbus_device_broken() if somebody has waited for longer than he wants; may be
+ *	NULL: all wait for as long as it takes
+ * @suspend: the guest goes to sleep: finish what is in flight, within a time, and let
+ *	nothing new come. -errno: it stays awake. May be NULL
+ * @resume: it is awake again, or stays so; may be NULL
  *
- * freeze, restore, gone, config_changed and watchdog are called from process
- * context, one at a time, between pvbus_device_ready() and pvbus_device_stop().
+ * freeze, restore, gone, config_changed, watchdog and expire are called from a work of the
+ * device's, one at a time, between pvbus_device_ready() and pvbus_device_stop(). I/O may
+ * depend on their end: they wait for no I/O, nor for a lock that is held over any, and what
+ * they allocate is taken as if by GFP_NOIO.
  */
 struct pvbus_driver {
 	struct device_driver	driver;
@@ -156,6 +193,13 @@ struct pvbus_driver {
 	void	(*gone)(struct pvbus_device *pdev);
 	void	(*config_changed)(struct pvbus_device *pdev);
 	void	(*watchdog)(struct pvbus_device *pdev);
+	void	(*expire)(struct pvbus_device *pdev);
+	int	(*suspend)(struct pvbus_device *pdev);
+	void	(*resume)(struct pvbus_device *pdev);
+
+	/* private: of pvbus */
+	bool		leaving;	/* being unregistered, */
+	unsigned long	leaving_at;	/* since then, in jiffies */
 };
 
 #define to_pvbus_driver(d) container_of_const(d, struct pvbus_driver, driver)
@@ -194,7 +238,7 @@ void pvbus_clean_text(u8 *text, size_t size);
 const void *pvbus_config_area(struct pvbus_device *pdev, size_t len);
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev);
-u64 pvbus_space_avail(const struct pvbus_device *pdev);
+u64 pvbus_space_share(struct pvbus_device *pdev);
 
 int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		       const struct pvbus_queue_params *params);
@@ -203,8 +247,8 @@ int pvbus_device_start(struct pvbus_device *pdev);
 void pvbus_device_ready(struct pvbus_device *pdev);
 int pvbus_device_stop(struct pvbus_device *pdev);
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
+void pvbus_device_restart(struct pvbus_device *pdev);
 bool pvbus_epoch_over(struct pvbus_device *pdev);
-void pvbus_device_check(struct pvbus_device *pdev);
 
 void pvbus_kick(struct pvbus_queue *queue);
 void pvbus_queue_set_affinity(struct pvbus_queue *queue, const struct cpumask *mask);

@@ -3,7 +3,8 @@
  * pvblk's queue against a device that completes what it likes and writes what it likes: a
  * request ends once, only if it is in flight under just that id, with the status and the
  * data that the device gave; at the first lie the device is broken and nothing ends any more
- * (RING-G3, ABI-4). pvblk/queue.c, pvblk/request.c and pvbus/ring.c as they are.
+ * (RING-G3, ABI-4). What the device doesn't serve is refused, never taken for something else,
+ * and a request longer than it takes goes in parts (BLK-G1, BLK-G2). pvblk/queue.c, pvblk/request.c and pvbus/ring.c as they are.
  */
 #include <string.h>
 
@@ -68,11 +69,6 @@ void pvbus_device_broken(struct pvbus_device *dev, const char *why)
 	broken = true;
 }
 
-void pvbus_device_check(struct pvbus_device *dev)
-{
-	(void)dev;
-}
-
 void blk_mq_end_request(struct request *rq, blk_status_t status)
 {
 	struct test_request *test = &requests[rq->tag];
@@ -96,15 +92,18 @@ static void *alloc_exactly(size_t len)
 	return place;
 }
 
-static void start(bool fua)
+static void start(u8 features, u8 max_sectors)
 {
 	size_t drv_len = pvring_drv_area_len(DEPTH, PVBLK_SQE_SHIFT);
 	size_t dev_len = pvring_dev_area_len(DEPTH, PVBLK_CQE_SHIFT);
 	int i;
 
 	broken = false;
-	pdev.features[0] = fua ? BIT_ULL(PVBLK_F_FUA) : 0;
+	pdev.features[0] = features;
 	blk = (struct pvblk) { .pdev = &pdev, .slot_shift = SLOT_SHIFT };
+	blk.config.max_io = htole32(max_sectors * 512);
+	blk.config.max_discard_sectors = htole32(max_sectors);
+	blk.config.max_write_zeroes_sectors = htole32(max_sectors);
 	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue, .data_len = DEPTH * SLOT_LEN };
 	q.data = alloc_exactly(q.data_len);
 	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), DEPTH,
@@ -132,11 +131,48 @@ static u32 last_id(void)
 	return le32toh(sqes[(q.ring.sq_next - 1) % DEPTH].id);
 }
 
+static bool served(const struct request *rq)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+	case REQ_OP_WRITE:
+		return true;
+	case REQ_OP_FLUSH:
+		return pvbus_has_feature(&pdev, PVBLK_F_FLUSH);
+	case REQ_OP_DISCARD:
+		return pvbus_has_feature(&pdev, PVBLK_F_DISCARD);
+	case REQ_OP_WRITE_ZEROES:
+		return pvbus_has_feature(&pdev, PVBLK_F_WRITE_ZEROES);
+	default:
+		return false;
+	}
+}
+
+/* The submission that was written last keeps to what the device takes, and to the request. */
+static void check_last(const struct test_request *test)
+{
+	const struct pvblk_sqe *sqe = (const struct pvblk_sqe *)q.ring.sq +
+				      (q.ring.sq_next - 1) % DEPTH;
+	const struct pvblk_slot *slot = &queue.slots[test->rq.tag];
+	u32 nr = le32toh(sqe->nr_sectors);
+
+	if (sqe->op == PVBLK_OP_FLUSH) {
+		FUZZ_CHECK(!nr && pvbus_has_feature(&pdev, PVBLK_F_FLUSH));
+		return;
+	}
+	FUZZ_CHECK(nr && nr == slot->part && nr * 512 <= le32toh(blk.config.max_io));
+	FUZZ_CHECK(le64toh(sqe->sector) == test->rq.sector + slot->done);
+	FUZZ_CHECK(slot->done + nr <= blk_rq_sectors(&test->rq));
+	if (sqe->data_off)
+		FUZZ_CHECK(le64toh(sqe->data_off) ==
+			   pvshm_raw(q.data_off) + test->rq.tag * SLOT_LEN + slot->done * 512);
+}
+
 static void submit(struct fuzz_input *in)
 {
 	static const u32 ops[] = {
 		REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE | REQ_FUA, REQ_OP_FLUSH, REQ_OP_DISCARD,
-		REQ_OP_WRITE_ZEROES, REQ_OP_WRITE_ZEROES | REQ_NOUNMAP,
+		REQ_OP_WRITE_ZEROES, REQ_OP_WRITE_ZEROES | REQ_NOUNMAP, REQ_OP_ZONE_APPEND,
 	};
 	struct test_request *test = &requests[fuzz_number(in, 1) % DEPTH];
 	struct blk_mq_queue_data bd = { .rq = &test->rq };
@@ -146,18 +182,25 @@ static void submit(struct fuzz_input *in)
 		return;
 	test->rq = (struct request) {
 		.tag = test - requests,
-		.cmd_flags = ops[fuzz_number(in, 1) % 7],
+		.cmd_flags = ops[fuzz_number(in, 1) % 8],
 		.sector = fuzz_number(in, 1),
 		.len = 512 * (1 + fuzz_number(in, 1) % (SLOT_LEN / 512)),
 		.data = test->data,
 		.mq_hctx = &hctx,
 	};
 	memset(test->data, fuzz_number(in, 1), sizeof(test->data));
+	if (!served(&test->rq)) {
+		FUZZ_CHECK(pvblk_mq_ops.queue_rq(&hctx, &bd) == BLK_STS_NOTSUPP);
+		FUZZ_CHECK(q.ring.sq_next == put);
+		return;
+	}
 	test->in_flight = true;
 	FUZZ_CHECK(!pvblk_mq_ops.queue_rq(&hctx, &bd));
 	/* Only if the device has completed more than it was given is there no room. */
 	FUZZ_CHECK(q.ring.sq_next == put + 1 || broken);
 	test->id = last_id();
+	if (!broken)
+		check_last(test);
 	if (req_op(&test->rq) == REQ_OP_WRITE)
 		FUZZ_CHECK(!memcmp(test->data, (char *)q.data + test->rq.tag * SLOT_LEN,
 				   test->rq.len));
@@ -198,8 +241,9 @@ static blk_status_t meaning(u32 status)
 static void complete(struct fuzz_input *in)
 {
 	u32 choice = fuzz_number(in, 1), status = fuzz_number(in, 1) % 8, put = q.ring.sq_next, id;
+	const struct pvblk_slot *slot;
 	struct test_request *test;
-	bool flush_follows;
+	bool rest_follows;
 
 	id = choice & 0x80 ? fuzz_number(in, 4) : requests[choice % DEPTH].id;
 	if (choice & 0x40)
@@ -207,9 +251,12 @@ static void complete(struct fuzz_input *in)
 	test = find(id);
 	if (status > PVBLK_S_RDONLY)
 		test = NULL;
-	flush_follows = test && !status && queue.slots[test->rq.tag].then_flush;
+	slot = test ? &queue.slots[test->rq.tag] : NULL;
+	rest_follows = test && !status &&
+		       (slot->then_flush ||
+			(slot->part && slot->done + slot->part < blk_rq_sectors(&test->rq)));
 
-	nr_expected = test && !broken && !flush_follows;
+	nr_expected = test && !broken && !rest_follows;
 	if (nr_expected) {
 		expected_tag = test->rq.tag;
 		expected_status = meaning(status);
@@ -225,10 +272,11 @@ static void complete(struct fuzz_input *in)
 	pvblk_interrupt(&q);
 	FUZZ_CHECK(!nr_expected);
 	FUZZ_CHECK(broken == !test);
-	FUZZ_CHECK(q.ring.sq_next == put + flush_follows);
-	if (flush_follows) {
+	FUZZ_CHECK(q.ring.sq_next == put + rest_follows);
+	if (rest_follows) {
 		FUZZ_CHECK(last_id() != test->id && find(test->id) == test);
 		test->id = last_id();
+		check_last(test);
 	}
 }
 
@@ -267,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = { data, len };
 
-	start(fuzz_number(&in, 1) % 2);
+	start(fuzz_number(&in, 1), 1 + fuzz_number(&in, 1) % (SLOT_LEN / 512));
 	while (in.len)
 		step(&in);
 	stop();

@@ -68,11 +68,6 @@ void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
 	il_fail(why);
 }
 
-void pvbus_device_check(struct pvbus_device *pdev)
-{
-	(void)pdev;
-}
-
 void blk_mq_end_request(struct request *rq, blk_status_t status)
 {
 	if (status)
@@ -101,6 +96,7 @@ static void reset(void)
 	w.queue.depth = SIZE;
 	spin_lock_init(&w.queue.lock);
 	w.blk.pdev = &w.pdev;
+	w.pdev.features[0] = BIT_ULL(PVBLK_F_FLUSH);
 	w.hctx.driver_data = &w.queue;
 	for (i = 0; i < SIZE; i++)
 		w.requests[i] = (struct request) {

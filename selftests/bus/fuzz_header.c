@@ -63,6 +63,7 @@ static void edit(struct fuzz_input *in)
 		{ offsetof(struct pvbus_header, table_off), 8 },
 		{ offsetof(struct pvbus_header, table_nr), 4 },
 		{ offsetof(struct pvbus_header, nr_vectors), 4 },
+		{ offsetof(struct pvbus_header, heartbeat_ms), 4 },
 		{ offsetof(struct pvbus_header, drv_off), 8 },
 		{ offsetof(struct pvbus_header, space_off), 8 },
 		{ offsetof(struct pvbus_header, space_len), 8 },
@@ -110,6 +111,7 @@ static bool keeps_to_the_abi(const struct pvbus_header *h)
 	return len && !(len & (len - 1)) && len <= window_len &&
 	       le32toh(h->version_min) <= 1 && le32toh(h->version_max) >= 1 &&
 	       nr >= 1 && nr <= PVBUS_MAX_DEVICES && le32toh(h->nr_vectors) >= 1 &&
+	       le32toh(h->heartbeat_ms) >= 1 && le32toh(h->heartbeat_ms) <= 1000 &&
 	       page_of(table) && page_of(drv) && page_of(space) &&
 	       table >= sizeof(*h) &&
 	       (u128)table + (u128)nr * sizeof(struct pvbus_device_entry) <= drv &&

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # BLK-D6, BLK-G4: a new life of the device that offers less than the guest relies on is given up with
 # one clear message: I/O fails, and nothing is written. A later life that fits goes on. What the
-# guest can do without is done without.
+# guest can do without is done without: features, and requests of any size.
 # needs: vm
 # kernels: 6.12
 # timeout: 200
@@ -49,11 +49,33 @@ refused 'a smaller disk' "file=$small"
 ktap_check 'the smaller image is as it was' cmp -n 33554432 "$small" /dev/zero
 refused 'a read-only medium' "file=$data,ro=on"
 refused 'another logical block size' "file=$data,logical-block=4096"
-refused 'a smaller largest request' "file=$data,max-io=64K"
 ktap_is 'nothing was written' "$(sha256sum < "$data")" "$sum"
 
 ktap_check 'a life without DISCARD fits' later_life "file=$data,discard=off"
-ktap_is 'and the guest does without it' "$(vm_run 'cat /sys/block/pvblk0/queue/discard_max_bytes')" 0
+ktap_check 'and the guest does without it' wait_for 20 \
+	vm_run '[ "$(cat /sys/block/pvblk0/queue/discard_max_bytes)" = 0 ]'
+# smaller <spec>: the next life takes less at once than the request that is in flight.
+smaller() {
+	local writer
+
+	pvctl release || return 1
+	vm_run_bg 'dd if=/tmp/in of=/dev/pvblk0 bs=1M count=8 oflag=direct 2>&1'
+	writer=$VM_JOB
+	in_flight() { vm_run '[ "$(awk "{ print \$9 }" /sys/block/pvblk0/stat)" -gt 0 ]'; }
+	wait_for 20 in_flight && life "$1" && wait_for 20 state_is running && vm_wait "$writer"
+}
+read_ahead() { vm_run 'cat /sys/block/pvblk0/queue/read_ahead_kb'; }
+vm_run 'echo 0 > /sys/block/pvblk0/queue/read_ahead_kb'
+ktap_check 'a life that takes less at once gets in parts what is in flight' smaller "file=$data,max-io=16K"
+kb_is() { [ "$(vm_run 'cat /sys/block/pvblk0/queue/max_hw_sectors_kb')" = "$1" ]; }
+ktap_check 'and no more at once from then on' wait_for 20 kb_is 16
+ktap_is "the user's read-ahead stays" "$(read_ahead)" 0
+ktap_check 'a life that takes more again fits' later_life "file=$data"
+grown() { [ "$(vm_run 'cat /sys/block/pvblk0/queue/max_hw_sectors_kb')" -gt 16 ]; }
+ktap_check 'and gets more' wait_for 20 grown
+ktap_is "the user's read-ahead stays" "$(read_ahead)" 0
+ktap_check 'what the guest did without is there again' wait_for 20 \
+	vm_run '[ "$(cat /sys/block/pvblk0/queue/discard_max_bytes)" -gt 0 ]'
 ktap_check 'all the data is there' vm_run 'dd if=/dev/pvblk0 of=/tmp/out bs=64k iflag=direct 2>&1 && cmp /tmp/in /tmp/out'
 ktap_check 'the console has nothing but our messages' vm_dmesg_clean 'pvblk.*broken: (a |another )'
 ktap_done

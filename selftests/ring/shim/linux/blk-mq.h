@@ -14,6 +14,7 @@
 #define REQ_OP_WRITE		1u
 #define REQ_OP_FLUSH		2u
 #define REQ_OP_DISCARD		3u
+#define REQ_OP_ZONE_APPEND	7u
 #define REQ_OP_WRITE_ZEROES	9u
 #define REQ_FUA			(1u << 17)
 #define REQ_NOUNMAP		(1u << 22)
@@ -27,6 +28,10 @@ typedef u8 blk_status_t;
 
 struct gendisk;
 struct blk_mq_tag_set {
+	int unused;
+};
+
+struct queue_limits {
 	int unused;
 };
 
