@@ -1,18 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer: whatever the driver writes into a queue of a block device, the device side
- * neither crashes nor touches memory outside the window, and a RESET recovers.
+ * libFuzzer: whatever the driver writes into a queue of a block device, and whatever the host does
+ * with it, the device side neither crashes nor touches memory outside the window, each request ends once
+ * or is held, and a RESET recovers.
  *
- * The input is a sequence of 64-byte entries as they stand in the ring; the first
- * byte of each decides how its sequence word and its place are made.
+ * The input is a sequence of 64-byte entries as they stand in the ring; the first two
+ * bytes of each decide how its sequence word and its place are made, and what the host does.
  */
 #include "testbus.h"
 
 #define MEDIUM	1048576U
-#define CONFIG	"{\"size\":1048576,\"engine\":\"null\",\"max_io\":65536}"
+#define CONFIG	"{\"size\":1048576,\"engine\":\"null\",\"max_io\":65536,\"werror\":\"stop\"}"
+#define DEPTH	16
 
 static struct testbus t;
 static struct testdrv_queue q;
+static uint8_t host;			/* what it does with requests just now */
+static struct hostd_io *late[DEPTH];	/* requests that it has not answered */
+static unsigned int nr_late;
+
+/* 0 or -errno */
+static int answer(void)
+{
+	static const uint8_t errors[] = { 0, 0, 0, EIO, ENOSPC, ENOMEM, EROFS, EOPNOTSUPP };
+
+	return -errors[host % sizeof(errors)];
+}
+
+static void answer_late(void)
+{
+	struct hostd_io *io;
+
+	while (nr_late) {
+		io = late[--nr_late];
+		io->result = answer();
+		io->complete(io);
+	}
+}
 
 /* What gets to an engine is inside the medium, and its data inside the queue's extent. */
 static bool check_io(struct hostd_engine *e, struct hostd_io *io)
@@ -27,7 +51,35 @@ static bool check_io(struct hostd_engine *e, struct hostd_io *io)
 		abort();
 	if (io->op == HOSTD_IO_READ)
 		memset(io->buf, 0xa5, io->len);
+	if (host & 8) {
+		if (nr_late == DEPTH)
+			abort();
+		late[nr_late++] = io;
+		return false;
+	}
+	io->result = answer();
 	return true;
+}
+
+/* Time passes, the operator says continue, late answers come. */
+static void act(void)
+{
+	if (host & 16)
+		answer_late();
+	if (host & 32)
+		t.bus->now_ns += 1000000000;
+	if (host & 64)
+		hostd_bus_beat(t.bus);
+	if (host & 128)
+		hdev_blk_ops.go_on(&t.bus->devices[0]);
+}
+
+static void check_held(void)
+{
+	const struct blk_trouble *trouble = &((struct blk *)t.bus->devices[0].priv)->trouble;
+
+	if (trouble->nr_held + nr_late > DEPTH || (trouble->nr_held && !trouble->stopped && !t.bus->nr_busy))
+		abort();
 }
 
 static const struct hostd_engine_ops strict_ops = { .name = "strict", .submit = check_io };
@@ -49,7 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* Most entries get a place and a sequence word that the device will take. */
 static void place(const uint8_t *entry, uint8_t how)
 {
-	uint32_t slot = q.submitted & 15;
+	uint32_t slot = q.submitted & (DEPTH - 1);
 	struct pvblk_sqe *to = (struct pvblk_sqe *)(q.drv + 64) + slot, sqe;
 
 	memcpy(&sqe, entry, sizeof(sqe));
@@ -74,18 +126,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pvblk_cqe cqe;
 
+	host = 0;
+	answer_late();
 	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
-	if (!testdrv_run(&t.drv, 0, &q, 16, 1 << 20))
+	if (!testdrv_run(&t.drv, 0, &q, DEPTH, 1 << 20))
 		abort();
-	while (size > sizeof(struct pvblk_sqe)) {
+	while (size > sizeof(struct pvblk_sqe) + 1) {
 		uint8_t how = *data++;
 
+		host = *data++;
 		place(data, how);
 		data += sizeof(struct pvblk_sqe);
-		size -= sizeof(struct pvblk_sqe) + 1;
+		size -= sizeof(struct pvblk_sqe) + 2;
 		if (how & 0x20)
 			continue;
 		testbus_pump(&t);
+		act();
+		check_held();
 		while (testdrv_reap(&q, &cqe))
 			;
 	}
