@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Members of JSON objects, with defaults.
+ * JSON from outside, and members of objects, with defaults.
  */
 #ifndef HOSTD_HJSON_H
 #define HOSTD_HJSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <json-c/json.h>
+
+/* Deepest nesting of what is parsed. */
+#define HOSTD_JSON_DEPTH	16
+
+/**
+ * hostd_json_parse - read one JSON object that somebody else wrote
+ * @text: the object and nothing else, but for white space around it
+ * @len: its bytes
+ * @utf8: text that is not UTF-8 is wrong
+ * @complaint: gets what is wrong with it, as part of a line; may be NULL
+ *
+ * Strict, so that two who read the same text read the same: no key twice in an object, no NUL, no
+ * number that does not fit, no nesting beyond HOSTD_JSON_DEPTH.
+ *
+ * Return: the object, or NULL.
+ */
+struct json_object *hostd_json_parse(const char *text, size_t len, bool utf8,
+				     const char **complaint);
 
 /**
  * hostd_json_str - a string member

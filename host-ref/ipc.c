@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
+#include "hjson.h"
 
 union control {
 	struct cmsghdr align;
@@ -84,25 +84,6 @@ static void take_fds(struct msghdr *mh, int *fds, unsigned int *nr_fds)
 	}
 }
 
-/* Exactly one JSON object, and nothing after it. */
-static struct json_object *parse_object(const char *text, size_t len)
-{
-	struct json_tokener *tok = json_tokener_new();
-	struct json_object *obj;
-
-	if (!tok)
-		return NULL;
-	obj = json_tokener_parse_ex(tok, text, len);
-	if (json_tokener_get_error(tok) != json_tokener_success ||
-	    json_tokener_get_parse_end(tok) != len ||
-	    !json_object_is_type(obj, json_type_object)) {
-		json_object_put(obj);
-		obj = NULL;
-	}
-	json_tokener_free(tok);
-	return obj;
-}
-
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds)
 {
 	union control control;
@@ -132,7 +113,7 @@ int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_
 
 	take_fds(&mh, fds, nr_fds);
 	if (!(mh.msg_flags & MSG_TRUNC))
-		*msg = parse_object(text, len);
+		*msg = hostd_json_parse(text, len, false, NULL);
 	free(text);
 	if (*msg && !(mh.msg_flags & MSG_CTRUNC))
 		return 0;

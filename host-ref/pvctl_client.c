@@ -122,7 +122,7 @@ struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 
 	line = receive_line(ctl, fd);
 	close(fd);
-	reply = json_tokener_parse(line);
+	reply = hostd_json_parse(line, strlen(line), false, NULL);
 	free(line);
 	value = hostd_json_get(reply, "return");
 	if (!value) {
