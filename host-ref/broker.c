@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -114,21 +115,6 @@ static int watch_signals(struct hostd_broker *b)
 	return err;
 }
 
-/* Where the next worker comes from: an upgrade replaces the file at this path. */
-static char *find_exe(void)
-{
-	static const char deleted[] = " (deleted)";
-	char path[4096];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (len < 0)
-		return NULL;
-	path[len] = 0;
-	if (len > (ssize_t)sizeof(deleted) && !strcmp(path + len + 1 - sizeof(deleted), deleted))
-		path[len + 1 - sizeof(deleted)] = 0;
-	return strdup(path);
-}
-
 static int check_fds(const struct hostd_broker *b)
 {
 	unsigned int left = hostd_fds_left(), needed = spare_fds(b);
@@ -190,18 +176,16 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	return add_devices(b, devices);
 }
 
-int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices)
+struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct json_object *devices)
 {
 	struct hostd_broker *b = calloc(1, sizeof(*b));
-	unsigned int slot;
-	int code, err;
 
 	if (!b)
-		return EXIT_FAILURE;
+		return NULL;
 	b->opt = *opt;
 	b->start_ms = hostd_now_ms();
 	b->worker_lines = (struct hostd_limit) { .burst = 100, .refill_ms = 15000 };
-	b->exe = find_exe();
+	b->exe.fd = -1;
 	b->window.memfd = -1;
 	b->life.beat_fd = -1;
 	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;
@@ -209,35 +193,56 @@ int hostd_broker_run(const struct hostd_options *opt, struct json_object *device
 	memset(b->window.kick_fds, -1, sizeof(b->window.kick_fds));
 	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
 	hostd_fds_raise();
-
-	if (!b->exe || start(b, devices)) {
-		b->exit_code = EXIT_FAILURE;
-	} else {
-		hostd_life_start(b);
-		err = hostd_loop_run(&b->loop);
-		if (err) {
-			hostd_log(HOSTD_LOG_ERR, "the event loop has failed: %s", strerror(-err));
-			b->exit_code = EXIT_FAILURE;
-		}
+	if (hostd_exe_init(&b->exe) || start(b, devices)) {
+		hostd_broker_free(b);
+		return NULL;
 	}
+	hostd_life_start(b);
+	return b;
+}
+
+int hostd_broker_free(struct hostd_broker *b)
+{
+	unsigned int slot;
+	int code;
 
 	b->stopping = true;
 	hostd_helpers_free(b);
-	hostd_request_fail_all(b);
-	hostd_control_stop(b);
-	hostd_qemu_stop(b);
 	hostd_loop_close(&b->loop, &b->life.ipc);
-	hostd_loop_close(&b->loop, &b->signals);
+	b->life.state = HOSTD_LIFE_DOWN;
+	hostd_request_fail_all(b);
+	hostd_session_end_calls(&b->release_calls, "pvhostd ends");
+	hostd_session_end_calls(&b->restart_calls, "pvhostd ends");
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot])
 			hostd_device_drop(b, b->slots[slot]);
+	hostd_control_stop(b);
+	hostd_qemu_stop(b);
+	hostd_loop_close(&b->loop, &b->signals);
 	hostd_openers_free(b);
 	hostd_carrier_free(&b->window);
 	if (b->life.beat_fd >= 0)
 		close(b->life.beat_fd);
+	if (b->life.beat)
+		munmap((void *)b->life.beat, HOSTD_BEAT_LEN);
 	hostd_loop_exit(&b->loop);
 	code = b->exit_code;
-	free(b->exe);
+	hostd_exe_exit(&b->exe);
 	free(b);
 	return code;
+}
+
+int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices)
+{
+	struct hostd_broker *b = hostd_broker_alloc(opt, devices);
+	int err;
+
+	if (!b)
+		return EXIT_FAILURE;
+	err = hostd_loop_run(&b->loop);
+	if (err) {
+		hostd_log(HOSTD_LOG_ERR, "the event loop has failed: %s", strerror(-err));
+		b->exit_code = EXIT_FAILURE;
+	}
+	return hostd_broker_free(b);
 }

@@ -18,6 +18,7 @@
 
 #define HOSTD_SLOTS		64
 #define HOSTD_HEARTBEAT_MS	100
+#define HOSTD_BEAT_LEN		4096	/* bytes of the page that the worker beats in */
 #define HOSTD_ERROR_MAX		512	/* text of an error with its NUL */
 
 struct hostd_broker;
@@ -92,10 +93,34 @@ struct hostd_qemu {
 	bool renewing;
 };
 
-/* State of the worker. */
+/* The executable as a file: an upgrade makes another. */
+struct hostd_exe_id {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t size;
+	int64_t sec;
+	int64_t nsec;
+};
+
+/**
+ * struct hostd_exe - the program of workers and helpers
+ * @path: where an upgrade puts the next one
+ * @fd: that of this life
+ * @is_other: @fd is not what the broker itself executes
+ * @refused: that which did not fit; not tried again
+ */
+struct hostd_exe {
+	char *path;
+	int fd;
+	bool is_other;
+	struct hostd_exe_id refused;
+};
+
+/* State of the worker, in this order. */
 enum hostd_life_state {
-	HOSTD_LIFE_DOWN,	/* no process, or one that is being killed */
-	HOSTD_LIFE_STARTING,	/* gets its devices */
+	HOSTD_LIFE_DOWN,	/* no process, or one that is being killed or finishes */
+	HOSTD_LIFE_STARTING,	/* was told to begin */
+	HOSTD_LIFE_FILLING,	/* gets its devices */
 	HOSTD_LIFE_GOING,	/* was told to go */
 	HOSTD_LIFE_SERVING,
 };
@@ -108,18 +133,19 @@ enum hostd_life_state {
  * @start_ms: when it was started
  * @down_ms: when the one before died, or the start
  * @ready_ms: time from @down_ms to serving
- * @hold_until_ms: until when it waits for a device that could not be handed over
+ * @hold_until_ms: until when it waits for devices that were served before
  * @epoch: as it reported; 0: not known
  * @restarts: workers started after the first one
  * @short_lives: workers in a row that died within a second
- * @wanted: it is being killed, though nothing is wrong with it
- * @helper_failed: it is being killed, because a helper ended that nobody killed
+ * @accepted: it has begun: broker and worker understand each other
+ * @killed: the broker kills it
+ * @faulty: because something is wrong with it, or with its helper
+ * @mute: its end of the connection is closed
  * @status: with which it ended
  * @ending: it has been reaped, and its helpers have not
  * @released: the operator wants no worker: no image is open or locked
- * @retry_ms: delay of the next attempt to hand over a device
  * @restart: starts the next worker
- * @retry: hands over devices that could not be handed over before
+ * @retry: hands over devices that were not ready, and ends the wait for them
  * @watchdog: looks at @beat
  * @beat_fd: memory of @beat, sealed
  * @beat: counter that the worker increments
@@ -137,12 +163,13 @@ struct hostd_life {
 	uint64_t epoch;
 	uint64_t restarts;
 	unsigned int short_lives;
-	bool wanted;
-	bool helper_failed;
+	bool accepted;
+	bool killed;
+	bool faulty;
+	bool mute;
 	int status;
 	bool ending;
 	bool released;
-	unsigned int retry_ms;
 	struct hostd_timer restart;
 	struct hostd_timer retry;
 	struct hostd_timer watchdog;
@@ -155,7 +182,7 @@ struct hostd_life {
 /**
  * struct hostd_broker - all of it
  * @opt: command line
- * @exe: path of the program, for the next worker
+ * @exe: the program, for the next worker
  * @loop: event loop
  * @signals: signalfd
  * @start_ms: when it started
@@ -169,6 +196,7 @@ struct hostd_life {
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
  * @worker_lines: limit of the lines that workers may log
+ * @call_timer: due at the first deadline of a command
  * @slots: devices
  * @generations: last generation of each slot
  * @control: listening control socket
@@ -180,12 +208,13 @@ struct hostd_life {
  * @release_calls: release commands that wait
  * @stopping: on the way out
  * @stop_timer: end of the worker's time to quit
+ * @began: an epoch of this broker's workers has begun
  * @ready: @opt.ready_fd has been told
  * @exit_code: of the process
  */
 struct hostd_broker {
 	struct hostd_options opt;
-	char *exe;
+	struct hostd_exe exe;
 	struct hostd_loop loop;
 	struct hostd_source signals;
 	uint64_t start_ms;
@@ -199,6 +228,7 @@ struct hostd_broker {
 	uint64_t next_request;
 	struct hostd_timer request_timer;
 	struct hostd_limit worker_lines;
+	struct hostd_timer call_timer;
 	struct hostd_device *slots[HOSTD_SLOTS];
 	uint32_t generations[HOSTD_SLOTS];
 	struct hostd_listener control;
@@ -210,6 +240,7 @@ struct hostd_broker {
 	struct hostd_call *release_calls;
 	bool stopping;
 	struct hostd_timer stop_timer;
+	bool began;
 	bool ready;
 	int exit_code;
 };
@@ -225,6 +256,24 @@ struct hostd_broker {
  * Return: exit code.
  */
 int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices);
+
+/**
+ * hostd_broker_alloc - begin to be the broker: all that hostd_broker_run() does before its loop
+ * @opt: command line
+ * @devices: to start with
+ *
+ * Return: the broker, or NULL; the log says why.
+ */
+struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt,
+					struct json_object *devices);
+
+/**
+ * hostd_broker_free - be the broker no longer: what it does after its loop
+ * @b: the broker
+ *
+ * Return: exit code.
+ */
+int hostd_broker_free(struct hostd_broker *b);
 
 /**
  * hostd_broker_stop - begin to end: the worker quits, then the loop
@@ -301,6 +350,14 @@ void hostd_life_start(struct hostd_broker *b);
 void hostd_life_kill(struct hostd_broker *b, const char *why);
 
 /**
+ * hostd_life_mute - the worker's end of the connection is closed
+ * @b: the broker
+ *
+ * It is dying, then its reaping tells of what; or it is killed a little later.
+ */
+void hostd_life_mute(struct hostd_broker *b);
+
+/**
  * hostd_life_release - have the worker finish, and start no other
  * @b: the broker
  *
@@ -314,15 +371,49 @@ void hostd_life_release(struct hostd_broker *b);
  */
 void hostd_life_reap(struct hostd_broker *b);
 
+/* exe.c */
+
+/* Exit status of a child that could not execute the program. */
+#define HOSTD_NO_EXEC	127
+
 /**
- * hostd_spawn - execute the program again, in a process that dies with this one
- * @exe: its path; an upgrade may have replaced it
+ * hostd_exe_init - find the program
+ * @exe: gets it; @fd is -1
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_exe_init(struct hostd_exe *exe);
+
+/**
+ * hostd_exe_exit - forget it
+ * @exe: the program; may be empty
+ */
+void hostd_exe_exit(struct hostd_exe *exe);
+
+/**
+ * hostd_exe_choose - choose the program of the life that begins, for its worker and its helpers
+ * @exe: the program: the file at @path, unless it is gone or was refused
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_exe_choose(struct hostd_exe *exe);
+
+/**
+ * hostd_exe_refuse - go back to the program that the broker executes itself, and say so
+ * @exe: the program, with @is_other set
+ * @why: what is wrong with the other one
+ */
+void hostd_exe_refuse(struct hostd_exe *exe, const char *why);
+
+/**
+ * hostd_spawn - execute the program, in a process that dies with this one
+ * @exe: the program, chosen
  * @argv: arguments
  * @fd: becomes HOSTD_IPC_WORKER_FD; stays the caller's
  *
  * Return: the process or -errno.
  */
-pid_t hostd_spawn(const char *exe, char *const argv[], int fd);
+pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd);
 
 /* helpers.c */
 
@@ -353,7 +444,7 @@ void hostd_helpers_free(struct hostd_broker *b);
 /* session.c */
 
 /**
- * hostd_session_start - give a new worker the window and the devices
+ * hostd_session_start - give a new worker the window, and then the devices
  * @b: the broker
  */
 void hostd_session_start(struct hostd_broker *b);
@@ -361,16 +452,16 @@ void hostd_session_start(struct hostd_broker *b);
 /**
  * hostd_session_add - hand a device to the worker, now or when there is one
  * @b: the broker
- * @dev: a device that is WAITING or FAILED
+ * @dev: a device that is WAITING or NOT_READY
  */
 void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
- * hostd_session_opened - its class has opened, later, what the worker gets with a device
+ * hostd_session_opened - go on with a device that is OPENING
  * @b: the broker
  * @dev: the device
- * @fd: that; it is closed; -1: nothing
- * @error: why there is nothing, in one line, or NULL
+ * @fd: what the worker gets with it, or -1 if it needs none; taken over
+ * @error: why it could not be opened, in one line, or NULL
  */
 void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
 			  const char *error);
@@ -390,6 +481,13 @@ void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev);
 void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
+ * hostd_session_forget - drop a device that is not served, here and in the worker
+ * @b: the broker
+ * @dev: a device that is neither ADDING nor SERVED
+ */
+void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
  * hostd_session_retry - timer: hand over what could not be handed over
  * @timer: hostd_life.retry
  */
@@ -403,11 +501,39 @@ void hostd_session_retry(struct hostd_timer *timer);
 void hostd_session_released(struct hostd_broker *b, const char *error);
 
 /**
+ * hostd_session_end_calls - answer all who wait for the same
+ * @list: the calls; empty afterwards
+ * @error: what went wrong, in one line; NULL: nothing
+ */
+void hostd_session_end_calls(struct hostd_call **list, const char *error);
+
+/**
  * hostd_session_event - the worker reports something unasked
  * @b: the broker
- * @msg: {"event":...}
+ * @msg: {"event":...}, as hostd_event_fits() wants it
+ *
+ * Return: NULL, or what shows that the report is a lie.
  */
-void hostd_session_event(struct hostd_broker *b, struct json_object *msg);
+const char *hostd_session_event(struct hostd_broker *b, struct json_object *msg);
+
+/* reply.c */
+
+/**
+ * hostd_reply_fits - is this an answer to that request
+ * @req: the request
+ * @reply: the worker's answer; its text is made printable
+ *
+ * Return: false if a type or a range is wrong, or something is missing.
+ */
+bool hostd_reply_fits(struct json_object *req, struct json_object *reply);
+
+/**
+ * hostd_event_fits - is this a report
+ * @msg: the worker's message; its text is made printable
+ *
+ * Return: false if a type or a range is wrong, or something is missing.
+ */
+bool hostd_event_fits(struct json_object *msg);
 
 /* request.c */
 
@@ -426,7 +552,8 @@ typedef void (*hostd_request_done)(struct hostd_broker *b, void *ctx, struct jso
  * @msg: {"op":...}; the reference is taken over
  * @fds: descriptors, which stay the caller's
  * @nr_fds: their number
- * @timeout_ms: 0: none
+ * @timeout_ms: when @done is called without an answer; 0: not before the worker's end
+ * @patient: the worker may take as long as it likes; else it is killed when it is silent
  * @done: called at the end, never before hostd_request_send() returns
  * @ctx: for @done
  */
@@ -435,6 +562,7 @@ struct hostd_request_op {
 	const int *fds;
 	unsigned int nr_fds;
 	unsigned int timeout_ms;
+	bool patient;
 	hostd_request_done done;
 	void *ctx;
 };
@@ -453,6 +581,13 @@ void hostd_request_init(struct hostd_broker *b);
  * Return: 0, or -errno and @op->done is not called: -ENOTCONN if there is no worker.
  */
 int hostd_request_send(struct hostd_broker *b, const struct hostd_request_op *op);
+
+/**
+ * hostd_request_forget - somebody does not wait for answers any more
+ * @b: the broker
+ * @ctx: the context of that requests; @done is not called
+ */
+void hostd_request_forget(struct hostd_broker *b, const void *ctx);
 
 /**
  * hostd_request_fail_all - end all requests: the worker is gone
@@ -481,6 +616,8 @@ void hostd_request_drain(struct hostd_broker *b);
  * @client: who gave it; may have left
  * @request: the command as it came
  * @args: its arguments, or NULL
+ * @partial: what is there of the answer, or NULL
+ * @due_ms: when the client hears that it takes too long
  * @next: for lists of those who wait for the same
  */
 struct hostd_call {
@@ -488,6 +625,8 @@ struct hostd_call {
 	struct hostd_client *client;
 	struct json_object *request;
 	struct json_object *args;
+	struct json_object *partial;
+	uint64_t due_ms;
 	struct hostd_call *next;
 };
 
@@ -519,6 +658,13 @@ void hostd_call_return(struct hostd_call *call, struct json_object *value);
  */
 void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/**
+ * hostd_call_extend - let a command take longer than others
+ * @call: the command
+ * @ms: from now
+ */
+void hostd_call_extend(struct hostd_call *call, unsigned int ms);
 
 /* command.c */
 

@@ -14,6 +14,7 @@
 
 #define STATUS_TIMEOUT_MS	500
 #define ANSWER_TIMEOUT_MS	10000
+#define RELEASE_MS		590000	/* what was written goes to the media; less than pvctl waits */
 
 static struct json_object *new_op(const char *op)
 {
@@ -71,8 +72,6 @@ static void add_part(struct json_object *obj, struct json_object *part)
 	struct json_object *guest = hostd_json_get(part, "status");
 	struct json_object *errors = hostd_json_get(part, "host_errors");
 	const char *stopped = hostd_json_str(part, "stopped");
-	char reason[HOSTD_ERROR_MAX];
-	unsigned int i;
 
 	if (guest)
 		json_object_object_add(obj, "guest", json_object_get(guest));
@@ -80,12 +79,8 @@ static void add_part(struct json_object *obj, struct json_object *part)
 		json_object_object_add(obj, "host_errors", json_object_get(errors));
 	if (!stopped || strcmp(hostd_json_str(obj, "state") ?: "", "served"))
 		return;
-	snprintf(reason, sizeof(reason), "%s", stopped);
-	for (i = 0; reason[i]; i++)
-		if ((unsigned char)reason[i] < ' ' || reason[i] == 127)
-			reason[i] = '?';
 	hostd_json_add_str(obj, "state", "stopped");
-	hostd_json_add_str(obj, "error", reason);
+	hostd_json_add_str(obj, "error", stopped);
 	hostd_json_add_u64(obj, "held", hostd_json_u64(part, "held", 0));
 }
 
@@ -115,7 +110,13 @@ static void cmd_list(struct hostd_call *call)
 
 static struct json_object *describe_worker(const struct hostd_broker *b)
 {
-	static const char * const names[] = { "down", "starting", "starting", "serving" };
+	static const char * const names[] = {
+		[HOSTD_LIFE_DOWN] = "down",
+		[HOSTD_LIFE_STARTING] = "starting",
+		[HOSTD_LIFE_FILLING] = "starting",
+		[HOSTD_LIFE_GOING] = "starting",
+		[HOSTD_LIFE_SERVING] = "serving",
+	};
 	struct json_object *obj = json_object_new_object();
 	const struct hostd_life *life = &b->life;
 
@@ -179,34 +180,68 @@ static struct json_object *payload(struct json_object *reply)
 	return json_object_get(reply);
 }
 
+static void ask_stats(struct hostd_call *call, const char *key, uint64_t slot);
+
+/* All devices: what came before, and this page. */
+static void add_page(struct hostd_call *call, struct json_object *reply)
+{
+	struct json_object *all = hostd_json_get(call->partial, "devices"), *list;
+	size_t i;
+
+	if (!all) {
+		call->partial = payload(reply);
+		json_object_object_del(call->partial, "next");
+		return;
+	}
+	list = hostd_json_get(reply, "devices");
+	for (i = 0; i < json_object_array_length(list); i++)
+		json_object_array_add(all, json_object_get(json_object_array_get_idx(list, i)));
+}
+
 static void stats_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		       const char *error)
 {
 	struct hostd_call *call = ctx;
 	const char *id = hostd_json_str(call->args, "id");
 	struct hostd_device *dev = id ? hostd_device_find(b, id) : NULL;
+	uint64_t next = hostd_json_u64(reply, "next", 0);
 	struct json_object *one;
 
 	if (!reply) {
 		hostd_call_error(call, "%s", error);
-		return;
+	} else if (id) {
+		one = dev ? find_slot(reply, dev->slot) : NULL;
+		if (one)
+			hostd_call_return(call, json_object_get(one));
+		else
+			hostd_call_error(call, "there are no statistics of '%s' yet: try again", id);
+	} else {
+		add_page(call, reply);
+		if (next)
+			ask_stats(call, "from", next);
+		else
+			hostd_call_return(call, json_object_get(call->partial));
 	}
-	if (!id) {
-		hostd_call_return(call, payload(reply));
-		return;
-	}
-	one = dev ? find_slot(reply, dev->slot) : NULL;
-	if (one)
-		hostd_call_return(call, json_object_get(one));
-	else
-		hostd_call_error(call, "there are no statistics of '%s' yet: try again", id);
+}
+
+static void ask_stats(struct hostd_call *call, const char *key, uint64_t slot)
+{
+	struct json_object *msg = new_op("stats");
+
+	hostd_json_add_u64(msg, key, slot);
+	ask_worker(call, msg, ANSWER_TIMEOUT_MS, stats_done);
 }
 
 static void cmd_stats(struct hostd_call *call)
 {
-	if (hostd_json_get(call->args, "id") && !find_device(call))
-		return;
-	ask_worker(call, new_op("stats"), ANSWER_TIMEOUT_MS, stats_done);
+	struct hostd_device *dev = NULL;
+
+	if (hostd_json_get(call->args, "id")) {
+		dev = find_device(call);
+		if (!dev)
+			return;
+	}
+	ask_stats(call, dev ? "slot" : "from", dev ? dev->slot : 0);
 }
 
 static void add_device(struct hostd_call *call, const struct hostd_class *class)
@@ -237,28 +272,21 @@ static void add_device(struct hostd_call *call, const struct hostd_class *class)
 static void cmd_remove(struct hostd_call *call)
 {
 	struct hostd_device *dev = find_device(call);
+	bool later;
 	struct json_object *obj;
-	bool served;
 
 	if (!dev)
 		return;
-	if (dev->waiting && dev->state == HOSTD_DEVICE_ADDING) {
-		hostd_call_error(call, "%s waits for its image: 'pvctl release', then remove it", dev->id);
-		return;
-	}
-	if (dev->state == HOSTD_DEVICE_ADDING) {
-		hostd_call_error(call, "%s is just being handed to the worker: try again", dev->id);
-		return;
-	}
+	/* One that is just being handed over is removed when that is over. */
+	later = dev->state == HOSTD_DEVICE_SERVED || dev->state == HOSTD_DEVICE_ADDING;
 	obj = json_object_new_object();
-	served = dev->state == HOSTD_DEVICE_SERVED;
 	hostd_json_add_str(obj, "id", dev->id);
-	hostd_json_add_str(obj, "state", served ? "removing" : "removed");
+	hostd_json_add_str(obj, "state", later ? "removing" : "removed");
 	dev->removing = true;
 	dev->force = hostd_json_bool(call->args, "force", false);
-	if (!served)
-		hostd_device_drop(call->b, dev);
-	else if (call->b->life.state == HOSTD_LIFE_SERVING)
+	if (!later)
+		hostd_session_forget(call->b, dev);
+	else if (dev->state == HOSTD_DEVICE_SERVED && call->b->life.state == HOSTD_LIFE_SERVING)
 		hostd_session_remove(call->b, dev);
 	hostd_call_return(call, obj);
 }
@@ -349,7 +377,8 @@ static void balloon_done(struct hostd_broker *b, void *ctx, struct json_object *
 	obj = hostd_device_describe(dev);
 	if (guest) {
 		json_object_object_foreach(guest, key, val)
-			json_object_object_add(obj, key, json_object_get(val));
+			if (!hostd_json_get(obj, key))
+				json_object_object_add(obj, key, json_object_get(val));
 	}
 	hostd_call_return(ctx, obj);
 }
@@ -376,8 +405,7 @@ static void cmd_balloon(struct hostd_call *call)
 
 	if (!dev)
 		return;
-	if (call->args && (hostd_spec_check(&hostd_spec_balloon_change, call->args, err, sizeof(err)) ||
-			   dev->class->set(dev, call->args, err))) {
+	if (call->args && dev->class->set(dev, call->args, err)) {
 		hostd_call_error(call, "%s: %s", dev->id, err);
 		return;
 	}
@@ -418,16 +446,17 @@ static void cmd_continue(struct hostd_call *call)
 	ask_worker(call, msg, ANSWER_TIMEOUT_MS, continue_done);
 }
 
+/* Whoever asks for it twice gets it, though a release may not have come to an end. */
 static void cmd_restart_worker(struct hostd_call *call)
 {
-	if (call->b->release_calls) {
-		hostd_call_error(call, "the images are being released: try again");
-		return;
-	}
-	call->b->life.released = false;
-	call->next = call->b->restart_calls;
-	call->b->restart_calls = call;
-	hostd_life_kill(call->b, NULL);
+	struct hostd_broker *b = call->b;
+
+	hostd_session_end_calls(&b->release_calls, "the worker was restarted meanwhile");
+	b->life.released = false;
+	b->exe.refused = (struct hostd_exe_id){ 0 };
+	call->next = b->restart_calls;
+	b->restart_calls = call;
+	hostd_life_kill(b, NULL);
 }
 
 static void cmd_release(struct hostd_call *call)
@@ -435,6 +464,7 @@ static void cmd_release(struct hostd_call *call)
 	struct hostd_broker *b = call->b;
 	bool begun = b->release_calls;
 
+	hostd_call_extend(call, RELEASE_MS);
 	call->next = b->release_calls;
 	b->release_calls = call;
 	if (!begun)
@@ -471,23 +501,25 @@ static void cmd_quit(struct hostd_call *call)
 static const struct command {
 	const char *name;
 	void (*run)(struct hostd_call *call);
+	const struct hostd_spec *spec;
 } commands[] = {
-	{ "list", cmd_list },
-	{ "status", cmd_status },
-	{ "stats", cmd_stats },
-	{ "remove", cmd_remove },
-	{ "resize", cmd_resize },
-	{ "continue", cmd_continue },
-	{ "balloon", cmd_balloon },
-	{ "restart-worker", cmd_restart_worker },
-	{ "release", cmd_release },
-	{ "qemu-args", cmd_qemu_args },
-	{ "quit", cmd_quit },
+	{ "list", cmd_list, &hostd_spec_none },
+	{ "status", cmd_status, &hostd_spec_none },
+	{ "stats", cmd_stats, &hostd_spec_id },
+	{ "remove", cmd_remove, &hostd_spec_remove },
+	{ "resize", cmd_resize, &hostd_spec_resize },
+	{ "continue", cmd_continue, &hostd_spec_id },
+	{ "balloon", cmd_balloon, &hostd_spec_balloon_change },
+	{ "restart-worker", cmd_restart_worker, &hostd_spec_none },
+	{ "release", cmd_release, &hostd_spec_none },
+	{ "qemu-args", cmd_qemu_args, &hostd_spec_none },
+	{ "quit", cmd_quit, &hostd_spec_none },
 };
 
 void hostd_command_run(struct hostd_call *call, const char *name)
 {
 	const struct hostd_class *class = hostd_class_find(name);
+	char err[HOSTD_ERROR_MAX];
 	unsigned int i;
 
 	if (class) {
@@ -495,11 +527,14 @@ void hostd_command_run(struct hostd_call *call, const char *name)
 		return;
 	}
 	for (i = 0; i < HOSTD_ARRAY_SIZE(commands); i++) {
-		if (!strcmp(commands[i].name, name)) {
+		if (strcmp(commands[i].name, name))
+			continue;
+		if (call->args && hostd_spec_check(commands[i].spec, call->args, err, sizeof(err)))
+			hostd_call_error(call, "%s: %s", name, err);
+		else
 			commands[i].run(call);
-			return;
-		}
+		return;
 	}
-	hostd_call_error(call, "unknown command '%s': this pvhostd is version %s", name,
+	hostd_call_error(call, "unknown command '%.64s': this pvhostd is version %s", name,
 			 PVKIT_VERSION);
 }

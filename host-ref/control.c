@@ -19,6 +19,7 @@
 /* A client that neither asks nor reads for so long has gone, or will connect again. */
 #define IDLE_MS		300000
 #define IDLE_LOOK_MS	10000
+#define CALL_MS		12000	/* less than a client waits */
 
 /**
  * struct hostd_client - a control connection
@@ -135,6 +136,7 @@ static void end_call(struct hostd_call *call, const char *key, struct json_objec
 	} else {
 		json_object_put(value);
 	}
+	json_object_put(call->partial);
 	json_object_put(call->request);
 	free(call);
 }
@@ -155,40 +157,111 @@ void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
 	end_call(call, "error", error_object(text));
 }
 
-static void execute(struct hostd_client *client, const char *line)
+static void set_timer(struct hostd_broker *b)
 {
-	struct json_object *request = json_tokener_parse(line);
-	const char *name = hostd_json_str(request, "execute");
-	struct hostd_call *call;
+	struct hostd_client *client;
+	uint64_t first_ms = 0;
 
-	call = name ? calloc(1, sizeof(*call)) : NULL;
-	if (!call) {
-		answer(client, hostd_json_get(request, "id"), "error",
-		       error_object("not a command: send {\"execute\":NAME,\"arguments\":{...}} on one line"));
-		json_object_put(request);
+	for (client = b->clients; client; client = client->next)
+		if (client->call && (!first_ms || client->call->due_ms < first_ms))
+			first_ms = client->call->due_ms;
+	b->call_timer.due_ms = first_ms;
+}
+
+/* The client hears so, and can go on. What was begun goes on too, as if the client had left. */
+static void calls_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, call_timer);
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_client *client;
+
+	for (client = b->clients; client; client = client->next) {
+		struct hostd_call *call = client->call;
+
+		if (!call || call->due_ms > now_ms)
+			continue;
+		call->client = NULL;
+		client->call = NULL;
+		answer(client, hostd_json_get(call->request, "id"), "error",
+		       error_object("this takes too long, and may still be done: 'pvctl status' and the log say more"));
+		watch(client);
+	}
+	set_timer(b);
+}
+
+void hostd_call_extend(struct hostd_call *call, unsigned int ms)
+{
+	call->due_ms = hostd_now_ms() + ms;
+	set_timer(call->b);
+}
+
+/* The command of a line, or NULL with a complaint. */
+static struct json_object *parse_line(const char *line, size_t len, const char **complaint)
+{
+	struct json_object *request = hostd_json_parse(line, len, true, complaint), *args;
+
+	if (!request)
+		return NULL;
+	args = hostd_json_get(request, "arguments");
+	*complaint = "no command";
+	if (!hostd_json_str(request, "execute"))
+		goto put_request;
+	*complaint = "arguments that are no object";
+	if (args && !json_object_is_type(args, json_type_object))
+		goto put_request;
+	*complaint = "a member that is neither execute, nor arguments, nor id";
+	json_object_object_foreach(request, key, val) {
+		(void)val;
+		if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
+			goto put_request;
+	}
+	return request;
+
+put_request:
+	json_object_put(request);
+	return NULL;
+}
+
+static void execute(struct hostd_client *client, const char *line, size_t len)
+{
+	const char *complaint = "out of memory";
+	struct hostd_call *call = calloc(1, sizeof(*call));
+	char text[HOSTD_ERROR_MAX];
+
+	if (call)
+		call->request = parse_line(line, len, &complaint);
+	if (!call || !call->request) {
+		snprintf(text, sizeof(text), "not a command (%s): send {\"execute\":NAME,\"arguments\":{...}} on one line",
+			 complaint);
+		answer(client, NULL, "error", error_object(text));
+		free(call);
 		return;
 	}
 	call->b = client->b;
 	call->client = client;
-	call->request = request;
-	call->args = hostd_json_get(request, "arguments");
+	call->args = hostd_json_get(call->request, "arguments");
 	client->call = call;
-	hostd_command_run(call, name);
+	hostd_call_extend(call, CALL_MS);
+	hostd_command_run(call, hostd_json_str(call->request, "execute"));
 }
 
 /* Execute what has come, a line at a time, until a command or an answer waits. */
 static void next_commands(struct hostd_client *client)
 {
 	char *end, *line;
+	size_t len;
 
 	while (!client->call && !client->out_len && has_line(client)) {
 		end = memchr(client->line, '\n', client->line_len);
 		*end = 0;
-		line = strdup(client->line);
-		client->line_len -= end + 1 - client->line;
+		len = end - client->line;
+		line = malloc(len + 1);
+		if (line)
+			memcpy(line, client->line, len + 1);
+		client->line_len -= len + 1;
 		memmove(client->line, end + 1, client->line_len);
-		if (line && line[strspn(line, " \t\r")])
-			execute(client, line);
+		if (line && strspn(line, " \t\r") < len)
+			execute(client, line, len);
 		free(line);
 	}
 	watch(client);
@@ -314,6 +387,7 @@ int hostd_control_start(struct hostd_broker *b)
 
 	b->control.src.ready = listener_ready;
 	hostd_timer_init(&b->loop, &b->idle_timer, idle_due);
+	hostd_timer_init(&b->loop, &b->call_timer, calls_due);
 	fd = hostd_listener_open("control.sock");
 	if (fd < 0)
 		return fd;

@@ -155,6 +155,12 @@ take_slot:
 
 void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 {
+	struct hostd_call *call = dev->call;
+
+	dev->call = NULL;
+	if (call)
+		hostd_call_error(call, "%s was removed before it was served", dev->id);
+	hostd_request_forget(b, dev);
 	/* The worker has let go of it: there is nothing more for it to do. */
 	if (dev->helper)
 		kill(dev->helper, SIGKILL);
@@ -173,30 +179,50 @@ static void add_uuid(struct json_object *obj, const struct hostd_device *dev)
 	hostd_json_add_str(obj, "uuid", uuid);
 }
 
-struct json_object *hostd_device_config(const struct hostd_device *dev)
+struct json_object *hostd_device_identity(const struct hostd_device *dev, const char *op)
 {
-	struct json_object *msg = json_object_new_object(), *config = json_object_new_object();
+	struct json_object *msg = json_object_new_object();
 
-	hostd_json_add_str(msg, "op", "add");
+	hostd_json_add_str(msg, "op", op);
 	hostd_json_add_u64(msg, "slot", dev->slot);
 	hostd_json_add_u64(msg, "generation", dev->generation);
 	hostd_json_add_str(msg, "type", dev->class->name);
 	hostd_json_add_str(msg, "name", dev->id);
 	add_uuid(msg, dev);
-	hostd_json_add_bool(msg, "wait", dev->wait && (dev->fresh || dev->waiting));
+	return msg;
+}
+
+struct json_object *hostd_device_config(const struct hostd_device *dev)
+{
+	struct json_object *msg = hostd_device_identity(dev, "add");
+	struct json_object *config = json_object_new_object();
+
+	hostd_json_add_bool(msg, "wait", dev->wait && dev->fresh);
 	if (dev->class->configure)
 		dev->class->configure(dev, config);
 	json_object_object_add(msg, "config", config);
 	return msg;
 }
 
+/* Why a device is not served; NULL: for want of a worker, or it is. */
+static const char *reason_of(const struct hostd_device *dev)
+{
+	if (dev->error[0])
+		return dev->error;
+	if (dev->waiting)
+		return "its image is in use by another process";
+	if (!dev->fresh && dev->state < HOSTD_DEVICE_SERVED && dev->b->life.state >= HOSTD_LIFE_GOING)
+		return "its image is not there yet, or in use by another process";
+	return NULL;
+}
+
 static const char *state_name(const struct hostd_device *dev)
 {
-	if (dev->state == HOSTD_DEVICE_FAILED)
-		return "failed";
 	if (dev->removing)
 		return "removing";
-	return dev->state == HOSTD_DEVICE_SERVED ? "served" : "waiting";
+	if (dev->state == HOSTD_DEVICE_SERVED)
+		return "served";
+	return dev->fresh || !reason_of(dev) ? "waiting" : "not ready";
 }
 
 struct json_object *hostd_device_describe(const struct hostd_device *dev)
@@ -210,9 +236,7 @@ struct json_object *hostd_device_describe(const struct hostd_device *dev)
 	if (dev->class->describe)
 		dev->class->describe(dev, obj);
 	add_uuid(obj, dev);
-	if (dev->state == HOSTD_DEVICE_FAILED)
-		hostd_json_add_str(obj, "error", dev->error);
-	else if (dev->waiting)
-		hostd_json_add_str(obj, "error", "its image is in use by another process");
+	if (reason_of(dev))
+		hostd_json_add_str(obj, "error", reason_of(dev));
 	return obj;
 }

@@ -69,10 +69,11 @@ extern const struct hostd_class hostd_balloon_class;
 
 /* State of a device. */
 enum hostd_device_state {
-	HOSTD_DEVICE_WAITING,	/* to be handed to the worker */
+	HOSTD_DEVICE_WAITING,	/* for a worker */
+	HOSTD_DEVICE_OPENING,	/* its class opens what the worker gets with it */
 	HOSTD_DEVICE_ADDING,	/* handed over, no answer yet */
 	HOSTD_DEVICE_SERVED,
-	HOSTD_DEVICE_FAILED,	/* could not be handed over; tried again */
+	HOSTD_DEVICE_NOT_READY,	/* could not be handed over; tried again */
 };
 
 /**
@@ -87,12 +88,14 @@ enum hostd_device_state {
  * @wait: as long as somebody else has the medium locked, wait
  * @waiting: it does
  * @state: of the hand-over
- * @fresh: never served yet: a failure drops it
+ * @fresh: never served yet: a failure drops it; the guest keeps one that was (BUS-D18)
  * @removing: the operator wants it gone
  * @force: without asking the guest
  * @helper_fd: the helper's end of a connection, until it is started; -1: none
  * @helper: process of the helper; 0: it does not run
- * @error: why it failed
+ * @error: why it is not ready; "" if it is
+ * @retry_ms: pause before the attempt after the next
+ * @retry_at_ms: time of the next attempt to hand it over
  * @call: the command that adds it and waits for that, or NULL
  * @resize_call: the command that waits for room in its medium, or NULL
  */
@@ -113,6 +116,8 @@ struct hostd_device {
 	int helper_fd;
 	pid_t helper;
 	char error[HOSTD_ERROR_MAX];
+	uint64_t retry_ms;
+	uint64_t retry_at_ms;
 	struct hostd_call *call;
 	struct hostd_call *resize_call;
 };
@@ -159,9 +164,18 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 /**
  * hostd_device_drop - forget a device and free its slot
  * @b: the broker
- * @dev: the device
+ * @dev: the device; a command that waits for it fails
  */
 void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_device_identity - what the worker is told of a device that it cannot serve yet
+ * @dev: the device
+ * @op: "hold" or "add"
+ *
+ * Return: {"op":@op,...}.
+ */
+struct json_object *hostd_device_identity(const struct hostd_device *dev, const char *op);
 
 /**
  * hostd_device_config - what the worker is told of a device

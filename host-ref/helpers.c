@@ -48,7 +48,7 @@ static int start(struct hostd_broker *b, struct hostd_device *dev)
 	for (i = 1; i <= nr; i++)
 		complete = complete && argv[i];
 	if (complete)
-		pid = hostd_spawn(b->exe, argv, dev->helper_fd);
+		pid = hostd_spawn(&b->exe, argv, dev->helper_fd);
 	for (i = 1; i <= nr; i++)
 		free(argv[i]);
 	if (pid < 0) {
@@ -129,7 +129,8 @@ static void helper_died(struct hostd_broker *b, const struct hostd_helper *h, in
 		return;
 	log_death(h, dev->id, status);
 	hostd_life_kill(b, "its helper died");
-	b->life.helper_failed = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+	/* As with a worker: one that was killed from outside did nothing wrong. */
+	b->life.faulty = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
 }
 
 void hostd_helpers_reap(struct hostd_broker *b)

@@ -5,8 +5,8 @@
  * Broker to worker: {"id":N,"op":"...",...}, answered by {"re":N,"ok":true,...}
  * or {"re":N,"ok":false,"error":"one line"}:
  *
- *   init	window_len nr_vectors uuid name heartbeat_ms, and poll_us if the
- *		operator fixed it; descriptors: window, beat (a page; the worker
+ *   init	protocol window_len nr_vectors uuid name heartbeat_ms, and poll_us if
+ *		the operator fixed it; answered with "protocol"; descriptors: window, beat (a page; the worker
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
  *   add	slot generation type uuid name config; descriptor: a socket with the
@@ -19,7 +19,8 @@
  *   resize	slot size
  *   set	slot config, with options that change; answered with "device", as in stats
  *   continue	slot: try again what the device holds; answered with "held", the number of requests
- *   stats	answered with "devices" and more
+ *   stats	slot, or from: the first slot; answered with "devices" and more, and
+ *		with "next", a slot to go on from, if not all fit in a message
  *   status	answered with "epoch", "driver" and "devices"
  *   quit	finish and exit; with sync, when all is on the media
  *
@@ -33,6 +34,8 @@
 
 struct json_object;
 
+/* Of the messages above: changes when a broker and a worker of two versions misunderstand each other. */
+#define HOSTD_IPC_PROTOCOL	1
 /* Longest text of a message in bytes. */
 #define HOSTD_IPC_MSG_MAX	65536
 /* Most vectors of a window, and most descriptors of a message ("init"). */
@@ -79,8 +82,9 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
  * message (-EBADMSG) is consumed: the next call gets the next one. With -EMFILE the
  * message is handed over nevertheless, for an answer.
  *
- * Return: 0; -EMFILE if this process may have no more descriptors; -EAGAIN if @fd is non-blocking and nothing is there; -EPIPE if the
- * peer is gone; -EBADMSG for what is not one JSON object; another -errno.
+ * Return: 0; -EMFILE if this process may have no more descriptors; -EAGAIN if @fd is non-blocking
+ * and nothing is there; -EPIPE if the peer is gone; -EBADMSG for what hostd_json_parse() refuses;
+ * another -errno.
  */
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds);
 

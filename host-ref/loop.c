@@ -100,22 +100,29 @@ static int next_timeout(const struct hostd_loop *loop)
 	return first_ms - now_ms < 60000 ? (int)(first_ms - now_ms) : 60000;
 }
 
-int hostd_loop_run(struct hostd_loop *loop)
+int hostd_loop_step(struct hostd_loop *loop)
 {
 	struct hostd_source *src;
 	struct epoll_event ev;
 	int nr;
 
-	while (!loop->stop) {
-		/* One event at a time: a source may free any other source. */
-		nr = epoll_wait(loop->epoll_fd, &ev, 1, next_timeout(loop));
-		if (nr < 0 && errno != EINTR)
-			return -errno;
-		if (nr == 1) {
-			src = ev.data.ptr;
-			src->ready(src, ev.events);
-		}
-		fire_timers(loop);
+	/* One event at a time: a source may free any other source. */
+	nr = epoll_wait(loop->epoll_fd, &ev, 1, next_timeout(loop));
+	if (nr < 0 && errno != EINTR)
+		return -errno;
+	if (nr == 1) {
+		src = ev.data.ptr;
+		src->ready(src, ev.events);
 	}
+	fire_timers(loop);
 	return 0;
+}
+
+int hostd_loop_run(struct hostd_loop *loop)
+{
+	int err = 0;
+
+	while (!loop->stop && !err)
+		err = hostd_loop_step(loop);
+	return err;
 }

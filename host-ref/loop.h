@@ -110,6 +110,14 @@ void hostd_timer_set(struct hostd_timer *timer, uint64_t delay_ms);
 void hostd_timer_cancel(struct hostd_timer *timer);
 
 /**
+ * hostd_loop_step - wait for one source or timer, and serve it
+ * @loop: the loop
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_loop_step(struct hostd_loop *loop);
+
+/**
  * hostd_loop_run - serve sources and timers until @stop
  * @loop: the loop
  *

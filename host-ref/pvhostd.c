@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -332,6 +333,8 @@ int main(int argc, char **argv)
 	int dir_fd, err, code = EXIT_FAILURE;
 
 	hostd_fds_open_std();
+	/* The name of a process that was executed by descriptor is that of the descriptor. */
+	prctl(PR_SET_NAME, "pvhostd");
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
 		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
 	if (argc > 1 && !strcmp(argv[1], "--ram"))

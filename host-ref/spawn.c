@@ -13,16 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SHORT_LIFE_MS	1000
-#define GIVE_UP		5	/* short lives, when none has served yet */
+#define GIVE_UP		5	/* short lives, when none has served yet or the program is a new one */
 #define BACKOFF_MIN_MS	20
 #define BACKOFF_MAX_MS	5000
-/* One that was killed from outside (SIGKILL) did nothing wrong. */
-#define BACKOFF_MAX_KILLED_MS 100
+/* One that was killed from outside (SIGKILL) did nothing wrong; a killer without end is no operator. */
+#define KILLED_OFTEN	32
+#define BACKOFF_KILLED_MS 100
+#define BACKOFF_KILLED_OFTEN_MS 1000
+/* For a worker to die after its end of the connection was closed. */
+#define MUTE_MS		1000
 /* A worker that doesn't beat is looked at so often before it is killed. */
 #define WATCHDOG_LOOKS	5
 
@@ -34,10 +37,10 @@ static int make_beat(struct hostd_life *life)
 	life->beat_fd = memfd_create("pvkit-beat", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (life->beat_fd < 0)
 		return -errno;
-	if (ftruncate(life->beat_fd, 4096) < 0 ||
+	if (ftruncate(life->beat_fd, HOSTD_BEAT_LEN) < 0 ||
 	    fcntl(life->beat_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		goto close_beat;
-	mem = mmap(NULL, 4096, PROT_READ, MAP_SHARED, life->beat_fd, 0);
+	mem = mmap(NULL, HOSTD_BEAT_LEN, PROT_READ, MAP_SHARED, life->beat_fd, 0);
 	if (mem == MAP_FAILED)
 		goto close_beat;
 	life->beat = mem;
@@ -48,43 +51,6 @@ close_beat:
 	close(life->beat_fd);
 	life->beat_fd = -1;
 	return err;
-}
-
-/* In the child: become another process. Only async-signal-safe calls. */
-static void __attribute__((noreturn)) become(const char *exe, char *const argv[], int fd,
-					     pid_t broker)
-{
-	sigset_t none;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != broker)
-		_exit(1);
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* What the broker's terminal or a socket is to it, it is not to this one. */
-	close(STDIN_FILENO);
-	if (open("/dev/null", O_RDWR) == STDIN_FILENO)
-		dup2(STDIN_FILENO, STDOUT_FILENO);
-	if (fd == HOSTD_IPC_WORKER_FD)
-		fcntl(fd, F_SETFD, 0);
-	else
-		dup2(fd, HOSTD_IPC_WORKER_FD);
-	/* All are close-on-exec anyway; kernels before 5.9 have no such call. */
-	close_range(HOSTD_IPC_WORKER_FD + 1, ~0U, 0);
-	execv(exe, argv);
-	/* An upgrade may have taken the file away for a moment. */
-	execv("/proc/self/exe", argv);
-	_exit(127);
-}
-
-pid_t hostd_spawn(const char *exe, char *const argv[], int fd)
-{
-	pid_t broker = getpid(), pid = fork();
-
-	if (pid == 0)
-		become(exe, argv, fd, broker);
-	return pid < 0 ? -errno : pid;
 }
 
 /* The first two at once, then later and later while lives stay short. */
@@ -115,7 +81,9 @@ void hostd_life_start(struct hostd_broker *b)
 	pid_t pid;
 
 	hostd_timer_cancel(&life->restart);
-	err = hostd_ipc_pair(&fd, &worker_fd);
+	err = hostd_exe_choose(&b->exe);
+	if (!err)
+		err = hostd_ipc_pair(&fd, &worker_fd);
 	if (err)
 		goto failed;
 	err = hostd_loop_add(&b->loop, &life->ipc, fd, EPOLLIN);
@@ -124,7 +92,7 @@ void hostd_life_start(struct hostd_broker *b)
 		close(worker_fd);
 		goto failed;
 	}
-	pid = hostd_spawn(b->exe, argv, worker_fd);
+	pid = hostd_spawn(&b->exe, argv, worker_fd);
 	close(worker_fd);
 	if (pid < 0) {
 		err = pid;
@@ -136,8 +104,10 @@ void hostd_life_start(struct hostd_broker *b)
 	life->state = HOSTD_LIFE_STARTING;
 	life->start_ms = hostd_now_ms();
 	life->epoch = 0;
-	life->wanted = false;
-	life->helper_failed = false;
+	life->accepted = false;
+	life->killed = false;
+	life->faulty = false;
+	life->mute = false;
 	life->still = 0;
 	life->beat_last = __atomic_load_n(life->beat, __ATOMIC_RELAXED);
 	if (b->opt.watchdog_ms)
@@ -154,18 +124,32 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 {
 	struct hostd_life *life = &b->life;
 
-	if (life->released && !b->stopping)
+	if (life->released && !why && !b->stopping)
 		return;
 	if (!life->pid) {
-		hostd_timer_set(&life->restart, 0);
+		if (!life->released)
+			hostd_timer_set(&life->restart, 0);
 		return;
 	}
-	if (why)
+	if (why && !life->killed)
 		hostd_log(HOSTD_LOG_WARN, "worker %d: %s: killing it", (int)life->pid, why);
-	life->wanted = !why;
+	life->killed = true;
+	life->faulty |= why != NULL;
 	life->state = HOSTD_LIFE_DOWN;
 	kill(life->pid, SIGKILL);
+	/* What it says from now on counts for nothing. */
+	hostd_loop_close(&b->loop, &life->ipc);
 	hostd_helpers_kill(b);
+}
+
+void hostd_life_mute(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+
+	hostd_loop_close(&b->loop, &life->ipc);
+	life->state = HOSTD_LIFE_DOWN;
+	life->mute = true;
+	hostd_timer_set(&life->watchdog, MUTE_MS);
 }
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -176,7 +160,7 @@ static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *rep
 
 void hostd_life_release(struct hostd_broker *b)
 {
-	struct hostd_request_op op = { .done = quit_done };
+	struct hostd_request_op op = { .done = quit_done, .patient = true };
 	struct hostd_life *life = &b->life;
 
 	life->released = true;
@@ -193,21 +177,40 @@ void hostd_life_release(struct hostd_broker *b)
 	hostd_json_add_str(op.msg, "op", "quit");
 	hostd_json_add_bool(op.msg, "sync", true);
 	if (hostd_request_send(b, &op))
-		kill(life->pid, SIGKILL);
+		hostd_life_kill(b, "it takes no messages");
 }
 
 static void log_death(const struct hostd_life *life, int status)
 {
-	if (life->wanted || (life->released && !status))
+	if (life->killed || (life->released && !status))
 		return;
 	if (WIFSIGNALED(status))
 		hostd_log(HOSTD_LOG_WARN, "worker %d was killed by signal %d (%s)", (int)life->pid,
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (WEXITSTATUS(status) == 127)
+	else if (WEXITSTATUS(status) == HOSTD_NO_EXEC)
 		hostd_log(HOSTD_LOG_ERR, "worker %d could not be executed", (int)life->pid);
 	else
 		hostd_log(HOSTD_LOG_WARN, "worker %d exited with status %d", (int)life->pid,
 			  WEXITSTATUS(status));
+}
+
+/* It was killed, and nobody says that it did something wrong. */
+static bool is_innocent(const struct hostd_life *life)
+{
+	return !life->faulty && WIFSIGNALED(life->status) && WTERMSIG(life->status) == SIGKILL;
+}
+
+/* Does a program that was replaced cause this? Then the next life has the old one. */
+static void judge_exe(struct hostd_broker *b)
+{
+	const struct hostd_life *life = &b->life;
+
+	if (!b->exe.is_other || b->stopping || is_innocent(life))
+		return;
+	if (!life->accepted)
+		hostd_exe_refuse(&b->exe, "its worker ended before it had begun");
+	else if (life->short_lives >= GIVE_UP)
+		hostd_exe_refuse(&b->exe, "its workers die within a second");
 }
 
 static void worker_died(struct hostd_broker *b)
@@ -217,10 +220,11 @@ static void worker_died(struct hostd_broker *b)
 	if (!b->stopping)
 		log_death(life, life->status);
 	life->down_ms = hostd_now_ms();
-	if (life->wanted || life->down_ms - life->start_ms >= SHORT_LIFE_MS)
+	if ((life->killed && !life->faulty) || life->down_ms - life->start_ms >= SHORT_LIFE_MS)
 		life->short_lives = 0;
 	else
 		life->short_lives++;
+	judge_exe(b);
 	life->pid = 0;
 	life->state = HOSTD_LIFE_DOWN;
 	life->epoch = 0;
@@ -237,8 +241,7 @@ static void worker_died(struct hostd_broker *b)
 static void life_ended(struct hostd_broker *b)
 {
 	struct hostd_life *life = &b->life;
-	bool is_killed = WIFSIGNALED(life->status) && WTERMSIG(life->status) == SIGKILL &&
-			 !life->helper_failed;
+	uint64_t max_ms = BACKOFF_MAX_MS;
 
 	life->ending = false;
 	if (b->stopping) {
@@ -255,7 +258,9 @@ static void life_ended(struct hostd_broker *b)
 		return;
 	}
 	life->restarts++;
-	start_later(b, is_killed ? BACKOFF_MAX_KILLED_MS : BACKOFF_MAX_MS);
+	if (is_innocent(life))
+		max_ms = life->short_lives < KILLED_OFTEN ? BACKOFF_KILLED_MS : BACKOFF_KILLED_OFTEN_MS;
+	start_later(b, max_ms);
 }
 
 static bool has_died(pid_t pid)
@@ -295,6 +300,8 @@ static void watchdog_due(struct hostd_timer *timer)
 	struct hostd_life *life = &b->life;
 	uint64_t beat = __atomic_load_n(life->beat, __ATOMIC_RELAXED);
 
+	if (life->mute)
+		hostd_life_kill(b, "it has closed its connection");
 	if (!life->pid || life->state == HOSTD_LIFE_DOWN)
 		return;
 	life->still = beat == life->beat_last ? life->still + 1 : 0;

@@ -86,6 +86,37 @@ const struct hostd_spec hostd_spec_balloon = {
 	.keys = balloon_keys,
 };
 
+static const struct hostd_spec_key no_keys[] = {
+	{ 0 },
+};
+
+static const struct hostd_spec_key id_keys[] = {
+	{ "id", TEXT },
+	{ 0 },
+};
+
+static const struct hostd_spec_key remove_keys[] = {
+	{ "id", TEXT },
+	{ "force", SWITCH },
+	{ 0 },
+};
+
+static const struct hostd_spec_key resize_keys[] = {
+	{ "id", TEXT },
+	{ "size", SIZE },
+	{ "shrink", SWITCH },
+	{ 0 },
+};
+
+const struct hostd_spec hostd_spec_none = { .least = "none", .keys = no_keys };
+const struct hostd_spec hostd_spec_id = { .command = "stats", .least = "an id", .keys = id_keys };
+const struct hostd_spec hostd_spec_remove = {
+	.command = "remove", .least = "an id", .keys = remove_keys,
+};
+const struct hostd_spec hostd_spec_resize = {
+	.command = "resize", .least = "an id and a size", .keys = resize_keys,
+};
+
 static const struct hostd_spec_key balloon_change_keys[] = {
 	{ "id", TEXT },
 	{ "target", AMOUNT },
@@ -108,7 +139,11 @@ static const struct hostd_spec_key *find_key(const struct hostd_spec *spec, cons
 	for (key = spec->keys; key->name; key++)
 		if (!strcmp(key->name, name))
 			return key;
-	snprintf(err, len, "unknown key '%s': 'pvctl help %s' lists the keys", name, spec->command);
+	if (!spec->keys->name)
+		snprintf(err, len, "this command has no arguments");
+	else
+		snprintf(err, len, "unknown key '%.64s': 'pvctl help %s' lists the keys", name,
+			 spec->command);
 	return NULL;
 }
 
@@ -244,7 +279,8 @@ static bool fits(const struct hostd_spec_key *key, struct json_object *val)
 {
 	const char *text = json_object_is_type(val, json_type_string) ?
 			   json_object_get_string(val) : NULL;
-	bool size = json_object_is_type(val, json_type_int) && json_object_get_int64(val) >= 0;
+	bool size = json_object_is_type(val, json_type_int) && json_object_get_int64(val) >= 0 &&
+		    json_object_get_uint64(val) <= HOSTD_SIZE_MAX;
 
 	switch (key->kind) {
 	case TEXT:

@@ -28,6 +28,11 @@ struct hostd_spec {
 extern const struct hostd_spec hostd_spec_disk;
 extern const struct hostd_spec hostd_spec_clock;
 extern const struct hostd_spec hostd_spec_balloon;
+/* The arguments of "remove", of "resize", of a command with an id, of one without any. */
+extern const struct hostd_spec hostd_spec_remove;
+extern const struct hostd_spec hostd_spec_resize;
+extern const struct hostd_spec hostd_spec_id;
+extern const struct hostd_spec hostd_spec_none;
 /* What can be changed of a balloon that is there: the arguments of "balloon". */
 extern const struct hostd_spec hostd_spec_balloon_change;
 

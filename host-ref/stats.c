@@ -9,7 +9,11 @@
 #include <sys/resource.h>
 
 #include "hjson.h"
+#include "ipc.h"
 #include "util.h"
+
+/* Of the devices in a message; the rest of it is small. */
+#define PAGE_LEN	(HOSTD_IPC_MSG_MAX - 4096)
 
 static const char *const status_names[] = {
 	[PVBUS_S_ABSENT] = "absent",
@@ -66,27 +70,57 @@ static struct json_object *list_queues(const struct hdev *dev)
 	return list;
 }
 
-void hostd_worker_stats(struct hostd_worker *w, struct json_object *reply)
+static struct json_object *describe_counters(const struct hdev *dev)
 {
-	struct json_object *list = json_object_new_array(), *obj;
+	struct json_object *obj = describe_device(dev);
+
+	if (dev->ops->describe)
+		dev->ops->describe(dev, obj);
+	json_object_object_add(obj, "queues", list_queues(dev));
+	return obj;
+}
+
+/* Devices from a slot on, as many as a message holds; the slot of the next one, or 0. */
+static unsigned int list_counters(struct hostd_worker *w, unsigned int slot, unsigned int end,
+				  struct json_object *list)
+{
+	size_t room = PAGE_LEN, len;
+	struct json_object *obj;
+
+	for (; slot < end; slot++) {
+		if (!w->bus->devices[slot].ops)
+			continue;
+		obj = describe_counters(&w->bus->devices[slot]);
+		json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, &len);
+		if (len > room && json_object_array_length(list)) {
+			json_object_put(obj);
+			return slot;
+		}
+		room -= len < room ? len : room;
+		json_object_array_add(list, obj);
+	}
+	return 0;
+}
+
+void hostd_worker_stats(struct hostd_worker *w, struct json_object *req, struct json_object *reply)
+{
+	uint64_t from = hostd_json_u64(req, "from", 0), slot = hostd_json_u64(req, "slot", UINT64_MAX);
+	struct json_object *list = json_object_new_array();
 	struct rusage usage = { 0 };
-	unsigned int slot;
+	unsigned int next;
 
 	getrusage(RUSAGE_SELF, &usage);
 	hostd_json_add_u64(reply, "cpu_us", time_us(&usage.ru_utime) + time_us(&usage.ru_stime));
 	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
 	hostd_json_add_u64(reply, "bus_kicks", w->kicks[PVBUS_VECTOR_BUS]);
 	hostd_json_add_u64(reply, "bus_irqs", w->bus->irqs[PVBUS_VECTOR_BUS]);
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (!w->bus->devices[slot].ops)
-			continue;
-		obj = describe_device(&w->bus->devices[slot]);
-		if (w->bus->devices[slot].ops->describe)
-			w->bus->devices[slot].ops->describe(&w->bus->devices[slot], obj);
-		json_object_object_add(obj, "queues", list_queues(&w->bus->devices[slot]));
-		json_object_array_add(list, obj);
-	}
+	if (slot < HOSTD_WINDOW_SLOTS)
+		next = list_counters(w, slot, slot + 1, list);
+	else
+		next = list_counters(w, from < HOSTD_WINDOW_SLOTS ? from : 0, HOSTD_WINDOW_SLOTS, list);
 	json_object_object_add(reply, "devices", list);
+	if (next)
+		hostd_json_add_u64(reply, "next", next);
 }
 
 static void add_features(struct json_object *obj, const char *key, const uint64_t *features)

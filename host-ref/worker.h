@@ -140,9 +140,11 @@ void hostd_worker_poll_fds(struct hostd_worker *w);
 /**
  * hostd_worker_stats - reply to "stats"
  * @w: the worker
- * @reply: gets "cpu_us", "poll_us" and "devices"
+ * @req: the request: one slot, or from which on
+ * @reply: gets "cpu_us", "poll_us" and "devices", and "next" if there are more than fit
  */
-void hostd_worker_stats(struct hostd_worker *w, struct json_object *reply);
+void hostd_worker_stats(struct hostd_worker *w, struct json_object *req,
+			struct json_object *reply);
 
 /**
  * hostd_worker_status - reply to "status"

@@ -109,12 +109,27 @@ static int parse(struct hostd_worker *w, struct json_object *req, unsigned int n
 	return uuid ? hostd_uuid_parse(uuid, spec->uuid) : -EINVAL;
 }
 
+/* A broker of another version, whose messages may mean something else. */
+static int check_protocol(struct json_object *req, char *error)
+{
+	uint64_t protocol = hostd_json_u64(req, "protocol", 0);
+
+	if (protocol == HOSTD_IPC_PROTOCOL)
+		return 0;
+	snprintf(error, HDEV_ERROR_LEN, "its worker, version " PVKIT_VERSION ", speaks protocol %u, not %llu",
+		 HOSTD_IPC_PROTOCOL, (unsigned long long)protocol);
+	return -EPROTO;
+}
+
 static int set_up(struct hostd_worker *w, struct json_object *req, const int *fds,
 		  unsigned int nr_fds, char *error)
 {
 	struct hostd_window_spec spec;
 	int ret;
 
+	ret = check_protocol(req, error);
+	if (ret)
+		return ret;
 	ret = parse(w, req, nr_fds, &spec);
 	if (ret)
 		return complain(error, "vectors, descriptors, heartbeat_ms or uuid", ret);
@@ -165,6 +180,7 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 	w->bus->now_ns = hostd_clock_ns();
 	w->next_beat_ns = w->bus->now_ns;
 	reply = hostd_ipc_reply_ok(req);
+	hostd_json_add_u64(reply, "protocol", HOSTD_IPC_PROTOCOL);
 	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
 	hostd_json_add_str(reply, "engine",
 			   hostd_engines_find(&w->bus->engines, "auto")->ops->name);

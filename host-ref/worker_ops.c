@@ -193,7 +193,7 @@ static struct json_object *op_stats(struct hostd_worker *w, struct json_object *
 {
 	struct json_object *reply = hostd_ipc_reply_ok(req);
 
-	hostd_worker_stats(w, reply);
+	hostd_worker_stats(w, req, reply);
 	return reply;
 }
 
