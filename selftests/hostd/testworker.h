@@ -172,7 +172,7 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 	memcpy(fds + 2 + TESTWORKER_VECTORS, t->irq, sizeof(t->irq));
 	snprintf(
 		text, sizeof(text),
-		"{\"op\":\"init\",\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
+		"{\"op\":\"init\",\"protocol\":1,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
 		 "\"heartbeat_ms\":100,"
 		"\"uuid\":\"11111111-1111-4111-8111-111111111111\"%s}",
 		TESTWORKER_WINDOW, TESTWORKER_VECTORS, options);

@@ -2,6 +2,7 @@
 # Unit tests and fuzzers of the worker half: no VM, no root, built with ASan and UBSan.
 HOSTREF		:= ../../host-ref
 include $(HOSTREF)/worker.mk
+include $(HOSTREF)/broker.mk
 
 units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-another-hand-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
@@ -12,15 +13,27 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept
 unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) $(COMMON_SRCS)
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
-unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror \
+unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
-all: $(units:%=$(O)/tests/%)
+# Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
+lives		:= no-reply-of-a-worker-hurts-the-broker
+TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait
+
+all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
 
 $(units:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libworker.a $(wildcard *.h) | $(O)/tests
 	@echo "  CC      hostd/$(@F)"
 	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libworker.a $(unit_libs)
+
+$(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libbroker.a $(O)/unit/libworker.a $(wildcard *.h) | $(O)/tests
+	@echo "  CC      hostd/$(@F)"
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libbroker.a $(O)/unit/libworker.a $(TESTLIFE_WRAP) $(unit_libs)
+
+$(O)/unit/libbroker.a: $(patsubst %.c,$(O)/unit/%.o,$(BROKER_CORE_SRCS) $(COMMON_SRCS))
+	@rm -f $@
+	@$(AR) crs $@ $^
 
 $(O)/unit/libworker.a: $(unit_srcs:%.c=$(O)/unit/%.o)
 	@rm -f $@
