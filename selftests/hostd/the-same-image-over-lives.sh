@@ -74,5 +74,25 @@ ktap_is 'after a release nobody has them open' "$(find /proc/"${hostd_pid[hostd]
 pvctl restart-worker > /dev/null
 ktap_check 'then the path counts' wait_for 10 has "$(inode "$dir/second")"
 ktap_check 'and a change is said' grep -q 'another file than before the release' <<< "$(note link)"
+
+# A device's number may come back with another device behind it, while no worker has it open.
+loop=$([ "$(id -u)" != 0 ] || losetup --show --find "$dir/first" 2>/dev/null)
+if [ -n "$loop" ] && [ -e "/sys/block/${loop#/dev/}/diskseq" ]; then
+	detach() { losetup -d "$loop" 2>/dev/null; }
+	test_exit_hooks+=(detach)
+	pvctl add-disk device "file=$loop" > /dev/null || ktap_bail 'no disk on a loop device'
+	kill -STOP "${hostd_pid[$HOSTD]}"
+	kill -KILL "$(hostd_worker_pid)"
+	attached_anew() { detach; losetup "$loop" "$dir/elsewhere"; }
+	wait_for 10 attached_anew || ktap_bail 'the loop device stays'
+	kill -CONT "${hostd_pid[$HOSTD]}"
+	ktap_check 'another device with the number of the one that was added is refused' wait_for 10 is_refused device
+	ktap_check 'and that is said' grep -q 'is another device' <<< "$(pvctl list)"
+	pvctl release > /dev/null
+	pvctl restart-worker > /dev/null
+	ktap_check 'until a release lets the old one go' wait_for 10 is_served device
+else
+	ktap_skip 'another device with the number of the one that was added is refused' 'needs root, loop devices and Linux 5.15'
+fi
 hostd_stop
 ktap_done
