@@ -186,7 +186,8 @@ static void blk_destroy(struct hdev *dev)
 {
 	struct blk *blk = dev->priv;
 
-	hostd_file_exit(&blk->file);
+	if (blk->file.fd >= 0)
+		hostd_engines_close(&dev->bus->engines, blk->file.fd);
 	free(blk->trouble.path);
 	free(blk);
 	dev->priv = NULL;

@@ -5,8 +5,11 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <linux/falloc.h>
 #include <pv/abi.h>
@@ -81,6 +84,38 @@ unsigned int hostd_engines_reap(struct hostd_engines *engines)
 		nr += e->ops->reap(e);
 	}
 	return nr;
+}
+
+/**
+ * struct closing - a file that is being closed
+ * @io: the request
+ * @file: the file
+ */
+struct closing {
+	struct hostd_io io;
+	struct hostd_file file;
+};
+
+static void closed(struct hostd_io *io)
+{
+	free((char *)io - offsetof(struct closing, io));
+}
+
+void hostd_engines_close(struct hostd_engines *engines, int fd)
+{
+	struct hostd_engine *threads = hostd_engines_find(engines, "sync");
+	struct closing *c = threads ? calloc(1, sizeof(*c)) : NULL;
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->file.engine = threads;
+	c->file.fd = fd;
+	c->io.file = &c->file;
+	c->io.op = HOSTD_IO_CLOSE;
+	c->io.complete = closed;
+	hostd_io_submit(&c->io);
 }
 
 /* A discard covers whole blocks of the medium within the request, from where it is on. */
@@ -201,7 +236,7 @@ bool hostd_io_called(struct hostd_io *io, long res)
 		io->result = res;
 		return true;
 	}
-	if (io->op == HOSTD_IO_FLUSH)
+	if (io->op == HOSTD_IO_FLUSH || io->op == HOSTD_IO_CLOSE)
 		return true;
 	if (allocates) {
 		io->done = io->call.pos + io->call.len - io->pos;

@@ -21,6 +21,7 @@ struct hostd_file;
 #define HOSTD_IO_FLUSH		2
 #define HOSTD_IO_DISCARD	3
 #define HOSTD_IO_ZERO		4
+#define HOSTD_IO_CLOSE		5
 
 /* Flags, in hostd_io.flags. */
 #define HOSTD_IO_DURABLE	0x1	/* write: durable when done */
@@ -158,6 +159,15 @@ struct hostd_engine *hostd_engines_find(struct hostd_engines *engines, const cha
 unsigned int hostd_engines_reap(struct hostd_engines *engines);
 
 /**
+ * hostd_engines_close - close a file; no request to it is in flight
+ * @engines: the set
+ * @fd: its descriptor
+ *
+ * Even that may wait for a file system: a thread does it.
+ */
+void hostd_engines_close(struct hostd_engines *engines, int fd);
+
+/**
  * struct hostd_optimism - may a system call block this direction of a file
  * @no_nowait: RWF_NOWAIT isn't supported
  * @suspect_until_ns: until then it is watched whether calls block, because one was slow
@@ -247,12 +257,6 @@ int hostd_medium_look(int fd, struct hostd_medium *medium);
  */
 int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd,
 		    const struct hostd_medium *medium);
-
-/**
- * hostd_file_exit - close it; no request is in flight
- * @file: the file
- */
-void hostd_file_exit(struct hostd_file *file);
 
 /**
  * hostd_io_submit - start a request

@@ -62,6 +62,10 @@ static long call_kernel(struct hostd_io *io)
 	case HOSTD_IO_FLUSH:
 		res = fdatasync(fd);
 		break;
+	case HOSTD_IO_CLOSE:
+		/* Whatever it says, it is closed. */
+		close(fd);
+		return 0;
 	default:
 		res = fallocate(fd, call->mode, call->pos, call->len);
 		break;
@@ -111,6 +115,23 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* What nobody has reaped, or done: nothing but files to close. */
+static void finish(struct pool *p)
+{
+	struct hostd_io *io, *next;
+
+	for (io = p->todo; io; io = io->next)
+		call_kernel(io);
+	for (io = p->todo; io; io = next) {
+		next = io->next;
+		io->complete(io);
+	}
+	for (io = p->done; io; io = next) {
+		next = io->next;
+		io->complete(io);
+	}
+}
+
 static void sync_exit(struct hostd_engine *e)
 {
 	struct pool *p = e->priv;
@@ -121,6 +142,7 @@ static void sync_exit(struct hostd_engine *e)
 	pthread_mutex_unlock(&p->lock);
 	while (p->nr_threads)
 		pthread_join(p->threads[--p->nr_threads], NULL);
+	finish(p);
 	if (p->wake_fd >= 0)
 		close(p->wake_fd);
 	pthread_cond_destroy(&p->more);

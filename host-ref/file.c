@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include <linux/falloc.h>
 #include <linux/magic.h>
@@ -84,11 +83,4 @@ int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd
 	file->discard_granularity = medium->discard_granularity;
 	file->fallocate_block = medium->fallocate_block;
 	return 0;
-}
-
-void hostd_file_exit(struct hostd_file *file)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	file->fd = -1;
 }

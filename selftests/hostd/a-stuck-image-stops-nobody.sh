@@ -44,10 +44,14 @@ hostd_start --disk "id=a,file=$test_tmp/a.img" || ktap_bail 'no pvhostd'
 wait_for 10 is_served a || ktap_bail 'a disk is not served'
 ktap_check 'an image on such a file system is taken' pvctl add-disk s "file=$slow/disk.img"
 ktap_check 'and let go' pvctl remove s --force
+pvctl add-disk s "file=$slow/disk.img" > /dev/null
 kill -STOP "$server"
+worker_serves() { pvctl status | grep -q '^worker   serving'; }
+ktap_check 'its server hangs: a disk on it is removed' pvctl remove s --force
+ktap_check 'and the worker serves' worker_serves
 pvctl add-disk s "file=$slow/disk.img" > "$test_tmp/add" 2>&1 &
 adding=$!
-ktap_check 'its server hangs: while an image is opened, pvhostd answers' answers_while "$adding"
+ktap_check 'while an image is opened, pvhostd answers' answers_while "$adding"
 wait "$adding"
 ktap_check 'the command ends' grep -q 'takes too long' "$test_tmp/add"
 ktap_check 'others are added meanwhile' pvctl add-disk b "file=$test_tmp/b.img"
