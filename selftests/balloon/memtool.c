@@ -7,9 +7,10 @@
  *   memtool hold MIB FILE      fill so much, say so, and look until FILE is there that nobody changes it;
  *                              prints how often it looked
  *   memtool scatter MIB KEEP FILE
- *                              touch so much in small pages, then keep every KEEP-th until FILE is there:
- *                              all that is free is in pieces
+ *                              touch so much in small pages, then keep and lock every KEEP-th until FILE is
+ *                              there: all that is free is in pieces
  */
+#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,10 @@ static int scatter(size_t len, size_t keep, const char *enough)
 	for (pos = 0; pos < len; pos += PAGE)
 		if (pos / PAGE % keep)
 			madvise(mem + pos, PAGE, MADV_DONTNEED);
+	if (mlock2(mem, len, MLOCK_ONFAULT)) {
+		perror("memtool: mlock2");
+		return 1;
+	}
 	puts("scattered");
 	fflush(stdout);
 	while (access(enough, F_OK))
