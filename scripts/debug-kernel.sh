@@ -36,7 +36,12 @@ built() {
 	return 1
 }
 
-# Debian's kernel has VMAP_PFN because of a graphics driver, which takes long to compile.
+# What drivers use, and only drivers of other hardware switch on.
+hidden_options() {
+	printf '\nconfig PVKIT_GUEST\n\tbool "What drivers of other hardware switch on"\n'
+	printf '\tselect %s\n' VMAP_PFN GENERIC_ALLOCATOR
+}
+
 source_unpack() {
 	local tmp=$work/.source
 
@@ -47,20 +52,26 @@ source_unpack() {
 	( cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download "$package=$version" ) >&2
 	dpkg-deb --fsys-tarfile "$tmp"/*.deb | tar -xO "./usr/src/$package.tar.xz" | tar -xJ -C "$tmp" --strip-components=1
 	rm "$tmp"/*.deb
-	printf '\nconfig PVKIT_GUEST\n\tbool "What drivers of other hardware select"\n\tselect VMAP_PFN\n' >> "$tmp/Kconfig"
+	hidden_options >> "$tmp/Kconfig"
 	mv "$tmp" "$source"
 }
 
-kernel_make() { nice make -s -C "$source" O="$out" "$@" >&2; }
+# Checks make stack frames larger than the kernel likes, and it says so for every file.
+kernel_make() {
+	nice make -s -C "$source" O="$out" "$@" >> "$out/make.log" 2>&1 && return
+	tail -n 20 "$out/make.log" >&2
+	die "make $* failed; all it said: $out/make.log"
+}
 
 # One option that is refused can silently switch others off, SLUB_TINY KASAN for instance.
 configure() {
 	local line missing=()
 
 	mkdir -p "$out"
+	: > "$out/make.log"
 	kernel_make allnoconfig
 	wanted > "$out/wanted.config"
-	( cd "$out" && "$source/scripts/kconfig/merge_config.sh" -m .config wanted.config ) > "$out/merge.log" 2>&1
+	cat "$out/wanted.config" >> "$out/.config"
 	kernel_make olddefconfig
 	while read -r line; do
 		case $line in
@@ -94,11 +105,8 @@ case $flavour in
 debug|kcsan)	;;
 *)		sed -n 's/^# \{0,1\}//; 3,11p' "$0" >&2; exit 1 ;;
 esac
-work=$cache/debug-kernel
+work=$cache/debug-kernel/$flavour
 mkdir -p "$work" "$cache/kernels"
-exec 9>"$work/.lock"
-flock 9
-
 version=$(available)
 if [ -z "$version" ]; then
 	built && exit
@@ -106,10 +114,13 @@ if [ -z "$version" ]; then
 	version=$(available)
 	[ -n "$version" ] || die "no package $package in this machine's apt sources"
 fi
-key=$({ echo "$version"; wanted; cat "$0"; } | sha256sum | cut -c 1-16)
+key=$({ echo "$version"; wanted; hidden_options; } | sha256sum | cut -c 1-16)
 built "$key" && exit
 
-source=$work/source-$version out=$work/$flavour
+exec 9>"$work/.lock"
+flock 9
+built "$key" && exit
+source=$work/source-$version out=$work/out
 "$here/deps.sh" build debug-kernel >&2
 source_unpack
 configure
