@@ -24,7 +24,7 @@ all_is_back() { at_least "$(balloon_free_mib)" $((free * 98 / 100)); }
 
 hostd_start --balloon=stats=0,report=off || ktap_bail 'no pvhostd'
 ktap_check "a guest of $size MiB boots" balloon_boot --mem $size || ktap_bail 'no guest'
-ktap_check 'its memory is proven' wait_for 10 eval '[ "$(balloon_attr returned)" = yes ]'
+ktap_check 'its memory is proven' wait_for 30 eval '[ "$(balloon_attr returned)" = yes ]'
 balloon_hold 64
 ktap_check 'a program touches a part of it' vm_run "/root/memtool grab 1024"
 free=$(balloon_free_mib)

@@ -37,7 +37,7 @@ ktap_note "$free MiB free, $((free / 2)) given, $small of them in pages of 4096 
 ktap_check 'most of it in single pages' [ "$small" -ge $((free / 4)) ]
 locked_may_move 1
 before=$(balloon_attr moved)
-ktap_check 'the kernel gets large pages' wait_for 30 more_huge
+ktap_check 'the kernel gets large pages' wait_for 120 more_huge
 ktap_note "large pages: $(huge_pages); pages that made way: $(($(balloon_attr moved) - before))"
 ktap_check 'for which pages of the balloon made way' [ "$(balloon_attr moved)" -gt "$before" ]
 vm_run 'echo 0 > /proc/sys/vm/nr_hugepages'
@@ -50,7 +50,7 @@ for i in 1 2 3; do
 done
 ktap_check 'and is told anew when the worker has died' wait_for 30 balloon_reached $((free * 6 / 10))
 vm_run 'touch /run/enough'
-ktap_check 'the host counts the same' wait_for 10 host_counts
+ktap_check 'the host counts the same' wait_for 30 host_counts
 ktap_check 'it takes all back' balloon_set 0 30
 ktap_check 'no page of a program was touched' balloon_held
 ktap_check 'the driver can be unloaded' vm_run 'rmmod pvballoon'

@@ -72,14 +72,14 @@ free=$(balloon_free_mib)
 ktap_check 'it takes a thousand targets in a second' targets 1000 1 $((512 << 20))
 ktap_check 'and ends at the last one' wait_for 40 balloon_reached 512
 ktap_is 'no range was refused, so none was given twice' "$(balloon_attr refused)" 0
-ktap_check 'as the host counts it' wait_for 5 host_counts
+ktap_check 'as the host counts it' wait_for 30 host_counts
 
 targets 6000 10 $((700 << 20)) > "$test_tmp/targets.log" 2>&1 &
 changing=$!
 ktap_note "$(kill_20) lives ended"
 ktap_check 'targets are taken while workers are killed' wait "$changing"
 ktap_check 'the balloon ends at the last one' wait_for 60 balloon_reached 700
-ktap_check 'as the host counts it' wait_for 5 host_counts
+ktap_check 'as the host counts it' wait_for 30 host_counts
 ktap_note "refused, or in flight when a helper died: $(balloon_attr refused)"
 ktap_check 'the memory has left its file' eval '[ "$(balloon_file_mib)" -le $((size - 700 * 99 / 100)) ]'
 ktap_check 'all comes back' balloon_set 0 30

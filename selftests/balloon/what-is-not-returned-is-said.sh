@@ -32,7 +32,7 @@ ktap_check "its kernel's log says it" grep -aq 'the host gets no memory back' "$
 ktap_check "pvhostd's log says it" grep -q 'balloon: ' "$(hostd_log)"
 pvctl remove balloon > /dev/null
 ktap_check 'without a file' pvctl add-balloon ram=off
-wait_for 10 eval 'balloon_attr given > /dev/null 2>&1'
+wait_for 30 eval 'balloon_attr given > /dev/null 2>&1'
 counts_only
 vm_stop
 hostd_stop

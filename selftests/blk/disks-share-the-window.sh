@@ -43,6 +43,6 @@ ktap_check 'those it has work' vm_run "fio $(fio_verify 1 pvblk0 | tr '\n' ' ') 
 left=$(vm_run 'cat /sys/block/pvblk0/device/name')
 pvctl remove "$left" > /dev/null
 appeared() { [ "$(vm_run 'cat /sys/block/pvblk*/device/name | sort -u | wc -l')" -ge "$there" ]; }
-ktap_check 'when one goes, another has its room' wait_for 10 appeared
+ktap_check 'when one goes, another has its room' wait_for 30 appeared
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done

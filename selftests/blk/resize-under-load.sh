@@ -24,7 +24,7 @@ sectors() { vm_run 'cat /sys/block/pvblk0/size'; }
 has() { [ "$(sectors)" = $(($1 * 2048)) ]; }
 followed=0 sizes='64 80 56 128 96 4096 40 64'
 for size in $sizes; do
-	pvctl resize d0 "${size}M" --shrink > /dev/null && wait_for 5 has "$size" && followed=$((followed + 1))
+	pvctl resize d0 "${size}M" --shrink > /dev/null && wait_for 30 has "$size" && followed=$((followed + 1))
 done
 ktap_is 'the guest follows each step' "$followed" "$(wc -w <<< "$sizes")"
 ktap_is 'and tells its users each time' "$(vm_run 'sleep 1; grep -c ^RESIZE=1 /run/events')" "$(wc -w <<< "$sizes")"
@@ -40,7 +40,7 @@ ktap_check 'and serves all of it' write 60m 4m
 
 # Smaller than what the guest uses: I/O there fails, the rest goes on.
 pvctl resize d0 56M --shrink > /dev/null
-wait_for 5 has 56
+wait_for 30 has 56
 ktap_check 'what was cut off cannot be written' refused 60
 VM_TIMEOUT=100 ktap_check 'no other I/O failed and no block was wrong' fio_end load
 ktap_check 'the console is clean' vm_dmesg_clean

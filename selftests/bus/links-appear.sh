@@ -43,6 +43,6 @@ pvctl add-disk d2 null=8M,serial=late > /dev/null
 leads by-id/pvkit-late pvblk2
 pvctl remove d2 > /dev/null
 gone() { vm_run 'udevadm settle; [ ! -L /dev/disk/by-id/pvkit-late ]'; }
-ktap_check 'its link goes with the disk' wait_for 10 gone
+ktap_check 'its link goes with the disk' wait_for 30 gone
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done

@@ -23,7 +23,7 @@ case " $available " in
 *)		best=pvclock ;;
 esac
 is_best() { [ "$(clock_source)" = "$best" ]; }
-ktap_check "$best is the current clocksource" wait_for 10 is_best
+ktap_check "$best is the current clocksource" wait_for 30 is_best
 ktap_check 'the frequency is known' vm_run \
 	"hz=\$(cat $clock_dir/counter_hz); [ \$hz -gt 100000000 ] && dmesg | grep \"clocksource of\""
 ktap_check 'pvclock can be chosen' clock_source pvclock

@@ -18,15 +18,13 @@ hostd_start --window 16M --clock || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' clock_boot --mem 512 --append 'tsc=unstable no_console_suspend' -- \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio" || ktap_bail 'no guest'
 ktap_check 'pvclock is its clocksource' clock_source pvclock
-clock_off_ms() {
-	local host guest
+# Busybox tells seconds, and the answer takes a while: within 2 of the host's before or after.
+is_right() {
+	local before guest
 
-	host=$(date +%s%3N)
-	guest=$(vm_run 'date +%s') || return 1
-	# The answer takes a while, and busybox tells seconds: within 2.
-	echo $((guest - host / 1000))
+	before=$(date +%s)
+	guest=$(vm_run 'date +%s') && [ "$guest" -ge $((before - 2)) ] && [ "$guest" -le $(($(date +%s) + 2)) ]
 }
-is_right() { local off; off=$(clock_off_ms) && [ "${off#-}" -le 2 ]; }
 uptime_of() { vm_run 'cut -d. -f1 /proc/uptime'; }
 set_right() { vm_run "date -s @$(date +%s) > /dev/null"; }
 set_right
@@ -56,20 +54,21 @@ ktap_check 'with step_on_resume the guest is paused for 5 s' vm_monitor stop
 sleep 5
 vm_monitor cont > /dev/null
 ktap_check 'which it sees' wait_for 20 seen jump
-ktap_check 'and its wall clock is right' wait_for 5 is_right
+ktap_check 'and its wall clock is right' wait_for 20 is_right
 ktap_note "$(grep -ao 'wall clock set.*' "$(vm_console)" | tail -n 1)"
 
 # The counter is restored as well: what it was before the snapshot is what it grows from.
 before=$(clock_attr disruptions)
 VM_TIMEOUT=120 ktap_check 'a snapshot is taken' vm_monitor 'savevm s'
-wait_for 10 is_right
+wait_for 30 is_right
 sleep 4
 uptime=$(uptime_of)
 VM_TIMEOUT=120 ktap_check 'and restored' vm_monitor 'loadvm s'
 vm_ping 20
 ktap_check 'which it sees' wait_for 20 seen jump
-ktap_check 'and its wall clock is right' wait_for 5 is_right
-ktap_check 'uptime goes on from the snapshot, without a jump' test "$(uptime_of)" -le $((uptime + 8))
+ktap_check 'and its wall clock is right' wait_for 20 is_right
+went=$(($(uptime_of) - uptime))
+ktap_check 'uptime goes on from the snapshot, without a jump' test $went -le $(($(date +%s) - restored + 2))
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 sleep_and_wake() {
@@ -82,7 +81,7 @@ sleep_and_wake() {
 before=$(clock_attr disruptions)
 ktap_check 'the guest sleeps and wakes' sleep_and_wake
 ktap_check 'which it sees' wait_for 20 seen suspend
-ktap_check 'and its wall clock is right' wait_for 5 is_right
+ktap_check 'and its wall clock is right' wait_for 20 is_right
 ktap_is 'pvclock is still its clocksource' "$(clock_source)" pvclock
 
 ktap_check 'the console is clean' vm_dmesg_clean

@@ -38,10 +38,10 @@ answers_while() { while kill -0 "$1" 2>/dev/null; do answers > /dev/null || retu
 # A file system whose server hangs.
 test_spawn "$test_tmp/slowfs.log" "$build/selftests/hostd/slowfs" "$slow" $((16 << 20))
 server=$test_pid
-wait_for 10 is_mounted "$slow" || ktap_skip_all 'no FUSE here'
+wait_for 30 is_mounted "$slow" || ktap_skip_all 'no FUSE here'
 truncate -s 16M "$test_tmp/a.img" "$test_tmp/b.img"
 hostd_start --disk "id=a,file=$test_tmp/a.img" || ktap_bail 'no pvhostd'
-wait_for 10 is_served a || ktap_bail 'a disk is not served'
+wait_for 30 is_served a || ktap_bail 'a disk is not served'
 ktap_check 'an image on such a file system is taken' pvctl add-disk s "file=$slow/disk.img"
 ktap_check 'and let go' pvctl remove s --force
 pvctl add-disk s "file=$slow/disk.img" > /dev/null
@@ -81,7 +81,7 @@ wait "$resizing"
 ktap_check 'the command ends' grep -q 'takes too long' "$test_tmp/resize"
 ktap_check 'another is refused at once' refused 'takes too long' timeout 2 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" resize f 16M
 kill -KILL "$(hostd_worker_pid)"
-ktap_check 'a life begins, and serves the other disks' wait_for 10 is_served a
+ktap_check 'a life begins, and serves the other disks' wait_for 30 is_served a
 ktap_check 'the disk says what is the matter' wait_for 20 is_slow f
 ktap_check 'others are added meanwhile' pvctl add-disk b "file=$test_tmp/b.img"
 ktap_check 'another whose file was removed goes' pvctl remove g --force

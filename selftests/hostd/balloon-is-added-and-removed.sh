@@ -81,32 +81,32 @@ ktap_check 'a thousand changes in a second are taken' test "${rate:-0}" -ge 1000
 
 ktap_is 'without QEMU there is no helper' "$(helper)" 0
 qemu_start
-ktap_check 'with QEMU it runs' wait_for 5 has_helper
+ktap_check 'with QEMU it runs' wait_for 30 has_helper
 first=$(helper)
 ktap_is 'as a child of pvhostd' "$(ps -o ppid= -p "$first" | tr -d ' ')" "${hostd_pid[$HOSTD]}"
 kill -KILL "$first"
-ktap_check 'a killed one is replaced' wait_for 5 new_helper "$first"
+ktap_check 'a killed one is replaced' wait_for 30 new_helper "$first"
 worker=$(hostd_worker_pid)
 second=$(helper)
 pvctl restart-worker > /dev/null
-ktap_check 'with the worker it is replaced' wait_for 5 new_helper "$second"
+ktap_check 'with the worker it is replaced' wait_for 30 new_helper "$second"
 ktap_check 'and the first ones are gone' gone "$second"
 third=$(helper)
 ktap_is 'remove takes it away' "$(pvctl remove balloon)" 'balloon: removed'
-ktap_check 'and its helper' wait_for 5 gone "$third"
+ktap_check 'and its helper' wait_for 30 gone "$third"
 ktap_check 'without another worker' gone "$worker"
 ktap_is 'the disk stays' "$(row d0 | cut -d ' ' -f 1-3)" 'd0 blk served'
 ktap_is 'a new one is added' "$(pvctl add-balloon)" 'balloon: added'
-ktap_check 'with a helper at once' wait_for 5 has_helper
+ktap_check 'with a helper at once' wait_for 30 has_helper
 fourth=$(helper)
 pvctl release > /dev/null
-ktap_check 'release ends it' wait_for 5 gone "$fourth"
+ktap_check 'release ends it' wait_for 30 gone "$fourth"
 pvctl restart-worker > /dev/null
-ktap_check 'restart-worker starts one' wait_for 5 has_helper
+ktap_check 'restart-worker starts one' wait_for 30 has_helper
 fifth=$(helper)
 qemu_end
-ktap_check 'it goes with QEMU' wait_for 5 gone "$fifth"
-ktap_check 'and is not there without it' wait_for 5 has_no_helper
+ktap_check 'it goes with QEMU' wait_for 30 gone "$fifth"
+ktap_check 'and is not there without it' wait_for 30 has_no_helper
 pvctl remove balloon > /dev/null
 ktap_is 'ram=off' "$(pvctl add-balloon ram=off,granule=2M,target=3M)" 'balloon: added'
 ktap_is 'rounds down to the granule' "$(member target)" 2097152
@@ -117,10 +117,10 @@ sleep 0.5
 ktap_is 'and has no helper' "$(helper)" 0
 pvctl remove balloon > /dev/null
 pvctl add-balloon > /dev/null
-wait_for 5 has_helper
+wait_for 30 has_helper
 last=$(helper)
 hostd_kill
-ktap_check 'a helper dies with pvhostd, however that dies' wait_for 5 gone "$last"
+ktap_check 'a helper dies with pvhostd, however that dies' wait_for 30 gone "$last"
 
 ktap_is 'pvctl run --balloon adds one' "$(run_list | tr -s ' ' | tail -n 1)" \
 	'balloon balloon served reset 3M - - auto'

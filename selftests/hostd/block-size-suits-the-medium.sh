@@ -44,7 +44,7 @@ ktap_check 'a physical block that is smaller: refused' refused 'physical-block='
 pvctl add-disk d "file=$big,cache=none" > /dev/null
 pvctl restart-worker > /dev/null
 is_served() { pvctl list | grep -q '^d .* served '; }
-ktap_check 'the next life has the same' wait_for 10 is_served
+ktap_check 'the next life has the same' wait_for 30 is_served
 pvctl remove d --force > /dev/null
 
 mkfs.ext4 -q -b 4096 "$big"

@@ -20,7 +20,7 @@ read -ra args <<< "$(hostd_qemu_args)"
 
 test_spawn "$test_tmp/first.log" "${qemu[@]}" "${args[@]}"
 first=$test_pid
-ktap_check 'the first QEMU gets the window' wait_for 5 connected
+ktap_check 'the first QEMU gets the window' wait_for 30 connected
 
 timeout 10 "${qemu[@]}" "${args[@]}" > "$test_tmp/second.log" 2>&1
 ktap_is 'a second one fails, and does not hang' $? 1
@@ -32,11 +32,11 @@ ktap_check 'and is connected' connected
 
 old=$(inode_of "$first")
 test_reap "$first" KILL 5
-ktap_check 'pvhostd sees that it was killed' wait_for 5 gone
+ktap_check 'pvhostd sees that it was killed' wait_for 30 gone
 test_spawn "$test_tmp/third.log" "${qemu[@]}" "${args[@]}"
-ktap_check 'the next QEMU is served' wait_for 5 connected
+ktap_check 'the next QEMU is served' wait_for 30 connected
 new=$(inode_of "$test_pid")
 ktap_check 'with a window that nobody had before' test -n "$new" -a "$new" != "$old"
-ktap_check 'by a new worker' wait_for 5 sh -c "'$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' status | grep -q '^worker   serving.*restarts 1'"
+ktap_check 'by a new worker' wait_for 30 sh -c "'$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' status | grep -q '^worker   serving.*restarts 1'"
 hostd_stop
 ktap_done

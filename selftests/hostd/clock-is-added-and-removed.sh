@@ -33,7 +33,7 @@ ktap_check 'stats know its type' grep -q '^type *clock$' <(pvctl stats c1)
 pvctl restart-worker > "$test_tmp/restart"
 ktap_check 'the next worker has it too' grep -q "\"uuid\":\"$uuid\"" <(in_window c1)
 kill -KILL "$(hostd_worker_pid)"
-wait_for 5 in_window c1
+wait_for 30 in_window c1
 ktap_check 'and the one after a crash' grep -q "\"uuid\":\"$uuid\"" <(in_window c1)
 
 ktap_is 'remove takes it away' "$(pvctl remove c1)" 'c1: removed'

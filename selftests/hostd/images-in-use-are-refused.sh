@@ -100,7 +100,7 @@ cannot() { ! "$@"; }
 ktap_check 'served: the host cannot mount it' cannot mount "$loop" "$test_tmp/mnt"
 pvctl restart-worker > /dev/null
 is_served() { pvctl list | grep -q '^d .* served '; }
-ktap_check 'the next life has it again' wait_for 10 is_served
+ktap_check 'the next life has it again' wait_for 30 is_served
 pvctl remove d --force > /dev/null
 detach
 attach -r "$test_tmp/fs.img"

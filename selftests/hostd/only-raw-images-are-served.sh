@@ -43,7 +43,7 @@ pvctl add-disk kept "file=$dir/raw" > /dev/null
 at "$dir/raw" 0 'QFI\0373'
 pvctl restart-worker > /dev/null
 is_served() { pvctl list | grep -q '^kept .* served '; }
-ktap_check 'what the guest writes there later is data' wait_for 10 is_served
+ktap_check 'what the guest writes there later is data' wait_for 30 is_served
 pvctl remove kept --force > /dev/null
 refused_format() { ! pvctl add-disk d "file=$dir/qcow2,format=qcow2" > "$test_tmp/out" 2>&1 && grep -q 'only raw' "$test_tmp/out"; }
 ktap_check 'no other format can be asked for' refused_format

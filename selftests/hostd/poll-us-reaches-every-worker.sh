@@ -13,7 +13,7 @@ ktap_is 'the first worker polls for so long' "$(poll_us)" 123
 pvctl restart-worker >/dev/null
 ktap_is 'so does the next' "$(poll_us)" 123
 kill -KILL "$(hostd_worker_pid)"
-wait_for 5 pvctl stats
+wait_for 30 pvctl stats
 ktap_is 'and the one after a crash' "$(poll_us)" 123
 hostd_stop
 hostd_start || ktap_bail 'pvhostd does not start'

@@ -35,7 +35,7 @@ ended_by() {
 	test_spawn "$test_tmp/run.log" env --default-signal=INT "${run[@]}" "$test_tmp/qemu" wait
 	wait_for 10 test -s "$test_tmp/pid" || return 1
 	kill -s "$1" "$test_pid"
-	wait_for 10 sh -c "! kill -0 $test_pid" && wait_for 10 sh -c "! kill -0 $(cat "$test_tmp/pid")"
+	wait_for 10 sh -c "! kill -0 $test_pid" && wait_for 30 sh -c "! kill -0 $(cat "$test_tmp/pid")"
 }
 
 "${run[@]}" "$test_tmp/qemu" 7
@@ -47,6 +47,6 @@ ktap_check "the device is in QEMU's arguments" grep -qE \
 ktap_check 'nothing is left' nothing_left
 for signal in TERM INT HUP KILL; do
 	ktap_check "SIG$signal ends QEMU" ended_by "$signal"
-	ktap_check 'nothing is left' wait_for 5 nothing_left
+	ktap_check 'nothing is left' wait_for 30 nothing_left
 done
 ktap_done

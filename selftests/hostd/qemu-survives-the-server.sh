@@ -35,12 +35,12 @@ hostd_start || ktap_bail 'pvhostd does not start'
 read -ra args <<< "$(hostd_qemu_args)"
 test_spawn "$test_tmp/qemu.log" "${qemu[@]}" "${args[@]}"
 vm=$test_pid
-ktap_check 'a QEMU that must be able to migrate takes the device' wait_for 5 connected
+ktap_check 'a QEMU that must be able to migrate takes the device' wait_for 30 connected
 ktap_check 'and shows it to its guest' answers
 worker=$(hostd_worker_pid)
 
 hostd_kill
-ktap_check 'the worker goes with pvhostd' wait_for 5 sh -c "! kill -0 $worker"
+ktap_check 'the worker goes with pvhostd' wait_for 30 sh -c "! kill -0 $worker"
 before=$(ticks "$vm")
 sleep 1
 after=$(ticks "$vm")

@@ -32,7 +32,7 @@ chmod 711 "$test_tmp"
 HOSTD=above/vm1
 test_spawn "$test_tmp/log" "$hostd_bin/pvhostd" --run-dir "$(hostd_dir)" --socket-group daemon
 pid=$test_pid
-ktap_check 'pvhostd starts' wait_for 5 pvctl list
+ktap_check 'pvhostd starts' wait_for 30 pvctl list
 ktap_is 'its run directory lets the group pass, not list' "$(mode "$(hostd_dir)")" "710 $gid"
 ktap_is 'the one above lets everybody pass' "$(mode "$test_tmp/above")" '755 0'
 ktap_is 'the ivshmem socket is of the group' "$(mode "$(hostd_dir)/ivshmem.sock")" "660 $gid"

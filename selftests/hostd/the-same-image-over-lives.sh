@@ -64,15 +64,15 @@ ktap_check 'a path that has a disk on it is free for another' pvctl add-disk oth
 is_refused() { pvctl list | grep "^$1 " | grep -qv ' served '; }
 truncate -s 1M "$dir/elsewhere"
 pvctl restart-worker > /dev/null
-ktap_check 'one that shrank is refused' wait_for 10 is_refused away
+ktap_check 'one that shrank is refused' wait_for 30 is_refused away
 ktap_check 'others are served' is_served link
 truncate -s 4M "$dir/elsewhere"
-ktap_check 'it is served when it has its size again' wait_for 15 is_served away
+ktap_check 'it is served when it has its size again' wait_for 30 is_served away
 
 pvctl release > /dev/null
 ktap_is 'after a release nobody has them open' "$(find /proc/"${hostd_pid[hostd]}"/fd -lname "$dir/*" | wc -l)" 0
 pvctl restart-worker > /dev/null
-ktap_check 'then the path counts' wait_for 10 has "$(inode "$dir/second")"
+ktap_check 'then the path counts' wait_for 30 has "$(inode "$dir/second")"
 ktap_check 'and a change is said' grep -q 'another file than before the release' <<< "$(note link)"
 
 # A device's number may come back with another device behind it, while no worker has it open.

@@ -81,7 +81,7 @@ done
 ktap_note "$i disks, then: $(cat "$test_tmp/err")"
 ktap_check 'disks are added until one is refused, or all fit' test "$i" -gt 0
 ktap_check 'the worker can be replaced' pvctl restart-worker
-ktap_check 'all that were added are served' wait_for 10 sh -c "
+ktap_check 'all that were added are served' wait_for 30 sh -c "
 	[ \$('$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' list | grep -c served) = $i ]"
 hostd_stop
 ktap_done

@@ -50,7 +50,7 @@ again() { pvctl restart-worker && wait_for 60 running; }
 for what in submissions data control slots commands noise 'slots submissions commands'; do
 	# shellcheck disable=SC2086
 	ktap_note "$what: $("$liar" "${hostd_pid[$HOSTD]}" "$seed" "$seconds" $what)"
-	ktap_check "the worker lives after lies in $what" wait_for 10 alive || break
+	ktap_check "the worker lives after lies in $what" wait_for 30 alive || break
 	ktap_check 'it can be replaced, and the disks are served again' again || break
 	worker=$(hostd_worker_pid)
 done

@@ -29,9 +29,9 @@ ktap_is 'and its epoch goes on' "$(epoch)" "$before"
 
 kill -STOP "$pid"
 replaced() { [ "$(hostd_worker_pid)" != "$pid" ] && pvctl --json status | grep -q '"state":"serving"'; }
-ktap_check 'one that stands still for good is replaced' wait_for 15 replaced
+ktap_check 'one that stands still for good is replaced' wait_for 30 replaced
 changed() { [ "$(epoch)" != "$before" ]; }
-ktap_check 'which is a new epoch' wait_for 10 changed
+ktap_check 'which is a new epoch' wait_for 30 changed
 ktap_check 'the log says why' grep -q 'does not beat' "$(hostd_log)"
 sleep 2
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
