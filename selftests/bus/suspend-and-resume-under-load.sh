@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# BUS-D8, BUS-G4: the guest is suspended to RAM and woken while fio writes and verifies: the device is told BYE, a
-# new HELLO follows, and no I/O fails. Also when the worker was replaced while the guest slept.
+# BUS-D8, BUS-G4: the guest is suspended to RAM and to idle, and woken, while fio writes and verifies from every CPU,
+# each with a queue of its own: the device is told BYE, a new HELLO follows, and no I/O fails. Also when the worker
+# was replaced while the guest slept; and when the worker stands still, for a while or for good, the guest
+# sleeps, or says in bounded time that it cannot, and goes on. PVKIT_LONG=1: ten times.
 # needs: vm
-# kernels: 6.12
-# timeout: 180
+# kernels: 6.1 6.12
+# timeout: 300
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
@@ -12,38 +14,91 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
+case $PVKIT_KERNEL in
+6.1)	smp=1 ;;
+*)	smp=4 ;;
+esac
 blk_image data 128M
-hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot --append no_console_suspend || ktap_bail 'no guest'
+hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no pvhostd'
+ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
 vm_run 'grep -q mem /sys/power/state' || ktap_skip_all 'this guest cannot be suspended'
-fio_bg load --size=64m --loops=50 "$(fio_verify 1 pvblk0)"
+ktap_is 'each has a queue' "$(vm_run 'ls /sys/block/pvblk0/mq | wc -l')" "$smp"
+fio_bg load --size=16m --loops=1000 --numjobs="$smp" --offset_increment=16m \
+	--cpus_allowed="0-$((smp - 1))" --cpus_allowed_policy=split "$(fio_verify 1 pvblk0)"
 vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
 written() { vm_run "awk '{ print \$7 }' /sys/block/pvblk0/stat"; }
+refused() { VM_TIMEOUT=2 vm_run "[ -e /run/job/$sleeper.status ]"; }
+asleep_or_refused() { is_suspended || refused; }
 
+fall_asleep() {
+	vm_run_bg 'echo mem > /sys/power/state'
+	sleeper=$VM_JOB
+}
+wake_up() {
+	vm_monitor system_wakeup > /dev/null
+	wait_for 20 is_running && vm_ping 60
+}
 # sleep_and_wake [command while it sleeps]...
 sleep_and_wake() {
-	vm_run_bg 'echo mem > /sys/power/state'
-	wait_for 30 is_suspended || return 1
+	fall_asleep
+	wait_for 60 is_suspended || return 1
 	[ $# = 0 ] || "$@" || return 1
-	sleep 2
-	vm_monitor system_wakeup > /dev/null
-	wait_for 20 is_running && vm_ping 30 && vm_wait
+	wake_up && vm_wait "$sleeper"
+}
+# QEMU does not see that it sleeps; a pressed button wakes it.
+idles() {
+	vm_monitor system_powerdown > /dev/null
+	VM_TIMEOUT=2 vm_run true
+}
+to_idle() {
+	vm_run_bg 'echo freeze > /sys/power/state'
+	sleeper=$VM_JOB
+	wait_for 60 grep -aq 'suspend entry (s2idle)' "$(vm_console)" && sleep 1 && wait_for 60 idles && vm_wait "$sleeper"
+}
+# worker_still <seconds>: it stands still for so long, or with 0 until the guest sleeps or has refused to.
+worker_still() {
+	local worker
+
+	worker=$(hostd_worker_pid)
+	kill -STOP "$worker"
+	sleep 0.2
+	fall_asleep
+	if [ "$1" != 0 ]; then
+		sleep "$1"
+		kill -CONT "$worker"
+	fi
+	wait_for 60 asleep_or_refused || { kill -CONT "$worker"; return 1; }
+	if is_suspended; then
+		wake_up || { kill -CONT "$worker"; return 1; }
+		ktap_note 'it slept'
+	else
+		ktap_note "refused: $(vm_run "cat /run/job/$sleeper.out")"
+	fi
+	kill -CONT "$worker"
+	VM_TIMEOUT=30 vm_wait "$sleeper" || true
 }
 more() { [ "$(written)" -gt "$before" ]; }
 goes_on() {
 	before=$(written)
-	wait_for 10 more
+	wait_for 20 more
 }
-ktap_check 'it sleeps and wakes' sleep_and_wake
+# each <what> command...: and the load goes on after it.
+each() {
+	if ktap_check "$@" && ktap_check 'and the load goes on' goes_on; then return; fi
+	vm_run 'echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger'
+	ktap_bail 'it stands still'
+}
+for ((i = 0; i < ${PVKIT_LONG:+9}+1; i++)); do
+	each 'it sleeps and wakes' sleep_and_wake
+done
+each 'to idle too' to_idle
 # In the same epoch: it is HELLO that voids what was before.
-ktap_check 'and the load goes on' goes_on
-ktap_check 'twice' sleep_and_wake
-ktap_check 'and the load goes on' goes_on
-ktap_check 'also if the worker is replaced meanwhile' sleep_and_wake pvctl restart-worker
-ktap_check 'and the load goes on' goes_on
+each 'also if the worker is replaced meanwhile' sleep_and_wake pvctl restart-worker
+each 'a worker that stands still for 4 s is borne' worker_still 4
+each 'and one that stands still for good' worker_still 0
 ktap_is 'the disk runs' "$(blk_state pvbus0.0)" running
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
 ktap_note "$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | sort | uniq -c)"
