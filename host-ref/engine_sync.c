@@ -236,9 +236,9 @@ static unsigned int sync_reap(struct hostd_engine *e)
 		call_one(p);
 	if (!__atomic_load_n(&p->done, __ATOMIC_RELAXED))
 		return 0;
-	/* The counter first: what is done after the exchange writes it again. */
-	if (p->nr_threads && read(p->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return 0;
+	/* The counter first, if it has been written yet: what is done after the exchange writes it again. */
+	if (p->nr_threads && read(p->wake_fd, &count, sizeof(count)) < 0)
+		count = 0;
 	for (io = __atomic_exchange_n(&p->done, NULL, __ATOMIC_ACQUIRE); io; io = next) {
 		next = io->next;
 		if (!hostd_io_called(io, io->called)) {

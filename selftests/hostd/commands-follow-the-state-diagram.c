@@ -52,6 +52,11 @@ static void check_once(struct testbus *t)
 	ktap_ok(testdrv_wait(d, &testdrv_entry(d, 0)->ack) == PVBUS_R_GENERATION,
 		"another generation: GENERATION (BUS-D11)");
 	ktap_ok(testdrv_command(d, 0, 99) == PVBUS_R_OP, "unknown command: OP");
+	testdrv_slot(d, 0)->generation = htole32(1234);
+	testdrv_send(d, cmd, 99);
+	ktap_ok(testdrv_wait(d, &testdrv_entry(d, 0)->ack) == PVBUS_R_GENERATION,
+		"the generation is looked at before the command");
+	ktap_ok(testdrv_command(d, 7, 99) == PVBUS_R_OP, "and the command before the status");
 }
 
 static void check_states(struct testbus *t, struct testdrv_queue *q)
@@ -193,7 +198,7 @@ int main(void)
 	struct testdrv_queue q;
 	struct testbus t;
 
-	ktap_plan(51);
+	ktap_plan(53);
 	testbus_init(&t);
 	testbus_add(&t, 0, 1, TESTBUS_NULL, -1);
 	hostd_bus_begin_epoch(t.bus);

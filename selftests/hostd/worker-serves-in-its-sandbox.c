@@ -255,12 +255,29 @@ static void check_sandbox(void)
 	ktap_ok(end_of(box, act_exec) == -SIGSYS, "the helper's: memory kills");
 }
 
+/* BUS-D1: a driver waits so long, and no longer. */
+static bool takes_heartbeat(unsigned int ms)
+{
+	char option[64];
+	bool ok;
+
+	snprintf(option, sizeof(option), ",\"heartbeat_ms\":%u", ms);
+	ok = testworker_spawn(&t, option);
+	if (ok)
+		testworker_quit(&t);
+	else
+		testworker_wait(&t);
+	return ok;
+}
+
 int main(void)
 {
 	int fd = make_image();
 
-	ktap_plan(37);
+	ktap_plan(39);
 	testworker_init(&t);
+	ktap_ok(takes_heartbeat(1) && takes_heartbeat(1000), "a heartbeat of 1 to 1000 ms");
+	ktap_ok(!takes_heartbeat(0) && !takes_heartbeat(1001), "and no other");
 	ktap_ok(testworker_spawn(&t, ""), "init");
 	check_engines(fd);
 	check_sleep();
