@@ -24,7 +24,7 @@ test_exit_hooks+=(clean_up)
 answers() { timeout 2 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" list; }
 row() { answers | grep "^$1 "; }
 is_served() { row "$1" | grep -q ' served '; }
-is_slow() { row "$1" | grep -q 'takes too long'; }
+is_slow() { row "$1" | grep -q 'not ready .*takes too long'; }
 # refused <words> command...: fails, and says so.
 refused() {
 	local words=$1

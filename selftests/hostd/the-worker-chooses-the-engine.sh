@@ -24,8 +24,8 @@ upgrade() {
 	if [ "$1" = none ]; then
 		cp "$real/pvhostd" "$hostd_bin/new"
 	else
-		printf '#!/bin/sh\nexec %s %s EPERM %s "$@"\n' "$deny" "$1" "$real/pvhostd" > "$hostd_bin/new"
-		chmod +x "$hostd_bin/new"
+		cp "$deny" "$hostd_bin/new"
+		echo "$1 EPERM $real/pvhostd" > "$hostd_bin/pvhostd.deny"
 	fi
 	mv "$hostd_bin/new" "$hostd_bin/pvhostd"
 }
