@@ -48,7 +48,7 @@ int hostd_medium_look(int fd, struct hostd_medium *medium)
 
 	*medium = (struct hostd_medium) { 0 };
 	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fstat(fd, &st) < 0)
+	if (flags < 0 || hostd_fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return -EINVAL;

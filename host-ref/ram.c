@@ -272,7 +272,7 @@ static void measure(struct ram *ram)
 		proven[ram->extents[i].file] = true;
 	}
 	for (i = 0; i < ram->files.nr; i++) {
-		if (!proven[i] || fstat(ram->files.all[i].fd, &st) < 0)
+		if (!proven[i] || hostd_fstat(ram->files.all[i].fd, &st) < 0)
 			continue;
 		ram->reply.resident += (uint64_t)st.st_blocks * 512;
 		ram->reply.size += ram->files.all[i].size;

@@ -9,6 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -51,7 +55,7 @@ static const int worker_calls[] = {
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getpid), SCMP_SYS(gettid),
-	SCMP_SYS(tgkill), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
 };
 
 static const int ram_calls[] = {
@@ -83,42 +87,34 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
 	return ret;
 }
 
-/* fstat() of the C library: by descriptor, not by path. */
-static int allow_fstat(scmp_filter_ctx ctx)
-{
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
-}
-
 /* Calls of which only a harmless form is needed. */
 static int worker_forms(scmp_filter_ctx ctx)
 {
-	static const int fcntls[] = { F_GETFL, F_OFD_SETLK };
-	unsigned int i;
 	int ret;
 
 	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			       SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
-	for (i = 0; i < HOSTD_ARRAY_SIZE(fcntls) && !ret; i++)
+	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, fcntls[i], 0));
+				       SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return ret ? ret : allow_fstat(ctx);
+	/* abort() signals its own thread, and nobody else. */
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				       SCMP_A0(SCMP_CMP_EQ, getpid(), 0));
+	return ret;
 }
 
 /* It frees, and never writes: not even the size of the file can change. */
 static int ram_forms(scmp_filter_ctx ctx)
 {
-	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
-				   SCMP_A1(SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE |
-					   FALLOC_FL_KEEP_SIZE, 0));
-
-	return ret ? ret : allow_fstat(ctx);
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
+				SCMP_A1(SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0));
 }
 
 const struct hostd_sandbox hostd_sandbox_worker = {
@@ -128,6 +124,50 @@ const struct hostd_sandbox hostd_sandbox_worker = {
 const struct hostd_sandbox hostd_sandbox_ram = {
 	ram_calls, HOSTD_ARRAY_SIZE(ram_calls), ram_forms,
 };
+
+/* Above what any system gives to users and containers; each broker's processes have one of their own. */
+#define UID_FIRST	0x70000000
+#define UID_NOBODY	65534
+
+static bool has_caps(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, caps) < 0)
+		return false;
+	return !(wanted & ~(caps[0].effective | (uint64_t)caps[1].effective << 32));
+}
+
+static bool become_user(uid_t id)
+{
+	return !setgroups(0, NULL) && !setresgid(id, id, id) && !setresuid(id, id, id);
+}
+
+/*
+ * Root without capabilities is root still: files and processes of root's are open to it. Who has
+ * CAP_KILL can kill this process also when it is somebody else's, and the broker must be able to.
+ */
+static void drop_user(void)
+{
+	const uint64_t needed = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_KILL;
+	pid_t parent = getppid();
+
+	if (geteuid() && getuid())
+		return;
+	/* A user namespace may have fewer users. */
+	if (!has_caps(needed) ||
+	    (!become_user(UID_FIRST + (parent & 0x3fffff)) && !become_user(UID_NOBODY))) {
+		hostd_log(HOSTD_LOG_INFO, "process %d goes on as root: CAP_SETUID, CAP_SETGID or CAP_KILL is missing, or no other user",
+			  (int)getpid());
+		return;
+	}
+	/* Both were reset by that; the search for leaks looks into its own process. */
+	prctl(PR_SET_DUMPABLE, HOSTD_SANITIZED ? 1 : 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+}
 
 static int drop_capabilities(void)
 {
@@ -139,7 +179,20 @@ static int drop_capabilities(void)
 	/* Fails without CAP_SETPCAP; then there is nothing in the other sets to regain. */
 	for (cap = 0; !prctl(PR_CAPBSET_DROP, cap); cap++)
 		;
+	drop_user();
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+/* The log is the broker's: nothing here writes to it, or to what else it may be. */
+static int close_stderr(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
 }
 
 static int set_limit(int resource, rlim_t max)
@@ -183,6 +236,8 @@ int hostd_sandbox_enter(const struct hostd_sandbox *box, bool san)
 		ret = allow(ctx, allowed_san, HOSTD_ARRAY_SIZE(allowed_san));
 	if (!ret)
 		ret = box->forms(ctx);
+	if (!ret && !san)
+		ret = close_stderr();
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);

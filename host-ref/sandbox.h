@@ -21,7 +21,7 @@ extern const struct hostd_sandbox hostd_sandbox_worker;
 extern const struct hostd_sandbox hostd_sandbox_ram;
 
 /**
- * hostd_sandbox_drop - give up capabilities and new privileges
+ * hostd_sandbox_drop - give up capabilities, new privileges, and to be root
  *
  * Before other threads exist: capabilities are a thread's own, and inherited.
  *
@@ -34,6 +34,7 @@ int hostd_sandbox_drop(void);
  * @box: which ones
  * @san: the process is instrumented by a sanitizer and needs more of them
  *
+ * Standard error is /dev/null from then on, unless @san: what there is to say goes to the broker.
  * Applies to every thread and can't be undone. A forbidden system call kills the process.
  *
  * Return: 0 or -errno.

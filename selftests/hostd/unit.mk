@@ -7,7 +7,7 @@ include $(HOSTREF)/broker.mk
 units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-another-hand-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
 		   ring-keeps-order-and-suppresses reset-waits-for-what-is-in-flight \
-		   worker-serves-in-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
+		   worker-serves-in-its-sandbox worker-cannot-reach-beyond-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
 		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept
