@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include "shmem.h"
+#include "util.h"
+
+/* Then others have their turn; a request may take long if the guest wants that. */
+#define POLL_MS		2
 
 #define STATUS_AT	offsetof(struct pvballoon_range, status)
 #define REGION_STATUS_AT offsetof(struct pvballoon_region, status)
@@ -243,10 +247,11 @@ static bool execute(struct hdev_queue *q, const struct pvballoon_sqe *sqe)
 
 unsigned int hdev_balloon_poll(struct hdev_queue *q, unsigned int budget)
 {
+	uint64_t until_ms = hostd_now_ms() + POLL_MS;
 	_Alignas(8) struct pvballoon_sqe sqe;
 	unsigned int nr;
 
-	for (nr = 0; nr < budget && hdev_queue_pop(q, &sqe); nr++) {
+	for (nr = 0; nr < budget && (!nr || hostd_now_ms() < until_ms) && hdev_queue_pop(q, &sqe); nr++) {
 		if (!execute(q, &sqe)) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a request is malformed");
 			break;

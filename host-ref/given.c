@@ -4,7 +4,8 @@
  * it gave.
  *
  * A lie must neither use up memory nor time: a chunk without or full of given pages is known
- * by its count, so that of a range, however long, bits are looked at in two chunks at most.
+ * by its count, so that of a range, however long, bits are looked at in two chunks at most; and what
+ * the notes have no room for is refused before any are made.
  */
 #include "given.h"
 
@@ -76,7 +77,7 @@ static struct hostd_given_chunk *get_chunk(struct hostd_given *g, uint64_t numbe
 {
 	struct hostd_given_chunk *c = find_chunk(g, number), **bucket;
 
-	if (c || g->nr_chunks == HOSTD_GIVEN_CHUNKS_MAX)
+	if (c)
 		return c;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -138,8 +139,47 @@ static void clear(struct hostd_given_chunk *c, const struct part *p)
 	}
 }
 
+/* How many chunks a range touches. */
+static uint64_t span_of(uint64_t page, uint64_t nr_pages)
+{
+	return (page + nr_pages - 1) / HOSTD_GIVEN_CHUNK_PAGES - page / HOSTD_GIVEN_CHUNK_PAGES + 1;
+}
+
+/* The part of a range that is in a chunk. */
+static struct part part_in(uint64_t number, uint64_t page, uint64_t nr_pages)
+{
+	uint64_t chunk = number * HOSTD_GIVEN_CHUNK_PAGES, end = page + nr_pages;
+	uint64_t from = page > chunk ? page : chunk;
+	struct part p = { number, from - chunk, 0 };
+
+	if (end > chunk + HOSTD_GIVEN_CHUNK_PAGES)
+		end = chunk + HOSTD_GIVEN_CHUNK_PAGES;
+	if (from < end)
+		p.nr = end - from;
+	return p;
+}
+
+/* As any_given(), for a range of more chunks than there can be buckets. */
+static bool any_chunk_given(const struct hostd_given *g, uint64_t page, uint64_t nr_pages)
+{
+	const struct hostd_given_chunk *c;
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_GIVEN_BUCKETS && g->nr_chunks; i++) {
+		for (c = g->chunks[i]; c; c = c->next) {
+			struct part p = part_in(c->number, page, nr_pages);
+
+			if (p.nr && count(c, &p))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool any_given(const struct hostd_given *g, uint64_t page, uint64_t nr_pages)
 {
+	if (span_of(page, nr_pages) > HOSTD_GIVEN_BUCKETS)
+		return any_chunk_given(g, page, nr_pages);
 	while (nr_pages) {
 		struct part p = next_part(&page, &nr_pages);
 
@@ -177,7 +217,22 @@ static void take_back(struct hostd_given *g, uint64_t page, uint64_t nr_pages)
 	}
 }
 
-/* Note pages of which none is given. False, with nothing noted, beyond the bound. */
+/* Is there room for the notes of a range? */
+static bool has_room(const struct hostd_given *g, uint64_t page, uint64_t nr_pages)
+{
+	unsigned int missing = 0;
+
+	if (span_of(page, nr_pages) > HOSTD_GIVEN_CHUNKS_MAX)
+		return false;
+	while (nr_pages) {
+		struct part p = next_part(&page, &nr_pages);
+
+		missing += !find_chunk(g, p.number);
+	}
+	return missing <= HOSTD_GIVEN_CHUNKS_MAX - g->nr_chunks;
+}
+
+/* Note pages of which none is given. False, with nothing noted, when memory runs out. */
 static bool give(struct hostd_given *g, const uint64_t page, const uint64_t nr_pages)
 {
 	uint64_t at = page, left = nr_pages;
@@ -268,6 +323,8 @@ uint32_t hostd_given_inflate(struct hostd_given *g, uint64_t addr, uint32_t nr_p
 		return PVBALLOON_S_OUTSIDE;
 	if (any_given(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages))
 		return PVBALLOON_S_TWICE;
+	if (!has_room(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages))
+		return PVBALLOON_S_REFUSED;
 	return give(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages) ? PVBALLOON_S_OK :
 								 PVBALLOON_S_REFUSED;
 }
@@ -276,7 +333,9 @@ uint32_t hostd_given_deflate(struct hostd_given *g, uint64_t addr, uint32_t nr_p
 {
 	if (!is_range(g, addr, nr_pages))
 		return PVBALLOON_S_OUTSIDE;
-	if (!all_given(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages))
+	/* Each chunk of it must have notes. */
+	if (span_of(addr >> PVBALLOON_PAGE_SHIFT, nr_pages) > g->nr_chunks ||
+	    !all_given(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages))
 		return PVBALLOON_S_UNKNOWN;
 	take_back(g, addr >> PVBALLOON_PAGE_SHIFT, nr_pages);
 	return PVBALLOON_S_OK;

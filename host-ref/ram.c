@@ -29,12 +29,19 @@
 /* Searches of whole files; a guest that lies about its proofs must not keep the host busy. */
 #define SEARCHES_MAX	64
 #define EXTENTS_MAX	PVBALLOON_REGIONS_MAX
+/*
+ * For all of a request: the worker gives up on a helper that is silent for a minute. What a guest can
+ * ask for beyond that fails.
+ */
+#define SEARCH_MS	5000
+#define PUNCH_MS	20000
 
 /**
  * struct ram - a helper
  * @opt: what it was told
  * @files: where the guest's memory may be; none before they are opened
  * @session: of the worker
+ * @until_ms: when to free no more, of hostd_now_ms()
  * @nr_searches: searches of whole files so far
  * @nr_extents: proven regions
  * @extents: those
@@ -45,6 +52,7 @@ struct ram {
 	const struct hostd_ram_options *opt;
 	struct hostd_ram_files files;
 	uint64_t session;
+	uint64_t until_ms;
 	unsigned int nr_searches;
 	unsigned int nr_extents;
 	struct hostd_ram_extent extents[EXTENTS_MAX];
@@ -188,10 +196,13 @@ static void prove(struct ram *ram)
 }
 
 /* In pieces. What is free is freed again, which does nothing. */
-static int punch(int fd, uint64_t off, uint64_t len)
+static int punch(const struct ram *ram, int fd, uint64_t off, uint64_t len)
 {
 	while (len) {
 		uint64_t part = len < PUNCH_MAX ? len : PUNCH_MAX;
+
+		if (hostd_now_ms() >= ram->until_ms)
+			return -ETIMEDOUT;
 
 		if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, part)) {
 			off += part;
@@ -209,7 +220,7 @@ static void end_hole(struct ram *ram, struct hole *hole)
 
 	if (hole->file < 0)
 		return;
-	if (!punch(ram->files.all[hole->file].fd, hole->off, hole->len)) {
+	if (!punch(ram, ram->files.all[hole->file].fd, hole->off, hole->len)) {
 		ram->reply.punched += hole->len;
 	} else {
 		for (i = hole->from; i <= hole->to; i++)
@@ -297,6 +308,8 @@ static void answer(struct ram *ram)
 	if (rq->session != ram->session)
 		ram->nr_extents = 0;
 	ram->session = rq->session;
+	ram->files.until_ms = hostd_now_ms() + SEARCH_MS;
+	ram->until_ms = hostd_now_ms() + PUNCH_MS;
 	if (rq->op == HOSTD_RAM_PROVE)
 		prove(ram);
 	else

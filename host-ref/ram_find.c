@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util.h"
+
 #define GIB		(1ULL << 30)
 #define PAGE		4096
 #define SEARCH_STEP	(1ULL << 20)
@@ -32,44 +34,72 @@ static const uint64_t distances[] = {
 	GIB,
 };
 
+/* The part of the file that has the page at @off. */
+static const struct hostd_ram_map *find_map(const struct hostd_ram_file *file, uint64_t off)
+{
+	unsigned int i;
+
+	for (i = 0; i < file->nr_maps; i++) {
+		const struct hostd_ram_map *map = &file->maps[i];
+
+		if (off >= map->off && off - map->off < map->len && map->len - (off - map->off) >= PAGE)
+			return map;
+	}
+	return NULL;
+}
+
 static bool is_proof(const struct hostd_ram_file *file, uint64_t off, const uint8_t *nonce)
 {
 	uint8_t found[PVBALLOON_NONCE_LEN];
 
-	if (off % PAGE || off > file->size || file->size - off < PAGE)
+	if (off % PAGE || !find_map(file, off))
 		return false;
 	return pread(file->fd, found, sizeof(found), off) == sizeof(found) &&
 	       !memcmp(found, nonce, sizeof(found));
 }
 
-/* The region with its proof at @off, cut to the file. */
+/* The region with its proof at @off, cut to what QEMU has mapped there. */
 static void make_extent(struct hostd_ram_extent *extent, const struct hostd_ram_file *file,
 			const struct hostd_ram_range *region, uint64_t off)
 {
 	uint64_t before = region->proof - region->addr, after = region->len - before;
+	const struct hostd_ram_map *map = find_map(file, off);
 
-	if (before > off)
-		before = off;
-	if (after > file->size - off)
-		after = file->size - off;
+	if (before > off - map->off)
+		before = off - map->off;
+	if (after > map->len - (off - map->off))
+		after = map->len - (off - map->off);
 	extent->addr = region->proof - before;
 	extent->len = before + after;
 	extent->off = off - before;
 }
 
-static bool try_file(const struct hostd_ram_file *file, const struct hostd_ram_range *region,
-		     const uint8_t *nonce, struct hostd_ram_extent *extent)
+static bool try_map(const struct hostd_ram_file *file, const struct hostd_ram_map *map,
+		    const struct hostd_ram_range *region, const uint8_t *nonce,
+		    struct hostd_ram_extent *extent)
 {
-	/* The last region may end where the file ends. */
-	uint64_t last = region->addr + region->len - file->size, off;
+	/* The last region may end where the memory ends. */
+	uint64_t last = region->addr + region->len - map->len, off;
 	unsigned int i, nr = sizeof(distances) / sizeof(distances[0]);
 
 	for (i = 0; i <= nr; i++) {
-		off = region->proof - (i < nr ? distances[i] : last);
+		off = map->off + region->proof - (i < nr ? distances[i] : last);
 		if (!is_proof(file, off, nonce))
 			continue;
 		make_extent(extent, file, region, off);
 		return true;
+	}
+	return false;
+}
+
+static bool try_file(const struct hostd_ram_file *file, const struct hostd_ram_range *region,
+		     const uint8_t *nonce, struct hostd_ram_extent *extent)
+{
+	unsigned int i;
+
+	for (i = 0; i < file->nr_maps; i++) {
+		if (try_map(file, &file->maps[i], region, nonce, extent))
+			return true;
 	}
 	return false;
 }
@@ -101,20 +131,35 @@ int hostd_ram_find(const struct hostd_ram_files *files, const struct hostd_ram_r
 	return -ENOENT;
 }
 
+/* A file on a disk may take a while for each place: there is an end to that. */
+static bool search_map(const struct hostd_ram_files *files, const struct hostd_ram_file *file,
+		       const struct hostd_ram_map *map, const struct hostd_ram_range *region,
+		       const uint8_t *nonce, struct hostd_ram_extent *extent)
+{
+	uint64_t at;
+
+	for (at = region->proof % SEARCH_STEP; at < map->len && at < SEARCH_END; at += SEARCH_STEP) {
+		if (hostd_now_ms() >= files->until_ms)
+			return false;
+		if (!is_proof(file, map->off + at, nonce))
+			continue;
+		make_extent(extent, file, region, map->off + at);
+		return true;
+	}
+	return false;
+}
+
 int hostd_ram_search(const struct hostd_ram_files *files, const struct hostd_ram_range *region,
 		     const uint8_t *nonce, struct hostd_ram_extent *extent)
 {
-	uint64_t off;
-	unsigned int i;
+	unsigned int i, m;
 
 	for (i = 0; i < files->nr; i++) {
 		const struct hostd_ram_file *file = &files->all[i];
 
-		for (off = region->proof % SEARCH_STEP; off < file->size && off < SEARCH_END;
-		     off += SEARCH_STEP) {
-			if (!is_proof(file, off, nonce))
+		for (m = 0; m < file->nr_maps; m++) {
+			if (!search_map(files, file, &file->maps[m], region, nonce, extent))
 				continue;
-			make_extent(extent, file, region, off);
 			extent->file = i;
 			return 0;
 		}

@@ -43,11 +43,24 @@ static void check_search(void)
 			inflate(9 * GIB, MIB) == PVBALLOON_S_OK, "no nonce, no proof");
 }
 
+static bool note_says(const char *text)
+{
+	struct json_object *obj = json_object_new_object(), *note = NULL;
+	bool ok;
+
+	b.t.bus->devices[0].ops->describe(&b.t.bus->devices[0], obj);
+	ok = json_object_object_get_ex(obj, "ram_note", &note) &&
+	     strstr(json_object_get_string(note), text);
+	json_object_put(obj);
+	return ok;
+}
+
 /* Not the guest's memory at all: too small, not there, only read. */
 static void check_files(void)
 {
 	char path[] = "/tmp/pvkit-ram-XXXXXX";
 	int fd = mkstemp(path);
+	void *map;
 
 	start("/tmp/pvkit-no-such-file", PAGE);
 	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
@@ -58,11 +71,58 @@ static void check_files(void)
 	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN, "so with an empty one");
 	if (ftruncate(fd, 4 * MIB) || pwrite(fd, testballoon_config(&b)->nonce, PVBALLOON_NONCE_LEN, MIB) < 0)
 		ktap_bail("file");
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN,
+		"and with one that QEMU has not mapped");
+	map = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_OK,
 		"which is looked for again when a region is told again");
 	ktap_ok(end_helper() == 0, "its helper ends in its sandbox");
+	munmap(map, 4 * MIB);
 	close(fd);
 	unlink(path);
+	if (mkfifo(path, 0600))
+		ktap_bail("fifo");
+	start(path, PAGE);
+	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN && note_says("it is no file"),
+		"what is no file is not opened");
+	end_helper();
+	unlink(path);
+}
+
+/* QEMU has mapped a part of a file in which there is more, and another, each from its own place. */
+static void check_parts(void)
+{
+	int fd = memfd_create("parts", MFD_CLOEXEC);
+	uint8_t *map, page[PAGE], *all;
+	unsigned int i;
+
+	if (fd < 0 || ftruncate(fd, 64 * MIB))
+		ktap_bail("memory");
+	memset(page, 0x5a, sizeof(page));
+	for (i = 0; i < 64; i++) {
+		if (pwrite(fd, page, PAGE, i * MIB) != PAGE)
+			ktap_bail("write");
+	}
+	map = mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 16 * MIB);
+	/* The kernel cuts it into three. */
+	mprotect(map + 4 * MIB, 4 * MIB, PROT_READ);
+	mprotect(map + 4 * MIB, 4 * MIB, PROT_READ | PROT_WRITE);
+	madvise(map + 8 * MIB, 4 * MIB, MADV_DONTFORK);
+	start("auto", PAGE);
+	write_proof(map + 5 * MIB);
+	ktap_ok(testballoon_tell(&b, 0, 64 * MIB, 25 * MIB) == PVBALLOON_S_OK && note_says("parts"),
+		"memory in a part of a file is found");
+	ktap_ok(inflate(0, 64 * MIB) == PVBALLOON_S_OK, "of which all is given");
+	all = mmap(NULL, 64 * MIB, PROT_READ, MAP_SHARED, fd, 0);
+	for (i = 0; i < 64 && all[i * MIB] == (i >= 16 && i < 32 ? 0 : 0x5a); i++)
+		;
+	ktap_ok(i == 64, "what QEMU has mapped is freed, and nothing before and after it");
+	if (i < 64)
+		ktap_note("not so at %u MiB", i);
+	end_helper();
+	munmap(all, 64 * MIB);
+	munmap(map, 16 * MIB);
+	close(fd);
 }
 
 /* The status of a region whose proof is in @fd. */
@@ -104,23 +164,12 @@ static void check_candidates(void)
 	close(fd);
 }
 
-static bool note_says(const char *text)
-{
-	struct json_object *obj = json_object_new_object(), *note = NULL;
-	bool ok;
-
-	b.t.bus->devices[0].ops->describe(&b.t.bus->devices[0], obj);
-	ok = json_object_object_get_ex(obj, "ram_note", &note) &&
-	     strstr(json_object_get_string(note), text);
-	json_object_put(obj);
-	return ok;
-}
-
 /* No huge page is needed for the refusal. */
 static void check_huge(void)
 {
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
 	char path[64];
+	void *map;
 
 	if (fd < 0 || ftruncate(fd, 8 * MIB)) {
 		ktap_skip("huge pages need a granule", "no hugetlbfs");
@@ -128,6 +177,7 @@ static void check_huge(void)
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	map = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	start(path, PAGE);
 	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
 			note_says("give granule=2M"), "huge pages need a granule");
@@ -136,6 +186,7 @@ static void check_huge(void)
 	ktap_ok(testballoon_tell(&b, 2 * MIB, 2 * MIB, 2 * MIB) == PVBALLOON_S_UNPROVEN &&
 			note_says("is not in"), "that is as large");
 	end_helper();
+	munmap(map, 8 * MIB);
 	close(fd);
 }
 
@@ -182,6 +233,72 @@ static uint64_t ask_helper(int fd, uint32_t op, uint64_t addr, uint64_t len, con
 	return ask_helper_of(fd, op, (struct hostd_ram_range) { addr, len, addr }, nonce);
 }
 
+/* Whether a process has a file open. */
+static bool opened_by(pid_t pid, const struct stat *file)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	for (fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		if (!stat(path, &st) && st.st_ino == file->st_ino && st.st_dev == file->st_dev)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A helper that is root, for a QEMU that is not: which has a file of root's in its hands that it may
+ * not even read. It must not be opened for it.
+ */
+static void check_rights(void)
+{
+	static const char nonce[] = "it is not QEMU's";
+	char path[] = "/dev/shm/pvkit-root-XXXXXX";
+	int fd = geteuid() ? -1 : mkstemp(path), pipe_fds[2], ends[2], place;
+	struct hostd_ram_options opt = { .ram = "auto", .granule = PAGE };
+	struct stat st;
+	char byte;
+
+	if (fd < 0 || ftruncate(fd, 4 * MIB) || write(fd, nonce, PVBALLOON_NONCE_LEN) < 0 || pipe(pipe_fds)) {
+		ktap_skip("a QEMU without rights has nothing opened for it", "not root");
+		return;
+	}
+	place = open(path, O_PATH);
+	fstat(fd, &st);
+	opt.qemu = fork();
+	if (!opt.qemu) {
+		/* As if it had mapped it: what the helper checks is seen in maps. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+			_exit(1);
+		close(fd);
+		if (setresuid(65534, 65534, 65534) || write(pipe_fds[1], "", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(fd);
+	if (read(pipe_fds[0], &byte, 1) != 1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("no QEMU");
+	close(place);
+	guest.helper = fork();
+	if (!guest.helper) {
+		close(ends[0]);
+		_exit(hostd_ram_serve(ends[1], &opt));
+	}
+	close(ends[1]);
+	ktap_ok(!ask_helper(ends[0], HOSTD_RAM_PROVE, 0, 4 * MIB, nonce) &&
+		!opened_by(guest.helper, &st), "a QEMU without rights has nothing opened for it");
+	close(ends[0]);
+	waitpid(guest.helper, NULL, 0);
+	kill(opt.qemu, SIGKILL);
+	waitpid(opt.qemu, NULL, 0);
+	unlink(path);
+}
+
 /* Regions whose proofs are elsewhere, and not at a page. */
 static uint64_t prove_wrongly(int fd, const char *nonce)
 {
@@ -223,7 +340,7 @@ static void check_helper(void)
 
 int main(void)
 {
-	ktap_plan(32);
+	ktap_plan(38);
 	make_memory();
 	start("auto", PAGE);
 	write_proof(at(2 * MIB));
@@ -233,6 +350,8 @@ int main(void)
 	check_files();
 	check_candidates();
 	check_huge();
+	check_parts();
+	check_rights();
 	check_helper();
 	check_pinned();
 	return ktap_finish();

@@ -4,6 +4,7 @@
  * what breaks the ABI breaks its queue (BALLOON-D6); and no lie uses up the worker's memory.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "dev_balloon.h"
 #include "testballoon.h"
@@ -201,6 +202,44 @@ static void check_bound(void)
 	ktap_ok(!g.nr_chunks && !g.nr_pages, "leaves nothing behind");
 }
 
+/* What a guest asks for takes no more than a turn, whatever it is. */
+static void check_patience(void)
+{
+	struct pvballoon_range *r = testballoon_data(&b);
+	struct hostd_given g = { .granule = PAGE };
+	clock_t start = clock();
+	struct pvballoon_sqe sqe;
+	struct pvballoon_cqe cqe;
+	unsigned int i, nr, refused = 0;
+
+	hostd_given_tell(&g, 0, 1ULL << 60);
+	for (i = 0; i < PVBALLOON_RANGES_MAX; i++) {
+		refused += hostd_given_inflate(&g, i * 16 * TIB, -1U) == REFUSED;
+		refused += hostd_given_deflate(&g, i * 16 * TIB, -1U) == UNKNOWN;
+		refused += hostd_given_report(&g, i * 16 * TIB, -1U) == OK;
+	}
+	start = (clock() - start) * 1000 / CLOCKS_PER_SEC;
+	ktap_ok(refused == 3 * PVBALLOON_RANGES_MAX && start < 2000,
+		"a request of absurd ranges costs little (%ld ms)", (long)start);
+
+	testballoon_start(&b, 0);
+	tell(0, 4 * TIB);
+	for (i = 0; i < PVBALLOON_RANGES_MAX; i++)
+		r[i] = (struct pvballoon_range) { htole64(i * GIB), htole32(GIB / PAGE), 0 };
+	for (i = 0; i < 16; i++) {
+		sqe = testballoon_request(&b, i % 2 ? PVBALLOON_OP_DEFLATE : PVBALLOON_OP_INFLATE,
+					  PVBALLOON_RANGES_MAX);
+		testballoon_submit(&b, &sqe);
+	}
+	nr = hdev_balloon_poll(b.t.bus->running[0], 32);
+	ktap_ok(nr && nr < 16, "others have their turn after %u of 16 large requests", nr);
+	while (nr < 16 && (i = hdev_balloon_poll(b.t.bus->running[0], 32)))
+		nr += i;
+	for (i = 0; testballoon_reap(&b, &cqe) && !cqe.status; i++)
+		;
+	ktap_ok(nr == 16 && i == 16, "and all of them are served");
+}
+
 /* BALLOON-D5, with each kind of status in one request. */
 static void check_statuses(void)
 {
@@ -340,7 +379,7 @@ static void check_target(void)
 
 int main(void)
 {
-	ktap_plan(95);
+	ktap_plan(98);
 	testballoon_init(&b, "{}", -1);
 	check_regions();
 	check_ranges();
@@ -348,6 +387,7 @@ int main(void)
 	check_bits();
 	check_granule();
 	check_bound();
+	check_patience();
 	check_statuses();
 	check_requests();
 	check_stats();
