@@ -177,7 +177,6 @@ static void __attribute__((noreturn)) work(const struct hostd_image_job *job, in
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != broker)
 		_exit(1);
-	signal(SIGXFSZ, SIG_IGN);
 	keep_only(sock, job->hold);
 	hostd_image_work(job, sock);
 	_exit(0);

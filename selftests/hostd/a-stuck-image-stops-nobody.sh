@@ -21,7 +21,7 @@ clean_up() {
 }
 test_exit_hooks+=(clean_up)
 
-answers() { timeout 2 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" list; }
+answers() { timeout 4 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" list; }
 row() { answers | grep "^$1 "; }
 is_served() { row "$1" | grep -q ' served '; }
 is_slow() { row "$1" | grep -q 'not ready .*takes too long'; }
@@ -79,7 +79,7 @@ resizing=$!
 ktap_check 'while an image is enlarged, pvhostd answers' answers_while "$resizing"
 wait "$resizing"
 ktap_check 'the command ends' grep -q 'takes too long' "$test_tmp/resize"
-ktap_check 'another is refused at once' refused 'takes too long' timeout 2 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" resize f 16M
+ktap_check 'another is refused at once' refused 'takes too long' timeout 4 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" resize f 16M
 kill -KILL "$(hostd_worker_pid)"
 ktap_check 'a life begins, and serves the other disks' wait_for 30 is_served a
 ktap_check 'the disk says what is the matter' wait_for 20 is_slow f

@@ -4,6 +4,7 @@
 # another pvhostd, QEMU and its tools by their own locks, the host by a mount, a loop device or a swap
 # area. Reading is shared with those who read.
 # needs: root
+# timeout: 120
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What is no raw image is refused when it is added, with an advice: other formats, packed files, and what
 # holds no data at all. It is not even opened if that could do something. format=raw says that it is meant.
+# timeout: 120
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"

@@ -3,6 +3,7 @@
 # The same image is the same image over lives: whatever becomes of its path (another file is moved
 # there, it is removed, made anew, a link is turned), the next worker has the file that was added, and
 # what has happened is said once. A release lets it go: then the path counts again.
+# timeout: 120
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"

@@ -3,6 +3,7 @@
 # What the worker may not use is not asked of it, in the first life and in later ones: engine=auto takes
 # io_uring where the worker has it and threads where it has not, with a line in the log; a disk with
 # engine=uring says what is missing, stays, and is served when a later life has it.
+# timeout: 120
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
