@@ -13,6 +13,9 @@
 /* Preferred sizes beyond this are nonsense: readahead is twice as much. */
 #define IO_HINT_MAX	SZ_16M
 
+/* Whatever changes in this time is one change, and one event for user space. */
+#define UPDATE_DELAY	(HZ / 20)
+
 int pvblk_major;
 
 static const struct block_device_operations pvblk_fops = {
@@ -94,7 +97,7 @@ void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config)
 	spin_lock(&blk->config_lock);
 	blk->config = *config;
 	spin_unlock(&blk->config_lock);
-	queue_work(system_freezable_wq, &blk->update);
+	queue_delayed_work(system_freezable_wq, &blk->update, UPDATE_DELAY);
 }
 
 static ssize_t serial_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -129,8 +132,9 @@ static void config_limits(const struct pvblk *blk, const struct pvblk_config *c,
 	lim->physical_block_size = le32_to_cpu(c->physical_block);
 	lim->io_min = le32_to_cpu(c->io_min) ?: le32_to_cpu(c->physical_block);
 	lim->io_opt = le32_to_cpu(c->io_opt);
-	lim->max_hw_sectors = min_t(u32, le32_to_cpu(c->max_io), 1U << blk->slot_shift) >>
-			      SECTOR_SHIFT;
+	/* The block layer wants a page at least. */
+	lim->max_hw_sectors = clamp_t(u32, le32_to_cpu(c->max_io), PAGE_SIZE,
+				      1U << blk->slot_shift) >> SECTOR_SHIFT;
 	/* The data is copied, so its segments do not matter. */
 	lim->max_segments = USHRT_MAX;
 	lim->max_segment_size = UINT_MAX;
@@ -196,6 +200,7 @@ int pvblk_add_disk(struct pvblk *blk)
 
 stop_device:
 	pvbus_device_stop(pdev);
+	cancel_delayed_work_sync(&blk->update);
 put_disk:
 	put_disk(blk->disk);
 	return err;
@@ -225,7 +230,7 @@ static void update_limits(struct pvblk *blk, const struct queue_limits *lim)
  */
 void pvblk_update_work(struct work_struct *work)
 {
-	struct pvblk *blk = container_of(work, struct pvblk, update);
+	struct pvblk *blk = container_of(to_delayed_work(work), struct pvblk, update);
 	struct pvblk_config config;
 	struct queue_limits lim;
 

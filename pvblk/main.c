@@ -24,7 +24,7 @@ MODULE_PARM_DESC(queue_depth, "requests in flight per queue, a power of two (def
 
 #define DEPTH_MIN	16
 #define DEPTH_MAX	1024
-#define SLOT_MIN	SZ_4K
+#define SLOT_MIN	max_t(u32, SZ_4K, PAGE_SIZE)
 #define SLOT_MAX	SZ_1M
 #define ROOM_MIN	SZ_1M
 
@@ -47,7 +47,8 @@ static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 {
 	u64 bytes = le64_to_cpu(blk->config.capacity) << SECTOR_SHIFT;
 	u64 room = min_t(u64, pvbus_space_share(blk->pdev), max_t(u64, bytes, ROOM_MIN));
-	u32 max_io = min_t(u32, le32_to_cpu(blk->config.max_io), SLOT_MAX);
+	/* The block layer wants a page at least: to a device that takes less it goes in parts. */
+	u32 max_io = clamp_t(u32, le32_to_cpu(blk->config.max_io), PAGE_SIZE, SLOT_MAX);
 	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
 
 	blk->nr_queues = min(num_possible_cpus(), blk->pdev->max_queues);
@@ -153,7 +154,7 @@ static int pvblk_probe(struct pvbus_device *pdev)
 		return -ENOMEM;
 	blk->pdev = pdev;
 	spin_lock_init(&blk->config_lock);
-	INIT_WORK(&blk->update, pvblk_update_work);
+	INIT_DELAYED_WORK(&blk->update, pvblk_update_work);
 	pvbus_set_drvdata(pdev, blk);
 
 	err = pvblk_read_config(pdev, &blk->config);
@@ -200,7 +201,7 @@ static void pvblk_remove(struct pvbus_device *pdev)
 	/* Waits for what is in flight; the bus goes on restoring the device meanwhile. */
 	del_gendisk(blk->disk);
 	pvbus_device_stop(pdev);
-	cancel_work_sync(&blk->update);
+	cancel_delayed_work_sync(&blk->update);
 	free_queues(blk);
 	put_disk(blk->disk);
 	blk_mq_free_tag_set(&blk->set);

@@ -101,7 +101,7 @@ struct pvblk {
 	struct pvblk_config	config;
 	spinlock_t		config_lock;
 	unsigned int		slot_shift;
-	struct work_struct	update;
+	struct delayed_work	update;
 	struct queue_limits	limits;
 	bool			write_cache;
 	bool			fua;

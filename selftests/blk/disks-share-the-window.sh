@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# BUS-D10: twelve disks find room in the default window, and serve at the same time; a window that is too small for
-# a disk is one clear message, and the disk appears as soon as there is room.
+# BUS-D10: as many small disks as the device table has slots find room in the default window, those too that come one
+# after the other, and serve at the same time; a window that is too small for a disk is one clear message, and the
+# disk appears as soon as there is room.
 # needs: vm
 # kernels: 6.12
 # timeout: 240
@@ -12,26 +13,35 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-nr=12
+nr=64 later=16
 disks=()
-for ((i = 0; i < nr; i++)); do
-	blk_image "disk$i" 8M
+for ((i = 0; i < nr - later; i++)); do
+	blk_image "disk$i" 1M
 	disks+=(--disk "id=d$i,file=$test_tmp/disk$i.img")
 done
 hostd_start "${disks[@]}" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot --smp 2 || ktap_bail 'no guest'
-ktap_check "it has $nr disks" vm_run "wait-for /dev/pvblk$((nr - 1)) 60"
+last_is_there() { vm_run "wait-for /dev/pvblk$(($1 - 1)) 60 && [ \$(ls -d /sys/block/pvblk* | wc -l) = $1 ]"; }
+ktap_check "it has $((nr - later)) disks" wait_for 60 last_is_there $((nr - later))
+add_later() {
+	for ((i = nr - later; i < nr; i++)); do
+		blk_image "disk$i" 1M
+		pvctl add-disk "d$i" "file=$test_tmp/disk$i.img" || return
+	done
+}
+ktap_check "$later more come" add_later
+ktap_check "it has $nr disks" wait_for 60 last_is_there "$nr"
 ktap_note "queues and depths: $(vm_run 'for disk in /sys/block/pvblk*; do echo "$(ls "$disk/mq" | wc -l)x$(cat "$disk/queue/nr_requests")"; done' | tr '\n' ' ')"
-mapfile -t names < <(seq -f pvblk%.0f 0 $((nr - 1)))
-VM_TIMEOUT=120 ktap_check 'all of them keep data at the same time' \
-	vm_run "fio $(fio_verify 1 "${names[@]}" | tr '\n' ' ') --size=4m --minimal --output=/dev/null"
+mapfile -t names < <(seq -f pvblk%.0f 0 5 $((nr - 1)))
+VM_TIMEOUT=120 ktap_check 'they keep data at the same time' \
+	vm_run "fio $(fio_verify 1 "${names[@]}" | tr '\n' ' ') --size=512k --minimal --output=/dev/null"
 ktap_check 'the console is clean' vm_dmesg_clean
 vm_stop
 hostd_stop
 
 # A small one: some disks fit, and no more.
-HOSTD=small VM=tiny
-hostd_start --window 1M "${disks[@]}" || ktap_bail 'no pvhostd'
+HOSTD=small VM=tiny nr=12
+hostd_start --window 1M "${disks[@]:0:$((2 * nr))}" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots with a window of 1 MiB' blk_boot || ktap_bail 'no guest'
 probed() { vm_run '[ "$(ls -d /sys/bus/pvbus/devices/*/ | wc -l)" = 12 ]' && sleep 2; }
 wait_for 20 probed
@@ -39,7 +49,7 @@ there=$(vm_run 'ls -d /sys/block/pvblk* | wc -l')
 ktap_note "$there disks"
 ktap_check 'it has some of the disks' test "$there" -gt 0 -a "$there" -lt "$nr"
 ktap_is 'and one message about each other' "$(vm_run 'dmesg | grep -c "no room for the queues in the window.*pvhostd --window"')" $((nr - there))
-ktap_check 'those it has work' vm_run "fio $(fio_verify 1 pvblk0 | tr '\n' ' ') --size=4m --minimal --output=/dev/null"
+ktap_check 'those it has work' vm_run "fio $(fio_verify 1 pvblk0 | tr '\n' ' ') --size=512k --minimal --output=/dev/null"
 left=$(vm_run 'cat /sys/block/pvblk0/device/name')
 pvctl remove "$left" > /dev/null
 appeared() { [ "$(vm_run 'cat /sys/block/pvblk*/device/name | sort -u | wc -l')" -ge "$there" ]; }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The shim: what the guest's files take from the kernel, for a build in user
- * space. Only what pvbus/ring.c, shm.c, header.c, pvblk/{request,queue}.c
+ * space. Only what pvbus/ring.c, shm.c, header.c, command.c, pvblk/{request,queue}.c
  * and pvclock/math.c need.
  */
 #ifndef SHIM_LINUX_TYPES_H
@@ -26,6 +26,8 @@ typedef __s64	s64;
 #endif
 #define min(a, b)	((a) < (b) ? (a) : (b))
 #define max(a, b)	((a) > (b) ? (a) : (b))
+#define clamp_t(type, v, lo, hi) \
+	((type)min(max((type)(v), (type)(lo)), (type)(hi)))
 #define noinline	__attribute__((noinline))
 #define __packed	__attribute__((packed))
 
