@@ -38,6 +38,7 @@ typedef struct json_object *(*testlife_answer)(struct testlife *t, struct json_o
  * @worker_fd: its end of the connection; -1: none
  * @lives: workers that were started
  * @frozen: the worker does not beat
+ * @quits: the worker was told to end
  * @client_fd: the operator's connection; -1: none
  * @generation: of each slot, as the worker was told
  * @ops: operations that the worker was told, in this life, as "init hold add go"
@@ -51,6 +52,7 @@ struct testlife {
 	int worker_fd;
 	unsigned int lives;
 	bool frozen;
+	bool quits;
 	int client_fd;
 	uint32_t generation[HOSTD_SLOTS];
 	char ops[1024];
@@ -74,11 +76,11 @@ uint64_t __wrap_hostd_now_ms(void)
 	return __real_hostd_now_ms() + testlife_leap_ms;
 }
 
-/* A process that was killed takes a moment of real time. */
+/* A process that ends takes a moment of real time. */
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout)
 {
 	const struct hostd_broker *b = testlife_now->b;
-	bool dying = b && ((b->life.pid && b->life.killed) || b->openers);
+	bool dying = b && ((b->life.pid && (b->life.killed || testlife_now->quits)) || b->openers);
 	int ret = __real_epoll_wait(fd, ev, nr, dying ? 50 : 0);
 
 	if (!ret && timeout > 0 && !dying)
@@ -123,7 +125,13 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 	hostd_log(HOSTD_LOG_ERR, "another program: %s", why);
 }
 
-/* A process to be killed; what a worker says, the test says. */
+static void testlife_exit(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+/* A process to be killed, or told to end; what a worker says, the test says. */
 pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
 {
 	struct testlife *t = testlife_now;
@@ -139,6 +147,7 @@ pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
 		sigset_t none;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGTERM, testlife_exit);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		close_range(3, ~0U, 0);
@@ -156,6 +165,7 @@ pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
 		close(t->worker_fd);
 	t->worker_fd = dup(fd);
 	t->lives++;
+	t->quits = false;
 	t->ops[0] = 0;
 	return pid;
 }
@@ -188,6 +198,10 @@ static inline struct json_object *testlife_honest(struct testlife *t, struct jso
 		json_object_object_add(reply, "devices", json_object_new_array());
 	if (!strcmp(op, "set"))
 		json_object_object_add(reply, "device", json_object_new_object());
+	if (!strcmp(op, "quit")) {
+		t->quits = true;
+		kill(t->b->life.pid, SIGTERM);
+	}
 	if (strcmp(op, "remove"))
 		return reply;
 	testlife_send(t, reply);

@@ -18,7 +18,7 @@ unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -W
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
-lives		:= no-reply-of-a-worker-hurts-the-broker
+lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered
 TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait
 
 all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
@@ -49,8 +49,16 @@ FUZZ_CC		?= clang-14
 FUZZ_SECONDS	?= 10
 fuzz_srcs	:= $(WORKER_CORE_SRCS) $(COMMON_SRCS)
 
+life_srcs	:= $(BROKER_CORE_SRCS) $(WORKER_CORE_SRCS) $(COMMON_SRCS)
+
 .PHONY: fuzz fuzz-run
-fuzz: $(fuzzers:%=$(O)/fuzz/%)
+fuzz: $(fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/fuzz_broker
+
+$(O)/fuzz/fuzz_broker: fuzz_broker.c $(life_srcs:%=$(HOSTREF)/%) $(wildcard *.h $(HOSTREF)/*.h)
+	@mkdir -p $(@D)
+	@echo "  FUZZCC  hostd/$(@F)"
+	@$(FUZZ_CC) $(unit_cflags) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(life_srcs:%=$(HOSTREF)/%) $(TESTLIFE_WRAP) $(unit_libs)
 
 $(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: %.c $(fuzz_srcs:%=$(HOSTREF)/%) $(wildcard *.h $(HOSTREF)/*.h)
 	@mkdir -p $(@D)
@@ -58,8 +66,8 @@ $(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: %.c $(fuzz_srcs:%=$(HOSTREF)/%) $(wildcar
 	@$(FUZZ_CC) $(unit_cflags) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $< $(fuzz_srcs:%=$(HOSTREF)/%) $(unit_libs)
 
-fuzz-run: $(fuzzers:%=$(O)/fuzz/%)
-	@for f in $(fuzzers); do \
+fuzz-run: fuzz
+	@for f in $(fuzzers) fuzz_broker; do \
 		mkdir -p $(O)/fuzz/corpus-$$f && \
 		$(O)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/ $(O)/fuzz/corpus-$$f 2>$(O)/fuzz/$$f.log || \
