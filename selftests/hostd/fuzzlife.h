@@ -43,8 +43,8 @@ static const char *const fuzzlife_commands[] = {
 	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d1\",\"null\":1048576}}",
 	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d2\",\"null\":4096,\"queues\":4,\"serial\":\"S\"}}",
 	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d3\",\"file\":\"/nowhere/disk.img\",\"ro\":true}}",
-	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d4\",\"null\":8192,\"logical-block\":512,"
-	"\"physical-block\":4096,\"max-io\":131072,\"queue-size\":256,\"cache\":\"none\",\"wait\":true}}",
+	("{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d4\",\"null\":8192,\"logical-block\":512,"
+	 "\"physical-block\":4096,\"max-io\":131072,\"queue-size\":256,\"cache\":\"none\",\"wait\":true}}"),
 	"{\"execute\":\"add-clock\",\"arguments\":{\"id\":\"c\"}}",
 	"{\"execute\":\"add-balloon\",\"arguments\":{\"id\":\"b\",\"ram\":\"off\",\"target\":\"auto\"}}",
 	"{\"execute\":\"balloon\",\"arguments\":{\"id\":\"b\",\"target\":4096,\"rate\":1}}",
@@ -66,8 +66,8 @@ static const char *const fuzzlife_replies[] = {
 	"{\"re\":%u,\"ok\":true,\"epoch\":4294967297}",
 	"{\"re\":%u,\"ok\":true,\"device\":{\"engine\":\"uring\",\"id\":\"x\",\"given\":1}}",
 	"{\"re\":%u,\"ok\":true,\"devices\":[{\"slot\":0,\"status\":\"running\",\"name\":\"d1\"}],\"next\":1}",
-	"{\"re\":%u,\"ok\":true,\"epoch\":1,\"driver\":{\"ident\":\"d\",\"kernel\":\"k\"},\"devices\":"
-	"[{\"slot\":0,\"status\":\"reset\",\"stopped\":\"why\",\"held\":3,\"host_errors\":{\"read\":1}}]}",
+	("{\"re\":%u,\"ok\":true,\"epoch\":1,\"driver\":{\"ident\":\"d\",\"kernel\":\"k\"},\"devices\":"
+	 "[{\"slot\":0,\"status\":\"reset\",\"stopped\":\"why\",\"held\":3,\"host_errors\":{\"read\":1}}]}"),
 	"{\"re\":%u,\"ok\":true,\"held\":7}",
 	"{\"event\":\"removed\",\"slot\":0,\"generation\":%u}",
 	"{\"event\":\"epoch\",\"epoch\":%u}",
