@@ -68,9 +68,9 @@ refuses 2 'use --shrink' vm resize d0 512K --now
 refuses 2 'negative' vm resize d0 -1
 refuses 2 '4E' vm resize d0 8E
 refuses 2 '4E' vm resize d0 99999999999999999999
-prlimit --fsize=8388608 --pid "${hostd_pid[$HOSTD]}"
+prlimit --fsize=8388608: --pid "${hostd_pid[$HOSTD]}"
 refuses 1 'ulimit -f' vm resize d0 16M
-prlimit --fsize=unlimited --pid "${hostd_pid[$HOSTD]}"
+prlimit --fsize=unlimited: --pid "${hostd_pid[$HOSTD]}"
 truncate -s 1M "$test_tmp/ro.img"
 ktap_check 'a read-only one is taken' vm add-disk r0 "file=$test_tmp/ro.img,ro=on"
 refuses 1 'ro=on' vm resize r0 2M
