@@ -348,7 +348,7 @@ static int do_resize(const struct hostd_image_job *job, struct hostd_image_repor
 {
 	uint64_t have = 0;
 	struct stat st;
-	int fd;
+	int fd, err;
 
 	fd = reopen(job->hold, job->ro ? O_RDONLY : O_RDWR);
 	if (fd < 0)
@@ -366,6 +366,9 @@ static int do_resize(const struct hostd_image_job *job, struct hostd_image_repor
 	if (job->ro)
 		return hostd_image_fail(report, -EROFS, "%s has only %llu bytes, and is here for reading only (ro=on): enlarge the file first (truncate -s)",
 					job->shown, (unsigned long long)have);
+	err = hostd_image_lock_size(fd);
+	if (err)
+		return fail_lock(job, -err, report);
 	if (ftruncate(fd, job->size) < 0)
 		return hostd_image_fail(report, -errno, "%s cannot be enlarged: %s%s", job->shown,
 					strerror(errno), errno == EFBIG ?

@@ -134,6 +134,16 @@ int hostd_image_fail(struct hostd_image_report *report, int error, const char *f
 int hostd_image_lock(int fd, bool ro);
 
 /**
+ * hostd_image_lock_size - keep others from taking an image while it is made larger
+ * @fd: the image, open for writing
+ *
+ * To set a size may hang, and then happen late, when somebody has written beyond it.
+ *
+ * Return: 0; -EAGAIN if somebody makes it larger; another -errno.
+ */
+int hostd_image_lock_size(int fd);
+
+/**
  * hostd_image_find_user - see whether the host itself uses an image
  * @job: the job
  * @fd: O_PATH descriptor of the image

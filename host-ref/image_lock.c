@@ -27,6 +27,8 @@
 #define QEMU_WRITE	0x2
 #define QEMU_RESIZE	0x8
 #define QEMU_BITS	4
+/* Who enlarges the file has this one: if he hangs, nobody takes the file until he is gone. */
+#define SIZE_START	300
 
 static int set_lock(int fd, short type, off_t start, off_t len)
 {
@@ -84,11 +86,16 @@ int hostd_image_lock(int fd, bool ro)
 		err = lock_bits(fd, QEMU_PERM, does);
 	if (!err)
 		err = lock_bits(fd, QEMU_SHARED, QEMU_WRITE | QEMU_RESIZE);
-	if (!err && clashes_with_qemu(fd, ro))
+	if (!err && (clashes_with_qemu(fd, ro) || is_locked(fd, F_WRLCK, SIZE_START, 1)))
 		err = -EAGAIN;
 	if (err)
 		set_lock(fd, F_UNLCK, 0, 0);
 	return err;
+}
+
+int hostd_image_lock_size(int fd)
+{
+	return set_lock(fd, F_WRLCK, SIZE_START, 1);
 }
 
 /* A line of a file in /sys. */

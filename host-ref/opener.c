@@ -52,6 +52,12 @@ struct hostd_opener {
 	struct hostd_opener *next;
 };
 
+static const char * const words[] = {
+	[HOSTD_IMAGE_OPEN] = "opening",
+	[HOSTD_IMAGE_LOOK] = "looking up",
+	[HOSTD_IMAGE_RESIZE] = "enlarging",
+};
+
 static void set_timer(struct hostd_broker *b)
 {
 	struct hostd_opener *o;
@@ -128,11 +134,6 @@ static void opener_ready(struct hostd_source *src, uint32_t events)
 static void openers_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, opener_timer);
-	static const char * const words[] = {
-		[HOSTD_IMAGE_OPEN] = "opening",
-		[HOSTD_IMAGE_LOOK] = "looking up",
-		[HOSTD_IMAGE_RESIZE] = "enlarging",
-	};
 	uint64_t now_ms = hostd_now_ms();
 	char text[HOSTD_ERROR_MAX];
 	struct hostd_opener *o;
@@ -182,17 +183,31 @@ static void __attribute__((noreturn)) work(const struct hostd_image_job *job, in
 	_exit(0);
 }
 
-static struct hostd_opener *find(struct hostd_broker *b, enum hostd_image_task task,
-				 const void *owner, unsigned int *nr)
+/*
+ * A process that is in the way of a job: the same is being done for its owner, or something hangs
+ * with the image. To look at a path does not touch the image.
+ */
+static struct hostd_opener *find_obstacle(struct hostd_broker *b, enum hostd_image_task task,
+					  const void *owner)
 {
-	struct hostd_opener *o, *found = NULL;
+	struct hostd_opener *o;
 
-	for (o = b->openers; o; o = o->next) {
-		++*nr;
-		if (owner && o->owner == owner && o->task == task)
-			found = o;
-	}
-	return found;
+	for (o = b->openers; o; o = o->next)
+		if (o->owner == owner &&
+		    (o->task == task ||
+		     (o->hangs && o->task != HOSTD_IMAGE_LOOK && task != HOSTD_IMAGE_LOOK)))
+			return o;
+	return NULL;
+}
+
+static unsigned int count(const struct hostd_broker *b)
+{
+	const struct hostd_opener *o;
+	unsigned int nr = 0;
+
+	for (o = b->openers; o; o = o->next)
+		nr++;
+	return nr;
 }
 
 static int spawn(struct hostd_broker *b, const struct hostd_image_job *job,
@@ -245,20 +260,19 @@ free_o:
 int hostd_opener_start(struct hostd_broker *b, const struct hostd_image_job *job,
 		       hostd_opener_told told, void *owner, char *err)
 {
-	unsigned int nr = 0;
-	struct hostd_opener *o = find(b, job->task, owner, &nr);
+	struct hostd_opener *o = find_obstacle(b, job->task, owner);
 	int ret;
 
 	if (o && !o->hangs)
 		return -EINPROGRESS;
 	if (o) {
-		snprintf(err, HOSTD_ERROR_MAX, "opening %s takes too long: its file system or device does not answer",
-			 job->shown);
+		snprintf(err, HOSTD_ERROR_MAX, "%s %s takes too long: its file system or device does not answer",
+			 words[o->task], job->shown);
 		return -EBUSY;
 	}
-	if (nr >= OPENERS_MAX) {
-		snprintf(err, HOSTD_ERROR_MAX, "%u processes that open images hang already: see to their file systems first",
-			 nr);
+	if (count(b) >= OPENERS_MAX) {
+		snprintf(err, HOSTD_ERROR_MAX, "%d processes that open images hang already: see to their file systems first",
+			 OPENERS_MAX);
 		return -EBUSY;
 	}
 	ret = spawn(b, job, told, owner);

@@ -37,7 +37,7 @@ void hostd_opener_init(struct hostd_broker *b);
  * the kernel, it ends when that lets it.
  *
  * Return: 0; -EINPROGRESS if there is such a process for @owner already, which then tells;
- * -EBUSY if that hangs; another -errno.
+ * -EBUSY if one of @owner's hangs; another -errno.
  */
 int hostd_opener_start(struct hostd_broker *b, const struct hostd_image_job *job,
 		       hostd_opener_told told, void *owner, char *err);
