@@ -218,9 +218,9 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 			     size_t len)
 {
 	struct pvbus_device_entry *shadow = &win->shadow.table[slot];
-	_Alignas(8) uint8_t area[PVBUS_CONFIG_MAX] = { 0 };
+	const __le64 off = htole64(CONFIG_OFF(slot));
 	uint32_t seq = le32toh(shadow->config_seq);
-	__le64 off = htole64(CONFIG_OFF(slot));
+	__le64 area[PVBUS_CONFIG_MAX / sizeof(__le64)] = { 0 };
 
 	memcpy(area, config, len);
 	publish32(win, &shadow->config_seq, seq + 1);

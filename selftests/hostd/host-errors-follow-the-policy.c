@@ -256,6 +256,8 @@ static void check_others(void)
 
 static void check_ends(void)
 {
+	char error[HDEV_ERROR_LEN];
+
 	begin(",\"werror\":\"stop\"");
 	try_op(PVBLK_OP_WRITE, EIO);
 	ktap_ok(testdrv_command(&t.drv, 0, PVBUS_CMD_RESET) == PVBUS_R_OK && !blk()->trouble.stopped &&
@@ -288,7 +290,7 @@ static void check_ends(void)
 		"RESET waits for the one that is in flight");
 	testdrv_run(&t.drv, 0, &q, 64, 1 << 16);
 	try_op(PVBLK_OP_WRITE, EIO);
-	ktap_ok(!hdev_blk_ops.resize(&t.bus->devices[0], 1 << 21, (char[HDEV_ERROR_LEN]){ 0 }),
+	ktap_ok(!hdev_blk_ops.resize(&t.bus->devices[0], 1 << 21, error),
 		"a stopped disk can be resized");
 	hdev_remove(&t.bus->devices[0], true);
 	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->nr_busy, "and removed by force");
