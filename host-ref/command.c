@@ -425,7 +425,7 @@ static void continue_done(struct hostd_broker *b, void *ctx, struct json_object 
 
 	(void)b;
 	if (!reply) {
-		hostd_call_error(call, "%s", error);
+		hostd_call_error(call, "%s: %s", hostd_json_str(call->args, "id"), error);
 		return;
 	}
 	obj = json_object_new_object();

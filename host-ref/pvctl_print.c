@@ -68,6 +68,28 @@ static const char *mode_of(struct json_object *obj)
 	return hostd_json_bool(obj, "ro", false) ? "ro" : "rw";
 }
 
+/* What is wrong with a device, or where it is, and how often the host has failed it. Free it. */
+static char *describe_place(struct json_object *obj)
+{
+	struct json_object *errors = hostd_json_get(obj, "host_errors");
+	unsigned long long nr = hostd_json_u64(errors, "read", 0) + hostd_json_u64(errors, "write", 0);
+	const char *place = hostd_json_str(obj, "error");
+	char *text;
+	int ret;
+
+	if (!place)
+		place = hostd_json_str(obj, "note");
+	if (!place)
+		place = cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
+	if (nr)
+		ret = asprintf(&text, "%s (%llu host error%s)", place, nr, nr > 1 ? "s" : "");
+	else
+		ret = asprintf(&text, "%s", place);
+	if (ret < 0)
+		pvctl_fail(1, "out of memory");
+	return text;
+}
+
 void pvctl_print_list(struct json_object *list)
 {
 	static const char *head[COLUMNS] = {
@@ -83,7 +105,6 @@ void pvctl_print_list(struct json_object *list)
 	memcpy(rows[0], head, sizeof(head));
 	for (i = 1; i <= nr; i++) {
 		struct json_object *obj = json_object_array_get_idx(list, i - 1);
-		const char *error = hostd_json_str(obj, "error");
 
 		rows[i][0] = text_of(obj, "id");
 		rows[i][1] = text_of(obj, "type");
@@ -92,8 +113,7 @@ void pvctl_print_list(struct json_object *list)
 		rows[i][4] = format_size(obj, sizes[i], sizeof(sizes[i]));
 		rows[i][5] = mode_of(obj);
 		rows[i][6] = cell_of(obj, "engine");
-		rows[i][7] = error ?: hostd_json_str(obj, "note") ?:
-			     cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
+		rows[i][COLUMNS - 1] = describe_place(obj);
 	}
 	for (c = 0; c < COLUMNS; c++) {
 		width[c] = 0;
@@ -103,6 +123,8 @@ void pvctl_print_list(struct json_object *list)
 	}
 	for (i = 0; i <= nr; i++)
 		print_row(rows[i], width);
+	for (i = 1; i <= nr; i++)
+		free((char *)rows[i][COLUMNS - 1]);
 	free(rows);
 	free(sizes);
 }

@@ -182,7 +182,7 @@ static struct json_object *op_continue(struct hostd_worker *w, struct json_objec
 	struct json_object *reply;
 
 	if (!dev || !dev->ops || !dev->ops->go_on)
-		return hostd_ipc_reply_error(req, "continue: this device does not stop, or is not served now");
+		return hostd_ipc_reply_error(req, "it never stops, or is not served at the moment");
 	reply = hostd_ipc_reply_ok(req);
 	hostd_json_add_u64(reply, "held", dev->ops->go_on(dev));
 	hostd_worker_note(w);
