@@ -11,8 +11,11 @@
 
 #define CONFIG_TRIES		1000
 
-/* Before a device's users are told that it failed, it has so long to leave its queues alone. */
-#define GIVE_UP_TIMEOUT		HZ
+/*
+ * A RESET drains, so its answer may take long. So long a device's work waits for it, then looks
+ * after who waits for the device, and comes back.
+ */
+#define DRAIN_TIMEOUT		HZ
 
 /* So long a reboot waits for a probe or a removal that waits for I/O. */
 #define REBOOT_TIMEOUT_S	5
@@ -72,8 +75,8 @@ static void known_features(const struct pvbus_device *pdev, u64 known[2])
 		known[drv->features[i] / 64] |= BIT_ULL(drv->features[i] % 64);
 }
 
-/* Agree on features in @epoch; pdev->lock is held. */
-static int negotiate(struct pvbus_device *pdev, u64 epoch)
+/* Agree on features in @epoch, when drained within @timeout; pdev->lock is held. */
+static int negotiate(struct pvbus_device *pdev, u64 epoch, unsigned long timeout)
 {
 	struct pvbus_device_entry *shared = pvbus_entry(pdev->bus, pdev->slot);
 	struct pvbus_driver_slot *slot = driver_slot(pdev);
@@ -89,7 +92,7 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch)
 	pdev->config_off = pvshm_off(le64_to_cpu(entry.config_off));
 	pdev->config_len = le32_to_cpu(entry.config_len);
 
-	err = reset(pdev, epoch, PVBUS_ANSWER_TIMEOUT);
+	err = reset(pdev, epoch, timeout);
 	if (!err)
 		err = begin(pdev, epoch, PVBUS_ANSWER_TIMEOUT);
 	if (err)
@@ -134,7 +137,7 @@ int pvbus_device_negotiate(struct pvbus_device *pdev)
 		epoch = wait_for_epoch(pdev->bus);
 		if (!epoch)
 			break;
-		err = negotiate(pdev, epoch);
+		err = negotiate(pdev, epoch, PVBUS_ANSWER_TIMEOUT);
 		if (err == -ESTALE)
 			msleep(20);
 	} while (err == -ESTALE && time_before(jiffies, end));
@@ -422,9 +425,9 @@ static void give_up(struct pvbus_device *pdev, u64 epoch)
 {
 	freeze(pdev);
 	mutex_lock(&pdev->lock);
-	/* So that no write lands after its user was told that it failed; a silent one is not waited for. */
-	if (epoch && pdev->epoch == epoch && READ_ONCE(pdev->shared))
-		reset(pdev, epoch, GIVE_UP_TIMEOUT);
+	/* So that no write lands after its user was told that it failed, if that can be had. */
+	if (epoch && READ_ONCE(pdev->epoch) == epoch && READ_ONCE(pdev->shared))
+		reset(pdev, epoch, DRAIN_TIMEOUT);
 	mutex_unlock(&pdev->lock);
 	set_bit(PVBUS_DEV_GONE, &pdev->flags);
 	to_pvbus_driver(pdev->dev.driver)->gone(pdev);
@@ -442,7 +445,7 @@ static void restore(struct pvbus_device *pdev, u64 epoch)
 	if (!test_bit(PVBUS_DEV_GONE, &pdev->flags))
 		freeze(pdev);
 	mutex_lock(&pdev->lock);
-	err = negotiate(pdev, epoch);
+	err = negotiate(pdev, epoch, DRAIN_TIMEOUT);
 	mutex_unlock(&pdev->lock);
 	if (!err) {
 		freeze(pdev);
@@ -568,6 +571,7 @@ static void look_at_waiters(struct pvbus_device *pdev)
 static void look_after(struct pvbus_device *pdev)
 {
 	u64 epoch = READ_ONCE(pdev->bus->epoch);
+	bool served = epoch && READ_ONCE(pdev->epoch) == epoch;
 
 	/* Removed by force: what is in flight would wait for ever, and with it the removal. */
 	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
@@ -575,11 +579,11 @@ static void look_after(struct pvbus_device *pdev)
 			give_up(pdev, epoch);
 		return;
 	}
-	if (epoch && pdev->epoch != epoch && !pvbus_not_ready(pdev))
+	if (epoch && !served && !pvbus_not_ready(pdev))
 		restore(pdev, epoch);
 	else if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
 		return;
-	else if (epoch && pdev->epoch == epoch)
+	else if (served)
 		serve(pdev, epoch);
 	else
 		freeze(pdev);
