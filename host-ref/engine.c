@@ -118,17 +118,32 @@ void hostd_engines_close(struct hostd_engines *engines, int fd)
 	hostd_io_submit(&c->io);
 }
 
+/* Unit of place and length of what a medium frees or zeroes. */
+static uint64_t block_of(const struct hostd_io *io)
+{
+	return io->file->fallocate_block ? io->file->fallocate_block : 1;
+}
+
+/* How much of @len, at least a block, one call is to do: whole blocks. */
+static uint64_t step_of(uint64_t len, uint64_t block)
+{
+	if (len > STEP_LEN)
+		len = STEP_LEN;
+	len -= len % block;
+	return len ? len : block;
+}
+
 /* A discard covers whole blocks of the medium within the request, from where it is on. */
 static uint64_t discard_from(const struct hostd_io *io)
 {
-	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+	uint64_t block = block_of(io);
 
 	return (io->pos + io->done + block - 1) / block * block;
 }
 
 static uint64_t discard_to(const struct hostd_io *io)
 {
-	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+	uint64_t block = block_of(io);
 
 	return (io->pos + io->len) / block * block;
 }
@@ -142,24 +157,20 @@ static void aim_discard(const struct hostd_io *io, struct hostd_io_call *call)
 {
 	call->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	call->pos = discard_from(io);
-	call->len = discard_to(io) - call->pos;
-	if (call->len > STEP_LEN)
-		call->len = STEP_LEN;
+	call->len = step_of(discard_to(io) - call->pos, block_of(io));
 }
 
 /* Whole blocks of the medium in one call; what is before and after is written. */
 static void aim_zero(const struct hostd_io *io, struct hostd_io_call *call)
 {
-	uint64_t block = io->file->fallocate_block ? io->file->fallocate_block : 1;
+	uint64_t block = block_of(io);
 	uint64_t over = call->pos % block;
 	bool unmap = io->flags & HOSTD_IO_UNMAP && !io->file->no_punch;
 
 	if (!(io->flags & HOSTD_IO_FILL) && !over && call->len >= block) {
 		call->op = HOSTD_IO_DISCARD;
 		call->mode = FALLOC_FL_KEEP_SIZE | (unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
-		if (call->len > STEP_LEN)
-			call->len = STEP_LEN;
-		call->len -= call->len % block;
+		call->len = step_of(call->len, block);
 		return;
 	}
 	call->op = HOSTD_IO_WRITE;
