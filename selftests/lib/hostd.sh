@@ -57,7 +57,7 @@ hostd_children() {
 	local pid
 
 	tr ' ' '\n' < "/proc/${hostd_pid[$HOSTD]}/task/${hostd_pid[$HOSTD]}/children" | while read -r pid; do
-		! tr '\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -q -e "$1" || echo "$pid"
+		! tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline" | grep -q -e "$1" || echo "$pid"
 	done
 }
 hostd_worker_pid() { hostd_children --worker | head -n 1; }

@@ -3,10 +3,11 @@
 # What this machine itself adds to a time that a test measures. Source it after env.sh.
 #
 #   machine_watch PID...       begin to look
-#   machine_allows MS          end it; prints how long what takes MS on an idle machine may have taken: as much
-#                              longer as work took that wanted a fixed time of a CPU meanwhile, and as long as
-#                              at most nothing ran at all, or one of the processes was held
+#   machine_allows MS          end it; sets machine_ms: how long what takes MS on an idle machine may have taken,
+#                              as much longer as work took that wanted a fixed time of a CPU meanwhile, and as
+#                              long as at most nothing ran at all, or one of the processes was held
 machine_watch() {
+	rm -f "$test_tmp/machine"
 	test_spawn "$test_tmp/machine" python3 -c '
 import sys, time
 def held(pid):
@@ -34,6 +35,6 @@ while True:
 
 machine_allows() {
 	test_reap "$machine_watcher" TERM 1
-	awk -v ms="$1" '/^gap/ && $2 > gap { gap = $2 } /^work/ { wall += $2; cpu += $3 }
-		END { slow = cpu && wall > cpu ? wall / cpu : 1; print int(ms * slow + gap) }' "$test_tmp/machine"
+	machine_ms=$(awk -v ms="$1" '/^gap/ && $2 > gap { gap = $2 } /^work/ { wall += $2; cpu += $3 }
+		END { slow = cpu && wall > cpu ? wall / cpu : 1; print int(ms * slow + gap) }' "$test_tmp/machine")
 }
