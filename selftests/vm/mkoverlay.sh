@@ -27,7 +27,10 @@ if [ "$kit" = kit ]; then
 	ls "$build/modules/$release"/*.ko >/dev/null 2>&1 ||
 		die "no modules in build/modules/$release; run: make modules KDIR=$line"
 	mkdir "$tree/updates"
-	cp "$build/modules/$release"/*.ko "$tree/updates/"
+	# Nine tenths of a module are for a debugger.
+	for module in "$build/modules/$release"/*.ko; do
+		strip --strip-debug -o "$tree/updates/$(basename "$module")" "$module"
+	done
 	cp "$top"/scripts/*.rules "$root/usr/lib/udev/rules.d/"
 fi
 depmod -b "$root" "$release"
