@@ -33,10 +33,12 @@ there() { [ "$(vm_run 'wait-for /dev/pvblk0 && dd if=/dev/pvblk0 bs=1M count=32 
 takes_writes() {
 	vm_run "fio $(fio_verify 2 pvblk0 | tr '\n' ' ') --offset=32m --size=8m --minimal --output=/dev/null"
 }
+# From each CPU that there is: the kernel of a crash has one.
 load() {
-	vm_run_bg "exec fio --name=l --filename=/dev/pvblk0 --offset=32m --size=32m --rw=randwrite --bsrange=4k-128k \
-		--direct=1 --ioengine=libaio --iodepth=32 --numjobs=$smp --time_based --runtime=600 --minimal \
-		--cpus_allowed=0-$((smp - 1)) --cpus_allowed_policy=split --output=/dev/null"
+	vm_run_bg 'last=$(($(nproc) - 1))
+		exec fio --name=l --filename=/dev/pvblk0 --offset=32m --size=32m --rw=randwrite --bsrange=4k-128k \
+		--direct=1 --ioengine=libaio --iodepth=32 --numjobs=$((last + 1)) --time_based --runtime=600 --minimal \
+		--cpus_allowed=0-$last --cpus_allowed_policy=split --output=/dev/null'
 	vm_run 'from=$(awk "{ print \$7 }" /sys/block/pvblk0/stat)
 		until [ "$(awk "{ print \$7 }" /sys/block/pvblk0/stat)" -gt $((from + 2000)) ]; do sleep 0.1; done'
 }
