@@ -198,9 +198,9 @@ reap() {
 	wait -n -p pid
 	status=$?
 	unset "running[$pid]"
-	cat "$logs/.verdict.$pid"
-	sed -n 's/^[okFAIL]* *\([0-9.]*\)s  \([^:]*\): .*/\1 \2/p' "$logs/.verdict.$pid" >> "$logs/.now"
-	rm "$logs/.verdict.$pid"
+	cat "$logs/.verdict.$$.$pid"
+	sed -n 's/^[okFAIL]* *\([0-9.]*\)s  \([^:]*\): .*/\1 \2/p' "$logs/.verdict.$$.$pid" >> "$logs/.now.$$"
+	rm "$logs/.verdict.$$.$pid"
 	case $status in
 	0)	passed=$((passed + 1)) ;;
 	4)	skipped=$((skipped + 1)) ;;
@@ -212,13 +212,13 @@ reap() {
 until_running() { while [ ${#running[@]} -gt "$1" ]; do reap; done; }
 
 declare -A running=()
-trap '[ ${#running[@]} = 0 ] || { kill "${!running[@]}"; wait; } 2>/dev/null; exit 130' INT TERM HUP
+trap '[ ${#running[@]} = 0 ] || { kill "${!running[@]}"; wait; } 2>/dev/null
+	rm -f "$logs"/.*."$$"*; exit 130' INT TERM HUP
 
 if [ -n "$make_first" ]; then
 	build_all || { echo "the build failed" >&2; exit 1; }
 fi
 mkdir -p "$logs"
-rm -f "$logs"/.verdict.* "$logs/.now"
 passed=0 failed=0 skipped=0
 while read -r _ limit alone kernel name program <&3; do
 	if [ -n "$list" ]; then
@@ -227,20 +227,22 @@ while read -r _ limit alone kernel name program <&3; do
 	fi
 	if [ "$alone" = alone ]; then until_running 0; else until_running $((jobs - 1)); fi
 	# Its verdict is printed when it is complete, and named after the process.
-	( exec > "$logs/.verdict.$BASHPID"; run_one "$limit" "$kernel" "$name" "$program" ) &
+	( exec > "$logs/.verdict.$$.$BASHPID"; run_one "$limit" "$kernel" "$name" "$program" ) &
 	running[$!]=$name
 	[ "$alone" != alone ] || until_running 0
 done 3< <(runs | in_order)
 until_running 0
 
 [ -z "$list" ] || exit 0
-if [ -s "$logs/.now" ]; then
+now=$(cat "$logs/.now.$$" 2>/dev/null)
+rm -f "$logs/.now.$$"
+if [ -n "$now" ]; then
 	touch "$logs/.took"
-	awk '{ name = substr($0, index($0, " ")) } !seen[name]++' "$logs/.now" "$logs/.took" > "$logs/.then"
+	awk '{ name = substr($0, index($0, " ")) } !seen[name]++' - "$logs/.took" <<< "$now" > "$logs/.then"
 	mv "$logs/.then" "$logs/.took"
 fi
 if [ $((passed + failed)) -gt 10 ]; then
-	echo "the longest, in seconds: $(sort -rn "$logs/.now" | head -n 10 | sed 's/\([^ ]*\) \(.*\)/\2 \1/' | paste -sd, | sed 's/,/, /g')"
+	echo "the longest, in seconds: $(sort -rn <<< "$now" | head -n 10 | sed 's/\([^ ]*\) \(.*\)/\2 \1/' | paste -sd, | sed 's/,/, /g')"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $((passed + failed)) -gt 0 ] && [ "$failed" = 0 ]
