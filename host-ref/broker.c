@@ -164,6 +164,7 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	if (err) {
 		hostd_log(HOSTD_LOG_ERR, "cannot start: %s%s", strerror(-err),
 			  err == -EFBIG ? ": the window is larger than a file may be (ulimit -f)" :
+			  err == -EEXIST ? ": what is no socket has the name of one in the run directory: remove it" :
 			  err == -EMFILE ? ": raise the limit of descriptors (ulimit -n)" : "");
 		return err;
 	}

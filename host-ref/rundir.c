@@ -178,6 +178,11 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 		explain_taken(dir, err, len);
 		return fd;
 	}
+	if (fd == -ELOOP || fd == -EPERM) {
+		snprintf(err, len, "%s/pid is no file of user %u: remove it, or use another --run-dir",
+			 dir, (unsigned int)geteuid());
+		return fd;
+	}
 	if (fd < 0) {
 		snprintf(err, len, "%s: %s: make it writable, or use another --run-dir", dir,
 			 strerror(-fd));
