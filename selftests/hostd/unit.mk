@@ -18,7 +18,7 @@ unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -W
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
-lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered
+lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log
 TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait
 
 all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
