@@ -35,7 +35,7 @@ vm_append+=" pvkit.slow=$test_slow no_timer_check"
 [ "$PVKIT_KERNEL" = kcsan ] || vm_append+=' panic_on_warn=1'
 vm_bad='BUG:|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection|lockdep is turned off'
 vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup'
-vm_bad+='|ODEBUG:|DMA-API:|INFO: trying to register'
+vm_bad+='|INFO: trying to register'
 vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
 vm_dir() { echo "$test_tmp/$VM"; }
