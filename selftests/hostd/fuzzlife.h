@@ -42,7 +42,6 @@ static const char *const fuzzlife_commands[] = {
 	"{\"execute\":\"stats\",\"arguments\":{\"id\":\"d1\"}}",
 	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d1\",\"null\":1048576}}",
 	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d2\",\"null\":4096,\"queues\":4,\"serial\":\"S\"}}",
-	"{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d3\",\"file\":\"/nowhere/disk.img\",\"ro\":true}}",
 	("{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d4\",\"null\":8192,\"logical-block\":512,"
 	 "\"physical-block\":4096,\"max-io\":131072,\"queue-size\":256,\"cache\":\"none\",\"wait\":true}}"),
 	"{\"execute\":\"add-clock\",\"arguments\":{\"id\":\"c\"}}",

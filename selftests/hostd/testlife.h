@@ -3,7 +3,8 @@
  * A broker in this process, with the test as its worker and as its operator.
  *
  * Time is the test's: while nothing happens the clock leaps to the next timer, so that a deadline
- * of ten seconds takes no time. Link with TESTLIFE_WRAP of unit.mk.
+ * of ten seconds takes no time. Workers and helpers are no processes, but numbers that can be killed
+ * and waited for. Link with TESTLIFE_WRAP of unit.mk.
  */
 #ifndef SELFTESTS_HOSTD_TESTLIFE_H
 #define SELFTESTS_HOSTD_TESTLIFE_H
@@ -15,15 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "devices.h"
 #include "ktap.h"
-
-#define TESTLIFE_GENERATIONS	HOSTD_SLOTS
 
 struct testlife;
 
@@ -38,7 +37,6 @@ typedef struct json_object *(*testlife_answer)(struct testlife *t, struct json_o
  * @worker_fd: its end of the connection; -1: none
  * @lives: workers that were started
  * @frozen: the worker does not beat
- * @quits: the worker was told to end
  * @client_fd: the operator's connection; -1: none
  * @generation: of each slot, as the worker was told
  * @ops: operations that the worker was told, in this life, as "init hold add go"
@@ -52,7 +50,6 @@ struct testlife {
 	int worker_fd;
 	unsigned int lives;
 	bool frozen;
-	bool quits;
 	int client_fd;
 	uint32_t generation[HOSTD_SLOTS];
 	char ops[1024];
@@ -64,28 +61,78 @@ struct testlife {
 static struct testlife *testlife_now;
 static uint64_t testlife_leap_ms;
 
-/* The clock, the wait, the log, and the program of the broker. */
+/* The clock, the wait, the log, the processes and the program of the broker. */
 uint64_t __real_hostd_now_ms(void);
 uint64_t __wrap_hostd_now_ms(void);
 int __real_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout);
 void __wrap_hostd_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int __real_kill(pid_t pid, int sig);
+int __wrap_kill(pid_t pid, int sig);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 
 uint64_t __wrap_hostd_now_ms(void)
 {
 	return __real_hostd_now_ms() + testlife_leap_ms;
 }
 
-/* A process that ends takes a moment of real time. */
+/* Only who opens an image is a process, and takes a moment of real time. */
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout)
 {
-	const struct hostd_broker *b = testlife_now->b;
-	bool dying = b && ((b->life.pid && (b->life.killed || testlife_now->quits)) || b->openers);
-	int ret = __real_epoll_wait(fd, ev, nr, dying ? 50 : 0);
+	bool busy = testlife_now->b && testlife_now->b->openers;
+	int ret = __real_epoll_wait(fd, ev, nr, busy ? 50 : 0);
 
-	if (!ret && timeout > 0 && !dying)
+	if (!ret && timeout > 0 && !busy)
 		testlife_leap_ms += timeout;
 	return ret;
+}
+
+/* Processes that there are not: how each has ended, or -1. */
+#define TESTLIFE_PID	0x40000000
+#define TESTLIFE_PIDS	0x10000
+
+static int testlife_status[TESTLIFE_PIDS];
+static unsigned int testlife_nr_pids;
+
+static inline int *testlife_process(pid_t pid)
+{
+	return pid >= TESTLIFE_PID ? &testlife_status[(pid - TESTLIFE_PID) % TESTLIFE_PIDS] : NULL;
+}
+
+int __wrap_kill(pid_t pid, int sig)
+{
+	int *status = testlife_process(pid);
+
+	if (!status)
+		return __real_kill(pid, sig);
+	if (*status < 0)
+		*status = sig == SIGKILL ? SIGKILL : 0;
+	return __real_kill(getpid(), SIGCHLD);
+}
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	int *ended = testlife_process(pid);
+
+	if (!ended)
+		return __real_waitpid(pid, status, options);
+	if (*ended < 0)
+		return 0;
+	*status = *ended;
+	return pid;
+}
+
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	int *ended = testlife_process(id);
+
+	if (!ended)
+		return __real_waitid(type, id, info, options);
+	info->si_pid = *ended < 0 ? 0 : (pid_t)id;
+	return 0;
 }
 
 void __wrap_hostd_log(int level, const char *fmt, ...)
@@ -125,47 +172,20 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 	hostd_log(HOSTD_LOG_ERR, "another program: %s", why);
 }
 
-static void testlife_exit(int sig)
-{
-	(void)sig;
-	_exit(0);
-}
-
-/* A process to be killed, or told to end; what a worker says, the test says. */
+/* What a worker says, the test says. */
 pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
 {
+	pid_t pid = TESTLIFE_PID + testlife_nr_pids++ % TESTLIFE_PIDS;
 	struct testlife *t = testlife_now;
-	int ends[2];
-	char byte;
-	pid_t pid;
 
 	(void)exe;
-	if (pipe(ends) < 0)
-		ktap_bail("pipe");
-	pid = fork();
-	if (!pid) {
-		sigset_t none;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signal(SIGTERM, testlife_exit);
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		close_range(3, ~0U, 0);
-		for (;;)
-			pause();
-	}
-	/* Until it holds nothing of ours any more. */
-	close(ends[1]);
-	if (read(ends[0], &byte, 1))
-		ktap_bail("fork");
-	close(ends[0]);
+	*testlife_process(pid) = -1;
 	if (strcmp(argv[1], "--worker"))
 		return pid;
 	if (t->worker_fd >= 0)
 		close(t->worker_fd);
 	t->worker_fd = dup(fd);
 	t->lives++;
-	t->quits = false;
 	t->ops[0] = 0;
 	return pid;
 }
@@ -198,10 +218,8 @@ static inline struct json_object *testlife_honest(struct testlife *t, struct jso
 		json_object_object_add(reply, "devices", json_object_new_array());
 	if (!strcmp(op, "set"))
 		json_object_object_add(reply, "device", json_object_new_object());
-	if (!strcmp(op, "quit")) {
-		t->quits = true;
+	if (!strcmp(op, "quit"))
 		kill(t->b->life.pid, SIGTERM);
-	}
 	if (strcmp(op, "remove"))
 		return reply;
 	testlife_send(t, reply);

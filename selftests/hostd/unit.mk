@@ -19,7 +19,7 @@ unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
 lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log
-TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait
+TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait,--wrap=kill,--wrap=waitpid,--wrap=waitid
 
 all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
 
