@@ -10,19 +10,6 @@
 
 /* Attempts to get a page of each kind of memory, to prove areas with. */
 #define PROOFS_PER_KIND		4
-#define PROOFS_MAX		16
-
-/**
- * struct proofs - pages that contain the nonce
- * @area: where each is
- * @page: the page of each
- * @nr: their number
- */
-struct proofs {
-	struct pvballoon_area	*area[PROOFS_MAX];
-	struct page		*page[PROOFS_MAX];
-	unsigned int		nr;
-};
 
 /* Called for each part of the memory, in ascending order; known parts stay as they are. */
 static int add_area(struct resource *res, void *data)
@@ -114,9 +101,9 @@ bool pvballoon_is_proven(struct pvballoon *balloon, u64 addr, u64 len)
 	return area && READ_ONCE(area->proven);
 }
 
-static void add_proof(struct pvballoon *balloon, struct proofs *proofs, struct page *page,
-		      struct pvballoon_area *area)
+static void add_proof(struct pvballoon *balloon, struct page *page, struct pvballoon_area *area)
 {
+	struct pvballoon_proofs *proofs = &balloon->proofs;
 	void *at = kmap_local_page(page);
 
 	memcpy(at, balloon->nonce, PVBALLOON_NONCE_LEN);
@@ -126,11 +113,11 @@ static void add_proof(struct pvballoon *balloon, struct proofs *proofs, struct p
 	proofs->nr++;
 }
 
-static bool is_wanted(const struct proofs *proofs, const struct pvballoon_area *area)
+static bool is_wanted(const struct pvballoon_proofs *proofs, const struct pvballoon_area *area)
 {
 	unsigned int i;
 
-	if (!area || area->told || proofs->nr == PROOFS_MAX)
+	if (!area || area->told || proofs->nr == PVBALLOON_PROOFS_MAX)
 		return false;
 	for (i = 0; i < proofs->nr; i++)
 		if (proofs->area[i] == area)
@@ -139,7 +126,7 @@ static bool is_wanted(const struct proofs *proofs, const struct pvballoon_area *
 }
 
 /* A page of each area, as far as the allocator gives one without effort. */
-static void find_proofs(struct pvballoon *balloon, struct proofs *proofs)
+static void find_proofs(struct pvballoon *balloon)
 {
 	static const gfp_t kinds[] = { GFP_HIGHUSER, GFP_USER | GFP_DMA32, GFP_USER | GFP_DMA };
 	struct pvballoon_area *area;
@@ -153,8 +140,8 @@ static void find_proofs(struct pvballoon *balloon, struct proofs *proofs)
 		if (!page)
 			continue;
 		area = lookup(balloon, page_to_phys(page), PAGE_SIZE);
-		if (is_wanted(proofs, area))
-			add_proof(balloon, proofs, page, area);
+		if (is_wanted(&balloon->proofs, area))
+			add_proof(balloon, page, area);
 		else
 			list_add(&page->lru, &vain);
 	}
@@ -165,8 +152,27 @@ static void find_proofs(struct pvballoon *balloon, struct proofs *proofs)
 	}
 }
 
-static void write_regions(const struct proofs *proofs, struct pvballoon_region *shared)
+/* The proofs are not needed any more. @refused: the device does not want the block that is one. */
+static void release_proofs(struct pvballoon *balloon, bool refused)
 {
+	struct pvballoon_proofs *proofs = &balloon->proofs;
+	unsigned int i;
+
+	if (proofs->pool)
+		pvballoon_put_back(balloon, proofs->pool, proofs->page[0], refused);
+	/* Should the device still look at one, it sees other content, and finds nothing. */
+	for (i = 0; i < proofs->nr && !proofs->pool; i++)
+		__free_page(proofs->page[i]);
+	proofs->pool = NULL;
+	proofs->nr = 0;
+	if (refused)
+		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
+}
+
+static void submit(struct pvballoon *balloon, struct pvballoon_slot *slot)
+{
+	const struct pvballoon_proofs *proofs = &balloon->proofs;
+	struct pvballoon_region *shared = pvballoon_slot_data(&balloon->main, slot);
 	unsigned int i;
 
 	for (i = 0; i < proofs->nr; i++) {
@@ -179,46 +185,66 @@ static void write_regions(const struct proofs *proofs, struct pvballoon_region *
 
 		memcpy(&shared[i], &region, sizeof(region));
 	}
+	pvballoon_submit(&balloon->main, slot, PVBALLOON_OP_REGION, proofs->nr);
 }
 
-static int take_statuses(struct pvballoon_channel *channel, const struct pvballoon_slot *slot,
-			 const struct proofs *proofs)
+/**
+ * pvballoon_areas_introduce() - tell the device of all memory of which the allocator gives a page
+ * @balloon: the balloon; the lock of the main channel is held, and it runs
+ *
+ * Once in each life of the device; pvballoon.introduced says when that has been done. Nothing is
+ * waited for.
+ */
+void pvballoon_areas_introduce(struct pvballoon *balloon)
 {
-	struct pvballoon_region *copy = channel->copy;
-	u32 status = PVBALLOON_S_OK;
-	unsigned int i;
+	struct pvballoon_slot *slot = pvballoon_get_slot(&balloon->main);
 
-	pvshm_copy(copy, pvballoon_slot_data(channel, slot), proofs->nr * sizeof(*copy));
-	if (pvbus_epoch_over(channel->queue->pdev))
-		return -ESTALE;
-	for (i = 0; i < proofs->nr; i++) {
-		if (slot->status == PVBALLOON_S_SOME)
-			status = le32_to_cpu(copy[i].status);
-		WRITE_ONCE(proofs->area[i]->proven, status == PVBALLOON_S_OK);
-		proofs->area[i]->refused = status && status != PVBALLOON_S_UNPROVEN;
-		proofs->area[i]->told = !proofs->area[i]->refused;
+	if (READ_ONCE(balloon->introduced) || balloon->proofs.nr || !slot)
+		return;
+	find_areas(balloon);
+	find_proofs(balloon);
+	if (balloon->proofs.nr)
+		submit(balloon, slot);
+	else
+		WRITE_ONCE(balloon->introduced, true);
+}
+
+/**
+ * pvballoon_areas_follow() - tell the device of the area of the first fresh block, if it does not know it
+ * @balloon: the balloon; the lock of the main channel is held, and it runs
+ *
+ * The block is the proof, and counts as in flight meanwhile. Nothing is waited for. Return:
+ * true if something has come of it at once.
+ */
+bool pvballoon_areas_follow(struct pvballoon *balloon)
+{
+	struct pvballoon_slot *slot = pvballoon_get_slot(&balloon->main);
+	struct pvballoon_area *area;
+	struct pvballoon_pool *pool;
+	struct page *block;
+
+	if (balloon->proofs.nr || !slot)
+		return false;
+	block = pvballoon_take_unknown(balloon, &pool);
+	if (!block)
+		return false;
+	find_areas(balloon);
+	area = lookup(balloon, page_to_phys(block), pvballoon_block_bytes(pool));
+	balloon->proofs.pool = pool;
+	if (area && !area->told && !area->refused) {
+		add_proof(balloon, block, area);
+		submit(balloon, slot);
+		return false;
 	}
-	return 0;
+	/* Not in the kernel's resource tree, or in memory that the device does not want. */
+	balloon->proofs.page[0] = block;
+	release_proofs(balloon, !area || area->refused);
+	return true;
 }
 
-static int tell(struct pvballoon *balloon, const struct proofs *proofs)
+static void say_unproven(struct pvballoon *balloon)
 {
-	struct pvballoon_channel *channel = &balloon->main;
-	struct pvballoon_slot *slot = pvballoon_get_slot(channel);
-
-	if (!slot)
-		return -EAGAIN;
-	write_regions(proofs, pvballoon_slot_data(channel, slot));
-	pvballoon_submit(channel, slot, PVBALLOON_OP_REGION, proofs->nr);
-	while (slot->busy && READ_ONCE(channel->running)) {
-		pvballoon_wait(channel, PVBALLOON_WAIT);
-		pvballoon_reap(channel);
-	}
-	return slot->busy ? -ESTALE : take_statuses(channel, slot, proofs);
-}
-
-static void say_unproven(struct pvballoon *balloon, const struct proofs *proofs)
-{
+	const struct pvballoon_proofs *proofs = &balloon->proofs;
 	unsigned int i;
 
 	for (i = 0; i < proofs->nr && !balloon->warned; i++) {
@@ -231,41 +257,36 @@ static void say_unproven(struct pvballoon *balloon, const struct proofs *proofs)
 }
 
 /**
- * pvballoon_areas_tell() - tell the device of memory that it does not know
- * @balloon: the balloon; the lock of the main channel is held, and it runs
- * @block: to tell of its area, with its first page as the proof; NULL: of all areas of which the
- *	allocator gives a page
- * @order: of @block
- *
- * Context: process. Return: 0; -ENOENT: the kernel's resource tree has no such memory; -EPERM:
- * the device does not want it; -EAGAIN, -ESTALE: not now.
+ * pvballoon_areas_told() - REGION is completed
+ * @balloon: the balloon; the lock of the main channel is held
+ * @regions: private copy of what the driver wrote, with the device's statuses; NULL: all were taken
  */
-int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block, unsigned int order)
+void pvballoon_areas_told(struct pvballoon *balloon, const struct pvballoon_region *regions)
 {
-	struct proofs proofs = { .nr = 0 };
-	struct pvballoon_area *area;
+	struct pvballoon_proofs *proofs = &balloon->proofs;
+	u32 status = PVBALLOON_S_OK;
 	unsigned int i;
-	int err = 0;
 
-	find_areas(balloon);
-	if (block) {
-		area = lookup(balloon, page_to_phys(block), (u64)PAGE_SIZE << order);
-		if (!area)
-			return -ENOENT;
-		if (area->told || area->refused)
-			return area->told ? 0 : -EPERM;
-		add_proof(balloon, &proofs, block, area);
-	} else {
-		find_proofs(balloon, &proofs);
+	for (i = 0; i < proofs->nr; i++) {
+		struct pvballoon_area *area = proofs->area[i];
+
+		if (regions)
+			status = le32_to_cpu(regions[i].status);
+		WRITE_ONCE(area->proven, status == PVBALLOON_S_OK);
+		area->refused = status && status != PVBALLOON_S_UNPROVEN;
+		area->told = !area->refused;
 	}
-	if (proofs.nr)
-		err = tell(balloon, &proofs);
-	if (!err)
-		say_unproven(balloon, &proofs);
-	if (block)
-		return err || area->told ? err : -EPERM;
-	/* Should the device still look at one, it sees other content, and finds nothing. */
-	for (i = 0; i < proofs.nr; i++)
-		__free_page(proofs.page[i]);
-	return err;
+	say_unproven(balloon);
+	if (!proofs->pool)
+		WRITE_ONCE(balloon->introduced, true);
+	release_proofs(balloon, proofs->pool && proofs->area[0]->refused);
+}
+
+/**
+ * pvballoon_areas_untold() - REGION will have no effect any more
+ * @balloon: the balloon; the lock of the main channel is held
+ */
+void pvballoon_areas_untold(struct pvballoon *balloon)
+{
+	release_proofs(balloon, false);
 }

@@ -22,6 +22,8 @@ MODULE_PARM_DESC(cpu_percent, "most of a CPU that the balloon uses while it move
 #define RATE_PORTIONS	10
 /* What is taken from the guest before the device has taken it. */
 #define IN_FLIGHT_MAX	SZ_256M
+/* What is given back to the guest before somebody else may have the lock. */
+#define STEP_BYTES	SZ_64M
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	5000
 
@@ -47,8 +49,9 @@ static u64 goal(struct pvballoon *balloon)
 bool pvballoon_is_balanced(struct pvballoon *balloon)
 {
 	return !READ_ONCE(balloon->retell) && !READ_ONCE(balloon->nr_records) &&
+	       !READ_ONCE(balloon->reset_due) &&
 	       pvballoon_is_idle(&balloon->main) && pvballoon_given(balloon) == goal(balloon) &&
-	       !(READ_ONCE(balloon->stats_ms) && time_after_eq(jiffies, balloon->stats_next));
+	       !(READ_ONCE(balloon->stats_ms) && time_after_eq(jiffies, READ_ONCE(balloon->stats_next)));
 }
 
 /**
@@ -167,25 +170,20 @@ static long grow(struct pvballoon *balloon, u64 want)
 		balloon->backoff_ms = 0;
 		return pause(balloon, busy_ns);
 	}
-	balloon->failures++;
+	WRITE_ONCE(balloon->failures, balloon->failures + 1);
 	return back_off(balloon);
 }
 
-/* True: something has come of it. */
-static bool introduce(struct pvballoon *balloon)
+/*
+ * More was taken back than could be noted. What is in flight first: a device that does not answer
+ * would not answer RESET either, and be given up for that.
+ */
+static long reset(struct pvballoon *balloon)
 {
-	struct pvballoon_pool *pool;
-	struct page *page;
-	int err;
-
-	page = pvballoon_take_unknown(balloon, &pool);
-	if (!page)
-		return false;
-	err = pvballoon_areas_tell(balloon, page, pool->order);
-	pvballoon_put_back(balloon, pool, page, err == -ENOENT || err == -EPERM);
-	if (err == -ENOENT || err == -EPERM)
-		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
-	return !err;
+	if (!pvballoon_is_idle(&balloon->main))
+		return wait_for_device(balloon);
+	pvbus_device_restart(balloon->pdev);
+	return DONE;
 }
 
 static long step(struct pvballoon *balloon)
@@ -193,22 +191,32 @@ static long step(struct pvballoon *balloon)
 	u64 held, target;
 
 	pvballoon_reap(&balloon->main);
-	if (balloon->retell && !pvballoon_forget(balloon))
+	if (READ_ONCE(balloon->reset_due))
+		return reset(balloon);
+	if (READ_ONCE(balloon->retell) && !pvballoon_forget(balloon))
 		return 1;
-	if (!balloon->introduced)
-		balloon->introduced = !pvballoon_areas_tell(balloon, NULL, 0);
+	pvballoon_areas_introduce(balloon);
 	pvballoon_give_fresh(balloon);
 	pvballoon_stats_send(balloon);
 
 	held = pvballoon_held(balloon);
 	target = goal(balloon);
-	if (held > target && pvballoon_shrink(balloon, held - target))
+	/* In portions: the bus may want the lock. */
+	if (held > target && pvballoon_shrink(balloon, min_t(u64, held - target, STEP_BYTES)))
 		return GO_ON;
-	if (pvballoon_get_slot(&balloon->main) && introduce(balloon))
+	if (pvballoon_areas_follow(balloon))
 		return GO_ON;
 	if (held < target && pvballoon_given(balloon) + IN_FLIGHT_MAX > held)
 		return grow(balloon, target - held);
 	return wait_for_device(balloon);
+}
+
+/* Let go for a moment, so that the bus, and with it the disks, need not wait for the next pause. */
+static void yield_lock(struct pvballoon_channel *channel)
+{
+	mutex_unlock(&channel->lock);
+	cond_resched();
+	mutex_lock(&channel->lock);
 }
 
 /**
@@ -223,8 +231,10 @@ void pvballoon_balance(struct work_struct *work)
 
 	pvballoon_stats_collect(balloon);
 	mutex_lock(&channel->lock);
-	while (delay == GO_ON && READ_ONCE(channel->running))
+	while (delay == GO_ON && READ_ONCE(channel->running)) {
 		delay = step(balloon);
+		yield_lock(channel);
+	}
 	mutex_unlock(&channel->lock);
 
 	/* Nobody wants it: BALLOON-G10 needs no device. */

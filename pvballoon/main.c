@@ -9,7 +9,9 @@
 #include "pvballoon.h"
 
 /* Before it leaves the driver waits for what is in flight. */
-#define LEAVE_TIMEOUT	(30 * HZ)
+#define LEAVE_TIMEOUT	(5 * HZ)
+/* How often it asks a silent device again to let go of what must not be given back otherwise. */
+#define ASK_PERIOD	HZ
 #define GRANULE_MAX	SZ_1G
 
 static const u8 features[] = { PVBALLOON_F_RETURN, PVBALLOON_F_REPORT, PVBALLOON_F_STATS };
@@ -75,7 +77,7 @@ static int start(struct pvballoon *balloon, const struct pvballoon_config *confi
 	if (err)
 		return err;
 	pvballoon_areas_forget(balloon);
-	balloon->introduced = false;
+	WRITE_ONCE(balloon->introduced, false);
 	WRITE_ONCE(balloon->report_anew, true);
 	WRITE_ONCE(balloon->failed, false);
 	pvballoon_channel_start(&balloon->main);
@@ -101,6 +103,16 @@ static void forget_requests(struct pvballoon *balloon)
 		pvballoon_channel_forget(&balloon->reports);
 }
 
+/* The device knows of nothing, or nobody will tell it any more. */
+static void forget_given(struct pvballoon *balloon)
+{
+	spin_lock(&balloon->lock);
+	WRITE_ONCE(balloon->retell, true);
+	WRITE_ONCE(balloon->reset_due, false);
+	WRITE_ONCE(balloon->nr_records, 0);
+	spin_unlock(&balloon->lock);
+}
+
 /* BALLOON-G6 */
 static int pvballoon_restore(struct pvbus_device *pdev)
 {
@@ -121,10 +133,7 @@ static int pvballoon_restore(struct pvbus_device *pdev)
 		return -EINVAL;
 	}
 	forget_requests(balloon);
-	spin_lock(&balloon->lock);
-	balloon->retell = true;
-	balloon->nr_records = 0;
-	spin_unlock(&balloon->lock);
+	forget_given(balloon);
 	return start(balloon, &config);
 }
 
@@ -132,10 +141,7 @@ static void pvballoon_gone(struct pvbus_device *pdev)
 {
 	struct pvballoon *balloon = pvbus_get_drvdata(pdev);
 
-	spin_lock(&balloon->lock);
-	balloon->retell = true;
-	balloon->nr_records = 0;
-	spin_unlock(&balloon->lock);
+	forget_given(balloon);
 	WRITE_ONCE(balloon->failed, true);
 	pvballoon_kick_balance(balloon);
 }
@@ -192,6 +198,7 @@ static struct pvballoon *alloc_balloon(struct pvbus_device *pdev)
 	balloon->pdev = pdev;
 	spin_lock_init(&balloon->lock);
 	INIT_DELAYED_WORK(&balloon->balance, pvballoon_balance);
+	pvballoon_report_init(balloon);
 	balloon->hold_until = jiffies;
 	balloon->stats_next = jiffies;
 	balloon->records = kvcalloc(PVBALLOON_RECORDS, sizeof(*balloon->records), GFP_KERNEL);
@@ -214,6 +221,26 @@ static void free_balloon(struct pvballoon *balloon)
 	kvfree(balloon);
 }
 
+/*
+ * BALLOON-G5: memory that is being reported cannot be kept from the guest but by waiting, so a
+ * silent device is asked until it answers.
+ */
+static int stop_device(struct pvballoon *balloon)
+{
+	int err = pvbus_device_stop(balloon->pdev);
+	bool said = false;
+
+	while (err && balloon->reports.queue && !pvballoon_is_idle(&balloon->reports)) {
+		if (!said)
+			dev_warn(&balloon->pdev->dev,
+				 "the device may still free memory that was reported to it: waiting until pvhostd answers\n");
+		said = true;
+		schedule_timeout_idle(ASK_PERIOD);
+		err = pvbus_device_stop(balloon->pdev);
+	}
+	return err;
+}
+
 /* All comes back, but what a silent device may still free. */
 static void deflate(struct pvballoon *balloon, int err)
 {
@@ -221,9 +248,11 @@ static void deflate(struct pvballoon *balloon, int err)
 
 	if (!err)
 		forget_requests(balloon);
+	forget_given(balloon);
 	mutex_lock(&balloon->main.lock);
-	balloon->retell = true;
-	while (!pvballoon_forget(balloon))
+	/* It is only looked at. */
+	pvballoon_areas_untold(balloon);
+	while (!pvballoon_forget(balloon) || pvballoon_is_moving(balloon))
 		msleep(20);
 	mutex_unlock(&balloon->main.lock);
 	pvballoon_shrink(balloon, U64_MAX);
@@ -246,9 +275,11 @@ static void end(struct pvballoon *balloon)
 			   LEAVE_TIMEOUT);
 	WRITE_ONCE(balloon->stopped, true);
 	pvballoon_freeze(balloon->pdev);
-	err = pvbus_device_stop(balloon->pdev);
+	err = stop_device(balloon);
 	cancel_delayed_work_sync(&balloon->balance);
 	deflate(balloon, err);
+	/* A page that made way meanwhile has asked for it again. */
+	cancel_delayed_work_sync(&balloon->balance);
 	pvballoon_report_stop(balloon);
 	pvbus_free_queues(balloon->pdev);
 }
@@ -273,6 +304,8 @@ static int probe_balloon(struct pvballoon *balloon)
 		return err;
 	err = start(balloon, &config);
 	if (err) {
+		/* START may have been heard, though it was not answered. */
+		pvbus_device_stop(pdev);
 		pvbus_free_queues(pdev);
 		return err;
 	}

@@ -14,6 +14,7 @@
 
 /* Blocks are taken from the lists in portions, so that the lock is held briefly. */
 #define PORTION		32
+#define FORGET_PORTION	512
 
 /* Their content is lost; clearing them would make the host find memory for them first. */
 #define GFP_BLOCK	(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC | \
@@ -178,25 +179,30 @@ u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes)
 	return bytes - left;
 }
 
-/* Note what the device is to be told later; the lock is held. False: no room. */
-static bool record_range(struct pvballoon *balloon, const struct page *page, unsigned int order)
+/*
+ * Note what the device is to be told later; the lock is held. What no longer fits is not told one
+ * by one: the device is reset and told anew what is left (BALLOON-D9), so that relief never ends.
+ */
+static void record_range(struct pvballoon *balloon, const struct page *page, unsigned int order)
 {
 	struct pvballoon_record *records = balloon->records;
 	unsigned int nr = balloon->nr_records;
 	u64 addr = page_to_phys(page), len = (u64)PAGE_SIZE << order;
 
-	if (balloon->retell)
-		return true;
+	if (balloon->retell || balloon->reset_due)
+		return;
 	if (nr && records[nr - 1].addr + records[nr - 1].len == addr &&
 	    pvballoon_same_area(balloon, addr - 1, addr)) {
 		records[nr - 1].len += len;
-		return true;
+		return;
 	}
-	if (nr == PVBALLOON_RECORDS)
-		return false;
+	if (nr == PVBALLOON_RECORDS) {
+		WRITE_ONCE(balloon->reset_due, true);
+		WRITE_ONCE(balloon->nr_records, 0);
+		return;
+	}
 	records[nr] = (struct pvballoon_record) { .addr = addr, .len = len };
-	balloon->nr_records++;
-	return true;
+	WRITE_ONCE(balloon->nr_records, nr + 1);
 }
 
 static unsigned long take_fresh(struct pvballoon_pool *pool, unsigned long nr,
@@ -218,7 +224,6 @@ static unsigned long take_movable(struct pvballoon *balloon, struct pvballoon_po
 	struct page *page;
 	LIST_HEAD(pages);
 
-	nr = min_t(unsigned long, nr, PVBALLOON_RECORDS - balloon->nr_records);
 	nr = balloon_page_list_dequeue(&balloon->movable, &pages, nr);
 	pool->nr_given -= nr;
 	list_for_each_entry(page, &pages, lru)
@@ -237,8 +242,7 @@ static unsigned long take_given(struct pvballoon *balloon, struct pvballoon_pool
 		return take_movable(balloon, pool, nr, blocks);
 	for (done = 0; done < nr && pool->nr_given; done++) {
 		page = list_first_entry(&pool->given, struct page, lru);
-		if (!record_range(balloon, page, pool->order))
-			break;
+		record_range(balloon, page, pool->order);
 		list_move_tail(&page->lru, blocks);
 		pool->nr_given--;
 	}
@@ -273,6 +277,7 @@ static u64 shrink_pool(struct pvballoon *balloon, struct pvballoon_pool *pool, u
 		if (!nr)
 			break;
 		done += nr * size;
+		cond_resched();
 	}
 	return done;
 }
@@ -282,9 +287,8 @@ static u64 shrink_pool(struct pvballoon *balloon, struct pvballoon_pool *pool, u
  * @balloon: the balloon
  * @bytes: how much; U64_MAX: all
  *
- * Up to a large block more than @bytes is given back; less, if the device has first to be told
- * what was taken back before, or the rest is in flight. Context: any but interrupts. Return:
- * bytes.
+ * Up to a large block more than @bytes is given back; less, if the rest is in flight. Context:
+ * process, reclaim too. Return: bytes.
  */
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes)
 {
@@ -299,6 +303,22 @@ u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes)
 	return done;
 }
 
+/* Make some of a pool fresh again; the lock is held. */
+static unsigned long forget_portion(struct pvballoon *balloon, struct pvballoon_pool *pool)
+{
+	unsigned long nr = pool->nr_given;
+
+	if (pool->movable) {
+		nr = min_t(unsigned long, nr, FORGET_PORTION);
+		nr = balloon_page_list_dequeue(&balloon->movable, &pool->fresh, nr);
+	} else {
+		list_splice_init(&pool->given, &pool->fresh);
+	}
+	pool->nr_fresh += nr;
+	pool->nr_given -= nr;
+	return nr;
+}
+
 /**
  * pvballoon_forget() - make fresh again all that was given: the device does not know it any more
  * @balloon: the balloon, with retell set; the lock of the main channel is held
@@ -308,26 +328,44 @@ u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes)
  */
 bool pvballoon_forget(struct pvballoon *balloon)
 {
+	unsigned long nr;
 	bool done = true;
 	unsigned int i;
 
-	spin_lock(&balloon->lock);
-	for (i = 0; i < PVBALLOON_POOLS; i++) {
-		struct pvballoon_pool *pool = &balloon->pools[i];
-		unsigned long nr = pool->nr_given;
+	do {
+		nr = 0;
+		spin_lock(&balloon->lock);
+		for (i = 0; i < PVBALLOON_POOLS; i++)
+			nr += forget_portion(balloon, &balloon->pools[i]);
+		spin_unlock(&balloon->lock);
+		cond_resched();
+	} while (nr);
 
-		if (pool->movable)
-			nr = balloon_page_list_dequeue(&balloon->movable, &pool->fresh, nr);
-		else
-			list_splice_init(&pool->given, &pool->fresh);
-		pool->nr_fresh += nr;
-		pool->nr_given -= nr;
-		done &= !pool->nr_given;
-	}
+	spin_lock(&balloon->lock);
+	for (i = 0; i < PVBALLOON_POOLS; i++)
+		done &= !balloon->pools[i].nr_given;
 	if (done)
-		balloon->retell = false;
+		WRITE_ONCE(balloon->retell, false);
 	spin_unlock(&balloon->lock);
 	return done;
+}
+
+/**
+ * pvballoon_is_moving() - may the kernel still look at the balloon to move a page of it
+ * @balloon: the balloon, of which nothing is given any more
+ *
+ * A page that made way does not count as given from then on, but the kernel, and
+ * pvballoon_migrate(), are not done with it. Context: process.
+ */
+bool pvballoon_is_moving(struct pvballoon *balloon)
+{
+	LIST_HEAD(none);
+
+	if (READ_ONCE(balloon->movable.isolated_pages))
+		return true;
+	/* It counts under a lock of its own, which whoever counted last has left when this returns. */
+	balloon_page_list_dequeue(&balloon->movable, &none, 0);
+	return false;
 }
 
 /**
@@ -409,7 +447,7 @@ void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, 
 	list_add(&page->lru, refused ? &blocks : &pool->fresh);
 	pool->nr_fresh += !refused;
 	pool->nr_in_flight--;
-	balloon->refused += refused;
+	WRITE_ONCE(balloon->refused, balloon->refused + refused);
 	spin_unlock(&balloon->lock);
 	pvballoon_free_blocks(pool, &blocks);
 }
@@ -473,7 +511,7 @@ void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
 		list_splice_init(&slot->blocks, &pool->given);
 	pool->nr_in_flight -= slot->nr_blocks;
 	pool->nr_given += slot->nr_blocks - nr_refused;
-	balloon->refused += nr_refused;
+	WRITE_ONCE(balloon->refused, balloon->refused + nr_refused);
 	spin_unlock(&balloon->lock);
 	pvballoon_free_blocks(pool, &refused);
 	if (nr_refused)
@@ -488,22 +526,19 @@ void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
  * @mode: how long this may take
  *
  * A page without content need not be moved: it is let go, and the balloon grows by another one
- * when it next looks. So compaction never waits for the device. Return: as its caller wants
- * it; -EAGAIN if the device has first to be told what was taken back before.
+ * when it next looks. So compaction never waits for the device. From when the page no longer
+ * counts as given to the end, pvballoon_is_moving() keeps the balloon. Return: as its caller wants it.
  */
 int pvballoon_migrate(struct balloon_dev_info *info, struct page *newpage, struct page *page,
 		      enum migrate_mode mode)
 {
 	struct pvballoon *balloon = container_of(info, struct pvballoon, movable);
-	bool noted;
 
 	spin_lock(&balloon->lock);
-	noted = record_range(balloon, page, 0);
-	if (noted) {
-		balloon->pools[PVBALLOON_SMALL].nr_given--;
-		balloon->moved++;
-	}
+	record_range(balloon, page, 0);
+	balloon->pools[PVBALLOON_SMALL].nr_given--;
+	WRITE_ONCE(balloon->moved, balloon->moved + 1);
 	spin_unlock(&balloon->lock);
 	pvballoon_kick_balance(balloon);
-	return noted ? compat_balloon_deflated(info, page) : -EAGAIN;
+	return compat_balloon_deflated(info, page);
 }

@@ -19,6 +19,7 @@
 #define PVBALLOON_QUEUE_SIZE	16
 #define PVBALLOON_SLOTS		8	/* requests in flight on a queue */
 #define PVBALLOON_RECORDS	8192	/* of memory taken back, that the device was not told of */
+#define PVBALLOON_PROOFS_MAX	16	/* areas in a request */
 #define PVBALLOON_WAIT		(HZ / 2)	/* then the device is looked after */
 #define PVBALLOON_HOLD_REFUSED	HZ		/* after the device refused a block */
 
@@ -38,6 +39,20 @@ struct pvballoon_area {
 	bool	told;
 	bool	proven;
 	bool	refused;
+};
+
+/**
+ * struct pvballoon_proofs - pages that contain the nonce, of the request REGION in flight
+ * @area: where each is
+ * @page: the page of each
+ * @nr: their number; 0: there is no such request
+ * @pool: of the fresh block that is the only one; NULL: they are nobody's
+ */
+struct pvballoon_proofs {
+	struct pvballoon_area	*area[PVBALLOON_PROOFS_MAX];
+	struct page		*page[PVBALLOON_PROOFS_MAX];
+	unsigned int		nr;
+	struct pvballoon_pool	*pool;
 };
 
 /**
@@ -131,8 +146,10 @@ struct pvballoon_channel {
  * @records: memory taken back since the device was last told
  * @nr_records: their number
  * @retell: the device knows nothing yet: what was given is fresh again
+ * @reset_due: more was taken back than @records can note: the device has to forget all
  * @areas: the guest's memory; of the main channel
  * @nr_areas: their number
+ * @proofs: of those that the device is being told of; of the main channel
  * @warned: that nothing is returned
  * @wq: of @balance
  * @balance: moves towards the target
@@ -150,7 +167,8 @@ struct pvballoon_channel {
  * @stats_next: jiffies of the next STATS
  * @stats: it, until it is submitted; of the balance work
  * @prdev: free page reporting
- * @reporting: it is registered
+ * @reporting: it is registered; of @reporter
+ * @reporter: registers it, and waits for a report while it does: nothing waits for this
  * @report_anew: a life of the device has begun that knows of no free memory
  * @shrinker: gives memory back to a guest that is short of it
  * @oom: the same, when the guest is about to kill for memory
@@ -177,8 +195,10 @@ struct pvballoon {
 	struct pvballoon_record	*records;
 	unsigned int		nr_records;
 	bool			retell;
+	bool			reset_due;
 	struct pvballoon_area areas[PVBALLOON_REGIONS_MAX];
 	unsigned int		nr_areas;
+	struct pvballoon_proofs	proofs;
 	bool			warned;
 	struct workqueue_struct	*wq;
 	struct delayed_work	balance;
@@ -197,6 +217,7 @@ struct pvballoon {
 	struct pvballoon_stats	stats;
 	struct page_reporting_dev_info prdev;
 	bool			reporting;
+	struct work_struct	reporter;
 	bool			report_anew;
 	struct shrinker		*shrinker;
 	struct notifier_block	oom;
@@ -227,6 +248,7 @@ u64 pvballoon_given(struct pvballoon *balloon);
 u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes);
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes);
 bool pvballoon_forget(struct pvballoon *balloon);
+bool pvballoon_is_moving(struct pvballoon *balloon);
 void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks);
 struct page *pvballoon_take_unknown(struct pvballoon *balloon, struct pvballoon_pool **pool);
 void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, struct page *page,
@@ -255,7 +277,10 @@ void pvballoon_channel_forget(struct pvballoon_channel *channel);
 
 /* area.c */
 void pvballoon_areas_forget(struct pvballoon *balloon);
-int pvballoon_areas_tell(struct pvballoon *balloon, struct page *block, unsigned int order);
+void pvballoon_areas_introduce(struct pvballoon *balloon);
+bool pvballoon_areas_follow(struct pvballoon *balloon);
+void pvballoon_areas_told(struct pvballoon *balloon, const struct pvballoon_region *regions);
+void pvballoon_areas_untold(struct pvballoon *balloon);
 bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned int order);
 bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next);
 bool pvballoon_is_proven(struct pvballoon *balloon, u64 addr, u64 len);
@@ -267,9 +292,11 @@ u64 pvballoon_headroom(void);
 
 /* report.c */
 #ifdef CONFIG_PAGE_REPORTING
+void pvballoon_report_init(struct pvballoon *balloon);
 void pvballoon_report_start(struct pvballoon *balloon);
 void pvballoon_report_stop(struct pvballoon *balloon);
 #else
+static inline void pvballoon_report_init(struct pvballoon *balloon) { }
 static inline void pvballoon_report_start(struct pvballoon *balloon) { }
 static inline void pvballoon_report_stop(struct pvballoon *balloon) { }
 #endif

@@ -80,8 +80,8 @@ static u64 relieve(struct pvballoon *balloon, u64 bytes)
 	hold_relieved(balloon);
 	done = pvballoon_shrink(balloon, bytes);
 	spin_lock(&balloon->lock);
-	balloon->relieved += done;
-	balloon->auto_target -= min(balloon->auto_target, done);
+	WRITE_ONCE(balloon->relieved, balloon->relieved + done);
+	WRITE_ONCE(balloon->auto_target, balloon->auto_target - min(balloon->auto_target, done));
 	spin_unlock(&balloon->lock);
 	pvballoon_kick_balance(balloon);
 	return done;
@@ -126,7 +126,7 @@ static bool has_stalled(struct pvballoon *balloon)
 
 static void look(struct pvballoon *balloon)
 {
-	u64 keep = (((u64)totalram_pages() << PAGE_SHIFT) * min(auto_keep_percent, 100U)) / 100;
+	u64 keep = (((u64)totalram_pages() << PAGE_SHIFT) * min(READ_ONCE(auto_keep_percent), 100U)) / 100;
 	u64 held = pvballoon_held(balloon), avail = available(), target = held;
 
 	if (has_stalled(balloon)) {
@@ -140,7 +140,7 @@ static void look(struct pvballoon *balloon)
 		target -= min(held, keep - avail);
 	}
 	spin_lock(&balloon->lock);
-	balloon->auto_target = target;
+	WRITE_ONCE(balloon->auto_target, target);
 	spin_unlock(&balloon->lock);
 	pvballoon_kick_balance(balloon);
 }

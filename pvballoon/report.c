@@ -6,9 +6,6 @@
 #include <linux/scatterlist.h>
 #include "pvballoon.h"
 
-/* How long reported memory is kept from a guest whose device has left without a word. */
-#define GIVE_UP		(30 * HZ)
-
 static unsigned int write_ranges(struct pvballoon *balloon, struct pvballoon_slot *slot,
 				 struct scatterlist *sgl, unsigned int nents, u64 *bytes)
 {
@@ -31,19 +28,24 @@ static unsigned int write_ranges(struct pvballoon *balloon, struct pvballoon_slo
 	return nr;
 }
 
-/* BALLOON-G5: until it is completed, or can have no effect any more. */
+/*
+ * BALLOON-G5: until it is completed, or can have no effect any more, however long that takes: what
+ * a device that is only late frees would be in use by then.
+ */
 static int wait_for_report(struct pvballoon_channel *channel, struct pvballoon_slot *slot)
 {
-	while (slot->busy && READ_ONCE(channel->running)) {
-		pvballoon_wait(channel, PVBALLOON_WAIT);
-		pvballoon_reap(channel);
+	while (slot->busy) {
+		if (READ_ONCE(channel->running)) {
+			pvballoon_wait(channel, PVBALLOON_WAIT);
+			pvballoon_reap(channel);
+			continue;
+		}
+		mutex_unlock(&channel->lock);
+		wait_event_idle(channel->wait,
+				!READ_ONCE(slot->busy) || READ_ONCE(channel->running));
+		mutex_lock(&channel->lock);
 	}
-	mutex_unlock(&channel->lock);
-	if (!wait_event_timeout(channel->wait,
-				!READ_ONCE(slot->busy) || READ_ONCE(channel->running), GIVE_UP))
-		dev_warn(&channel->queue->pdev->dev, "the device is silent: free memory that was reported is used again\n");
-	mutex_lock(&channel->lock);
-	return slot->busy || slot->status == PVBALLOON_S_UNSUPP ? -EAGAIN : 0;
+	return slot->status == PVBALLOON_S_UNSUPP ? -EAGAIN : 0;
 }
 
 static int report(struct page_reporting_dev_info *prdev, struct scatterlist *sgl,
@@ -71,7 +73,7 @@ unlock:
 	if (err)
 		return err;
 	spin_lock(&balloon->lock);
-	balloon->reported += bytes;
+	WRITE_ONCE(balloon->reported, balloon->reported + bytes);
 	spin_unlock(&balloon->lock);
 	return 0;
 }
@@ -87,15 +89,18 @@ static bool is_possible(const struct pvballoon *balloon)
 	       pvbus_has_feature(balloon->pdev, PVBALLOON_F_REPORT);
 }
 
-/**
- * pvballoon_report_start() - report free memory, anew if a life of the device has begun
- * @balloon: the balloon; of the balance work
- */
-void pvballoon_report_start(struct pvballoon *balloon)
+static void unregister(struct pvballoon *balloon)
 {
-	if (!balloon->introduced || !xchg(&balloon->report_anew, false))
-		return;
-	pvballoon_report_stop(balloon);
+	if (balloon->reporting)
+		page_reporting_unregister(&balloon->prdev);
+	balloon->reporting = false;
+}
+
+static void register_anew(struct work_struct *work)
+{
+	struct pvballoon *balloon = container_of(work, struct pvballoon, reporter);
+
+	unregister(balloon);
 	if (!is_possible(balloon))
 		return;
 	balloon->prdev.report = report;
@@ -107,12 +112,31 @@ void pvballoon_report_start(struct pvballoon *balloon)
 }
 
 /**
- * pvballoon_report_stop() - report no more
+ * pvballoon_report_init() - before all others
  * @balloon: the balloon
+ */
+void pvballoon_report_init(struct pvballoon *balloon)
+{
+	INIT_WORK(&balloon->reporter, register_anew);
+}
+
+/**
+ * pvballoon_report_start() - report free memory, anew if a life of the device has begun
+ * @balloon: the balloon; of the balance work
+ */
+void pvballoon_report_start(struct pvballoon *balloon)
+{
+	/* Not in the caller, which the freezer waits for. */
+	if (READ_ONCE(balloon->introduced) && xchg(&balloon->report_anew, false))
+		queue_work(system_long_wq, &balloon->reporter);
+}
+
+/**
+ * pvballoon_report_stop() - report no more
+ * @balloon: the balloon; none of its reports is in flight, and @balance is not running any more
  */
 void pvballoon_report_stop(struct pvballoon *balloon)
 {
-	if (balloon->reporting)
-		page_reporting_unregister(&balloon->prdev);
-	balloon->reporting = false;
+	cancel_work_sync(&balloon->reporter);
+	unregister(balloon);
 }

@@ -41,7 +41,7 @@ void pvballoon_channel_start(struct pvballoon_channel *channel)
 {
 	mutex_lock(&channel->lock);
 	pvring_disarm(&channel->queue->ring);
-	WRITE_ONCE(channel->running, !channel->balloon->stopped);
+	WRITE_ONCE(channel->running, !READ_ONCE(channel->balloon->stopped));
 	mutex_unlock(&channel->lock);
 }
 
@@ -75,6 +75,8 @@ void pvballoon_channel_forget(struct pvballoon_channel *channel)
 			continue;
 		if (slot->op == PVBALLOON_OP_INFLATE)
 			pvballoon_return_to_fresh(channel->balloon, slot);
+		if (slot->op == PVBALLOON_OP_REGION)
+			pvballoon_areas_untold(channel->balloon);
 		slot->status = PVBALLOON_S_UNSUPP;
 		WRITE_ONCE(slot->busy, false);
 	}
@@ -173,27 +175,30 @@ static struct pvballoon_slot *check_cqe(struct pvballoon_channel *channel,
 }
 
 /* The statuses of the device, and for the rest what the driver wrote: BALLOON-G7. */
-static const struct pvballoon_range *copy_ranges(struct pvballoon_channel *channel,
-						 const struct pvballoon_slot *slot)
+static const void *copy_data(struct pvballoon_channel *channel, const struct pvballoon_slot *slot,
+			     size_t size)
 {
-	pvshm_copy(channel->copy, pvballoon_slot_data(channel, slot),
-		   slot->nr * sizeof(struct pvballoon_range));
+	pvshm_copy(channel->copy, pvballoon_slot_data(channel, slot), slot->nr * size);
 	return channel->copy;
 }
 
 static void end_slot(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u32 status)
 {
-	const struct pvballoon_range *ranges = NULL;
+	bool is_region = slot->op == PVBALLOON_OP_REGION;
+	const void *data = NULL;
 
-	if (slot->op == PVBALLOON_OP_INFLATE) {
-		if (status == PVBALLOON_S_SOME)
-			ranges = copy_ranges(channel, slot);
-		if (pvbus_epoch_over(channel->queue->pdev))
-			return;
-		pvballoon_inflated(channel->balloon, slot, ranges);
-	}
+	if (status == PVBALLOON_S_SOME && (is_region || slot->op == PVBALLOON_OP_INFLATE))
+		data = copy_data(channel, slot, is_region ? sizeof(struct pvballoon_region) :
+							    sizeof(struct pvballoon_range));
+	/* What was copied may be of the next epoch; the request is forgotten with its own. */
+	if (pvbus_epoch_over(channel->queue->pdev))
+		return;
+	if (is_region)
+		pvballoon_areas_told(channel->balloon, data);
+	else if (slot->op == PVBALLOON_OP_INFLATE)
+		pvballoon_inflated(channel->balloon, slot, data);
 	slot->status = status;
-	channel->queue->ops++;
+	WRITE_ONCE(channel->queue->ops, channel->queue->ops + 1);
 	WRITE_ONCE(slot->busy, false);
 }
 
@@ -238,7 +243,7 @@ void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout)
 	while (!pvring_pending(ring) && ktime_get_ns() < end && !need_resched())
 		cpu_relax();
 	if (pvring_pending(ring)) {
-		channel->queue->spins++;
+		WRITE_ONCE(channel->queue->spins, channel->queue->spins + 1);
 		return;
 	}
 	if (!pvring_arm(ring, ring->cq_next, 0))
@@ -261,32 +266,32 @@ static void write_range(struct pvballoon_range *shared, u64 addr, u64 len)
  * @balloon: the balloon; the lock of the main channel is held, and it runs
  *
  * Must come before the same memory is given again. Return: false if not all could be told, as
- * all requests are in flight.
+ * all requests are in flight, or the device has first to be reset.
  */
 bool pvballoon_tell_taken_back(struct pvballoon *balloon)
 {
 	struct pvballoon_channel *channel = &balloon->main;
+	struct pvballoon_range *ranges;
 	struct pvballoon_slot *slot;
 	unsigned int i, nr;
+	bool reset_due;
 
-	while (READ_ONCE(balloon->nr_records)) {
-		struct pvballoon_range *ranges;
-
-		slot = pvballoon_get_slot(channel);
-		if (!slot)
-			return false;
+	while ((slot = pvballoon_get_slot(channel))) {
 		ranges = pvballoon_slot_data(channel, slot);
 		spin_lock(&balloon->lock);
+		reset_due = balloon->reset_due;
 		nr = min_t(unsigned int, balloon->nr_records, PVBALLOON_RANGES_MAX);
 		for (i = 0; i < nr; i++)
 			write_range(&ranges[i], balloon->records[i].addr, balloon->records[i].len);
-		balloon->nr_records -= nr;
+		WRITE_ONCE(balloon->nr_records, balloon->nr_records - nr);
 		memmove(balloon->records, balloon->records + nr,
 			balloon->nr_records * sizeof(*balloon->records));
 		spin_unlock(&balloon->lock);
+		if (!nr)
+			return !reset_due;
 		pvballoon_submit(channel, slot, PVBALLOON_OP_DEFLATE, nr);
 	}
-	return true;
+	return false;
 }
 
 /* Does a block continue a range, at either end? BALLOON-G2: in the same region. */

@@ -120,7 +120,7 @@ void pvballoon_stats_collect(struct pvballoon *balloon)
 
 	if (!period_ms || time_before(jiffies, balloon->stats_next))
 		return;
-	balloon->stats_next = jiffies + msecs_to_jiffies(period_ms);
+	WRITE_ONCE(balloon->stats_next, jiffies + msecs_to_jiffies(period_ms));
 	memset(stats, 0, sizeof(*stats));
 	si_meminfo(&info);
 	set(stats, PVBALLOON_STAT_TOTAL, (u64)info.totalram << PAGE_SHIFT);

@@ -37,12 +37,12 @@ static enum pvbus_cache cache_of(void *window)
 
 #endif
 
+#if defined(CONFIG_VMAP_PFN) && defined(CONFIG_X86)
+
 static void unmap(void *window)
 {
 	vunmap(window);
 }
-
-#if defined(CONFIG_VMAP_PFN) && defined(CONFIG_X86)
 
 /*
  * By page tables of our own, which ask nobody. The window is the host's to read, so it is not
