@@ -37,7 +37,7 @@ hostd_start --disk "id=d0,file=$test_tmp/d0.img" --disk "id=d1,file=$test_tmp/d1
 	ktap_bail 'pvhostd does not start'
 ktap_check 'two disks are served' wait_for 10 state d1 served
 
-pvctl release >/dev/null && other start || ktap_bail 'the image does not change hands'
+{ pvctl release && other start; } >/dev/null || ktap_bail 'the image does not change hands'
 ktap_check 'a worker serves without the image of one of them' timeout 10 "$hostd_bin/pvctl" \
 	--control "$(hostd_dir)/control.sock" restart-worker
 ktap_check 'the other disk is served' state d1 served

@@ -192,6 +192,21 @@ static void check_pauses(struct testlife *t)
 	ktap_ok(is_well(t), "and the first honest worker serves");
 }
 
+/* A program that was replaced and does not fit: the old one serves on, with one line. */
+static void check_upgrade(struct testlife *t, const char *text)
+{
+	unsigned int lives = t->lives, lines = t->nr_lines;
+
+	t->b->exe.is_other = true;
+	lie.on = "init";
+	lie.silent = lie.after = false;
+	lie.text = text;
+	hostd_life_kill(t->b, NULL);
+	ktap_ok(testlife_until(t, t->lives >= lives + 2, ANSWER_MS) && is_well(t) &&
+		t->lives == lives + 2 && t->nr_lines == lines + 1 && !t->b->exe.is_other,
+		"another program: %s", text);
+}
+
 /* What the worker says is a part of the answer, and never overrides the broker's word. */
 static void check_words(struct testlife *t)
 {
@@ -218,7 +233,7 @@ int main(void)
 	struct testlife t;
 	unsigned int i;
 
-	ktap_plan(2 + nr + 8 + 2 + 2 + 3 + 1);
+	ktap_plan(2 + nr + 8 + 2 + 2 + 4 + 3 + 1);
 	testlife_start(&t, answer);
 	ktap_ok(testlife_until(&t, testlife_serves(&t), ANSWER_MS), "the first worker serves");
 	testlife_error(&t, "{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d0\",\"null\":4096}}", ANSWER_MS);
@@ -238,6 +253,10 @@ int main(void)
 	check_silence(&t, "set", "{\"execute\":\"balloon\"}");
 	check_frozen(&t);
 	check_pauses(&t);
+	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":2}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":true}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 2\"}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":0}");
 	check_words(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");
 	return ktap_finish();
