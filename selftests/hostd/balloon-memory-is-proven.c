@@ -3,12 +3,15 @@
  * The guest's memory is found by the nonce, in a file that QEMU shares, and nowhere else; the helper
  * believes neither guest nor worker (BALLOON-D1).
  */
+#include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
 
 #include <linux/memfd.h>
 
+#include "ram_file.h"
 #include "testram.h"
+#include "util.h"
 
 static void check_lies(void)
 {
@@ -248,6 +251,28 @@ static bool opened_by(pid_t pid, const struct stat *file)
 	return false;
 }
 
+/* A search has an end, however large the file and slow its disk: no guest keeps the helper busy. */
+static void check_patience(void)
+{
+	static const uint8_t nonce[PVBALLOON_NONCE_LEN] = "far away";
+	struct hostd_ram_range region = { 7 * GIB, MIB, 7 * GIB };
+	struct hostd_ram_files files = { .nr = 1 };
+	struct hostd_ram_extent extent;
+	int fd = memfd_create("far", MFD_CLOEXEC);
+
+	if (ftruncate(fd, 64 * MIB) || pwrite(fd, nonce, sizeof(nonce), 33 * MIB) != sizeof(nonce))
+		ktap_bail("memory");
+	files.all[0] = (struct hostd_ram_file) {
+		.fd = fd, .size = 64 * MIB, .nr_maps = 1, .maps = { { 0, 64 * MIB } },
+	};
+	files.until_ms = hostd_now_ms() + 60000;
+	ktap_ok(!hostd_ram_search(&files, &region, nonce, &extent) && extent.off == 33 * MIB,
+		"a search finds what is there");
+	files.until_ms = hostd_now_ms();
+	ktap_ok(hostd_ram_search(&files, &region, nonce, &extent) == -ENOENT, "until its time is over");
+	close(fd);
+}
+
 /*
  * A helper that is root, for a QEMU that is not: which has a file of root's in its hands that it may
  * not even read. It must not be opened for it.
@@ -340,7 +365,7 @@ static void check_helper(void)
 
 int main(void)
 {
-	ktap_plan(38);
+	ktap_plan(40);
 	make_memory();
 	start("auto", PAGE);
 	write_proof(at(2 * MIB));
@@ -351,6 +376,7 @@ int main(void)
 	check_candidates();
 	check_huge();
 	check_parts();
+	check_patience();
 	check_rights();
 	check_helper();
 	check_pinned();

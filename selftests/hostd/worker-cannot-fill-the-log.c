@@ -50,10 +50,10 @@ static void check_text(void)
 		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7" },
 		{ "a\nforged: line\r\t", "a?forged: line??" },
 		{ "\x1b[2J\x07", "?[2J?" },
-		{ "\xc2\x9b" "2J", "?2J" },		/* the same in one character, as UTF-8 */
-		{ "\x9b" "2J", "?2J" },			/* and as a byte */
-		{ "a\xe2\x80\xae" "b", "a?b" },		/* turns the direction */
-		{ "a\xe2\x80\xa8" "b", "a?b" },		/* is a line's end */
+		{ "\302\2332J", "?2J" },		/* the same in one character, as UTF-8 */
+		{ "\2332J", "?2J" },			/* and as a byte */
+		{ "a\342\200\256b", "a?b" },		/* turns the direction */
+		{ "a\342\200\250b", "a?b" },		/* is a line's end */
 		{ "\xc0\x8a", "??" },			/* a newline, longer than need be */
 		{ "\xed\xa0\x80\xe2\x82", "?????" },	/* half a pair; the start of a character */
 		{ "", "" },

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -217,11 +218,32 @@ static bool takes_heartbeat(unsigned int ms)
 	return ok;
 }
 
+/* A worker that may have no more descriptors says so, and goes on. */
+static void check_descriptors(void)
+{
+	struct rlimit none = { 3, 1024 }, some = { 1024, 1024 };
+	int64_t start_ms = testdrv_now_ms();
+	int fd = make_image();
+
+	if (prlimit(t.pid, RLIMIT_NOFILE, &none, NULL)) {
+		ktap_skip("a disk for which there is no descriptor is refused", "no CAP_SYS_RESOURCE");
+		ktap_skip("and taken when there is one", "no CAP_SYS_RESOURCE");
+		close(fd);
+		return;
+	}
+	ktap_ok(!testworker_add(&t, 5, "{\"size\":4194304}", fd) &&
+			testdrv_now_ms() - start_ms < TESTDRV_WAIT_MS,
+		"a disk for which there is no descriptor is refused");
+	prlimit(t.pid, RLIMIT_NOFILE, &some, NULL);
+	ktap_ok(testworker_add(&t, 5, "{\"size\":4194304}", fd), "and taken when there is one");
+	close(fd);
+}
+
 int main(void)
 {
 	int fd = make_image();
 
-	ktap_plan(25);
+	ktap_plan(27);
 	testworker_init(&t);
 	ktap_ok(takes_heartbeat(1) && takes_heartbeat(1000), "a heartbeat of 1 to 1000 ms");
 	ktap_ok(!takes_heartbeat(0) && !takes_heartbeat(1001), "and no other");
@@ -232,6 +254,7 @@ int main(void)
 	check_changes();
 	check_idle();
 	check_kill(fd);
+	check_descriptors();
 	ktap_ok(!testworker_tell(&t, "{\"op\":\"dance\"}", NULL, 0),
 		"an unknown operation is an error");
 	ktap_ok(testworker_quit(&t) == 0, "quit");
