@@ -21,7 +21,7 @@ clean() {
 	[ -z "$loop" ] || losetup -d "$loop"
 	umount "$small"
 }
-trap clean EXIT
+test_exit_hooks+=(clean)
 truncate -s 64M "$small/full.img"
 blk_image cut 16M
 blk_image good 16M
@@ -36,16 +36,8 @@ ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 state() { pvctl --json list | python3 -c 'import json, sys
 print(next(d["state"] for d in json.load(sys.stdin) if d["id"] == sys.argv[1]))' "$1"; }
 # becomes <disk> <state>: within a minute.
-becomes() {
-	local i
-
-	for ((i = 0; i < 600; i++)); do
-		[ "$(state "$1")" != "$2" ] || return 0
-		sleep 0.1
-	done
-	pvctl list
-	return 1
-}
+is_state() { [ "$(state "$1")" = "$2" ]; }
+becomes() { wait_for 60 is_state "$@" || { pvctl list; return 1; }; }
 logged() { grep -c "$1" "$(hostd_log)"; }
 
 vm_run 'dd if=/dev/urandom of=/tmp/want bs=1M count=40 2>/dev/null'
@@ -56,16 +48,8 @@ ktap_check 'pvctl says why' grep -q 'No space left on device ([0-9]* host error'
 ktap_check 'others are served' vm_run 'dd if=/dev/urandom of=/dev/pvblk2 bs=1M count=4 oflag=direct 2>/dev/null'
 ktap_is 'it is logged once, with the path' "$(logged "full: write of .*No space.*$small/full.img")" 1
 blk_kill_worker
-serves_again() {
-	local i
-
-	for ((i = 0; i < 300; i++)); do
-		[ "$(logged 'serves, epoch')" -lt 2 ] || return 0
-		sleep 0.1
-	done
-	return 1
-}
-ktap_check 'its worker dies, and is replaced' serves_again
+has_two_lives() { [ "$(logged 'serves, epoch')" -ge 2 ]; }
+ktap_check 'its worker dies, and is replaced' wait_for 30 has_two_lives
 ktap_check 'the next one holds what it gets again' becomes full stopped
 ktap_check 'nobody else waits for it' vm_run 'dd if=/dev/pvblk2 of=/dev/null bs=1M iflag=direct 2>/dev/null'
 mount -o remount,size=96M "$small"
