@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # BUS-G4, BUS-D2: "pvctl restart-worker" ten times under load, as after upgrades: no I/O fails, and
-# each time the guest is in an epoch that it has not seen before, the one that pvctl names.
+# each time the guest is in an epoch that it has not seen before, the one that pvctl names. Nor does
+# any fail when another process has a disk's image at one of them (BUS-D18, BUS-G10): that disk waits, not
+# ready, the other one goes on, and when the image is let go it is served again.
 # needs: vm alone
 # kernels: 6.12
-# timeout: 240
+# timeout: 300
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
@@ -12,9 +14,10 @@ set -u
 . "$(dirname "$0")/../lib/fio.sh"
 
 restarts=10
-ktap_plan 6
+ktap_plan 11
 blk_image data 128M
-hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
+blk_image more 16M
+hostd_start --disk "id=d0,file=$data" --disk "id=d1,file=$more" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 fio_bg load --size=64m --loops=50 "$(fio_verify 1 pvblk0)"
 vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
@@ -30,6 +33,21 @@ for ((i = 0; i < restarts; i++)); do
 done > "$test_tmp/epochs"
 ktap_is "the guest followed each of $restarts restarts" "$followed" "$restarts"
 ktap_is 'each into another epoch' "$(sort -u "$test_tmp/epochs" | wc -l)" "$restarts"
+
+# in_list <id> <state>: as pvctl has it.
+in_list() { pvctl list | grep -q "^$1 .* $2 "; }
+requests() { vm_run 'awk "{ print \$5 }" /sys/block/pvblk0/stat'; }
+goes_on() { [ "$(requests)" -gt "$1" ]; }
+is_state() { [ "$(blk_state pvbus0.0)" = "$1" ]; }
+pvctl release > /dev/null
+HOSTD=other hostd_start --disk "id=o,file=$data" > /dev/null || ktap_bail 'nobody else takes the image'
+ktap_check 'a worker serves while another process has an image' pvctl restart-worker
+ktap_check 'its disk is not ready' wait_for 20 in_list d0 'not ready'
+ktap_check 'and frozen in the guest' wait_for 20 is_state not_ready
+ktap_check 'the other disk is read' vm_run 'timeout 20 dd if=/dev/pvblk1 of=/dev/null bs=1M count=16 iflag=direct'
+before=$(requests)
+HOSTD=other hostd_stop
+ktap_check 'the disk goes on when its image is let go' wait_for 30 goes_on "$before"
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
 ktap_note "ms that a request took at most: $(fio_max_ms load)"
 ktap_is 'pvhostd counts no restart that nobody asked for' \
