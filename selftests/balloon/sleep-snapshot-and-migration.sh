@@ -12,21 +12,15 @@ set -u
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/balloon.sh"
+. "$(dirname "$0")/../lib/migrate.sh"
 
 size=768 uuid=2b3a3b7e-7c36-4a39-8f0b-9a4f3d2f6c01
 
-# at <host> command...: there is a pvhostd and a VM on each of the hosts a, b.
-at() {
-	local HOSTD=host-$1 VM=$1
-
-	shift
-	"$@"
-}
+# There is a pvhostd and a VM on each of the hosts a, b.
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
-migration_is() { vm_monitor '{"execute":"query-migrate"}' | grep -q "\"status\": \"$1\""; }
 host_counts() { [ "$(pvctl balloon --json | jq .given)" = "$(balloon_attr given)" ]; }
-at_rest_with() { wait_for 40 balloon_reached "$1" && wait_for 10 host_counts; }
+at_rest_with() { wait_for 40 balloon_reached "$1" && wait_for 30 host_counts; }
 file_is_below() { ktap_note "the file: $(balloon_file_mib) MiB"; [ "$(balloon_file_mib)" -le "$1" ]; }
 sleep_and_wake() {
 	vm_run_bg 'echo mem > /sys/power/state'
@@ -58,19 +52,20 @@ VM_TIMEOUT=120 ktap_check 'the snapshot is restored' at a vm_monitor 'loadvm s'
 ktap_check 'the guest answers' at a vm_ping 20
 at a pvctl balloon 200M > /dev/null
 ktap_check 'guest and host agree on 200 MiB' at a at_rest_with 200
-ktap_check 'which are gone from the file' wait_for 10 at a file_is_below $((size - 198))
+ktap_check 'which are gone from the file' wait_for 30 at a file_is_below $((size - 198))
 
 at b hostd_start --balloon="uuid=$uuid,stats=0,target=200M" || ktap_bail 'no pvhostd'
 read -ra args <<< "$(at b hostd_qemu_args) $(balloon_ram $size)"
 at a vm_monitor 'delvm s' > /dev/null
 ktap_check 'another host waits for it' at b vm_boot --mem $size --incoming -- "${args[@]}" \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio,file.locking=off"
-at b vm_monitor "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"unix:$test_tmp/mig\"}}" > /dev/null
-at a vm_monitor "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:$test_tmp/mig\"}}" > /dev/null
-ktap_check 'it migrates' wait_for 60 at a migration_is completed
+at b migrate_listen b > /dev/null
+at a migrate_to b > /dev/null
+ktap_check 'it migrates' wait_for 60 at a migrate_is completed
+at b migrate_arrive > /dev/null
 ktap_check 'the guest answers there' at b vm_ping 30
 ktap_check 'the balloon is told to the new host' at b at_rest_with 200
-ktap_check 'and gone from its memory' wait_for 10 at b file_is_below $((size - 198))
+ktap_check 'and gone from its memory' wait_for 30 at b file_is_below $((size - 198))
 at a vm_stop
 at b pvctl balloon 0 > /dev/null
 ktap_check 'it takes all back' at b at_rest_with 0

@@ -12,20 +12,14 @@ set -u
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
+. "$(dirname "$0")/../lib/migrate.sh"
 
 size=64m uuid=6a8bcb6a-4b1c-4c3f-9a6e-0d5a5d3c8f11
 ktap_plan 17
 blk_image data 128M
 
-# at <host> command...: there is a pvhostd and a VM on each of the hosts a, b, c.
-at() {
-	local HOSTD=host-$1 VM=$1
-
-	shift
-	"$@"
-}
+# There is a pvhostd and a VM on each of the hosts a, b, c.
 state_is() { pvctl status | grep -q "^worker   $1"; }
-migration_is() { vm_monitor '{"execute":"query-migrate"}' | grep -q "\"status\": \"$1\""; }
 ops() { vm_run 'awk "{ print \$1 + \$5 }" /sys/block/pvblk0/stat'; }
 goes_on() {
 	local before
@@ -39,15 +33,9 @@ target_boot() {
 	local args
 
 	read -ra args <<< "$(hostd_qemu_args)"
-	host_start wait=on && wait_for 5 said 'is in use: waiting' || return 1
+	host_start wait=on && wait_for 30 said 'is in use: waiting' || return 1
 	read -ra args <<< "$(hostd_qemu_args)"
-	vm_boot --incoming -- "${args[@]}" &&
-		vm_monitor "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"unix:$test_tmp/$VM.mig\"}}"
-}
-# The load dirties memory faster than QEMU sends it unless told.
-migrate_to() {
-	vm_monitor '{"execute":"migrate-set-parameters","arguments":{"max-bandwidth":10000000000,"downtime-limit":2000}}' &&
-		vm_monitor "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:$test_tmp/$1.mig\"}}"
+	vm_boot --incoming -- "${args[@]}" && migrate_listen "$VM"
 }
 pause_at_switchover() {
 	vm_monitor '{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"pause-before-switchover","state":true}]}}'
@@ -75,10 +63,11 @@ ktap_check 'the disk goes on' at a goes_on
 ktap_check 'a second host waits for the image' at b target_boot || ktap_bail 'no target'
 at a pause_at_switchover > /dev/null
 ktap_check 'the guest migrates up to the switchover' at a migrate_to b
-wait_for 60 at a migration_is pre-switchover || ktap_note "$(at a vm_monitor '{"execute":"query-migrate"}')"
+wait_for 60 at a migrate_is pre-switchover || ktap_note "$(at a vm_monitor '{"execute":"query-migrate"}')"
 ktap_check 'the image is released' at a pvctl release
 at a switch_over > /dev/null
-ktap_check 'the migration completes' wait_for 60 at a migration_is completed
+ktap_check 'the migration completes' wait_for 60 at a migrate_is completed
+at b migrate_arrive > /dev/null
 ktap_check 'the disk goes on on the second host' at b goes_on
 at a vm_stop
 sleep 1
@@ -86,7 +75,8 @@ ktap_check 'the first host takes no image back when its QEMU has left' at a stat
 
 at c target_boot > /dev/null || ktap_bail 'no target'
 at b migrate_to c > /dev/null
-wait_for 60 at b migration_is completed
+wait_for 60 at b migrate_is completed
+at c migrate_arrive > /dev/null
 sleep 1.5	# the guest runs on the third host, its I/O waits
 ktap_check 'a guest that is there before its image is waits for it' at c said 'is in use: waiting'
 at b pvctl release > /dev/null
