@@ -13,27 +13,31 @@ set -u
 . "$(dirname "$0")/../lib/fio.sh"
 . "$(dirname "$0")/../lib/machine.sh"
 
-kills=30 size=64m
+kills=30
 # Two shapes: the page cache and one queue, and requests that hang in the kernel of the host in two.
 case $PVKIT_KERNEL in
 6.1)	smp=1 mode=writeback ;;
 *)	smp=2 mode=none ;;
 esac
+[ -z "${PVKIT_LONG:-}" ] || smp=4
+size=$((64 / smp))m
+each_queue="--numjobs=$smp --offset_increment=$size --size=$size"
 seed=${PVKIT_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 RANDOM=$seed
 ktap_note "seed $seed (PVKIT_SEED)"
 
-ktap_plan 7
+ktap_plan 8
 blk_image data 256M
 blk_image prober 16M
-hostd_start --disk "id=d0,file=$data,cache=$mode" --disk "id=d1,file=$prober" || ktap_bail 'no pvhostd'
+hostd_start --disk "id=d0,file=$data,cache=$mode,queues=$smp" --disk "id=d1,file=$prober" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot --smp "$smp" || ktap_bail 'no guest'
 
 # Run after run, each with a seed of its own and verified by itself, until there were all the kills.
 vm_run_bg "nr=0
 	while [ ! -e /run/enough ]; do
 		nr=\$((nr + 1))
-		fio $(fio_verify '$nr' pvblk0 | tr '\n' ' ') --size=$size --minimal > /run/fio.out 2>&1 || {
+		fio $(fio_verify '$nr' pvblk0 | tr '\n' ' ') $each_queue --cpus_allowed=0-$((smp - 1)) \
+			--cpus_allowed_policy=split --minimal > /run/fio.out 2>&1 || {
 			cat /run/fio.out; exit 1; }
 	done
 	echo \$nr > /run/last"
@@ -63,13 +67,15 @@ ktap_check 'which waited less than 1 s each time' test "$max" -lt "$machine_ms"
 
 # The last run's blocks as they are in the image.
 last=$(vm_run 'cat /run/last 2>/dev/null || echo 0')
+sum=$(vm_run 'dd if=/dev/pvblk0 bs=1M iflag=direct 2>/dev/null | sha256sum')
 vm_stop
 hostd_stop
 again=$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | awk '{ nr += $1 } END { print nr + 0 }')
 ktap_note "runs of fio: $last, requests submitted again: $again"
 ktap_check 'requests were in flight when it died' test "$again" -gt 0
-mapfile -t args < <(fio_verify "$last" data | grep -v backlog | tr ' ' '\n')
-ktap_check 'the image has every block of the last run' fio "${args[@]}" --filename="$data" --size=$size \
+mapfile -t args < <({ fio_verify "$last" data; echo "$each_queue"; } | tr ' ' '\n' | grep -v backlog)
+ktap_check 'the image has blocks of the last run' fio "${args[@]}" --filename="$data" \
 	--verify_only --minimal --output=/dev/null
+ktap_is 'and is what the guest reads' "$(sha256sum < "$data")" "$sum"
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
