@@ -3,7 +3,7 @@
 # selftests/ and bench/.
 .DEFAULT_GOAL	:= all
 .PHONY: all modules modules_install dkms-install dkms-remove host \
-	debug-kernel check check-fast bench bench-quick demo lint clean help
+	debug-kernel check check-fast check-versions bench bench-quick demo lint clean help
 
 deps	= scripts/deps.sh
 # The leading + hands the job server on.
@@ -33,6 +33,10 @@ debug-kernel:
 check:
 	@$(deps) test
 	@selftests/run.sh $(if $(KERNEL),--kernel $(KERNEL))
+
+check-versions:
+	@$(deps) test
+	@selftests/versions/run.sh $(VERSIONS)
 
 check-fast:
 	@selftests/run.sh --fast
@@ -71,6 +75,7 @@ help:
 	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
 	@echo 'make check-fast       no root, no VM            (one minute at most)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
+	@echo 'make check-versions   other kernels and QEMUs (20 minutes); VERSIONS="7.3/11 6.12-rt": only these'
 	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: disks, 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
 	@echo 'make clean            remove build/'

@@ -59,7 +59,7 @@ tests() {
 
 	for group in "$here"/*/; do
 		group=$(basename "$group")
-		case $group in lib|vm) continue ;; esac
+		case $group in lib|vm|versions) continue ;; esac
 		for file in "$here/$group"/*.sh; do
 			[ ! -x "$file" ] || echo "$group/$(basename "$file" .sh) $file $file"
 		done

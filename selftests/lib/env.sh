@@ -9,6 +9,8 @@ PVKIT_KERNEL=${PVKIT_KERNEL:-6.1}
 # shellcheck source=selftests/lib/slow.sh
 . "$top/selftests/lib/slow.sh"
 test_slow=$(slowness "$PVKIT_KERNEL")
+# Another QEMU than the installed one.
+[ -z "${PVKIT_QEMU:-}" ] || PATH=$("$top/scripts/qemu.sh" path "$PVKIT_QEMU"):$PATH
 
 # Short, because a UNIX socket's path has at most 107 bytes.
 test_tmp=$(mktemp -d "${TMPDIR:-/tmp}/pvkit.XXXXXX")

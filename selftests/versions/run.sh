@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Whether the kit works on other kernels and QEMUs than those of make check; a table of what ran.
+#
+# usage: selftests/versions/run.sh [KERNEL[/QEMU]]...
+#   KERNEL  a line of scripts/kernels.sh; QEMU: 10 or 11, else the one that is installed
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$here/../..
+logs=${PVKIT_BUILD:-$top/build}/check
+failed=0
+[ $# -gt 0 ] || set -- 6.1-cloud 6.1-rt 6.12-cloud 6.12-rt 7.3 6.1/10 6.12/10 7.3/10 6.12/11 7.3/11
+
+"$top/selftests/run.sh" none > /dev/null 2>&1 # builds
+mkdir -p "$logs"
+echo '| kernel | QEMU | accelerator | result | date |'
+echo '|---|---|---|---|---|'
+for pair; do
+	kernel=${pair%/*} qemu='' log=$logs/versions.${pair/\//-qemu}.log
+	[ "$kernel" = "$pair" ] || qemu=${pair#*/}
+	make -s -C "$top" modules KDIR="$kernel" > "$log" 2>&1 &&
+		{ [ -z "$qemu" ] || "$top/scripts/qemu.sh" fetch "$qemu" >> "$log" 2>&1; } &&
+		PVKIT_KERNEL=$kernel PVKIT_QEMU=$qemu PVKIT_LOGS=${log%.log} timeout 900 "$here/the-kit-works.sh" >> "$log" 2>&1
+	status=$?
+	[ "$status" = 0 ] || failed=$((failed + 1))
+	what=$(sed -n 's/^# \(.*; QEMU emulator version .*\)/\1/p' "$log")
+	printf '| %s | %s | %s | %s | %s |\n' "$kernel: ${what%% *}" \
+		"$(sed -n 's/.*QEMU emulator version \([0-9.]*\).*/\1/p' <<< "$what")" "${what##*; }" \
+		"$(grep -c '^ok ' "$log") of $(sed -n 's/^1\.\.//p' "$log")$([ "$status" = 0 ] || echo ", $log")" "$(date +%F)"
+done
+[ "$failed" = 0 ]
