@@ -208,6 +208,7 @@ vm_log() {
 vm_dmesg_clean() {
 	local bad
 
+	[ "$PVKIT_KERNEL" != debug ] || ! vm_alive || vm_leaks >&2
 	bad=$(vm_log | grep -aE "$vm_bad" | grep -avE "${1:-^$}") || return 0
 	printf '%s\n' "$bad" | sed "s/^/# $VM: /"
 	return 1
