@@ -247,8 +247,8 @@ static bool execute(struct hdev_queue *q, const struct pvballoon_sqe *sqe)
 
 unsigned int hdev_balloon_poll(struct hdev_queue *q, unsigned int budget)
 {
-	uint64_t until_ms = hostd_now_ms() + POLL_MS;
 	_Alignas(8) struct pvballoon_sqe sqe;
+	uint64_t until_ms = hostd_now_ms() + POLL_MS;
 	unsigned int nr;
 
 	for (nr = 0; nr < budget && (!nr || hostd_now_ms() < until_ms) && hdev_queue_pop(q, &sqe); nr++) {

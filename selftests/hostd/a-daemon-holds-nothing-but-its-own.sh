@@ -36,7 +36,7 @@ ktap_is 'without a word' "$output" ''
 exec 7>&-
 ktap_check 'it serves' wait_for 10 serving
 ktap_check 'it holds no descriptor of whoever started it' sh -c "! ls -l /proc/$(broker)/fd | grep '$test_tmp/inherited'"
-hostd_pid[$HOSTD]=$(broker)
+hostd_is "$(broker)"
 worker=$(hostd_worker_pid)
 ktap_check 'its worker holds no file at all' sh -c "! ls -l /proc/$worker/fd | grep '$test_tmp'"
 

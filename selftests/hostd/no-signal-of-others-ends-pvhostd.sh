@@ -37,7 +37,7 @@ for signal in TERM INT QUIT; do
 	# Whoever started it had its own children reap themselves, and ignores some signals.
 	test_spawn "$(hostd_log)" env --ignore-signal=CHLD --default-signal=INT,QUIT \
 		"$hostd_bin/pvhostd" --run-dir "$(hostd_dir)" --disk "id=d0,file=$test_tmp/disk.img"
-	hostd_pid[$HOSTD]=$test_pid
+	hostd_is "$test_pid"
 	wait_for 20 serving || ktap_bail 'pvhostd does not serve'
 	if [ "$signal" = TERM ]; then
 		ktap_check 'the broker bears them' \

@@ -56,7 +56,7 @@ s.listen()
 os.set_inheritable(s.fileno(), True)
 os.execv(sys.argv[2], ["pvhostd", "--vectors", "1", "--run-dir", sys.argv[3], "--ivshmem-fd", str(s.fileno())])
 ' "$test_tmp/its.sock" "$hostd_bin/pvhostd" "$(hostd_dir)"
-hostd_pid[$HOSTD]=$test_pid
+hostd_is "$test_pid"
 wait_for 20 pvctl list || ktap_bail 'pvhostd does not start'
 ktap_is 'a socket that was inherited is served' "$(greets "$test_tmp/its.sock")" '0 5'
 ktap_check 'no other is made' test ! -e "$(hostd_dir)/ivshmem.sock"

@@ -49,7 +49,7 @@ fresh
 echo precious > "$dir/log"
 echo precious > "$dir/mine"
 test_spawn "$test_tmp/hostd.log" "$hostd_bin/pvhostd" --run-dir "$dir"
-hostd_pid[$HOSTD]=$test_pid
+hostd_is "$test_pid"
 ktap_check 'it starts beside files of others' wait_for 20 pvctl list
 rm "$dir/ivshmem.sock"
 echo precious > "$dir/ivshmem.sock"

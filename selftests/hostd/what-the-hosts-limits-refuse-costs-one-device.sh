@@ -27,7 +27,7 @@ under() {
 	HOSTD=$name
 	mkdir -p "$(hostd_dir)"
 	test_spawn "$(hostd_log)" "${before[@]}" "$hostd_bin/pvhostd" --name "$name" --run-dir "$(hostd_dir)" "$@"
-	hostd_pid[$name]=$test_pid
+	hostd_is "$test_pid"
 }
 # ends_with <line>: pvhostd ends by itself, with few lines of which one says it.
 ends_with() {

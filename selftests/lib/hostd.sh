@@ -3,6 +3,7 @@
 # The device side for test guests. Source it after vm.sh.
 #
 #   hostd_start [pvhostd args...]     waits until it answers
+#   hostd_is <pid>                    one that the test has started itself
 #   hostd_stop                        and hostd_kill
 #   pvctl args...                     to that pvhostd
 #   hostd_qemu_args                   for: vm_boot -- $(hostd_qemu_args)
@@ -21,6 +22,8 @@ hostd_alive() { [ -n "${hostd_pid[$HOSTD]:-}" ] && kill -0 "${hostd_pid[$HOSTD]}
 pvctl() { "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" "$@"; }
 hostd_qemu_args() { pvctl qemu-args; }
 
+hostd_is() { hostd_pid[$HOSTD]=$1; }
+
 hostd_start() {
 	local dir tries=0
 
@@ -28,7 +31,7 @@ hostd_start() {
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	test_spawn "$dir/hostd.log" "$hostd_bin/pvhostd" --name "$HOSTD" --run-dir "$dir" "$@"
-	hostd_pid[$HOSTD]=$test_pid
+	hostd_is "$test_pid"
 	until pvctl list >/dev/null 2>&1; do
 		if ! hostd_alive || [ $((tries += 1)) -gt 100 ]; then
 			echo "hostd: $HOSTD does not answer:" >&2
