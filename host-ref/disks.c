@@ -331,8 +331,8 @@ static int disk_init(struct hostd_device *dev, struct json_object *args, char *e
 	if (choose_blocks(disk, SECTOR, err))
 		return -EINVAL;
 	disk->size = hostd_json_u64(args, "null", 0);
-	if (!disk->size || disk->size % disk->logical_block)
-		return refuse(err, "null=SIZE is a multiple of the logical block, and not 0");
+	if (!disk->size || disk->size > HOSTD_SIZE_MAX || disk->size % disk->logical_block)
+		return refuse(err, "null=SIZE is a multiple of the logical block, not 0 and at most 4E");
 	return 0;
 }
 

@@ -279,8 +279,9 @@ static bool fits(const struct hostd_spec_key *key, struct json_object *val)
 {
 	const char *text = json_object_is_type(val, json_type_string) ?
 			   json_object_get_string(val) : NULL;
+	/* One that is too large is for the class to refuse, or to take for all there is. */
 	bool size = json_object_is_type(val, json_type_int) && json_object_get_int64(val) >= 0 &&
-		    json_object_get_uint64(val) <= HOSTD_SIZE_MAX;
+		    json_object_get_uint64(val) <= INT64_MAX;
 
 	switch (key->kind) {
 	case TEXT:
