@@ -29,7 +29,8 @@ vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sl
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
-written() { vm_run "awk '{ print \$7 }' /sys/block/pvblk0/stat"; }
+# In sectors: fio writes for a while, and then it reads what it wrote.
+moved() { vm_run "awk '{ print \$3 + \$7 }' /sys/block/pvblk0/stat"; }
 refused() { VM_TIMEOUT=2 vm_run "[ -e /run/job/$sleeper.status ]"; }
 asleep_or_refused() { is_suspended || refused; }
 
@@ -80,9 +81,9 @@ worker_still() {
 	kill -CONT "$worker"
 	VM_TIMEOUT=30 vm_wait "$sleeper" || true
 }
-more() { [ "$(written)" -gt "$before" ]; }
+more() { [ "$(moved)" -gt "$before" ]; }
 goes_on() {
-	before=$(written)
+	before=$(moved)
 	wait_for 20 more
 }
 # each <what> command...: and the load goes on after it.

@@ -62,7 +62,7 @@ before=$(clock_attr disruptions)
 VM_TIMEOUT=120 ktap_check 'a snapshot is taken' vm_monitor 'savevm s'
 wait_for 30 is_right
 sleep 4
-uptime=$(uptime_of)
+uptime=$(uptime_of) restored=$(date +%s)
 VM_TIMEOUT=120 ktap_check 'and restored' vm_monitor 'loadvm s'
 vm_ping 20
 ktap_check 'which it sees' wait_for 20 seen jump
