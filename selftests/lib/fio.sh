@@ -8,6 +8,7 @@
 #   blk_state DEVICE           what the guest says of it in sysfs, as: blk_state pvbus0.0
 #   fio_verify SEED DISK...    arguments of fio: 4k to 128k at depth 32, each block once, with a
 #                              checksum and the seed of the run in its header
+#   fio_image SEED IMAGE opts  whether an image has, here on the host, what that wrote with these options
 #   fio_bg NAME args...        fio in the guest's background; its report is JSON
 #   fio_end NAME               ask it to end; whether all its I/O was good
 #   fio_max_ms NAME            its longest completion of a read or a write, in ms
@@ -43,6 +44,14 @@ fio_verify() {
 	echo "--direct=1 --ioengine=libaio --iodepth=32 --rw=randwrite --bsrange=4k-128k --randseed=$seed"
 	echo "--verify=crc32c --verify_backlog=128 --verify_fatal=1 --verify_state_save=0 --group_reporting"
 	for disk; do echo "--name=$disk --filename=/dev/$disk"; done
+}
+
+fio_image() {
+	local seed=$1 image=$2 args
+
+	shift 2
+	mapfile -t args < <(fio_verify "$seed" | tr ' ' '\n' | grep -v backlog)
+	fio "${args[@]}" --name=image --filename="$image" "$@" --verify_only --minimal --output=/dev/null
 }
 
 fio_bg() {

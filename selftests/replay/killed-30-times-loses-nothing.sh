@@ -73,9 +73,8 @@ hostd_stop
 again=$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | awk '{ nr += $1 } END { print nr + 0 }')
 ktap_note "runs of fio: $last, requests submitted again: $again"
 ktap_check 'requests were in flight when it died' test "$again" -gt 0
-mapfile -t args < <({ fio_verify "$last" data; echo "$each_queue"; } | tr ' ' '\n' | grep -v backlog)
-ktap_check 'the image has blocks of the last run' fio "${args[@]}" --filename="$data" \
-	--verify_only --minimal --output=/dev/null
+# shellcheck disable=SC2086 # options are words
+ktap_check 'the image has blocks of the last run' fio_image "$last" "$data" $each_queue
 ktap_is 'and is what the guest reads' "$(sha256sum < "$data")" "$sum"
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
