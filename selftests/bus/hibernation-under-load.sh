@@ -34,6 +34,7 @@ ktap_check 'it has a swap disk, and a file system with a swap file' vm_run 'wait
 offset=$("$debugfs" -R 'bmap /swap 0' "$files" 2>/dev/null)
 vm_run 'tr 0 x < /dev/zero | head -c 16m > /dev/shm/pages; sha256sum /dev/shm/pages >> /run/sum
 	echo shutdown > /sys/power/disk'
+fio_engine=io_uring
 fio_bg load --size=32m --loops=1000 "$(fio_verify 1 pvblk0)"
 vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
 

@@ -23,6 +23,7 @@ hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no
 ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
 vm_run 'grep -q mem /sys/power/state' || ktap_skip_all 'this guest cannot be suspended'
 ktap_is 'each has a queue' "$(vm_run 'ls /sys/block/pvblk0/mq | wc -l')" "$smp"
+fio_engine=io_uring
 fio_bg load --size=16m --loops=1000 --numjobs="$smp" --offset_increment=16m \
 	--cpus_allowed="0-$((smp - 1))" --cpus_allowed_policy=split "$(fio_verify 1 pvblk0)"
 vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
