@@ -13,7 +13,10 @@ command -v qemu-system-x86_64 >/dev/null || ktap_skip_all 'qemu-system-x86_64 is
 qemu=(qemu-system-x86_64 -accel tcg -display none -nodefaults -m 64 -S)
 connected() { pvctl --json status | grep -q '"connected":true'; }
 gone() { ! connected; }
-inode_of() { stat -L -c %i "$(find "/proc/$1/fd" -lname '*pvkit-window*' | head -n 1)"; }
+window_of() { find "/proc/$1/fd" -lname '*pvkit-window*' | grep -m 1 .; }
+inode_of() { stat -L -c %i "$(window_of "$1")"; }
+# pvhostd has sent it by then; QEMU may not have taken it yet.
+has_window() { window_of "$1" > /dev/null; }
 
 hostd_start || ktap_bail 'pvhostd does not start'
 read -ra args <<< "$(hostd_qemu_args)"
@@ -30,11 +33,13 @@ ktap_check 'the log of pvhostd says why' grep -q 'is refused' "$(hostd_log)"
 ktap_check 'the first one goes on' kill -0 "$first"
 ktap_check 'and is connected' connected
 
+wait_for 30 has_window "$first"
 old=$(inode_of "$first")
 test_reap "$first" KILL 5
 ktap_check 'pvhostd sees that it was killed' wait_for 30 gone
 test_spawn "$test_tmp/third.log" "${qemu[@]}" "${args[@]}"
 ktap_check 'the next QEMU is served' wait_for 30 connected
+wait_for 30 has_window "$test_pid"
 new=$(inode_of "$test_pid")
 ktap_check 'with a window that nobody had before' test -n "$new" -a "$new" != "$old"
 ktap_check 'by a new worker' wait_for 30 sh -c "'$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' status | grep -q '^worker   serving.*restarts 1'"
