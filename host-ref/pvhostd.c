@@ -16,12 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker.h"
-#include "process.h"
-#include "ram.h"
-#include "rundir.h"
-#include "spec.h"
-#include "worker.h"
+#include "broker/broker.h"
+#include "lib/process.h"
+#include "balloon/ram.h"
+#include "lib/rundir.h"
+#include "lib/spec.h"
+#include "worker/worker.h"
 
 #define WINDOW_MIN	(1ULL << 20)
 #define WINDOW_MAX	(1ULL << 36)

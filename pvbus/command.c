@@ -37,7 +37,7 @@ static int result_errno(u32 result)
 
 static bool answered(const struct pvbus_ack *ack, u32 seq)
 {
-	/* Pairs with the release in host-ref/window.c:write_ack(): the result is there. */
+	/* Pairs with the release in host-ref/worker/bus/window.c:write_ack(): the result is there. */
 	return le32_to_cpu(virt_load_acquire(&ack->seq)) == seq;
 }
 

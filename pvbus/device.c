@@ -381,7 +381,7 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 		return -EPROTO;
 
 	for (tries = 0; tries < CONFIG_TRIES; tries++) {
-		/* Pairs with the release in host-ref/window.c:write_config(), after the area. */
+		/* Pairs with the release in host-ref/worker/bus/window.c:write_config(), after the area. */
 		seq = le32_to_cpu(virt_load_acquire(&entry->config_seq));
 		memset(config, 0, len);
 		pvshm_copy(config, shared, area);

@@ -22,7 +22,7 @@ u64 pvbus_window_epoch(const struct pvbus *bus)
 {
 	const struct pvbus_header *shared = bus->shm.base;
 
-	/* Pairs with the release in host-ref/window.c:hostd_window_begin_epoch(): the header is there. */
+	/* Pairs with the release in host-ref/worker/bus/window.c:hostd_window_begin_epoch(): the header is there. */
 	return le64_to_cpu(virt_load_acquire(&shared->epoch));
 }
 

@@ -94,7 +94,7 @@ bool pvring_put(struct pvring *ring, const void *sqe)
 		return false;
 
 	memcpy(slot, sqe, (1u << ring->sqe_shift) - sizeof(__le32));
-	/* Pairs with the acquire in host-ref/hring.c:hring_pop(): it copies a whole entry. */
+	/* Pairs with the acquire in host-ref/worker/bus/ring.c:hring_pop(): it copies a whole entry. */
 	virt_store_release(seq_word(slot, ring->sqe_shift), cpu_to_le32(PVRING_SEQ(nr)));
 	WRITE_ONCE(ring->sq_next, nr + 1);
 	return true;
@@ -116,7 +116,7 @@ bool pvring_need_kick(struct pvring *ring)
 
 	ring->sq_seen = ring->sq_next;
 	/*
-	 * Pairs with the fence in host-ref/hring.c:hring_arm(): either it sees the
+	 * Pairs with the fence in host-ref/worker/bus/ring.c:hring_arm(): either it sees the
 	 * entries, or its kick_event is seen here.
 	 */
 	virt_mb();
@@ -153,7 +153,7 @@ bool pvring_get(struct pvring *ring, void *cqe)
 	const void *slot = cq_slot(ring, nr);
 	const __le32 *seq = seq_word((void *)slot, ring->cqe_shift);
 
-	/* Pairs with the release in host-ref/hring.c:hring_push(): it wrote a whole entry. */
+	/* Pairs with the release in host-ref/worker/bus/ring.c:hring_push(): it wrote a whole entry. */
 	if (le32_to_cpu(virt_load_acquire(seq)) != PVRING_SEQ(nr))
 		return false;
 
@@ -190,7 +190,7 @@ bool pvring_arm(struct pvring *ring, u32 event, u32 delay_us)
 	WRITE_ONCE(ring->drv->irq_delay_us, cpu_to_le32(delay_us));
 	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(event));
 	/*
-	 * Pairs with the fence in host-ref/hring.c:hring_need_irq(): either it sees
+	 * Pairs with the fence in host-ref/worker/bus/ring.c:hring_need_irq(): either it sees
 	 * irq_event, or its completions are seen here.
 	 */
 	virt_mb();

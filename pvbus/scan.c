@@ -179,7 +179,7 @@ void pvbus_scan_work(struct work_struct *work)
 
 	mutex_lock(&bus->scan_lock);
 	if (!bus->dying && READ_ONCE(bus->epoch)) {
-		/* Pairs with the release in host-ref/window.c:change_table_seq(): its entries are there. */
+		/* Pairs with the release in host-ref/worker/bus/window.c:change_table_seq(): its entries are there. */
 		seq = le32_to_cpu(virt_load_acquire(&shared->table_seq));
 		for (slot = 0; slot < PVBUS_MAX_DEVICES && !READ_ONCE(bus->dying); slot++)
 			scan_slot(bus, slot);

@@ -75,7 +75,7 @@ bool pvclk_page_read(struct pvclk_page *page, const struct pvclock_page *shared,
 	u32 seq;
 
 	while (tries--) {
-		/* Pairs with the release in host-ref/dev_clock.c, after the page was written. */
+		/* Pairs with the release in host-ref/clock/device.c, after the page was written. */
 		seq = le32_to_cpu(virt_load_acquire(&shared->seq));
 		if (seq & 1)
 			continue;

@@ -2,7 +2,7 @@
 /*
  * Several CPUs submit to one queue and reap it, and whoever finds a reaper at work leaves:
  * in whichever order their accesses and the device's come, every completion is reaped without
- * the help of the watchdog (RING-G5). pvblk/queue.c, pvbus/ring.c and host-ref/hring.c as
+ * the help of the watchdog (RING-G5). pvblk/queue.c, pvbus/ring.c and host-ref/worker/bus/ring.c as
  * they are; see ../ring/interleave/.
  *
  * timeout: 180
@@ -12,7 +12,7 @@
 
 #include "../../pvblk/pvblk.h"
 
-#include "hring.h"
+#include "worker/bus/ring.h"
 #include "interleave.h"
 #include "ktap.h"
 

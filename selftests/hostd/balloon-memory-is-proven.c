@@ -9,9 +9,9 @@
 
 #include <linux/memfd.h>
 
-#include "ram_file.h"
+#include "balloon/ram_file.h"
 #include "testram.h"
-#include "util.h"
+#include "lib/util.h"
 
 static void check_lies(void)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "dev_balloon.h"
+#include "balloon/device.h"
 #include "testballoon.h"
 
 #define MIB	(1ULL << 20)

@@ -8,13 +8,14 @@ set -u
 . "$(dirname "$0")/../lib/env.sh"
 here=$top/selftests/hostd
 document=$top/Documentation/host-ref.md
-worker=$build/selftests/hostd/unit/libworker.a
+worker=$build/selftests/hostd/unit/libpvhostd.a
 
 # A tree with the device in the place where its author would put it.
 mkdir "$test_tmp/include"
 ln -s "$top/include/uapi" "$test_tmp/include/uapi"
 cp -rs "$top/host-ref" "$test_tmp/host-ref"
-device=$test_tmp/host-ref/dev_echo.c
+mkdir "$test_tmp/host-ref/echo"
+device=$test_tmp/host-ref/echo/device.c
 sed -n '/^```c$/,/^```$/{/^```/!p}' "$document" > "$device"
 
 compile_with_worker() {
@@ -28,7 +29,7 @@ compile_with_worker() {
 ktap_is 'the document has one device' "$(grep -c '^const struct pvdev_ops ' "$device")" 1
 ktap_check 'of at most 60 lines' test "$(wc -l < "$device")" -le 60
 ktap_check 'it compiles with the flags of host-ref' \
-	make -C "$test_tmp/host-ref" O="$test_tmp/out" "$test_tmp/out/dev_echo.o"
+	make -C "$test_tmp/host-ref" O="$test_tmp/out" "$test_tmp/out/obj/echo/device.o"
 if [ -e "$worker" ]; then
 	ktap_check 'it compiles against a worker, with sanitizers' compile_with_worker
 	ktap_check 'a driver gets back what it sent' "$test_tmp/echo"

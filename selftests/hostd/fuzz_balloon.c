@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "dev_balloon.h"
+#include "balloon/device.h"
 #include "testballoon.h"
 
 #define MIB	(1ULL << 20)

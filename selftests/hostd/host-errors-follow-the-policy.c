@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "hjson.h"
-#include "ipc.h"
-#include "report.h"
+#include "lib/json.h"
+#include "lib/ipc.h"
+#include "worker/report.h"
 #include "testbus.h"
 
 #define MS	1000000ULL

@@ -6,7 +6,7 @@
  * needs: alone
  */
 #include "testworker.h"
-#include "util.h"
+#include "lib/util.h"
 
 #define CONFIG	"{\"size\":1048576,\"engine\":\"null\"}"
 

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "hring.h"
+#include "worker/bus/ring.h"
 #include "ktap.h"
 #include "testdrv.h"
 

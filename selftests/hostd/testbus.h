@@ -16,8 +16,8 @@
 
 #include <json-c/json.h>
 
-#include "bus.h"
-#include "dev_blk.h"
+#include "worker/bus/bus.h"
+#include "blk/device.h"
 #include "ktap.h"
 #include "testdrv.h"
 

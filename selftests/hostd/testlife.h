@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devices.h"
+#include "broker/devices.h"
 #include "ktap.h"
 
 struct testlife;

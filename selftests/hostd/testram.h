@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "dev_balloon.h"
-#include "ram.h"
+#include "balloon/device.h"
+#include "balloon/ram.h"
 #include "testballoon.h"
 
 #define MIB		(1ULL << 20)

@@ -17,12 +17,12 @@
 
 #include <json-c/json.h>
 
-#include "hjson.h"
-#include "ipc.h"
+#include "lib/json.h"
+#include "lib/ipc.h"
 #include "ktap.h"
-#include "parcel.h"
+#include "lib/parcel.h"
 #include "testdrv.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #define TESTWORKER_WINDOW	(16UL << 20)
 #define TESTWORKER_VECTORS	4

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Unit tests and fuzzers of the worker half: no VM, no root, built with ASan and UBSan.
 HOSTREF		:= ../../host-ref
-include $(HOSTREF)/worker.mk
-include $(HOSTREF)/broker.mk
+include $(HOSTREF)/rooms.mk
 
 units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-another-hand-starts-an-epoch \
 		   commands-follow-the-state-diagram blk-requests-are-checked engines-keep-data \
@@ -11,7 +10,6 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
 		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages
-unit_srcs	:= $(WORKER_SRCS) $(RAM_SRCS) $(COMMON_SRCS)
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
@@ -23,23 +21,17 @@ TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait,--wr
 
 all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
 
-$(units:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libworker.a $(wildcard *.h) | $(O)/tests
+$(lives:%=$(O)/tests/%): private test_libs := $(TESTLIFE_WRAP)
+$(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h) | $(O)/tests
 	@echo "  CC      hostd/$(@F)"
-	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libworker.a $(unit_libs)
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(test_libs) $(unit_libs)
 
-$(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libbroker.a $(O)/unit/libworker.a $(wildcard *.h) | $(O)/tests
-	@echo "  CC      hostd/$(@F)"
-	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libbroker.a $(O)/unit/libworker.a $(TESTLIFE_WRAP) $(unit_libs)
-
-$(O)/unit/libbroker.a: $(patsubst %.c,$(O)/unit/%.o,$(BROKER_CORE_SRCS) $(COMMON_SRCS))
+# What a test has itself is not taken from there.
+$(O)/unit/libpvhostd.a: $(PVHOSTD_CORE_SRCS:%.c=$(O)/unit/%.o)
 	@rm -f $@
 	@$(AR) crs $@ $^
 
-$(O)/unit/libworker.a: $(unit_srcs:%.c=$(O)/unit/%.o)
-	@rm -f $@
-	@$(AR) crs $@ $^
-
-$(O)/unit/%.o: $(HOSTREF)/%.c $(wildcard $(HOSTREF)/*.h)
+$(O)/unit/%.o: $(HOSTREF)/%.c $(HOSTREF_HDRS)
 	@mkdir -p $(@D)
 	@$(CC) $(unit_cflags) $(unit_san) -c -o $@ $<
 
@@ -47,24 +39,23 @@ $(O)/unit/%.o: $(HOSTREF)/%.c $(wildcard $(HOSTREF)/*.h)
 fuzzers		:= fuzz_sqe fuzz_command fuzz_balloon
 FUZZ_CC		?= clang-14
 FUZZ_SECONDS	?= 10
-fuzz_srcs	:= $(WORKER_CORE_SRCS) $(COMMON_SRCS)
-
-life_srcs	:= $(BROKER_CORE_SRCS) $(WORKER_CORE_SRCS) $(COMMON_SRCS)
+fuzz_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .PHONY: fuzz fuzz-run
 fuzz: $(fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/fuzz_broker
 
-$(O)/fuzz/fuzz_broker: fuzz_broker.c $(life_srcs:%=$(HOSTREF)/%) $(wildcard *.h $(HOSTREF)/*.h)
-	@mkdir -p $(@D)
+$(O)/fuzz/fuzz_broker: private test_libs := $(TESTLIFE_WRAP)
+$(fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/fuzz_broker: $(O)/fuzz/%: %.c $(O)/fuzz/obj/libpvhostd.a $(wildcard *.h)
 	@echo "  FUZZCC  hostd/$(@F)"
-	@$(FUZZ_CC) $(unit_cflags) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-o $@ $< $(life_srcs:%=$(HOSTREF)/%) $(TESTLIFE_WRAP) $(unit_libs)
+	@$(FUZZ_CC) $(unit_cflags) $(fuzz_san) -fsanitize=fuzzer -o $@ $< $(O)/fuzz/obj/libpvhostd.a $(test_libs) $(unit_libs)
 
-$(fuzzers:%=$(O)/fuzz/%): $(O)/fuzz/%: %.c $(fuzz_srcs:%=$(HOSTREF)/%) $(wildcard *.h $(HOSTREF)/*.h)
+$(O)/fuzz/obj/libpvhostd.a: $(PVHOSTD_CORE_SRCS:%.c=$(O)/fuzz/obj/%.o)
+	@rm -f $@
+	@$(AR) crs $@ $^
+
+$(O)/fuzz/obj/%.o: $(HOSTREF)/%.c $(HOSTREF_HDRS)
 	@mkdir -p $(@D)
-	@echo "  FUZZCC  hostd/$(@F)"
-	@$(FUZZ_CC) $(unit_cflags) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-o $@ $< $(fuzz_srcs:%=$(HOSTREF)/%) $(unit_libs)
+	@$(FUZZ_CC) $(unit_cflags) $(fuzz_san) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 fuzz-run: fuzz
 	@for f in $(fuzzers) fuzz_broker; do \

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "sandbox.h"
+#include "worker/sandbox.h"
 #include "testworker.h"
-#include "util.h"
+#include "lib/util.h"
 
 /* How a process ends that does this in the sandbox. */
 static int end_of(const struct hostd_sandbox *box, void (*act)(void))

@@ -8,7 +8,7 @@
 #   $(call guest-program,<kind>,<name>,<objects>) a program $(O)/<name> that a script runs
 #   $(call guest-fuzz,<target>,<objects>)        a fuzz target $(O)/fuzz/<target>
 #
-# with objects such as pvbus/ring.o, pvblk/queue.o, pvclock/math.o, host-ref/hring.o, ring/pair.o. The kinds:
+# with objects such as pvbus/ring.o, pvblk/queue.o, pvclock/math.o, host-ref/worker/bus/ring.o, ring/pair.o. The kinds:
 #
 #   asan        AddressSanitizer and UndefinedBehaviorSanitizer
 #   plain       none, for tests in which the time between two accesses matters
@@ -34,7 +34,7 @@ fuzz	:= $(asan) -fsanitize=fuzzer
 guest-inc := -I$(ring)/shim -I$(top)/include -DPVKIT_VERSION='"test"'
 # As the kernel is built.
 guest-warn := -Wno-sign-compare -Wno-unused-parameter
-host-inc  := -I$(top)/include/uapi
+host-inc  := -I$(top)/include/uapi -I$(top)/host-ref
 test-inc  := $(guest-inc) -I$(top)/host-ref -I$(ring) -I$(top)/selftests/lib
 host-inc-interleave := -include $(ring)/interleave/shmem.h
 
@@ -44,8 +44,8 @@ compiler = $(or $(cc-$(1)),$(CC))
 # Empty without clang and its libFuzzer: then there are no fuzz targets.
 fuzz-works := $(wildcard $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null))
 
-headers	:= $(wildcard $(top)/include/pv/*.h $(top)/include/uapi/pv/*.h $(top)/host-ref/hring.h \
-	     $(top)/host-ref/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/selftests/lib/*.h \
+headers	:= $(wildcard $(top)/include/pv/*.h $(top)/include/uapi/pv/*.h $(top)/host-ref/worker/bus/ring.h \
+	     $(top)/host-ref/lib/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/selftests/lib/*.h \
 	     $(foreach depth,* */* */*/*,$(ring)/$(depth).h))
 
 # objects-of <kind>

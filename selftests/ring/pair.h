@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A queue with both its halves: pvbus/ring.c and host-ref/hring.c on the same memory.
+ * A queue with both its halves: pvbus/ring.c and host-ref/worker/bus/ring.c on the same memory.
  */
 #ifndef SELFTESTS_RING_PAIR_H
 #define SELFTESTS_RING_PAIR_H
 
 #include <pv/ring.h>
 
-#include "hring.h"
+#include "worker/bus/ring.h"
 
 /* Bytes of the largest entry. */
 #define PAIR_ENTRY_MAX	(1 << PVRING_ENTRY_SHIFT_MAX)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * In the place of host-ref/shmem.h (the guard is that one's): every access goes to interleave.c.
+ * In the place of host-ref/lib/shmem.h (the guard is that one's): every access goes to interleave.c.
  */
 #ifndef HOSTD_SHMEM_H
 #define HOSTD_SHMEM_H

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The disk: what the operator asked for, checked, and what the worker is told of it.
+ */
+#include "blk/class.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pv/bus.h>
+#include <pv/ring.h>
+
+#include "blk/opener.h"
+
+#define SECTOR			512
+#define DEF_PHYSICAL_BLOCK	4096
+#define MAX_PHYSICAL_BLOCK	(1 << 20)
+#define DEF_QUEUES		4
+#define DEF_QUEUE_SIZE		256
+#define DEF_MAX_IO		(128 << 10)
+#define MAX_MAX_IO		(16 << 20)
+
+static bool is_serial(const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i]; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return i < sizeof(((struct hostd_disk *)0)->serial);
+}
+
+/* For messages: one line, and short enough for an advice to follow. */
+static void show_path(char shown[HOSTD_SHOWN_MAX], const char *path)
+{
+	const unsigned int half = HOSTD_SHOWN_MAX / 2 - 4;
+	size_t len = strlen(path);
+
+	if (len < HOSTD_SHOWN_MAX)
+		strcpy(shown, path);
+	else
+		snprintf(shown, HOSTD_SHOWN_MAX, "%.*s...%s", (int)half, path, path + len - half);
+	hostd_text_clean(shown);
+}
+
+/* Text members: file, serial, engine, cache, format. Returns the complaint. */
+static const char *take_texts(struct hostd_disk *disk, struct json_object *args)
+{
+	const char *file = hostd_json_str(args, "file"), *serial = hostd_json_str(args, "serial");
+	const char *engine = hostd_json_str(args, "engine");
+	const char *cache = hostd_json_str(args, "cache"), *format = hostd_json_str(args, "format");
+
+	if (!file == !hostd_json_get(args, "null"))
+		return "give either file=PATH or null=SIZE";
+	if (serial && !is_serial(serial))
+		return "serial= is at most 47 printable ASCII characters";
+	strcpy(disk->serial, serial ? serial : disk->dev.id);
+	if (!engine)
+		engine = "auto";
+	if (strcmp(engine, "auto") && strcmp(engine, "uring") && strcmp(engine, "sync"))
+		return "use engine=auto, engine=uring or engine=sync";
+	strcpy(disk->engine, file ? engine : "null");
+	if (cache && strcmp(cache, "writeback") && strcmp(cache, "none"))
+		return "use cache=writeback or cache=none";
+	disk->direct = cache && !strcmp(cache, "none");
+	if (format && strcmp(format, "raw"))
+		return "only raw images are served: use format=raw, and convert others (qemu-img convert -O raw)";
+	disk->raw = format;
+	if (!file)
+		return NULL;
+	disk->file = strdup(file);
+	if (!disk->file)
+		return "out of memory";
+	show_path(disk->shown, file);
+	disk->dev.medium = disk->shown;
+	return NULL;
+}
+
+static bool is_policy(const char *text, bool is_read)
+{
+	return !strcmp(text, "report") || !strcmp(text, "ignore") || !strcmp(text, "stop") ||
+	       (!is_read && !strcmp(text, "enospc"));
+}
+
+/* on-error is the short form for both. Returns the complaint. */
+static const char *take_policy(struct hostd_disk *disk, struct json_object *args)
+{
+	const char *both = hostd_json_str(args, "on-error");
+	const char *werror = hostd_json_str(args, "werror"), *rerror = hostd_json_str(args, "rerror");
+
+	if (both && !is_policy(both, false))
+		return "use on-error=report, on-error=ignore, on-error=enospc or on-error=stop";
+	if (!werror)
+		werror = both ? both : "enospc";
+	if (!rerror)
+		rerror = both && strcmp(both, "enospc") ? both : "report";
+	if (!is_policy(werror, false))
+		return "use werror=report, werror=ignore, werror=enospc or werror=stop";
+	if (!is_policy(rerror, true))
+		return "use rerror=report, rerror=ignore or rerror=stop";
+	strcpy(disk->werror, werror);
+	strcpy(disk->rerror, rerror);
+	return NULL;
+}
+
+/* Both are 0 if the medium is to be asked. Returns the complaint. */
+static const char *take_blocks(struct hostd_disk *disk, struct json_object *args)
+{
+	uint64_t logical = hostd_json_u64(args, "logical-block", 0);
+	uint64_t physical = hostd_json_u64(args, "physical-block", 0);
+
+	if (logical && (!hostd_is_power_of_two(logical) || logical < SECTOR || logical > 4096))
+		return "logical-block= is 512, 1024, 2048 or 4096";
+	if (physical && (!hostd_is_power_of_two(physical) || physical < SECTOR || physical < logical ||
+			 physical > MAX_PHYSICAL_BLOCK))
+		return "physical-block= is a power of two, from the logical block to 1M";
+	disk->logical_block = logical;
+	disk->physical_block = physical;
+	return NULL;
+}
+
+/* Numbers and switches. Returns the complaint. */
+static const char *take_numbers(struct hostd_disk *disk, struct json_object *args)
+{
+	uint64_t queues = hostd_json_u64(args, "queues", DEF_QUEUES);
+	uint64_t queue_size = hostd_json_u64(args, "queue-size", DEF_QUEUE_SIZE);
+	uint64_t max_io = hostd_json_u64(args, "max-io", DEF_MAX_IO);
+
+	if (queues < 1 || queues > PVBUS_MAX_QUEUES)
+		return "queues= is 1 to 64";
+	if (!hostd_is_power_of_two(queue_size) || queue_size < PVRING_SIZE_MIN ||
+	    queue_size > PVRING_SIZE_MAX)
+		return "queue-size= is a power of two, 2 to 4096";
+	if (!max_io || max_io % 4096 || max_io > MAX_MAX_IO)
+		return "max-io= is a multiple of 4K, at most 16M";
+	disk->ro = hostd_json_bool(args, "ro", false);
+	disk->discard = hostd_json_bool(args, "discard", true);
+	disk->dev.wait = hostd_json_bool(args, "wait", false);
+	disk->queues = queues;
+	disk->queue_size = queue_size;
+	disk->max_io = max_io;
+	return NULL;
+}
+
+static int refuse(char *err, const char *text)
+{
+	snprintf(err, HOSTD_ERROR_MAX, "%s", text);
+	return -EINVAL;
+}
+
+/* The units of a disk: as the operator says, or as the medium has them. @unit: that of its I/O. */
+static int choose_blocks(struct hostd_disk *disk, uint32_t unit, char *err)
+{
+	uint32_t physical = disk->medium.physical_block;
+
+	if (disk->logical_block && disk->logical_block < unit) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "logical-block=%u is less than direct I/O on %s takes, %u: leave it out, or use cache=writeback",
+			 disk->logical_block, disk->shown, unit);
+		return -EINVAL;
+	}
+	if (!disk->logical_block)
+		disk->logical_block = unit;
+	if (physical < DEF_PHYSICAL_BLOCK)
+		physical = DEF_PHYSICAL_BLOCK;
+	if (!disk->physical_block)
+		disk->physical_block = physical;
+	if (disk->physical_block < disk->logical_block)
+		return refuse(err, "physical-block= is less than the logical block: leave it out");
+	return 0;
+}
+
+static int check_size(const struct hostd_disk *disk, uint64_t size, char *err)
+{
+	if (!disk->size && size % disk->logical_block) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "%s: its size, %llu, is not a multiple of the logical block, %u: change one of them",
+			 disk->shown, (unsigned long long)size, disk->logical_block);
+		return -EINVAL;
+	}
+	if (size < disk->size) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "%s has only %llu of the %llu bytes that the guest was told: make it as large again",
+			 disk->shown, (unsigned long long)size, (unsigned long long)disk->size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Does the medium fit to what the operator wants, and to what the guest was told? */
+static int take_medium(struct hostd_disk *disk, const struct hostd_image_report *report, char *err)
+{
+	uint32_t unit = disk->direct ? report->medium.direct_block : SECTOR;
+	int ret;
+
+	disk->medium = report->medium;
+	if (!disk->size) {
+		ret = choose_blocks(disk, unit, err);
+	} else if (disk->logical_block < unit) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "%s takes only blocks of %u bytes by now, and the guest was told of %u: give it back the blocks that it had",
+			 disk->shown, unit, disk->logical_block);
+		ret = -EINVAL;
+	} else {
+		ret = 0;
+	}
+	if (!ret)
+		ret = check_size(disk, report->size, err);
+	if (!ret && !disk->size)
+		disk->size = report->size;
+	return ret;
+}
+
+/* Say once what has become of the path. */
+static void note_path(struct hostd_disk *disk, const char *note)
+{
+	if (*note && strcmp(note, disk->note))
+		hostd_log(HOSTD_LOG_WARN, "%s: %s", disk->dev.id, note);
+	snprintf(disk->note, sizeof(disk->note), "%s", note);
+}
+
+static void disk_looked(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+{
+	struct hostd_disk *disk = owner;
+	char note[HOSTD_ERROR_MAX] = "";
+
+	(void)parcel;
+	(void)hold;
+	if (report->error)
+		snprintf(note, sizeof(note), "%s", report->text);
+	else if (report->is_other || report->is_gone)
+		snprintf(note, sizeof(note), "%s names %s by now: the one that was added is served on%s",
+			 disk->shown, report->is_gone ? "no file" : "another file",
+			 report->is_deleted ? ", and lost with this disk" : "");
+	note_path(disk, note);
+}
+
+/* The image does not wait for that: what its path names by now may be anything. */
+static void look_at_path(struct hostd_disk *disk)
+{
+	const struct hostd_image_job job = {
+		.task = HOSTD_IMAGE_LOOK, .path = disk->file, .shown = disk->shown,
+		.hold = disk->hold, .id = disk->id,
+	};
+	char err[HOSTD_ERROR_MAX];
+
+	hostd_opener_start(disk->dev.b, &job, disk_looked, disk, err);
+}
+
+static void note_release(struct hostd_disk *disk, const struct hostd_image_report *report)
+{
+	char note[HOSTD_ERROR_MAX] = "";
+
+	if (report->is_other)
+		snprintf(note, sizeof(note), "%s is another file than before the release, and served from now on",
+			 disk->shown);
+	note_path(disk, note);
+}
+
+static void disk_opened(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+{
+	struct hostd_disk *disk = owner;
+	char err[HOSTD_ERROR_MAX];
+	const char *text = NULL;
+
+	if (report->waiting) {
+		hostd_session_waits(disk->dev.b, &disk->dev);
+		return;
+	}
+	if (report->error)
+		text = report->text;
+	else if (take_medium(disk, report, err))
+		text = err;
+	if (!text) {
+		disk->id = report->id;
+		if (hold >= 0) {
+			disk->hold = hold;
+			note_release(disk, report);
+		} else {
+			look_at_path(disk);
+		}
+	} else {
+		/* Not the last: the process that opened it still has both. */
+		if (parcel >= 0)
+			close(parcel);
+		if (hold >= 0)
+			close(hold);
+		parcel = -1;
+	}
+	hostd_session_opened(disk->dev.b, &disk->dev, parcel, text);
+}
+
+static int disk_open(struct hostd_device *dev, int *fd, char *err)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const struct hostd_image_job job = {
+		.task = HOSTD_IMAGE_OPEN, .path = disk->file, .shown = disk->shown,
+		.hold = disk->hold, .id = disk->id, .ro = disk->ro, .direct = disk->direct,
+		.raw = disk->raw, .wait = dev->wait && (dev->fresh || dev->waiting),
+	};
+	int ret;
+
+	(void)fd;
+	if (!disk->file)
+		return 0;
+	ret = hostd_opener_start(dev->b, &job, disk_opened, disk, err);
+	return ret ? ret : -EINPROGRESS;
+}
+
+static int disk_init(struct hostd_device *dev, struct json_object *args, char *err)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const char *complaint;
+
+	disk->hold = -1;
+	complaint = take_texts(disk, args);
+	if (!complaint)
+		complaint = take_policy(disk, args);
+	if (!complaint)
+		complaint = take_blocks(disk, args);
+	if (!complaint)
+		complaint = take_numbers(disk, args);
+	if (complaint)
+		return refuse(err, complaint);
+	if (disk->file)
+		return 0;
+	if (choose_blocks(disk, SECTOR, err))
+		return -EINVAL;
+	disk->size = hostd_json_u64(args, "null", 0);
+	if (!disk->size || disk->size > HOSTD_SIZE_MAX || disk->size % disk->logical_block)
+		return refuse(err, "null=SIZE is a multiple of the logical block, not 0 and at most 4E");
+	return 0;
+}
+
+static void disk_released(struct hostd_device *dev)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	hostd_opener_cancel(dev->b, disk);
+	if (dev->resize_call)
+		hostd_command_room(dev, "its image is let go meanwhile");
+	hostd_opener_let_go(dev->b, disk->hold);
+	disk->hold = -1;
+}
+
+static void disk_exit(struct hostd_device *dev)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	if (disk->file)
+		disk_released(dev);
+	free(disk->file);
+}
+
+static void add_medium(const struct hostd_disk *disk, struct json_object *config)
+{
+	const struct hostd_medium *m = &disk->medium;
+	struct json_object *obj = json_object_new_object();
+
+	hostd_json_add_bool(obj, "block", m->is_block);
+	hostd_json_add_bool(obj, "direct", m->direct);
+	hostd_json_add_bool(obj, "memory", m->in_memory);
+	hostd_json_add_bool(obj, "remote", m->is_remote);
+	hostd_json_add_bool(obj, "punch", m->punch);
+	hostd_json_add_u64(obj, "discard_granularity", m->discard_granularity);
+	hostd_json_add_u64(obj, "fallocate_block", m->fallocate_block);
+	json_object_object_add(config, "medium", obj);
+}
+
+static void disk_configure(const struct hostd_device *dev, struct json_object *config)
+{
+	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	hostd_json_add_u64(config, "size", disk->size);
+	hostd_json_add_bool(config, "ro", disk->ro);
+	hostd_json_add_str(config, "serial", disk->serial);
+	hostd_json_add_u64(config, "logical_block", disk->logical_block);
+	hostd_json_add_u64(config, "physical_block", disk->physical_block);
+	hostd_json_add_str(config, "engine", disk->engine);
+	hostd_json_add_u64(config, "queues", disk->queues);
+	hostd_json_add_u64(config, "queue_size", disk->queue_size);
+	hostd_json_add_u64(config, "max_io", disk->max_io);
+	hostd_json_add_bool(config, "discard", disk->discard);
+	hostd_json_add_str(config, "werror", disk->werror);
+	hostd_json_add_str(config, "rerror", disk->rerror);
+	hostd_json_add_str(config, "path", disk->shown);
+	if (disk->file)
+		add_medium(disk, config);
+}
+
+/* The worker chose the engine: it knows what it may use. */
+static void disk_added(struct hostd_device *dev, struct json_object *reply)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const char *engine = hostd_json_str(hostd_json_get(reply, "device"), "engine");
+
+	snprintf(disk->engine_used, sizeof(disk->engine_used), "%.7s", engine ? engine : "");
+}
+
+static void disk_describe(const struct hostd_device *dev, struct json_object *obj)
+{
+	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	if (disk->size)
+		hostd_json_add_u64(obj, "size", disk->size);
+	hostd_json_add_bool(obj, "ro", disk->ro);
+	hostd_json_add_str(obj, "engine", *disk->engine_used ? disk->engine_used : disk->engine);
+	hostd_json_add_str(obj, "cache", disk->direct ? "none" : "writeback");
+	if (disk->logical_block)
+		hostd_json_add_u64(obj, "logical_block", disk->logical_block);
+	hostd_json_add_str(obj, "serial", disk->serial);
+	hostd_json_add_str(obj, "werror", disk->werror);
+	hostd_json_add_str(obj, "rerror", disk->rerror);
+	hostd_json_add_str(obj, "file", disk->file);
+	if (*disk->note)
+		hostd_json_add_str(obj, "note", disk->note);
+}
+
+static void disk_has_room(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+{
+	struct hostd_disk *disk = owner;
+
+	(void)parcel;
+	(void)hold;
+	hostd_command_room(&disk->dev, report->error ? report->text : NULL);
+}
+
+static int disk_resize(struct hostd_device *dev, uint64_t size, bool shrink, char *err)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const struct hostd_image_job job = {
+		.task = HOSTD_IMAGE_RESIZE, .path = disk->file, .shown = disk->shown,
+		.hold = disk->hold, .ro = disk->ro, .size = size,
+	};
+	char have[32];
+	int ret;
+
+	if (size > HOSTD_SIZE_MAX)
+		return refuse(err, "a size is at most 4E");
+	if (!size || size % disk->logical_block) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "a size is a multiple of the logical block, %u bytes, and not 0",
+			 disk->logical_block);
+		return -EINVAL;
+	}
+	if (size < disk->size && !shrink) {
+		snprintf(err, HOSTD_ERROR_MAX,
+			 "it has %s, and what is beyond the new size would be out of the guest's reach: add --shrink if that is meant",
+			 hostd_format_size(disk->size, have, sizeof(have)));
+		return -EINVAL;
+	}
+	if (!disk->file || size <= disk->size)
+		return 0;
+	ret = hostd_opener_start(dev->b, &job, disk_has_room, disk, err);
+	return ret ? ret : -EINPROGRESS;
+}
+
+static void disk_resized(struct hostd_device *dev, uint64_t size)
+{
+	hostd_container_of(dev, struct hostd_disk, dev)->size = size;
+}
+
+_Static_assert(!offsetof(struct hostd_disk, dev), "struct hostd_class asks for it");
+
+const struct hostd_class hostd_blk_class = {
+	.name = "blk",
+	.spec = &hostd_spec_disk,
+	.size = sizeof(struct hostd_disk),
+	.init = disk_init,
+	.exit = disk_exit,
+	.open = disk_open,
+	.added = disk_added,
+	.released = disk_released,
+	.configure = disk_configure,
+	.describe = disk_describe,
+	.resize = disk_resize,
+	.resized = disk_resized,
+};

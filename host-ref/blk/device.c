@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The block device (Documentation/abi/blk.md): its options, config area, features and queues.
+ */
+#include "blk/device.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/bus/bus.h"
+#include "lib/json.h"
+#include "lib/util.h"
+
+#define BIT(n)			(1ULL << (n))
+#define MAX_IO_LIMIT		(16U << 20)
+#define OPTIMAL_IO		(64U << 10)
+
+static bool is_block_size(uint64_t size)
+{
+	return size >= 512 && size <= 4096 && hostd_is_power_of_two(size);
+}
+
+static int fail(char *error, const char *text)
+{
+	snprintf(error, HDEV_ERROR_LEN, "%s", text);
+	return -EINVAL;
+}
+
+static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *config, char *error)
+{
+	uint64_t logical = hostd_json_u64(config, "logical_block", 512);
+	uint64_t physical = hostd_json_u64(config, "physical_block", 4096);
+	uint64_t max_io = hostd_json_u64(config, "max_io", 128 << 10);
+	uint64_t queues = hostd_json_u64(config, "queues", 1);
+	uint64_t size = hostd_json_u64(config, "queue_size", 256);
+	const char *serial = hostd_json_str(config, "serial");
+	struct pvblk_config *c = &blk->config;
+	const char *complaint;
+
+	if (!is_block_size(logical))
+		return fail(error, "logical_block must be 512, 1024, 2048 or 4096");
+	if (physical < logical || physical > (1 << 20) || !hostd_is_power_of_two(physical))
+		return fail(error, "physical_block must be a power of two, at least logical_block");
+	if (max_io < 4096 || max_io > MAX_IO_LIMIT || max_io % 4096)
+		return fail(error, "max_io must be a multiple of 4096, at most 16M");
+	if (!queues || queues > PVBUS_MAX_QUEUES)
+		return fail(error, "queues must be 1 to 64");
+	if (size < PVRING_SIZE_MIN || size > PVRING_SIZE_MAX || !hostd_is_power_of_two(size))
+		return fail(error, "queue_size must be a power of two, 2 to 4096");
+
+	dev->max_queues = queues;
+	dev->max_queue_size = size;
+	blk->ro = hostd_json_bool(config, "ro", false);
+	blk->block_sectors = logical / BLK_SECTOR;
+	blk->max_sectors = max_io / BLK_SECTOR;
+	c->logical_block = htole32(logical);
+	c->physical_block = htole32(physical);
+	c->io_min = htole32(physical);
+	c->io_opt = htole32(max_io < OPTIMAL_IO ? max_io : OPTIMAL_IO);
+	c->max_io = htole32(max_io);
+	complaint = hdev_blk_set_policy(blk, config);
+	if (complaint)
+		return fail(error, complaint);
+	if (serial)
+		strncpy((char *)c->serial, serial, sizeof(c->serial) - 1);
+	return 0;
+}
+
+/* Whether the image is that large has been seen to: to look may wait for its file system. */
+static int set_capacity(struct blk *blk, uint64_t size, char *error)
+{
+	if (!size || size % (blk->block_sectors * BLK_SECTOR))
+		return fail(error, "size must be a multiple of the logical block, not 0");
+	blk->capacity = size / BLK_SECTOR;
+	blk->config.capacity = htole64(blk->capacity);
+	return 0;
+}
+
+static void set_features(struct hdev *dev, struct blk *blk, struct json_object *config)
+{
+	bool want_discard = hostd_json_bool(config, "discard", true);
+	struct pvblk_config *c = &blk->config;
+	bool discard = want_discard && !blk->file.no_punch;
+
+	if (blk->ro) {
+		dev->features[0] = BIT(PVBLK_F_RO);
+		return;
+	}
+	dev->features[0] = BIT(PVBLK_F_FLUSH) | BIT(PVBLK_F_FUA) | BIT(PVBLK_F_WRITE_ZEROES);
+	c->max_write_zeroes_sectors = htole32(BLK_MAX_ZEROES_SECTORS);
+	if (discard) {
+		dev->features[0] |= BIT(PVBLK_F_DISCARD) | BIT(PVBLK_F_UNMAP);
+		c->max_discard_sectors = htole32(BLK_MAX_DISCARD_SECTORS);
+		c->discard_granularity = blk->file.discard_granularity ?
+					 htole32(blk->file.discard_granularity) : c->physical_block;
+	}
+}
+
+static int find_engine(struct hdev *dev, struct blk *blk, const char *name, char *error)
+{
+	struct hostd_engines *engines = &dev->bus->engines;
+
+	blk->file.engine = hostd_engines_find(engines, name);
+	if (blk->file.engine)
+		return 0;
+	snprintf(error, HDEV_ERROR_LEN,
+		 "the worker may not use io_uring here (%s): use engine=auto or engine=sync",
+		 strerror(-engines->all[0].error));
+	return -EINVAL;
+}
+
+static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
+{
+	*medium = (struct hostd_medium) {
+		.is_block = hostd_json_bool(obj, "block", false),
+		.direct = hostd_json_bool(obj, "direct", false),
+		.in_memory = hostd_json_bool(obj, "memory", false),
+		.is_remote = hostd_json_bool(obj, "remote", false),
+		.punch = hostd_json_bool(obj, "punch", false),
+		.discard_granularity = hostd_json_u64(obj, "discard_granularity", 0),
+		.fallocate_block = hostd_json_u64(obj, "fallocate_block", 0),
+	};
+	return obj;
+}
+
+static int open_file(struct hdev *dev, struct blk *blk, struct json_object *config, int fd,
+		     char *error)
+{
+	const char *engine = hostd_json_str(config, "engine");
+	struct hostd_medium medium;
+	bool known = parse_medium(hostd_json_get(config, "medium"), &medium);
+	bool null;
+	int ret;
+
+	ret = find_engine(dev, blk, engine ? engine : "auto", error);
+	if (ret)
+		return ret;
+	null = blk->file.engine->ops == &hostd_engine_null;
+	if (!null && fd < 0)
+		return fail(error, "no image was given");
+	if (null && fd >= 0)
+		return fail(error, "engine null takes no image");
+	ret = hostd_file_init(&blk->file, blk->file.engine, fd, known ? &medium : NULL);
+	if (ret)
+		snprintf(error, HDEV_ERROR_LEN, "the image is neither a file nor a block device");
+	return ret;
+}
+
+static int blk_create(struct hdev *dev, struct json_object *config, int fd, char *error)
+{
+	struct blk *blk = calloc(1, sizeof(*blk));
+	int ret = -ENOMEM;
+
+	if (!blk) {
+		snprintf(error, HDEV_ERROR_LEN, "out of memory");
+		goto close_fd;
+	}
+	ret = parse_config(dev, blk, config, error);
+	if (ret)
+		goto free_blk;
+	ret = open_file(dev, blk, config, fd, error);
+	if (ret)
+		goto free_blk;
+	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
+	if (ret)
+		goto free_blk;
+	set_features(dev, blk, config);
+	dev->priv = blk;
+	hdev_set_config(dev, &blk->config, sizeof(blk->config));
+	return 0;
+
+free_blk:
+	free(blk->trouble.path);
+	free(blk);
+close_fd:
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static void blk_destroy(struct hdev *dev)
+{
+	struct blk *blk = dev->priv;
+
+	if (blk->file.fd >= 0)
+		hostd_engines_close(&dev->bus->engines, blk->file.fd);
+	free(blk->trouble.path);
+	free(blk);
+	dev->priv = NULL;
+}
+
+static int blk_resize(struct hdev *dev, uint64_t size, char *error)
+{
+	struct blk *blk = dev->priv;
+	int ret = set_capacity(blk, size, error);
+
+	if (!ret)
+		hdev_set_config(dev, &blk->config, sizeof(blk->config));
+	return ret;
+}
+
+static void blk_describe(const struct hdev *dev, struct json_object *obj)
+{
+	const struct blk *blk = dev->priv;
+
+	hostd_json_add_str(obj, "engine", blk->file.engine->ops->name);
+	hdev_blk_describe_trouble(blk, obj);
+}
+
+static int blk_sync(struct hdev *dev)
+{
+	struct blk *blk = dev->priv;
+
+	if (blk->ro || blk->file.fd < 0)
+		return 0;
+	return fdatasync(blk->file.fd) < 0 ? -errno : 0;
+}
+
+static int blk_start(struct hdev_queue *q)
+{
+	struct blk *blk = q->dev->priv;
+	struct blk_queue *bq;
+	uint32_t i;
+
+	bq = calloc(1, sizeof(*bq) + q->ring.size * sizeof(bq->reqs[0]));
+	if (!bq)
+		return -ENOMEM;
+	for (i = 0; i < q->ring.size; i++) {
+		bq->reqs[i].q = q;
+		bq->reqs[i].io.file = &blk->file;
+		bq->reqs[i].next = bq->free;
+		bq->free = &bq->reqs[i];
+	}
+	q->priv = bq;
+	return 0;
+}
+
+static void blk_stop(struct hdev_queue *q)
+{
+	hdev_blk_drop_held(q);
+	free(q->priv);
+	q->priv = NULL;
+}
+
+const struct pvdev_ops hdev_blk_ops = {
+	.name = "blk",
+	.type = PVBUS_T_BLK,
+	.sqe_shift = PVBLK_SQE_SHIFT,
+	.cqe_shift = PVBLK_CQE_SHIFT,
+	.has_image = true,
+	.create = blk_create,
+	.destroy = blk_destroy,
+	.start = blk_start,
+	.stop = blk_stop,
+	.poll = hdev_blk_poll,
+	.resize = blk_resize,
+	.beat = hdev_blk_retry,
+	.go_on = hdev_blk_continue,
+	.work = hdev_blk_work,
+	.describe = blk_describe,
+	.sync = blk_sync,
+};

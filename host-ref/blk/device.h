@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The block device's own: a disk, and its requests in flight.
+ */
+#ifndef HOSTD_DEV_BLK_H
+#define HOSTD_DEV_BLK_H
+
+#include "worker/bus/device.h"
+
+#include <pv/blk.h>
+
+#define BLK_SECTOR		(1U << PVBLK_SECTOR_SHIFT)
+
+/* So that one request keeps a thread of the engine for a second at most. */
+#define BLK_MAX_DISCARD_SECTORS	((1U << 30) >> PVBLK_SECTOR_SHIFT)
+#define BLK_MAX_ZEROES_SECTORS	((32U << 20) >> PVBLK_SECTOR_SHIFT)
+
+/* What to do when the host fails a request (the terms are QEMU's). */
+enum blk_policy {
+	BLK_REPORT,		/* the guest gets the error */
+	BLK_IGNORE,		/* the guest gets OK; what was not read reads as zeroes */
+	BLK_ENOSPC,		/* as BLK_STOP for lack of room, else as BLK_REPORT */
+	BLK_STOP,		/* the disk holds this request and all after it */
+};
+
+/* Kinds of errors that are told apart for the log. */
+#define BLK_KINDS		8
+
+/**
+ * struct blk_kind - a kind of error: an operation and an error of the host's
+ * @op: HOSTD_IO_*
+ * @error: errno; 0: not in use
+ * @healed: the operation has worked since
+ * @count: how often since the last line in the log
+ * @logged_ns: time of that
+ */
+struct blk_kind {
+	uint8_t op;
+	int error;
+	bool healed;
+	uint64_t count;
+	uint64_t logged_ns;
+};
+
+/**
+ * struct blk_trouble - what a disk knows of the host's errors
+ * @path: of the image, for messages; may be ""
+ * @on_read: policy for reads
+ * @on_write: policy for everything else
+ * @stopped: requests are held
+ * @reason: why, in one line
+ * @held: requests that are held, those that have failed first
+ * @last: where the next one is linked
+ * @nr_held: their number
+ * @probe: a held request that is tried while the others wait, or NULL
+ * @try_ns: when the first of @held is tried again; UINT64_MAX: when the operator says so
+ * @pause_ns: time between the last two tries
+ * @nr_tries: how often in a row
+ * @read_errors: requests that the host failed, reads
+ * @write_errors: the others
+ * @kinds: what was logged
+ * @sick: one of them has not healed
+ */
+struct blk_trouble {
+	char *path;
+	enum blk_policy on_read;
+	enum blk_policy on_write;
+	bool stopped;
+	char reason[96];
+	struct blk_req *held;
+	struct blk_req **last;
+	unsigned int nr_held;
+	struct blk_req *probe;
+	uint64_t try_ns;
+	uint64_t pause_ns;
+	unsigned int nr_tries;
+	uint64_t read_errors;
+	uint64_t write_errors;
+	struct blk_kind kinds[BLK_KINDS];
+	bool sick;
+};
+
+/**
+ * struct blk - a disk
+ * @file: where the data is
+ * @capacity: sectors
+ * @block_sectors: sectors of a logical block
+ * @max_sectors: most sectors of a read or write
+ * @ro: writes are refused
+ * @config: as published
+ * @trouble: errors of the host's
+ */
+struct blk {
+	struct hostd_file file;
+	uint64_t capacity;
+	uint32_t block_sectors;
+	uint32_t max_sectors;
+	bool ro;
+	struct pvblk_config config;
+	struct blk_trouble trouble;
+};
+
+/**
+ * struct blk_req - a request
+ * @io: the engine's part; first, so that the one is the other
+ * @q: its queue
+ * @id: the driver's
+ * @is_final: held, but its error cannot be made good any more
+ * @next: next free one, or next that is held
+ */
+struct blk_req {
+	struct hostd_io io;
+	struct hdev_queue *q;
+	uint32_t id;
+	bool is_final;
+	struct blk_req *next;
+};
+
+/**
+ * struct blk_queue - requests of a queue
+ * @free: those that are free; never empty while the ring yields submissions
+ * @reqs: all of them
+ */
+struct blk_queue {
+	struct blk_req *free;
+	struct blk_req reqs[];
+};
+
+/**
+ * hdev_blk_poll - take submissions, check them, and hand them to the engine
+ * @q: a running queue
+ * @budget: how many at most
+ *
+ * Return: how many it took.
+ */
+unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget);
+
+/**
+ * hdev_blk_start - hand a request to the engine
+ * @req: the request, checked and filled
+ */
+void hdev_blk_start(struct blk_req *req);
+
+/**
+ * hdev_blk_finish - complete a request, and forget it
+ * @req: the request; io.result says how it went
+ */
+void hdev_blk_finish(struct blk_req *req);
+
+/* dev_blk_trouble.c */
+
+/**
+ * hdev_blk_set_policy - take "path", "rerror" and "werror" of a disk's options
+ * @blk: the disk
+ * @config: the options
+ *
+ * Return: NULL, or the complaint.
+ */
+const char *hdev_blk_set_policy(struct blk *blk, struct json_object *config);
+
+/**
+ * hdev_blk_hold - hold a request, if the disk is stopped
+ * @req: the request, not started
+ *
+ * Return: true if it is held.
+ */
+bool hdev_blk_hold(struct blk_req *req);
+
+/**
+ * hdev_blk_failed - the host has failed a request: log, count, and decide
+ * @req: the request; io.result is the error, and what the guest gets when this returns false
+ *
+ * Return: true if it is held.
+ */
+bool hdev_blk_failed(struct blk_req *req);
+
+/**
+ * hdev_blk_worked - the host has done a request, maybe after it had failed such
+ * @req: the request
+ */
+void hdev_blk_worked(struct blk_req *req);
+
+/**
+ * hdev_blk_drop_held - forget what is held of a queue that is about to be freed
+ * @q: the queue
+ */
+void hdev_blk_drop_held(struct hdev_queue *q);
+
+/**
+ * hdev_blk_retry - pvdev_ops.beat: try again, if it is time
+ * @dev: a disk
+ */
+void hdev_blk_retry(struct hdev *dev);
+
+/**
+ * hdev_blk_continue - pvdev_ops.go_on: try again what is held
+ * @dev: a disk
+ *
+ * Return: number of requests.
+ */
+unsigned int hdev_blk_continue(struct hdev *dev);
+
+/**
+ * hdev_blk_work - pvdev_ops.work: start some of what was held
+ * @dev: a disk that goes on
+ */
+void hdev_blk_work(struct hdev *dev);
+
+/**
+ * hdev_blk_describe_trouble - for pvdev_ops.describe: errors, and whether the disk is stopped
+ * @blk: the disk
+ * @obj: gets "host_errors", and of a disk that is stopped "stopped" and "held"
+ */
+void hdev_blk_describe_trouble(const struct blk *blk, struct json_object *obj);
+
+#endif /* HOSTD_DEV_BLK_H */

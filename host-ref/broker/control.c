@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The control socket: JSON lines, one command each, answered in order.
+ */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN	65536
+#define CLIENTS_MAX	32
+/* As many are served even when descriptors run out. */
+#define CLIENTS_MIN	2
+/* A client that neither asks nor reads for so long has gone, or will connect again. */
+#define IDLE_MS		300000
+#define IDLE_LOOK_MS	10000
+#define CALL_MS		12000	/* less than a client waits */
+
+/**
+ * struct hostd_client - a control connection
+ * @src: the connection
+ * @b: the broker
+ * @next: list
+ * @line: what has come of the next line
+ * @line_len: its length
+ * @out: answers that are not written yet
+ * @out_len: their length
+ * @call: the command that is being executed, or NULL
+ * @active_ms: when it last sent something, read something, or was answered
+ */
+struct hostd_client {
+	struct hostd_source src;
+	struct hostd_broker *b;
+	struct hostd_client *next;
+	char *line;
+	size_t line_len;
+	char *out;
+	size_t out_len;
+	struct hostd_call *call;
+	uint64_t active_ms;
+};
+
+static void client_free(struct hostd_client *client)
+{
+	struct hostd_client **link = &client->b->clients;
+
+	while (*link != client)
+		link = &(*link)->next;
+	*link = client->next;
+	client->b->nr_clients--;
+	if (client->call)
+		client->call->client = NULL;
+	hostd_loop_close(&client->b->loop, &client->src);
+	free(client->line);
+	free(client->out);
+	free(client);
+}
+
+static bool has_line(const struct hostd_client *client)
+{
+	return client->line_len && memchr(client->line, '\n', client->line_len);
+}
+
+/* It reads only while no command is executed and all answers are written. */
+static void watch(struct hostd_client *client)
+{
+	uint32_t events = 0;
+
+	if (client->out_len || (!client->call && has_line(client)))
+		events = EPOLLOUT;
+	else if (!client->call)
+		events = EPOLLIN;
+	hostd_loop_mod(&client->b->loop, &client->src, events);
+}
+
+static void flush(struct hostd_client *client)
+{
+	ssize_t done = 0;
+
+	if (client->out_len)
+		done = send(client->src.fd, client->out, client->out_len,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (done > 0) {
+		client->active_ms = hostd_now_ms();
+		client->out_len -= done;
+		memmove(client->out, client->out + done, client->out_len);
+	}
+}
+
+/* Queue {"id":...,@key:@value} for writing. */
+static void answer(struct hostd_client *client, struct json_object *id, const char *key,
+		   struct json_object *value)
+{
+	struct json_object *obj = json_object_new_object();
+	const char *text;
+	char *out;
+	size_t len;
+
+	if (id)
+		json_object_object_add(obj, "id", json_object_get(id));
+	json_object_object_add(obj, key, value);
+	text = json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, &len);
+	out = realloc(client->out, client->out_len + len + 1);
+	if (out) {
+		memcpy(out + client->out_len, text, len);
+		client->out = out;
+		client->out_len += len;
+		client->out[client->out_len++] = '\n';
+		flush(client);
+	}
+	json_object_put(obj);
+}
+
+static struct json_object *error_object(const char *text)
+{
+	struct json_object *obj = json_object_new_object();
+
+	hostd_json_add_str(obj, "desc", text);
+	return obj;
+}
+
+static void end_call(struct hostd_call *call, const char *key, struct json_object *value)
+{
+	struct hostd_client *client = call->client;
+
+	if (client) {
+		client->call = NULL;
+		client->active_ms = hostd_now_ms();
+		answer(client, hostd_json_get(call->request, "id"), key, value);
+		watch(client);
+	} else {
+		json_object_put(value);
+	}
+	json_object_put(call->partial);
+	json_object_put(call->request);
+	free(call);
+}
+
+void hostd_call_return(struct hostd_call *call, struct json_object *value)
+{
+	end_call(call, "return", value ? value : json_object_new_object());
+}
+
+void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
+{
+	char text[HOSTD_ERROR_MAX + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	end_call(call, "error", error_object(text));
+}
+
+static void set_timer(struct hostd_broker *b)
+{
+	struct hostd_client *client;
+	uint64_t first_ms = 0;
+
+	for (client = b->clients; client; client = client->next)
+		if (client->call && (!first_ms || client->call->due_ms < first_ms))
+			first_ms = client->call->due_ms;
+	b->call_timer.due_ms = first_ms;
+}
+
+/* The client hears so, and can go on. What was begun goes on too, as if the client had left. */
+static void calls_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, call_timer);
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_client *client;
+
+	for (client = b->clients; client; client = client->next) {
+		struct hostd_call *call = client->call;
+
+		if (!call || call->due_ms > now_ms)
+			continue;
+		call->client = NULL;
+		client->call = NULL;
+		answer(client, hostd_json_get(call->request, "id"), "error",
+		       error_object("this takes too long, and may still be done: 'pvctl status' and the log say more"));
+		watch(client);
+	}
+	set_timer(b);
+}
+
+void hostd_call_extend(struct hostd_call *call, unsigned int ms)
+{
+	call->due_ms = hostd_now_ms() + ms;
+	set_timer(call->b);
+}
+
+/* The command of a line, or NULL with a complaint. */
+static struct json_object *parse_line(const char *line, size_t len, const char **complaint)
+{
+	struct json_object *request = hostd_json_parse(line, len, true, complaint), *args;
+
+	if (!request)
+		return NULL;
+	args = hostd_json_get(request, "arguments");
+	*complaint = "no command";
+	if (!hostd_json_str(request, "execute"))
+		goto put_request;
+	*complaint = "arguments that are no object";
+	if (args && !json_object_is_type(args, json_type_object))
+		goto put_request;
+	*complaint = "a member that is neither execute, nor arguments, nor id";
+	json_object_object_foreach(request, key, val) {
+		(void)val;
+		if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
+			goto put_request;
+	}
+	return request;
+
+put_request:
+	json_object_put(request);
+	return NULL;
+}
+
+static void execute(struct hostd_client *client, const char *line, size_t len)
+{
+	const char *complaint = "out of memory";
+	struct hostd_call *call = calloc(1, sizeof(*call));
+	char text[HOSTD_ERROR_MAX];
+
+	if (call)
+		call->request = parse_line(line, len, &complaint);
+	if (!call || !call->request) {
+		snprintf(text, sizeof(text), "not a command (%s): send {\"execute\":NAME,\"arguments\":{...}} on one line",
+			 complaint);
+		answer(client, NULL, "error", error_object(text));
+		free(call);
+		return;
+	}
+	call->b = client->b;
+	call->client = client;
+	call->args = hostd_json_get(call->request, "arguments");
+	client->call = call;
+	hostd_call_extend(call, CALL_MS);
+	hostd_command_run(call, hostd_json_str(call->request, "execute"));
+}
+
+/* Execute what has come, a line at a time, until a command or an answer waits. */
+static void next_commands(struct hostd_client *client)
+{
+	char *end, *line;
+	size_t len;
+
+	while (!client->call && !client->out_len && has_line(client)) {
+		end = memchr(client->line, '\n', client->line_len);
+		*end = 0;
+		len = end - client->line;
+		line = malloc(len + 1);
+		if (line)
+			memcpy(line, client->line, len + 1);
+		client->line_len -= len + 1;
+		memmove(client->line, end + 1, client->line_len);
+		if (line && strspn(line, " \t\r") < len)
+			execute(client, line, len);
+		free(line);
+	}
+	watch(client);
+}
+
+static void client_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_client *client = hostd_container_of(src, struct hostd_client, src);
+	ssize_t len;
+
+	if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
+		client_free(client);
+		return;
+	}
+	if (events & EPOLLIN) {
+		len = recv(src->fd, client->line + client->line_len,
+			   LINE_MAX_LEN - client->line_len, MSG_DONTWAIT);
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			client_free(client);
+			return;
+		}
+		client->line_len += len;
+		client->active_ms = hostd_now_ms();
+		if (client->line_len == LINE_MAX_LEN && !has_line(client)) {
+			client_free(client);
+			return;
+		}
+	}
+	flush(client);
+	next_commands(client);
+}
+
+/* The one that has been idle for longest, at least for @ms; NULL: there is none. */
+static struct hostd_client *find_idle(const struct hostd_broker *b, uint64_t ms)
+{
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_client *client, *oldest = NULL;
+
+	for (client = b->clients; client; client = client->next) {
+		if (client->call || now_ms - client->active_ms < ms)
+			continue;
+		if (!oldest || client->active_ms <= oldest->active_ms)
+			oldest = client;
+	}
+	return oldest;
+}
+
+static void idle_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, idle_timer);
+	struct hostd_client *client;
+
+	while ((client = find_idle(b, IDLE_MS)))
+		client_free(client);
+	if (b->nr_clients)
+		hostd_timer_set(timer, IDLE_LOOK_MS);
+	else
+		b->crowded = false;
+}
+
+/* Whoever comes can be served, if need be in the place of one that is idle. */
+static bool make_room(struct hostd_broker *b)
+{
+	struct hostd_client *oldest;
+
+	if (b->nr_clients < CLIENTS_MIN ||
+	    (b->nr_clients < CLIENTS_MAX && !hostd_broker_is_tight(b, 0)))
+		return true;
+	oldest = find_idle(b, 0);
+	if (!b->crowded)
+		hostd_log(HOSTD_LOG_WARN, "%u control connections are too many: %s", b->nr_clients,
+			  oldest ? "the one that is idle for longest makes room for each new one" :
+			  "all wait for an answer, and no more are taken");
+	b->crowded = true;
+	if (oldest)
+		client_free(oldest);
+	return oldest;
+}
+
+static int take_client(struct hostd_broker *b, int fd)
+{
+	struct hostd_client *client = calloc(1, sizeof(*client));
+
+	if (client)
+		client->line = malloc(LINE_MAX_LEN);
+	if (!client || !client->line)
+		goto free_client;
+	client->b = b;
+	client->src.ready = client_ready;
+	client->active_ms = hostd_now_ms();
+	if (hostd_loop_add(&b->loop, &client->src, fd, EPOLLIN))
+		goto free_client;
+	client->next = b->clients;
+	b->clients = client;
+	b->nr_clients++;
+	if (!b->idle_timer.due_ms)
+		hostd_timer_set(&b->idle_timer, IDLE_LOOK_MS);
+	return 0;
+
+free_client:
+	if (client)
+		free(client->line);
+	free(client);
+	return -ENOMEM;
+}
+
+static void listener_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, control.src);
+	int fd;
+
+	(void)events;
+	fd = hostd_listener_accept(&b->control);
+	if (fd >= 0 && (!make_room(b) || take_client(b, fd)))
+		close(fd);
+}
+
+int hostd_control_start(struct hostd_broker *b)
+{
+	int fd, err;
+
+	b->control.src.ready = listener_ready;
+	hostd_timer_init(&b->loop, &b->idle_timer, idle_due);
+	hostd_timer_init(&b->loop, &b->call_timer, calls_due);
+	fd = hostd_listener_open("control.sock");
+	if (fd < 0)
+		return fd;
+	err = hostd_listener_start(&b->control, &b->loop, fd);
+	if (err)
+		close(fd);
+	return err;
+}
+
+void hostd_control_stop(struct hostd_broker *b)
+{
+	hostd_listener_stop(&b->control);
+	while (b->clients)
+		client_free(b->clients);
+}

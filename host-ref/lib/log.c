@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Log lines: one write each, which never waits, and a limit for those that others cause.
+ *
+ * Who takes the lines may be slow, stopped or gone: a full pipe, a terminal after Ctrl-S, a file on
+ * a file system that is frozen or full. None of that may stop the broker.
+ */
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "lib/scribe.h"
+#include "lib/util.h"
+
+#define LINE_LEN	1024
+#define LOG_FILE	"log"
+/* A scribe that is well has written a line long before; then the line is there at once. */
+#define SCRIBE_MS	100
+
+static const char *log_ident = "pvhostd";
+static int log_level = HOSTD_LOG_INFO;
+static int copy_fd = -1;
+static bool is_file;
+/* The eventfd with which a scribe says that it has written; -1: lines are written directly. */
+static int scribe_fd = -1;
+static bool scribe_is_late;
+static unsigned int nr_dropped;
+/* What of the last line found no room. */
+static char rest[LINE_LEN];
+static size_t rest_len;
+
+void hostd_log_init(const char *ident, int level)
+{
+	log_ident = ident;
+	log_level = level;
+}
+
+bool hostd_log_is_file(void)
+{
+	return is_file;
+}
+
+void hostd_log_copy(int fd)
+{
+	if (copy_fd >= 0)
+		close(copy_fd);
+	copy_fd = fd;
+}
+
+/* A socket is not made non-blocking, because it is shared with others; a single call is. */
+static ssize_t put(int fd, const char *text, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)text, .iov_len = len };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t done = sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (done < 0 && errno == ENOTSOCK)
+		done = write(fd, text, len);
+	return done;
+}
+
+/* A line ends before the next begins. */
+static bool put_rest(void)
+{
+	ssize_t done = rest_len ? put(STDERR_FILENO, rest, rest_len) : 0;
+
+	if (done > 0) {
+		rest_len -= done;
+		memmove(rest, rest + done, rest_len);
+	}
+	return !rest_len;
+}
+
+/* False: it was dropped. */
+static bool put_line(const char *line, size_t len)
+{
+	ssize_t done;
+
+	if (!put_rest())
+		return false;
+	done = put(STDERR_FILENO, line, len);
+	if (done <= 0)
+		return false;
+	rest_len = len - done;
+	memcpy(rest, line + done, rest_len);
+	return true;
+}
+
+/* Who reads the file after this process has said something finds it there. */
+static void wait_for_scribe(void)
+{
+	struct pollfd pfd = { .fd = scribe_fd, .events = POLLIN };
+	uint64_t count;
+
+	if (scribe_fd < 0)
+		return;
+	scribe_is_late = poll(&pfd, 1, scribe_is_late ? 0 : SCRIBE_MS) <= 0;
+	if (!scribe_is_late && read(scribe_fd, &count, sizeof(count)) < 0)
+		scribe_is_late = true;
+}
+
+static size_t add_time(char *line, size_t len)
+{
+	struct timespec now;
+	struct tm tm;
+	size_t done;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	done = strftime(line, len, "%Y-%m-%dT%H:%M:%S", &tm);
+	return done + snprintf(line + done, len - done, ".%03ldZ ", now.tv_nsec / 1000000);
+}
+
+/* Make a line, with its newline. Returns its length. */
+static size_t make_line(char line[LINE_LEN], int level, const char *fmt, va_list ap)
+{
+	static const char * const word[] = { "error: ", "warning: ", "", "debug: " };
+	size_t len = is_file ? add_time(line, LINE_LEN) : 0;
+	int more;
+
+	len += snprintf(line + len, LINE_LEN - len, "%s: %s", log_ident, word[level]);
+	more = vsnprintf(line + len, LINE_LEN - 1 - len, fmt, ap);
+	if (more > 0)
+		len += more;
+	if (len > LINE_LEN - 2)
+		len = LINE_LEN - 2;
+	line[len] = 0;
+	hostd_text_clean(line);
+	len = strlen(line);
+	line[len++] = '\n';
+	return len;
+}
+
+static size_t __attribute__((format(printf, 3, 4))) format_line(char line[LINE_LEN], int level,
+								 const char *fmt, ...)
+{
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	len = make_line(line, level, fmt, ap);
+	va_end(ap);
+	return len;
+}
+
+static void say_dropped(void)
+{
+	char line[LINE_LEN];
+
+	if (nr_dropped && put_line(line, format_line(line, HOSTD_LOG_WARN,
+						     "%u log lines found no room and were dropped",
+						     nr_dropped)))
+		nr_dropped = 0;
+}
+
+void hostd_log(int level, const char *fmt, ...)
+{
+	char line[LINE_LEN];
+	va_list ap;
+	size_t len;
+
+	if (level < 0 || level > log_level || level > HOSTD_LOG_DEBUG)
+		return;
+	va_start(ap, fmt);
+	len = make_line(line, level, fmt, ap);
+	va_end(ap);
+	say_dropped();
+	if (put_line(line, len))
+		wait_for_scribe();
+	else
+		nr_dropped++;
+	if (copy_fd >= 0 && level == HOSTD_LOG_ERR && put(copy_fd, line, len) < 0)
+		hostd_log_copy(-1);
+}
+
+bool hostd_limit_pass(struct hostd_limit *limit, unsigned int *dropped)
+{
+	uint64_t now_ms = hostd_now_ms(), refilled = (now_ms - limit->since_ms) / limit->refill_ms;
+
+	if (refilled >= limit->used) {
+		limit->used = 0;
+		limit->since_ms = now_ms;
+	} else {
+		limit->used -= refilled;
+		limit->since_ms += refilled * limit->refill_ms;
+	}
+	*dropped = limit->dropped;
+	if (limit->used == limit->burst) {
+		limit->dropped++;
+		return false;
+	}
+	limit->used++;
+	limit->dropped = 0;
+	return true;
+}
+
+/* What is in memory is written at once. A file on a disk may keep its writer waiting for ever. */
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+/* Lines go through a scribe from now on, to @path or else to @to. */
+static int use_scribe(int to, const char *path)
+{
+	int fd, done_fd, err = hostd_scribe_start(to, path, &fd, &done_fd);
+
+	if (err)
+		return err;
+	if (dup2(fd, STDERR_FILENO) < 0)
+		err = -errno;
+	close(fd);
+	if (err) {
+		close(done_fd);
+		return err;
+	}
+	if (scribe_fd >= 0)
+		close(scribe_fd);
+	scribe_fd = done_fd;
+	scribe_is_late = false;
+	return 0;
+}
+
+static int use_fd(int fd)
+{
+	int err = dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
+
+	close(fd);
+	if (!err && scribe_fd >= 0) {
+		close(scribe_fd);
+		scribe_fd = -1;
+	}
+	return err;
+}
+
+int hostd_log_start(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) < 0)
+		return -errno;
+	if (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && is_in_memory(STDERR_FILENO)))
+		return 0;
+	fd = S_ISREG(st.st_mode) ? -1 :
+	     open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? use_scribe(STDERR_FILENO, NULL) : use_fd(fd);
+}
+
+int hostd_log_open(void)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	bool in_memory;
+
+	if (fd < 0)
+		return -errno;
+	in_memory = is_in_memory(fd);
+	close(fd);
+	/* At the start it is seen to be there; later even to open it may wait for a disk. */
+	if (in_memory || !is_file) {
+		fd = hostd_scribe_open(LOG_FILE);
+		if (fd < 0)
+			return fd;
+		err = in_memory ? use_fd(fd) : use_scribe(fd, NULL);
+		if (!in_memory)
+			close(fd);
+	} else {
+		err = use_scribe(STDERR_FILENO, LOG_FILE);
+	}
+	is_file |= !err;
+	return err;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The broker's event loop: descriptors and timers.
+ */
+#include "lib/loop.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+int hostd_loop_init(struct hostd_loop *loop)
+{
+	loop->timers = NULL;
+	loop->stop = false;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return loop->epoll_fd < 0 ? -errno : 0;
+}
+
+void hostd_loop_exit(struct hostd_loop *loop)
+{
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	loop->epoll_fd = -1;
+	loop->timers = NULL;
+}
+
+int hostd_loop_add(struct hostd_loop *loop, struct hostd_source *src, int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = src };
+
+	src->fd = -1;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
+		return -errno;
+	src->fd = fd;
+	return 0;
+}
+
+void hostd_loop_mod(struct hostd_loop *loop, struct hostd_source *src, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = src };
+
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, src->fd, &ev);
+}
+
+void hostd_loop_close(struct hostd_loop *loop, struct hostd_source *src)
+{
+	if (src->fd < 0)
+		return;
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+	close(src->fd);
+	src->fd = -1;
+}
+
+void hostd_timer_init(struct hostd_loop *loop, struct hostd_timer *timer,
+		      void (*fire)(struct hostd_timer *timer))
+{
+	timer->due_ms = 0;
+	timer->fire = fire;
+	timer->next = loop->timers;
+	loop->timers = timer;
+}
+
+void hostd_timer_set(struct hostd_timer *timer, uint64_t delay_ms)
+{
+	timer->due_ms = hostd_now_ms() + delay_ms;
+}
+
+void hostd_timer_cancel(struct hostd_timer *timer)
+{
+	timer->due_ms = 0;
+}
+
+static void fire_timers(struct hostd_loop *loop)
+{
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_timer *timer;
+
+	for (timer = loop->timers; timer; timer = timer->next) {
+		if (!timer->due_ms || timer->due_ms > now_ms)
+			continue;
+		timer->due_ms = 0;
+		timer->fire(timer);
+	}
+}
+
+/* Milliseconds until the next timer is due; -1: none is on. */
+static int next_timeout(const struct hostd_loop *loop)
+{
+	uint64_t now_ms = hostd_now_ms(), first_ms = UINT64_MAX;
+	const struct hostd_timer *timer;
+
+	for (timer = loop->timers; timer; timer = timer->next)
+		if (timer->due_ms && timer->due_ms < first_ms)
+			first_ms = timer->due_ms;
+	if (first_ms == UINT64_MAX)
+		return -1;
+	if (first_ms <= now_ms)
+		return 0;
+	return first_ms - now_ms < 60000 ? (int)(first_ms - now_ms) : 60000;
+}
+
+int hostd_loop_step(struct hostd_loop *loop)
+{
+	struct hostd_source *src;
+	struct epoll_event ev;
+	int nr;
+
+	/* One event at a time: a source may free any other source. */
+	nr = epoll_wait(loop->epoll_fd, &ev, 1, next_timeout(loop));
+	if (nr < 0 && errno != EINTR)
+		return -errno;
+	if (nr == 1) {
+		src = ev.data.ptr;
+		src->ready(src, ev.events);
+	}
+	fire_timers(loop);
+	return 0;
+}
+
+int hostd_loop_run(struct hostd_loop *loop)
+{
+	int err = 0;
+
+	while (!loop->stop && !err)
+		err = hostd_loop_step(loop);
+	return err;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a process starts with: its descriptors, its signals, its limits.
+ */
+#include "lib/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+void hostd_fds_open_std(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool is_kept(int fd, const int *keep, unsigned int nr_keep)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_keep; i++) {
+		if (keep[i] == fd)
+			return true;
+	}
+	return fd <= STDERR_FILENO;
+}
+
+void hostd_fds_shut(const int *keep, unsigned int nr_keep, bool now)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int fd;
+
+	while (dir && (entry = readdir(dir))) {
+		fd = atoi(entry->d_name);
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) || is_kept(fd, keep, nr_keep))
+			continue;
+		if (now)
+			close(fd);
+		else
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+unsigned int hostd_fds_left(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct rlimit limit;
+	unsigned int nr = 0;
+
+	if (!dir || getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		if (dir)
+			closedir(dir);
+		return 0;
+	}
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	/* "." and ".." and the directory itself were counted, too. */
+	nr -= 3;
+	return limit.rlim_cur <= nr ? 0 : limit.rlim_cur - nr < 1U << 20 ? limit.rlim_cur - nr : 1U << 20;
+}
+
+void hostd_fds_raise(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+void hostd_signals_ignore(bool ours)
+{
+	/* A reader, a limit of size or time, a terminal; a hand that slipped. */
+	static const int others[] = { SIGPIPE, SIGXFSZ, SIGXCPU, SIGTTOU, SIGTTIN, SIGUSR1, SIGUSR2 };
+	static const int enders[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(others); i++)
+		signal(others[i], SIG_IGN);
+	for (i = 0; i < HOSTD_ARRAY_SIZE(enders) && ours; i++)
+		signal(enders[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}

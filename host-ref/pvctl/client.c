@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvctl: talks to the control socket.
+ */
+#include "pvctl/pvctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define TIMEOUT_S	15
+
+void pvctl_fail(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("pvctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(code);
+}
+
+static unsigned int timeout_s(const struct pvctl *ctl)
+{
+	return ctl->timeout_s ? ctl->timeout_s : TIMEOUT_S;
+}
+
+static int connect_control(const struct pvctl *ctl)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = timeout_s(ctl) };
+	int fd;
+
+	if (strlen(ctl->control) >= sizeof(addr.sun_path))
+		pvctl_fail(1, "%s: too long for a socket: use a shorter path", ctl->control);
+	strcpy(addr.sun_path, ctl->control);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		pvctl_fail(1, "socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		pvctl_fail(1, "no pvhostd at %s: start it first, or say which with --name or --control",
+			   ctl->control);
+	if (errno == EACCES)
+		pvctl_fail(1, "%s: permission denied: run pvctl as the user of pvhostd",
+			   ctl->control);
+	pvctl_fail(1, "%s: %s", ctl->control, strerror(errno));
+}
+
+static void send_all(int fd, const char *text, size_t len)
+{
+	ssize_t done;
+
+	while (len) {
+		done = send(fd, text, len, MSG_NOSIGNAL);
+		if (done < 0 && errno != EINTR)
+			pvctl_fail(1, "pvhostd does not listen: %s", strerror(errno));
+		if (done > 0) {
+			text += done;
+			len -= done;
+		}
+	}
+}
+
+/* The answer, up to its newline. */
+static char *receive_line(const struct pvctl *ctl, int fd)
+{
+	size_t len = 0, room = 0;
+	char *line = NULL;
+	ssize_t done;
+
+	for (;;) {
+		if (room - len < 4096) {
+			room += 65536;
+			line = realloc(line, room);
+			if (!line)
+				pvctl_fail(1, "out of memory");
+		}
+		done = recv(fd, line + len, room - len - 1, 0);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0 && errno == EAGAIN)
+			pvctl_fail(1, "pvhostd has not answered within %u s: see 'pvctl status' and its log",
+				   timeout_s(ctl));
+		if (done <= 0)
+			pvctl_fail(1, "pvhostd has closed the connection: see its log");
+		len += done;
+		line[len] = 0;
+		if (line[len - 1] == '\n')
+			return line;
+	}
+}
+
+struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
+			       struct json_object *args)
+{
+	struct json_object *request = json_object_new_object(), *reply, *value;
+	int fd = connect_control(ctl);
+	const char *text, *desc;
+	char *line;
+	size_t len;
+
+	hostd_json_add_str(request, "execute", command);
+	if (args)
+		json_object_object_add(request, "arguments", args);
+	text = json_object_to_json_string_length(request, JSON_C_TO_STRING_PLAIN, &len);
+	send_all(fd, text, len);
+	send_all(fd, "\n", 1);
+	json_object_put(request);
+
+	line = receive_line(ctl, fd);
+	close(fd);
+	reply = hostd_json_parse(line, strlen(line), false, NULL);
+	free(line);
+	value = hostd_json_get(reply, "return");
+	if (!value) {
+		desc = hostd_json_str(hostd_json_get(reply, "error"), "desc");
+		pvctl_fail(1, "%s: %s", command, desc ? desc : "pvhostd answers nonsense");
+	}
+	json_object_get(value);
+	json_object_put(reply);
+	return value;
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvctl run: starts pvhostd, then QEMU, and ends with QEMU.
+ */
+#include "pvctl/pvctl.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/rundir.h"
+#include "lib/util.h"
+
+#define DEF_VECTORS	16
+#define HOSTD_ARGS_MAX	160
+
+/**
+ * struct run - a VM and its pvhostd
+ * @name: of the VM
+ * @dir: run directory
+ * @is_private: it was made here, and goes with the VM
+ * @vectors: of the window
+ * @args: command line of pvhostd
+ * @nr_args: its length
+ * @hostd: process of pvhostd; 0: it has ended
+ * @qemu: process of QEMU; 0: it has not started, or has ended
+ * @signals: signalfd
+ * @mask: signal mask to give to the children
+ * @pipe_handler: what they do with a pipe that nobody reads
+ */
+struct run {
+	const char *name;
+	char *dir;
+	bool is_private;
+	unsigned int vectors;
+	char *args[HOSTD_ARGS_MAX + 1];
+	unsigned int nr_args;
+	pid_t hostd;
+	pid_t qemu;
+	int signals;
+	sigset_t mask;
+	void (*pipe_handler)(int signal);
+};
+
+/* One window's among several of the same QEMU; an id has letters, digits and "-._". */
+static char *make_id(const char *name)
+{
+	char *id, *p;
+
+	if (asprintf(&id, "pvkit-%s", name) < 0)
+		pvctl_fail(1, "out of memory");
+	for (p = id; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("-._", *p))
+			*p = '_';
+	}
+	return id;
+}
+
+void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors, char **chardev,
+		     char **device)
+{
+	char *twice = malloc(2 * strlen(path) + 1), *to = twice, *id = make_id(name);
+
+	if (!twice)
+		pvctl_fail(1, "out of memory");
+	for (; *path; path++) {
+		if (*path == ',')
+			*to++ = ',';	/* QEMU's way to write a comma in a value */
+		*to++ = *path;
+	}
+	*to = 0;
+	if (asprintf(chardev, "socket,path=%s,id=%s", twice, id) < 0 ||
+	    asprintf(device, "ivshmem-doorbell,chardev=%s,vectors=%u,master=on", id,
+		     nr_vectors) < 0)
+		pvctl_fail(1, "out of memory");
+	free(twice);
+	free(id);
+}
+
+static void add_arg(struct run *run, const char *arg)
+{
+	if (run->nr_args == HOSTD_ARGS_MAX)
+		pvctl_fail(PVCTL_USAGE, "run: too many options: at most 64 devices");
+	run->args[run->nr_args] = strdup(arg);
+	if (!run->args[run->nr_args++])
+		pvctl_fail(1, "out of memory");
+}
+
+/* An option whose value may be absent. */
+static void add_device(struct run *run, const char *option, const char *spec)
+{
+	char *arg;
+
+	if (asprintf(&arg, "%s%s%s", option, spec ? "=" : "", spec ? spec : "") < 0)
+		pvctl_fail(1, "out of memory");
+	add_arg(run, arg);
+	free(arg);
+}
+
+/* pvhostd beside pvctl, or else in PATH. */
+static void add_program(struct run *run)
+{
+	char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("pvhostd"));
+	char *slash;
+
+	path[len > 0 ? len : 0] = 0;
+	slash = strrchr(path, '/');
+	if (slash)
+		strcpy(slash + 1, "pvhostd");
+	add_arg(run, slash && !access(path, X_OK) ? path : "pvhostd");
+}
+
+static void take_options(struct run *run, const char **name, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, 'n' },
+		{ "window", required_argument, NULL, 'w' },
+		{ "vectors", required_argument, NULL, 'v' },
+		{ "disk", required_argument, NULL, 'd' },
+		{ "clock", optional_argument, NULL, 'c' },
+		{ "balloon", optional_argument, NULL, 'b' },
+		{ 0 },
+	};
+	uint64_t vectors;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+		switch (c) {
+		case 'n':
+			*name = optarg;
+			break;
+		case 'w':
+			add_arg(run, "--window");
+			add_arg(run, optarg);
+			break;
+		case 'v':
+			if (hostd_parse_size(optarg, &vectors) || vectors < 1 || vectors > 64)
+				pvctl_fail(PVCTL_USAGE, "run: --vectors %s: give a number from 1 to 64",
+					   optarg);
+			run->vectors = vectors;
+			break;
+		case 'd':
+			add_arg(run, "--disk");
+			add_arg(run, optarg);
+			break;
+		case 'c':
+			add_device(run, "--clock", optarg);
+			break;
+		case 'b':
+			add_device(run, "--balloon", optarg);
+			break;
+		default:
+			exit(PVCTL_USAGE);
+		}
+	}
+	if (optind == argc)
+		pvctl_fail(PVCTL_USAGE, "run: QEMU's command is missing: give it after --");
+}
+
+static void choose_dir(struct run *run, const char *name)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	char err[256];
+
+	if (name) {
+		run->dir = hostd_run_dir(name, err, sizeof(err));
+		if (!run->dir)
+			pvctl_fail(1, "run: %s", err);
+		add_arg(run, "--name");
+		add_arg(run, name);
+		return;
+	}
+	run->is_private = true;
+	if (asprintf(&run->dir, "%s/pvkit-XXXXXX", base && base[0] == '/' ? base : "/tmp") < 0)
+		pvctl_fail(1, "out of memory");
+	if (!mkdtemp(run->dir))
+		pvctl_fail(1, "run: no directory %s: %s", run->dir, strerror(errno));
+	add_arg(run, "--run-dir");
+	add_arg(run, run->dir);
+}
+
+static void block_signals(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &run->mask);
+	/* A line of ours that nobody reads is not the end of the VM. */
+	run->pipe_handler = signal(SIGPIPE, SIG_IGN);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals < 0)
+		pvctl_fail(1, "run: signalfd: %s", strerror(errno));
+}
+
+/* Fork; the child goes with this process, and not with the terminal if it is @apart. */
+static pid_t start_child(struct run *run, char **argv, bool apart)
+{
+	pid_t self = getpid(), pid = fork();
+
+	if (pid < 0)
+		pvctl_fail(1, "run: fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != self)
+		_exit(1);
+	if (apart)
+		setpgid(0, 0);
+	sigprocmask(SIG_SETMASK, &run->mask, NULL);
+	signal(SIGPIPE, run->pipe_handler);
+	execvp(argv[0], argv);
+	fprintf(stderr, "pvctl: run: %s: %s: install it, or correct its name\n", argv[0],
+		strerror(errno));
+	_exit(127);
+}
+
+static void stop_hostd(struct run *run)
+{
+	int status;
+
+	if (run->hostd) {
+		kill(run->hostd, SIGTERM);
+		while (waitpid(run->hostd, &status, 0) < 0 && errno == EINTR)
+			;
+		run->hostd = 0;
+	}
+	if (run->is_private)
+		rmdir(run->dir);
+}
+
+/* Start pvhostd and wait until it serves; it says itself why it doesn't. */
+static void start_hostd(struct run *run)
+{
+	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+	struct signalfd_siginfo info;
+	char number[16], ready = 0;
+	int ready_fds[2];
+
+	if (pipe(ready_fds) < 0)
+		pvctl_fail(1, "run: pipe: %s", strerror(errno));
+	fcntl(ready_fds[0], F_SETFD, FD_CLOEXEC);
+	snprintf(number, sizeof(number), "%d", ready_fds[1]);
+	add_arg(run, "--ready-fd");
+	add_arg(run, number);
+	run->hostd = start_child(run, run->args, true);
+	close(ready_fds[1]);
+
+	fds[0].fd = ready_fds[0];
+	fds[1].fd = run->signals;
+	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+		if (fds[0].revents)
+			break;
+		if (fds[1].revents && read(run->signals, &info, sizeof(info)) > 0 &&
+		    info.ssi_signo != SIGCHLD) {
+			stop_hostd(run);
+			exit(128 + info.ssi_signo);
+		}
+	}
+	if (read(ready_fds[0], &ready, 1) != 1) {
+		stop_hostd(run);
+		exit(EXIT_FAILURE);
+	}
+	close(ready_fds[0]);
+}
+
+static char **qemu_command(struct run *run, int argc, char **argv)
+{
+	char **command = calloc(argc + 5, sizeof(*command)), *path;
+	int i;
+
+	if (!command || asprintf(&path, "%s/ivshmem.sock", run->dir) < 0)
+		pvctl_fail(1, "out of memory");
+	for (i = 0; i < argc; i++)
+		command[i] = argv[i];
+	command[argc] = "-chardev";
+	command[argc + 2] = "-device";
+	pvctl_qemu_args(run->name, path, run->vectors, &command[argc + 1], &command[argc + 3]);
+	free(path);
+	return command;
+}
+
+/* Collect the children that have ended. True when QEMU is among them. */
+static bool reap(struct run *run, int *status)
+{
+	bool ended = false;
+	int one;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &one, WNOHANG)) > 0) {
+		if (pid == run->qemu) {
+			*status = one;
+			run->qemu = 0;
+			ended = true;
+		} else if (pid == run->hostd) {
+			run->hostd = 0;
+			fprintf(stderr, "pvctl: run: pvhostd has ended: the pvkit devices of the VM hang from now on\n");
+		}
+	}
+	return ended;
+}
+
+static int wait_for_qemu(struct run *run)
+{
+	struct pollfd poll_fd = { .fd = run->signals, .events = POLLIN };
+	struct signalfd_siginfo info;
+	int status = 0;
+
+	while (!reap(run, &status)) {
+		poll(&poll_fd, 1, 1000);
+		if (read(run->signals, &info, sizeof(info)) != sizeof(info) ||
+		    info.ssi_signo == SIGCHLD)
+			continue;
+		/* One from the terminal has reached QEMU too. */
+		if (info.ssi_code != SI_KERNEL)
+			kill(run->qemu, info.ssi_signo);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int pvctl_run(const char *name, int argc, char **argv)
+{
+	struct run run = { .vectors = DEF_VECTORS };
+	char number[16], **command;
+	int i, code;
+
+	add_program(&run);
+	add_arg(&run, "--quiet");
+	take_options(&run, &name, argc, argv);
+	for (i = optind; i < argc; i++)
+		if (!strcmp(argv[i], "-daemonize") || !strcmp(argv[i], "--daemonize"))
+			pvctl_fail(PVCTL_USAGE, "run: -daemonize would end it at once: leave it out, or use pvhostd --daemon and pvctl qemu-args");
+	snprintf(number, sizeof(number), "%u", run.vectors);
+	add_arg(&run, "--vectors");
+	add_arg(&run, number);
+	block_signals(&run);
+	run.name = name ? name : "vm0";
+	choose_dir(&run, name);
+	start_hostd(&run);
+	command = qemu_command(&run, argc - optind, argv + optind);
+	run.qemu = start_child(&run, command, false);
+	code = wait_for_qemu(&run);
+	stop_hostd(&run);
+	free(command[argc - optind + 1]);
+	free(command[argc - optind + 3]);
+	free(command);
+	for (i = 0; i < (int)run.nr_args; i++)
+		free(run.args[i]);
+	free(run.dir);
+	return code;
+}

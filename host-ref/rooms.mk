@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The rooms, and with them all files: a room's files are those in its directory.
+#
+# HOSTREF is this directory, as the includer sees it.
+LIB_ROOMS	:= lib
+CLASSES		:= blk clock balloon
+PVHOSTD_ROOMS	:= broker broker/carrier broker/life worker worker/bus backend $(CLASSES)
+
+room-srcs	= $(sort $(patsubst $(HOSTREF)/%,%,$(foreach room,$(1),$(wildcard $(HOSTREF)/$(room)/*.c))))
+
+LIB_SRCS	:= $(call room-srcs,$(LIB_ROOMS))
+# Without the command line: what tests link.
+PVHOSTD_CORE_SRCS := $(LIB_SRCS) $(call room-srcs,$(PVHOSTD_ROOMS))
+PVCTL_SRCS	:= $(LIB_SRCS) $(call room-srcs,pvctl)
+HOSTREF_HDRS	:= $(foreach room,$(LIB_ROOMS) $(PVHOSTD_ROOMS) pvctl,$(wildcard $(HOSTREF)/$(room)/*.h))

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The bus: epochs, and the commands HELLO, BYE, RESET, FEATURES, START (Documentation/abi/bus.md).
+ *
+ * A command that resets is answered when the last request in flight is done.
+ * Nothing waits for that: the slot's command stays pending and the loop goes on.
+ */
+#include "worker/bus/bus.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/report.h"
+#include "lib/util.h"
+
+/* A guest that boots takes its time. */
+#define LONELY_NS	10000000000ULL
+
+struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds)
+{
+	struct hostd_bus *bus;
+	unsigned int slot;
+	int ret;
+
+	if (spec->nr_vectors > HOSTD_VECTOR_LIMIT) {
+		errno = EINVAL;
+		return NULL;
+	}
+	bus = calloc(1, sizeof(*bus));
+	if (!bus)
+		return NULL;
+	ret = hostd_window_init(&bus->win, spec);
+	if (ret)
+		goto free_bus;
+	ret = hostd_engines_init(&bus->engines);
+	if (ret)
+		goto exit_window;
+	memcpy(bus->irq_fds, irq_fds, spec->nr_vectors * sizeof(*irq_fds));
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		bus->devices[slot].bus = bus;
+		bus->devices[slot].slot = slot;
+	}
+	return bus;
+
+exit_window:
+	hostd_window_exit(&bus->win);
+free_bus:
+	free(bus);
+	errno = -ret;
+	return NULL;
+}
+
+static void stop_all(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		if (bus->devices[slot].ops)
+			hdev_stop(&bus->devices[slot]);
+	}
+}
+
+void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot)
+{
+	struct hdev *dev = &bus->devices[slot];
+	unsigned int i;
+
+	if (!dev->ops || !dev->ops->ready)
+		return;
+	dev->ops->ready(dev);
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (dev->queues[i].running)
+			hdev_queue_signal(&dev->queues[i]);
+	}
+}
+
+bool hostd_bus_work(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	if (!bus->nr_busy)
+		return false;
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		if (bus->devices[slot].busy)
+			bus->devices[slot].ops->work(&bus->devices[slot]);
+	}
+	return true;
+}
+
+void hostd_bus_drain(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	/* Nothing is published any more: the driver waits for the next epoch. */
+	bus->win.epoch = 0;
+	bus->cmd_seq = 0;
+	bus->removed = NULL;
+	stop_all(bus);
+	for (hostd_bus_settle(bus); bus->nr_draining; hostd_bus_settle(bus)) {
+		for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++)
+			hostd_bus_ready(bus, slot);
+		if (!hostd_engines_reap(&bus->engines))
+			poll(NULL, 0, 1);
+	}
+}
+
+int hostd_bus_sync(struct hostd_bus *bus)
+{
+	unsigned int slot;
+	int ret, err = 0;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		struct hdev *dev = &bus->devices[slot];
+
+		ret = dev->ops && dev->ops->sync ? dev->ops->sync(dev) : 0;
+		if (!ret)
+			continue;
+		hostd_report(HOSTD_LOG_ERR, "%s: not all of it is on the medium: %s", dev->name,
+			     strerror(-ret));
+		err = ret;
+	}
+	return err;
+}
+
+void hostd_bus_free(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	hostd_bus_drain(bus);
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		if (bus->devices[slot].ops)
+			bus->devices[slot].ops->destroy(&bus->devices[slot]);
+	}
+	hostd_engines_exit(&bus->engines);
+	hostd_window_exit(&bus->win);
+	free(bus->running);
+	free(bus);
+}
+
+void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector)
+{
+	static const uint64_t one = 1;
+
+	/* A full counter is as good as one more: the interrupt is pending. */
+	if (write(bus->irq_fds[vector], &one, sizeof(one)) == sizeof(one))
+		bus->irqs[vector]++;
+}
+
+void hostd_bus_begin_epoch(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	hostd_window_end_epoch(&bus->win);
+	bus->overwritten = false;
+	bus->greeted = false;
+	bus->cmd_seq = 0;
+	bus->ident[0] = 0;
+	bus->kernel[0] = 0;
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		struct hdev *dev = &bus->devices[slot];
+
+		dev->cmd_seq = 0;
+		if (!dev->ops)
+			continue;
+		hdev_stop(dev);
+		if (dev->ops->begin)
+			dev->ops->begin(dev);
+		hdev_set_status(dev, PVBUS_S_RESET);
+	}
+	hostd_window_begin_epoch(&bus->win);
+	hostd_bus_raise(bus, PVBUS_VECTOR_BUS);
+	if (bus->began)
+		bus->began(bus);
+	hostd_bus_settle(bus);
+}
+
+static bool has_running_peer(const struct hdev *dev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		const struct hdev *other = &dev->bus->devices[slot];
+
+		if (other->ops == dev->ops && other->status == PVBUS_S_RUNNING)
+			return true;
+	}
+	return false;
+}
+
+/* A driver that finds no room for a device's queues can say so in the guest only. */
+static void look_for_driver(struct hdev *dev)
+{
+	struct hostd_bus *bus = dev->bus;
+
+	if (!bus->greeted || dev->status != PVBUS_S_RESET || dev->removing) {
+		dev->lonely_ns = 0;
+		dev->lonely = false;
+		return;
+	}
+	if (!dev->lonely_ns)
+		dev->lonely_ns = bus->now_ns;
+	if (dev->lonely || bus->now_ns - dev->lonely_ns < LONELY_NS)
+		return;
+	dev->lonely = true;
+	if (has_running_peer(dev))
+		hostd_report(HOSTD_LOG_WARN, "%s: no driver takes it, though others of its kind have one: if the guest's log says 'no room', give pvhostd a larger --window or its disks fewer queues",
+			     dev->name);
+}
+
+static void beat_devices(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
+		struct hdev *dev = &bus->devices[slot];
+
+		if (!dev->ops)
+			continue;
+		look_for_driver(dev);
+		if (dev->ops->beat)
+			dev->ops->beat(dev);
+	}
+}
+
+void hostd_bus_beat(struct hostd_bus *bus)
+{
+	if (!bus->overwritten && hostd_window_beat(&bus->win)) {
+		beat_devices(bus);
+		return;
+	}
+	hostd_bus_begin_epoch(bus);
+	hostd_report(HOSTD_LOG_INFO, "the window was overwritten (migration, snapshot, guest): epoch %llx",
+		     (unsigned long long)bus->win.epoch);
+}
+
+/* Text of the guest's: ends somewhere, and can be printed. */
+static void copy_text(char *to, const uint8_t *from, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len - 1 && from[i]; i++)
+		to[i] = isprint(from[i]) ? from[i] : '?';
+	to[i] = 0;
+}
+
+static uint32_t check_hello(struct hostd_bus *bus, const struct pvbus_driver_header *h)
+{
+	const struct pvbus_header *offer = &bus->win.shadow.header;
+	unsigned int i;
+
+	copy_text(bus->ident, h->ident, sizeof(bus->ident));
+	copy_text(bus->kernel, h->kernel, sizeof(bus->kernel));
+	if (le32toh(h->version) < le32toh(offer->version_min) ||
+	    le32toh(h->version) > le32toh(offer->version_max))
+		return PVBUS_R_VERSION;
+	if (bus->refuses && bus->refuses(bus))
+		return PVBUS_R_REFUSED;
+	for (i = 0; i < HOSTD_ARRAY_SIZE(h->features); i++) {
+		if (h->features[i] & ~offer->features[i])
+			return PVBUS_R_FEATURES;
+	}
+	return PVBUS_R_OK;
+}
+
+static void answer(struct hostd_bus *bus, uint32_t seq, uint32_t result)
+{
+	hostd_window_ack(&bus->win, seq, result);
+	hostd_bus_raise(bus, PVBUS_VECTOR_BUS);
+}
+
+static void answer_slot(struct hdev *dev, uint32_t seq, uint32_t result)
+{
+	hostd_window_ack_slot(&dev->bus->win, dev->slot, seq, result);
+	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
+{
+	if (!bus->overwritten && hostd_window_is_ours(&bus->win, ack))
+		return true;
+	bus->overwritten = true;
+	return false;
+}
+
+static void look_at_header(struct hostd_bus *bus)
+{
+	struct pvbus_driver_header h;
+	uint32_t op, seq;
+
+	if (bus->cmd_seq)
+		return;
+	seq = hostd_window_get_command(&bus->win, &h);
+	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.header.ack))
+		return;
+	op = le32toh(h.cmd.op);
+	if (op != PVBUS_CMD_HELLO && !(op == PVBUS_CMD_BYE && bus->greeted)) {
+		answer(bus, seq, op == PVBUS_CMD_BYE || !bus->greeted ?
+		       PVBUS_R_STATE : PVBUS_R_OP);
+		return;
+	}
+	bus->greeted = false;
+	bus->cmd_seq = seq;
+	bus->cmd_result = op == PVBUS_CMD_HELLO ? check_hello(bus, &h) : PVBUS_R_OK;
+	bus->cmd_greets = op == PVBUS_CMD_HELLO && bus->cmd_result == PVBUS_R_OK;
+	stop_all(bus);
+	hostd_bus_settle(bus);
+}
+
+static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
+{
+	struct hdev *dev = &bus->devices[slot];
+	struct pvbus_driver_slot copy;
+	uint32_t op, seq, result;
+
+	if (dev->cmd_seq)
+		return;
+	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);
+	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.table[slot].ack))
+		return;
+	op = le32toh(copy.cmd.op);
+
+	if (!bus->greeted) {
+		result = PVBUS_R_STATE;
+	} else if (le32toh(copy.generation) != dev->generation) {
+		result = PVBUS_R_GENERATION;
+	} else if (op == PVBUS_CMD_RESET) {
+		if (dev->ops) {
+			dev->cmd_seq = seq;
+			hdev_stop(dev);
+			hostd_bus_settle(bus);
+			return;
+		}
+		result = PVBUS_R_OK;
+	} else if (op != PVBUS_CMD_FEATURES && op != PVBUS_CMD_START) {
+		result = PVBUS_R_OP;
+	} else if (!dev->ops || dev->draining) {
+		result = PVBUS_R_STATE;
+	} else {
+		result = op == PVBUS_CMD_FEATURES ? hdev_take_features(dev, &copy) :
+						    hdev_start(dev, &copy);
+	}
+	answer_slot(dev, seq, result);
+}
+
+void hostd_bus_look(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	look_at_header(bus);
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++)
+		look_at_slot(bus, slot);
+}
+
+static void settle_device(struct hdev *dev)
+{
+	if (!dev->draining || !hdev_try_reset(dev))
+		return;
+	if (dev->cmd_seq)
+		answer_slot(dev, dev->cmd_seq, PVBUS_R_OK);
+	dev->cmd_seq = 0;
+	if (dev->removing)
+		hdev_vanish(dev);
+}
+
+void hostd_bus_settle(struct hostd_bus *bus)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < HOSTD_WINDOW_SLOTS && bus->nr_draining; slot++)
+		settle_device(&bus->devices[slot]);
+	if (bus->nr_draining || !bus->cmd_seq)
+		return;
+	bus->greeted = bus->cmd_greets;
+	/* Once: a guest that says HELLO without end must not use up the log. */
+	if (bus->cmd_greets && !bus->introduced) {
+		bus->introduced = true;
+		hostd_report(HOSTD_LOG_INFO, "driver %s on kernel %s", bus->ident, bus->kernel);
+	}
+	answer(bus, bus->cmd_seq, bus->cmd_result);
+	bus->cmd_seq = 0;
+}

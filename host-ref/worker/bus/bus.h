@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bus of one window: epoch, commands, devices, interrupts.
+ */
+#ifndef HOSTD_BUS_H
+#define HOSTD_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/engine.h"
+#include "worker/bus/device.h"
+#include "worker/bus/window.h"
+
+#define HOSTD_VECTOR_LIMIT	64
+
+/**
+ * struct hostd_bus - everything about one guest
+ * @win: the window
+ * @engines: for the devices' files
+ * @devices: the slots
+ * @irq_fds: eventfd of each vector that interrupts the guest
+ * @irqs: interrupts raised, by vector
+ * @now_ns: monotonic time, as of the loop's last look at the clock
+ * @overwritten: the window is not what was published: nothing is executed, and the next beat begins
+ *	an epoch
+ * @greeted: HELLO was acknowledged in this epoch
+ * @introduced: the log names the driver
+ * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
+ * @cmd_result: its result
+ * @cmd_greets: it is a HELLO that succeeds
+ * @nr_draining: devices that are draining
+ * @nr_busy: devices that have work
+ * @ident: the driver's name and version, or ""
+ * @kernel: the guest's kernel, or ""
+ * @running: queues that run, in no order
+ * @nr_running: their number
+ * @refuses: is this build of the driver known to be bad; NULL: none is
+ * @removed: a slot has become free; may be NULL
+ * @began: an epoch has begun; may be NULL
+ * @watch: have hostd_bus_ready() called when a descriptor is readable; 0 or -errno; NULL: whoever
+ *	drives the bus calls it often
+ * @worker: for @watch
+ */
+struct hostd_bus {
+	struct hostd_window win;
+	struct hostd_engines engines;
+	struct hdev devices[HOSTD_WINDOW_SLOTS];
+	int irq_fds[HOSTD_VECTOR_LIMIT];
+	uint64_t irqs[HOSTD_VECTOR_LIMIT];
+	uint64_t now_ns;
+	bool overwritten;
+	bool greeted;
+	bool introduced;
+	uint32_t cmd_seq;
+	uint32_t cmd_result;
+	bool cmd_greets;
+	unsigned int nr_draining;
+	unsigned int nr_busy;
+	char ident[64];
+	char kernel[64];
+	struct hdev_queue **running;
+	unsigned int nr_running;
+	bool (*refuses)(const struct hostd_bus *bus);
+	void (*removed)(struct hostd_bus *bus, unsigned int slot);
+	void (*began)(struct hostd_bus *bus);
+	int (*watch)(struct hostd_bus *bus, unsigned int slot, int fd);
+	struct hostd_worker *worker;
+};
+
+/**
+ * hostd_bus_alloc - make a bus with its window and engines; nothing is published
+ * @spec: the window
+ * @irq_fds: eventfd for each vector; stay the caller's
+ *
+ * Return: the bus; NULL with errno set.
+ */
+struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds);
+
+/**
+ * hostd_bus_drain - stop everything and wait for what is in flight
+ * @bus: the bus; only to be freed afterwards
+ */
+void hostd_bus_drain(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_sync - put on the media what was written
+ * @bus: the bus, drained
+ *
+ * Says in the log which device failed.
+ *
+ * Return: 0 or -errno of the last one that failed.
+ */
+int hostd_bus_sync(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_free - drain and free
+ * @bus: the bus
+ *
+ * The window is left as it is: the driver finds the next epoch there.
+ */
+void hostd_bus_free(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_begin_epoch - begin a new life
+ * @bus: the bus
+ *
+ * Queues are stopped. HELLO is not acknowledged before what is in flight is done (BUS-D3).
+ */
+void hostd_bus_begin_epoch(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_beat - heartbeat: compare, beat, or begin a new epoch (BUS-D4)
+ * @bus: the bus, after the first epoch began
+ */
+void hostd_bus_beat(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_is_ours - may what was copied from the window be executed (BUS-D4)
+ * @bus: the bus
+ * @ack: the answer of the bus, or of the slot that it was copied from, in the shadow
+ *
+ * Return: false if the window was overwritten; nothing is until the next epoch.
+ */
+bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack);
+
+/**
+ * hostd_bus_look - look for commands and execute them (BUS-D6)
+ * @bus: the bus
+ */
+void hostd_bus_look(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_settle - answer commands and end removals that waited for a drain
+ * @bus: the bus; call it after completions while @nr_draining is not 0
+ */
+void hostd_bus_settle(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_work - let devices work that have something to do without being asked
+ * @bus: the bus
+ *
+ * Return: true if there was one.
+ */
+bool hostd_bus_work(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_ready - a device's descriptor may be readable
+ * @bus: the bus
+ * @slot: of the device; it may be gone
+ */
+void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot);
+
+/**
+ * hostd_bus_raise - interrupt the guest
+ * @bus: the bus
+ * @vector: below nr_vectors
+ */
+void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector);
+
+#endif /* HOSTD_BUS_H */

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life of a device: add, features, drain, remove.
+ */
+#include "worker/bus/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/bus/bus.h"
+#include "lib/util.h"
+
+static const struct pvdev_ops *const classes[] = {
+	&hdev_blk_ops,
+	&hdev_clock_ops,
+	&hdev_balloon_ops,
+};
+
+const struct pvdev_ops *hdev_find_ops(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(classes); i++) {
+		if (!strcmp(classes[i]->name, name))
+			return classes[i];
+	}
+	return NULL;
+}
+
+void hdev_set_status(struct hdev *dev, uint32_t status)
+{
+	dev->status = status;
+	hostd_window_set_status(&dev->bus->win, dev->slot, status);
+}
+
+static void publish(struct hdev *dev, uint32_t type)
+{
+	struct pvbus_device_entry entry = dev->bus->win.shadow.table[dev->slot];
+
+	memcpy(entry.uuid, dev->uuid, sizeof(entry.uuid));
+	entry.type = htole32(type);
+	entry.status = htole32(PVBUS_S_RESET);
+	entry.generation = htole32(dev->generation);
+	entry.flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
+	entry.features[0] = htole64(dev->features[0]);
+	entry.features[1] = htole64(dev->features[1]);
+	entry.max_queues = htole32(dev->max_queues);
+	entry.max_queue_size = htole32(dev->max_queue_size);
+	memset(entry.name, 0, sizeof(entry.name));
+	memcpy(entry.name, dev->name, strlen(dev->name));
+	hostd_window_set_entry(&dev->bus->win, dev->slot, &entry);
+	if (dev->bus->win.epoch)
+		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+/* May the slot become this device? It is free, or held for it. */
+static bool is_for(const struct hdev *dev, const struct hdev_spec *spec)
+{
+	if (dev->not_ready)
+		return dev->generation == spec->generation &&
+		       !memcmp(dev->uuid, spec->uuid, sizeof(dev->uuid));
+	return !dev->ops;
+}
+
+/* A device without queues, and without its class. */
+static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
+{
+	struct hdev *dev = &bus->devices[spec->slot];
+
+	*dev = (struct hdev) {
+		.bus = bus,
+		.slot = spec->slot,
+		.generation = spec->generation,
+		.status = PVBUS_S_RESET,
+	};
+	memcpy(dev->uuid, spec->uuid, sizeof(dev->uuid));
+	snprintf(dev->name, sizeof(dev->name), "%s", spec->name);
+}
+
+int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec)
+{
+	struct hdev *dev = &bus->devices[spec->slot];
+
+	if (dev->ops || dev->not_ready)
+		return -EBUSY;
+	make_bare(bus, spec);
+	dev->not_ready = true;
+	publish(dev, spec->ops->type);
+	return 0;
+}
+
+int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
+{
+	struct hdev *dev = &bus->devices[spec->slot], old = *dev;
+	int ret;
+
+	if (!is_for(dev, spec)) {
+		snprintf(error, HDEV_ERROR_LEN, "slot %u has a device", spec->slot);
+		if (spec->fd >= 0)
+			close(spec->fd);
+		return -EBUSY;
+	}
+	make_bare(bus, spec);
+	ret = spec->ops->create(dev, spec->config, spec->fd, error);
+	if (ret) {
+		*dev = old;
+		return ret;
+	}
+	dev->ops = spec->ops;
+	publish(dev, spec->ops->type);
+	return 0;
+}
+
+void hdev_set_config(struct hdev *dev, const void *config, size_t len)
+{
+	hostd_window_set_config(&dev->bus->win, dev->slot, config, len);
+	if (dev->ops && dev->bus->win.epoch)
+		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+int hdev_watch(struct hdev *dev, int fd)
+{
+	return dev->bus->watch ? dev->bus->watch(dev->bus, dev->slot, fd) : 0;
+}
+
+void hdev_set_busy(struct hdev *dev, bool busy)
+{
+	if (dev->busy == busy)
+		return;
+	dev->busy = busy;
+	dev->bus->nr_busy += busy ? 1 : -1;
+}
+
+void hdev_remove(struct hdev *dev, bool force)
+{
+	dev->removing = true;
+	if (force || dev->status == PVBUS_S_RESET) {
+		hdev_stop(dev);
+		hostd_bus_settle(dev->bus);
+	}
+	if (!dev->ops)
+		return;
+	hostd_window_set_flags(&dev->bus->win, dev->slot, PVBUS_DEV_REMOVE);
+	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+void hdev_vanish(struct hdev *dev)
+{
+	struct hostd_bus *bus = dev->bus;
+
+	if (dev->ops)
+		dev->ops->destroy(dev);
+	hdev_set_busy(dev, false);
+	dev->ops = NULL;
+	dev->not_ready = false;
+	dev->removing = false;
+	dev->status = PVBUS_S_ABSENT;
+	hostd_window_remove(&bus->win, dev->slot);
+	if (bus->win.epoch)
+		hostd_bus_raise(bus, PVBUS_VECTOR_BUS);
+	if (bus->removed)
+		bus->removed(bus, dev->slot);
+}
+
+uint32_t hdev_take_features(struct hdev *dev, const struct pvbus_driver_slot *slot)
+{
+	uint64_t want[2] = { le64toh(slot->features[0]), le64toh(slot->features[1]) };
+
+	if (dev->status != PVBUS_S_RESET && dev->status != PVBUS_S_FEATURES_OK)
+		return PVBUS_R_STATE;
+	if (want[0] & ~dev->features[0] || want[1] & ~dev->features[1])
+		return PVBUS_R_FEATURES;
+	dev->taken[0] = want[0];
+	dev->taken[1] = want[1];
+	hdev_set_status(dev, PVBUS_S_FEATURES_OK);
+	return PVBUS_R_OK;
+}
+
+void hdev_stop(struct hdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++)
+		hdev_queue_stop(&dev->queues[i]);
+	if (!dev->draining)
+		dev->bus->nr_draining++;
+	dev->draining = true;
+}
+
+bool hdev_try_reset(struct hdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (dev->queues[i].in_flight)
+			return false;
+	}
+	if (dev->draining)
+		dev->bus->nr_draining--;
+	dev->draining = false;
+	hdev_queues_free(dev);
+	dev->taken[0] = 0;
+	dev->taken[1] = 0;
+	hdev_set_status(dev, PVBUS_S_RESET);
+	return true;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues of a device: made from descriptors of the driver's, run, used, broken, interrupted.
+ */
+#include "worker/bus/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/bus/bus.h"
+#include "worker/report.h"
+#include "lib/shmem.h"
+#include "lib/util.h"
+
+void hdev_queues_free(struct hdev *dev)
+{
+	while (dev->nr_queues) {
+		struct hdev_queue *q = &dev->queues[--dev->nr_queues];
+
+		dev->stats[q->index] = q->stats;
+		dev->ops->stop(q);
+		hring_exit(&q->ring);
+	}
+	free(dev->queues);
+	dev->queues = NULL;
+}
+
+/* Check one descriptor, already a private copy, and make the queue (BUS-D10). */
+static int make_queue(struct hdev *dev, unsigned int index, const struct pvbus_queue_desc *desc)
+{
+	const struct hostd_window *win = &dev->bus->win;
+	const struct pvdev_ops *ops = dev->ops;
+	struct hdev_queue *q = &dev->queues[index];
+	uint32_t size = le32toh(desc->size);
+	void *drv, *dva;
+	int ret;
+
+	if (size < PVRING_SIZE_MIN || size > dev->max_queue_size || (size & (size - 1)))
+		return -EPROTO;
+	if (desc->sqe_shift != ops->sqe_shift || desc->cqe_shift != ops->cqe_shift)
+		return -EPROTO;
+	if (le16toh(desc->irq_vector) >= win->nr_vectors ||
+	    le16toh(desc->kick_vector) >= win->nr_vectors)
+		return -EPROTO;
+	drv = hostd_window_at(&win->space, le64toh(desc->drv_off),
+			      hring_area_len(size, ops->sqe_shift), PV_PAGE_SIZE);
+	dva = hostd_window_at(&win->space, le64toh(desc->dev_off),
+			      hring_area_len(size, ops->cqe_shift), PV_PAGE_SIZE);
+	*q = (struct hdev_queue) {
+		.dev = dev,
+		.index = index,
+		.irq_vector = le16toh(desc->irq_vector),
+		.kick_vector = le16toh(desc->kick_vector),
+		.stats = dev->stats[index],
+		.work_ns = dev->bus->now_ns,
+		.data.off = le64toh(desc->data_off),
+		.data.len = le64toh(desc->data_len),
+	};
+	q->data.base = hostd_window_at(&win->space, q->data.off, q->data.len, 1);
+	if (!drv || !dva || (q->data.len && !q->data.base))
+		return -EPROTO;
+
+	ret = hring_init(&q->ring, drv, dva, size, ops->sqe_shift, ops->cqe_shift);
+	if (ret)
+		return ret;
+	ret = ops->start(q);
+	if (ret)
+		hring_exit(&q->ring);
+	return ret;
+}
+
+static int add_running(struct hdev *dev)
+{
+	struct hostd_bus *bus = dev->bus;
+	unsigned int i, nr = bus->nr_running + dev->nr_queues;
+	struct hdev_queue **list = realloc(bus->running, nr * sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	bus->running = list;
+	for (i = 0; i < dev->nr_queues; i++) {
+		dev->queues[i].running = true;
+		list[bus->nr_running++] = &dev->queues[i];
+	}
+	return 0;
+}
+
+static int make_queues(struct hdev *dev, unsigned int nr, const uint8_t *descs)
+{
+	struct pvbus_queue_desc desc;
+	unsigned int i;
+	int ret;
+
+	dev->queues = calloc(nr, sizeof(*dev->queues));
+	if (!dev->queues)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		hostd_copy_in(&desc, descs + i * sizeof(desc), sizeof(desc));
+		ret = make_queue(dev, i, &desc);
+		if (ret)
+			return ret;
+		dev->nr_queues = i + 1;
+	}
+	return add_running(dev);
+}
+
+uint32_t hdev_start(struct hdev *dev, const struct pvbus_driver_slot *slot)
+{
+	uint32_t nr = le32toh(slot->nr_queues);
+	const uint8_t *descs;
+	int ret = -EPROTO;
+
+	if (dev->status != PVBUS_S_FEATURES_OK)
+		return PVBUS_R_STATE;
+	descs = hostd_window_at(&dev->bus->win.space, le64toh(slot->queues_off),
+				(uint64_t)nr * sizeof(struct pvbus_queue_desc), sizeof(uint64_t));
+	if (descs && nr && nr <= dev->max_queues)
+		ret = make_queues(dev, nr, descs);
+	if (ret) {
+		hdev_queues_free(dev);
+		if (ret != -EPROTO)
+			hostd_report(HOSTD_LOG_ERR, "%s: cannot start %u queues: %s", dev->name, nr,
+				     strerror(-ret));
+		return PVBUS_R_QUEUES;
+	}
+	hdev_set_status(dev, PVBUS_S_RUNNING);
+	return PVBUS_R_OK;
+}
+
+void hdev_queue_stop(struct hdev_queue *q)
+{
+	struct hostd_bus *bus = q->dev->bus;
+	unsigned int i;
+
+	if (!q->running)
+		return;
+	q->running = false;
+	for (i = 0; bus->running[i] != q; i++)
+		;
+	bus->running[i] = bus->running[--bus->nr_running];
+}
+
+void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why)
+{
+	struct hdev *dev = q->dev;
+
+	hostd_report(HOSTD_LOG_WARN, "%s: queue %u stopped, the driver broke the ABI: %s",
+		     dev->name, q->index, why);
+	hdev_queue_stop(q);
+	hring_stop(&q->ring, error);
+	hdev_set_status(dev, PVBUS_S_BROKEN);
+	hostd_bus_raise(dev->bus, q->irq_vector);
+	if (q->irq_vector != PVBUS_VECTOR_BUS)
+		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
+}
+
+/* A snapshot brings requests of the past, and memory in which those of today are not true. */
+static bool is_ours(struct hdev_queue *q)
+{
+	struct hostd_bus *bus = q->dev->bus;
+
+	if (hostd_bus_is_ours(bus, &bus->win.shadow.table[q->dev->slot].ack))
+		return true;
+	hdev_queue_stop(q);
+	return false;
+}
+
+bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
+{
+	int ret = q->running ? hring_pop(&q->ring, sqe) : 0;
+
+	if (!ret || !is_ours(q))
+		return false;
+	hostd_window_count(&q->dev->bus->win);
+	if (ret < 0)
+		hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
+	return ret > 0;
+}
+
+void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok)
+{
+	if (!q->running || !is_ours(q))
+		return;
+	q->stats.ops++;
+	q->stats.errors += !ok;
+	hring_push(&q->ring, cqe, q->dev->bus->now_ns);
+	hostd_window_count(&q->dev->bus->win);
+}
+
+bool hdev_queue_arm(struct hdev_queue *q)
+{
+	if (!is_ours(q))
+		return true;
+	q->armed = hring_arm(&q->ring);
+	q->stats.sleeps += q->armed;
+	return q->armed;
+}
+
+static void raise_irq(struct hdev_queue *q)
+{
+	q->stats.irqs++;
+	hostd_bus_raise(q->dev->bus, q->irq_vector);
+}
+
+void hdev_queue_signal(struct hdev_queue *q)
+{
+	if (hring_need_irq(&q->ring, q->dev->bus->now_ns))
+		raise_irq(q);
+}
+
+void hdev_queue_signal_late(struct hdev_queue *q)
+{
+	if (hring_irq_due(&q->ring, q->dev->bus->now_ns))
+		raise_irq(q);
+}

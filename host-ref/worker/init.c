@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The start of a worker: takes the window, makes the engines, locks the sandbox.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/json.h"
+#include "lib/ipc.h"
+#include "worker/report.h"
+#include "worker/sandbox.h"
+#include "lib/util.h"
+
+/* The peer number that the broker gives to the device side (carriers.md). */
+#define DEVICE_PEER		1
+/* BUS-D1 */
+#define HEARTBEAT_MS_MAX	1000
+/* What a guest does between two batches of requests fits into this; it costs a core meanwhile. */
+#define POLL_LIMIT_NS		2000000ULL
+/* A delayed interrupt must not wait for the kernel to collect timers. */
+#define TIMER_SLACK_NS		1000
+
+static int map_beats(struct hostd_worker *w, int fd)
+{
+	void *page = mmap(NULL, PV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	w->beats = page;
+	return 0;
+}
+
+/* As long as the operator said, or else from what a wake-up costs, adapted while it serves. */
+static void choose_poll(struct hostd_worker *w, struct json_object *req)
+{
+	uint64_t poll_us = hostd_json_u64(req, "poll_us", UINT64_MAX);
+
+	if (poll_us <= HOSTD_POLL_US_MAX) {
+		w->poll_min_ns = poll_us * 1000;
+		w->poll_max_ns = poll_us * 1000;
+	} else {
+		w->poll_min_ns = hostd_calibrate_poll();
+		w->poll_max_ns = POLL_LIMIT_NS;
+	}
+	w->poll_ns = w->poll_min_ns;
+}
+
+static int watch_all(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < bus->win.nr_vectors && !ret; i++)
+		ret = hostd_worker_watch(w, w->kick_fds[i], i);
+	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
+		if (bus->engines.all[i].fd >= 0 && !bus->engines.all[i].error)
+			ret = hostd_worker_watch(w, bus->engines.all[i].fd, HOSTD_WATCH_ENGINE);
+	}
+	return ret;
+}
+
+static void say_removed(struct hostd_bus *bus, unsigned int slot)
+{
+	hostd_report_device("removed", slot, bus->devices[slot].generation);
+}
+
+static void say_epoch(struct hostd_bus *bus)
+{
+	hostd_report_event("epoch", "epoch", bus->win.epoch);
+}
+
+static int watch_device(struct hostd_bus *bus, unsigned int slot, int fd)
+{
+	return hostd_worker_watch(bus->worker, fd, HOSTD_WATCH_DEVICE + slot);
+}
+
+static int complain(char *error, const char *what, int ret)
+{
+	snprintf(error, HDEV_ERROR_LEN, "init: %s: %s", what, strerror(-ret));
+	return ret;
+}
+
+static int parse(struct hostd_worker *w, struct json_object *req, unsigned int nr_fds,
+		 struct hostd_window_spec *spec)
+{
+	const char *uuid = hostd_json_str(req, "uuid");
+
+	*spec = (struct hostd_window_spec) {
+		.len = hostd_json_u64(req, "window_len", 0),
+		.nr_vectors = hostd_json_u64(req, "nr_vectors", 0),
+		.peer = hostd_json_u64(req, "peer", DEVICE_PEER),
+		.heartbeat_ms = hostd_json_u64(req, "heartbeat_ms", 100),
+	};
+	if (!spec->nr_vectors || spec->nr_vectors > HOSTD_VECTOR_LIMIT ||
+	    nr_fds != 2 + 2 * spec->nr_vectors || !spec->heartbeat_ms ||
+	    spec->heartbeat_ms > HEARTBEAT_MS_MAX)
+		return -EINVAL;
+	w->beat_ns = spec->heartbeat_ms * 1000000ULL / 2;
+	return uuid ? hostd_uuid_parse(uuid, spec->uuid) : -EINVAL;
+}
+
+/* A broker of another version, whose messages may mean something else. */
+static int check_protocol(struct json_object *req, char *error)
+{
+	uint64_t protocol = hostd_json_u64(req, "protocol", 0);
+
+	if (protocol == HOSTD_IPC_PROTOCOL)
+		return 0;
+	snprintf(error, HDEV_ERROR_LEN, "its worker, version " PVKIT_VERSION ", speaks protocol %u, not %llu",
+		 HOSTD_IPC_PROTOCOL, (unsigned long long)protocol);
+	return -EPROTO;
+}
+
+static int set_up(struct hostd_worker *w, struct json_object *req, const int *fds,
+		  unsigned int nr_fds, char *error)
+{
+	struct hostd_window_spec spec;
+	int ret;
+
+	ret = check_protocol(req, error);
+	if (ret)
+		return ret;
+	ret = parse(w, req, nr_fds, &spec);
+	if (ret)
+		return complain(error, "vectors, descriptors, heartbeat_ms or uuid", ret);
+	spec.memfd = fds[0];
+	memcpy(w->kick_fds, fds + 2, spec.nr_vectors * sizeof(int));
+	ret = hostd_sandbox_drop();
+	if (ret)
+		return complain(error, "cannot drop privileges", ret);
+	ret = map_beats(w, fds[1]);
+	if (ret)
+		return complain(error, "cannot map the beat page", ret);
+	choose_poll(w, req);
+	w->bus = hostd_bus_alloc(&spec, fds + 2 + spec.nr_vectors);
+	if (!w->bus)
+		return complain(error, "cannot map the window or make engines", -errno);
+	w->bus->removed = say_removed;
+	w->bus->began = say_epoch;
+	w->bus->watch = watch_device;
+	w->bus->worker = w;
+	ret = watch_all(w);
+	if (ret)
+		return complain(error, "epoll", ret);
+	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+	ret = hostd_sandbox_enter(&hostd_sandbox_worker, HOSTD_SANITIZED);
+	return ret ? complain(error, "cannot enter the sandbox", ret) : 0;
+}
+
+struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object *req, int *fds,
+				      unsigned int nr_fds)
+{
+	const char *name = hostd_json_str(req, "name");
+	struct hostd_engine *uring;
+	struct json_object *reply;
+	char error[HDEV_ERROR_LEN];
+
+	snprintf(w->name, sizeof(w->name), "%s", name ? name : "");
+	if (set_up(w, req, fds, nr_fds, error)) {
+		w->quit = true;
+		return hostd_ipc_reply_error(req, "%s", error);
+	}
+	/* Mapped: the mappings are enough. */
+	close(fds[0]);
+	close(fds[1]);
+	uring = &w->bus->engines.all[0];
+	if (uring->error)
+		hostd_report(HOSTD_LOG_WARN, "no io_uring here (%s): engine auto uses threads",
+			     strerror(-uring->error));
+	w->bus->now_ns = hostd_clock_ns();
+	w->next_beat_ns = w->bus->now_ns;
+	reply = hostd_ipc_reply_ok(req);
+	hostd_json_add_u64(reply, "protocol", HOSTD_IPC_PROTOCOL);
+	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
+	hostd_json_add_str(reply, "engine",
+			   hostd_engines_find(&w->bus->engines, "auto")->ops->name);
+	return reply;
+}

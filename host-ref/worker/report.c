@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a worker has to say: log events to its broker.
+ */
+#include "worker/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lib/json.h"
+#include "lib/ipc.h"
+#include "lib/util.h"
+
+/* At most BURST lines in each INTERVAL_MS. */
+#define BURST		20
+#define INTERVAL_MS	10000
+
+static int report_fd = -1;
+static uint64_t interval_ms;
+static unsigned int nr_lines, nr_dropped;
+
+void hostd_report_init(int ipc_fd)
+{
+	report_fd = ipc_fd;
+}
+
+static void send_line(int level, const char *text)
+{
+	struct json_object *msg;
+
+	msg = report_fd >= 0 ? json_object_new_object() : NULL;
+	if (!msg) {
+		hostd_log(level, "%s", text);
+		return;
+	}
+	hostd_json_add_str(msg, "event", "log");
+	hostd_json_add_u64(msg, "level", level);
+	hostd_json_add_str(msg, "text", text);
+	hostd_ipc_send(report_fd, msg, NULL, 0);
+	json_object_put(msg);
+}
+
+/* Room for one more line? Says how many were dropped before. */
+static bool is_admitted(void)
+{
+	uint64_t now_ms = hostd_now_ms();
+	char text[64];
+
+	if (now_ms - interval_ms >= INTERVAL_MS) {
+		interval_ms = now_ms;
+		nr_lines = 0;
+		if (nr_dropped) {
+			snprintf(text, sizeof(text), "%u log lines were dropped", nr_dropped);
+			send_line(HOSTD_LOG_WARN, text);
+		}
+		nr_dropped = 0;
+	}
+	if (nr_lines >= BURST) {
+		nr_dropped++;
+		return false;
+	}
+	nr_lines++;
+	return true;
+}
+
+void hostd_report(int level, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!is_admitted())
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	send_line(level, text);
+}
+
+static struct json_object *new_event(const char *event)
+{
+	struct json_object *msg = report_fd >= 0 ? json_object_new_object() : NULL;
+
+	if (msg)
+		hostd_json_add_str(msg, "event", event);
+	return msg;
+}
+
+static void send_event(struct json_object *msg)
+{
+	hostd_ipc_send(report_fd, msg, NULL, 0);
+	json_object_put(msg);
+}
+
+void hostd_report_event(const char *event, const char *key, uint64_t value)
+{
+	struct json_object *msg = new_event(event);
+
+	if (!msg)
+		return;
+	hostd_json_add_u64(msg, key, value);
+	send_event(msg);
+}
+
+void hostd_report_device(const char *event, unsigned int slot, uint32_t generation)
+{
+	struct json_object *msg = new_event(event);
+
+	if (!msg)
+		return;
+	hostd_json_add_u64(msg, "slot", slot);
+	hostd_json_add_u64(msg, "generation", generation);
+	send_event(msg);
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker's life: polls while there is work (worker_poll.c), and else sleeps until a doorbell,
+ * a completion of an engine, a message of the broker's, or the next beat.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/process.h"
+#include "worker/report.h"
+#include "lib/util.h"
+
+/* While polling: how often to look at descriptors. */
+#define FDS_NS			100000ULL
+/* While nothing is served yet: how often to see that the window shows no epoch. */
+#define HUSH_NS			10000000ULL
+
+int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = tag };
+
+	/* An engine is reaped while it has requests, not while its descriptor is readable. */
+	if (tag == HOSTD_WATCH_ENGINE)
+		ev.events |= EPOLLET;
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
+{
+	q->armed = false;
+	q->work_ns = now_ns;
+}
+
+/* There is, or was, work of a device; NULL: nobody knows whose. */
+static void note_device(struct hostd_worker *w, const struct hdev *dev)
+{
+	if (dev && dev->ops && dev->ops->is_patient)
+		hostd_worker_rouse(w);
+	else
+		hostd_worker_note(w);
+}
+
+static void count_kicks(struct hostd_worker *w, unsigned int vector)
+{
+	struct hostd_bus *bus = w->bus;
+	struct hdev_queue *first = NULL;
+	uint64_t count;
+	unsigned int i;
+
+	if (read(w->kick_fds[vector], &count, sizeof(count)) != sizeof(count))
+		return;
+	w->kicks[vector] += count;
+	for (i = 0; i < bus->nr_running; i++) {
+		struct hdev_queue *q = bus->running[i];
+
+		if (q->kick_vector != vector)
+			continue;
+		if (!first || (!hring_has_work(&first->ring) && hring_has_work(&q->ring)))
+			first = q;
+		rouse_queue(q, bus->now_ns);
+		q->kicked = true;
+	}
+	/* Who rang a shared vector isn't known: most likely one that has work. */
+	if (first)
+		first->stats.kicks += count;
+	note_device(w, first ? first->dev : NULL);
+	if (vector == PVBUS_VECTOR_BUS && w->serving)
+		hostd_bus_look(bus);
+}
+
+static void ready_device(struct hostd_worker *w, unsigned int slot)
+{
+	hostd_bus_ready(w->bus, slot);
+	if (w->bus->nr_draining)
+		hostd_bus_settle(w->bus);
+	note_device(w, &w->bus->devices[slot]);
+}
+
+static void take_event(struct hostd_worker *w, uint32_t tag)
+{
+	if (tag == HOSTD_WATCH_IPC)
+		hostd_worker_receive(w);
+	else if (tag < HOSTD_VECTOR_LIMIT)
+		count_kicks(w, tag);
+	else if (tag >= HOSTD_WATCH_DEVICE && tag - HOSTD_WATCH_DEVICE < HOSTD_WINDOW_SLOTS)
+		ready_device(w, tag - HOSTD_WATCH_DEVICE);
+	else
+		hostd_worker_note(w);
+}
+
+/* A wait that fails would fail again at once, and for ever. */
+static void stop_waiting(struct hostd_worker *w, const char *call)
+{
+	if (errno == EINTR)
+		return;
+	hostd_report(HOSTD_LOG_ERR, "%s: %s: nothing can be waited for", call, strerror(errno));
+	w->quit = true;
+	w->failed = true;
+}
+
+static void take_events(struct hostd_worker *w)
+{
+	struct epoll_event events[32];
+	int i, nr;
+
+	nr = epoll_wait(w->epoll_fd, events, HOSTD_ARRAY_SIZE(events), 0);
+	if (nr < 0)
+		stop_waiting(w, "epoll_wait");
+	w->bus->now_ns = hostd_clock_ns();
+	for (i = 0; i < nr; i++)
+		take_event(w, events[i].data.u32);
+}
+
+/* A doorbell may have been lost: look at every queue (RING-D5) and slot (BUS-D6). */
+static void look_around(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
+
+	hostd_bus_beat(bus);
+	hostd_bus_look(bus);
+	for (i = 0; i < bus->nr_running; i++) {
+		if (hring_has_work(&bus->running[i]->ring)) {
+			rouse_queue(bus->running[i], bus->now_ns);
+			note_device(w, bus->running[i]->dev);
+		}
+	}
+}
+
+static void hush(struct hostd_worker *w)
+{
+	if (w->bus->now_ns < w->next_hush_ns)
+		return;
+	/* A start that takes no time leaves the last life's header for the driver to see. */
+	if (w->next_hush_ns)
+		hostd_window_hush(&w->bus->win);
+	w->next_hush_ns = w->bus->now_ns + HUSH_NS;
+}
+
+static void run_timers(struct hostd_worker *w)
+{
+	if (!w->serving)
+		hush(w);
+	if (w->bus->now_ns < w->next_beat_ns)
+		return;
+	w->next_beat_ns = w->bus->now_ns + w->beat_ns;
+	__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
+	if (w->serving)
+		look_around(w);
+}
+
+void hostd_worker_poll_fds(struct hostd_worker *w)
+{
+	take_events(w);
+	w->next_fds_ns = w->bus->now_ns + FDS_NS;
+	run_timers(w);
+}
+
+static uint64_t next_deadline(const struct hostd_worker *w)
+{
+	const struct hostd_bus *bus = w->bus;
+	uint64_t at_ns = w->next_beat_ns;
+	unsigned int i;
+
+	if (!w->serving && at_ns > w->next_hush_ns)
+		at_ns = w->next_hush_ns;
+	for (i = 0; i < bus->nr_running; i++) {
+		if (at_ns > bus->running[i]->ring.irq_at_ns)
+			at_ns = bus->running[i]->ring.irq_at_ns;
+	}
+	return at_ns;
+}
+
+/*
+ * A sleep that was shorter than what may be polled should have been polled; one that
+ * was longer says that the guest is idle (as KVM's halt_poll_ns grows and shrinks).
+ */
+static void adapt_poll(struct hostd_worker *w, uint64_t slept_ns)
+{
+	if (slept_ns > w->poll_max_ns)
+		w->poll_ns = w->poll_min_ns;
+	else if (w->poll_ns < w->poll_max_ns / 2)
+		w->poll_ns *= 2;
+	else
+		w->poll_ns = w->poll_max_ns;
+}
+
+static void snooze(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	uint64_t start_ns = bus->now_ns;
+	struct pollfd pfd = { .fd = w->epoll_fd, .events = POLLIN };
+	struct timespec timeout = { 0 };
+	uint64_t at_ns = next_deadline(w);
+	unsigned int i;
+
+	if (at_ns > bus->now_ns) {
+		timeout.tv_sec = (at_ns - bus->now_ns) / 1000000000;
+		timeout.tv_nsec = (at_ns - bus->now_ns) % 1000000000;
+	}
+	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
+	if (ppoll(&pfd, 1, &timeout, NULL) < 0)
+		stop_waiting(w, "ppoll");
+	take_events(w);
+	run_timers(w);
+	for (i = 0; i < bus->nr_running; i++) {
+		if (bus->now_ns >= bus->running[i]->ring.irq_at_ns)
+			hdev_queue_signal_late(bus->running[i]);
+	}
+	if (hostd_worker_reap(w))
+		hostd_worker_note(w);
+	if (w->hot && w->work_ns > start_ns)
+		adapt_poll(w, bus->now_ns - start_ns);
+	if (w->hot)
+		hostd_worker_wake(bus);
+}
+
+static int free_worker(struct hostd_worker *w)
+{
+	int err = w->failed;
+
+	if (w->bus && w->sync) {
+		hostd_bus_drain(w->bus);
+		err = hostd_bus_sync(w->bus);
+	}
+	if (w->bus)
+		hostd_bus_free(w->bus);
+	if (w->beats)
+		munmap(w->beats, PV_PAGE_SIZE);
+	close(w->epoll_fd);
+	free(w);
+	return err;
+}
+
+int hostd_worker_run(int ipc_fd)
+{
+	struct hostd_worker *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return 1;
+	hostd_signals_ignore(true);
+	hostd_report_init(ipc_fd);
+	w->ipc_fd = ipc_fd;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll_fd < 0 || hostd_worker_watch(w, ipc_fd, HOSTD_WATCH_IPC)) {
+		hostd_log(HOSTD_LOG_ERR, "worker: no epoll: %s", strerror(errno));
+		free(w);
+		return 1;
+	}
+	while (!w->bus && !w->quit)
+		hostd_worker_receive(w);
+	while (!w->quit) {
+		if (w->hot)
+			hostd_worker_spin(w);
+		else
+			snooze(w);
+	}
+	return free_worker(w) ? 1 : 0;
+}
