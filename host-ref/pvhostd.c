@@ -16,11 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/broker.h"
-#include "lib/process.h"
 #include "balloon/ram.h"
+#include "broker/broker.h"
+#include "lib/json.h"
+#include "lib/process.h"
 #include "lib/rundir.h"
 #include "lib/spec.h"
+#include "lib/util.h"
 #include "worker/worker.h"
 
 #define WINDOW_MIN	(1ULL << 20)

@@ -16,6 +16,10 @@
 
 #include <pv/balloon.h>
 
+#include "broker/broker.h"
+#include "lib/json.h"
+#include "lib/util.h"
+
 #define PAGE		4096
 #define GRANULE_MAX	(1 << 30)
 #define DEF_STATS_MS	1000

@@ -15,6 +15,10 @@
 #include <pv/ring.h>
 
 #include "blk/opener.h"
+#include "broker/command.h"
+#include "broker/life/session.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define SECTOR			512
 #define DEF_PHYSICAL_BLOCK	4096

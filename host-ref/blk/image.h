@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "broker/broker.h"
 #include "backend/engine.h"
+#include "lib/util.h"
 
 /* What a process is started for. */
 enum hostd_image_task {

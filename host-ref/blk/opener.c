@@ -19,8 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/broker.h"
 #include "lib/parcel.h"
 #include "lib/process.h"
+#include "lib/util.h"
 
 #define DEADLINE_MS	5000
 /* More than this at a time only if many hang, whose disks were removed and added again. */

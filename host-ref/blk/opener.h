@@ -7,6 +7,8 @@
 
 #include "blk/image.h"
 
+struct hostd_broker;
+
 /**
  * typedef hostd_opener_told - a job has a report
  * @owner: as given with the job

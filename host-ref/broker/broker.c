@@ -2,10 +2,10 @@
 /*
  * The broker: holds what must live as long as the VM, and looks after the worker.
  */
-#include "broker/devices.h"
-#include "blk/opener.h"
+#include "broker/broker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "blk/opener.h"
+#include "broker/control.h"
+#include "broker/life/helpers.h"
+#include "broker/life/request.h"
+#include "broker/life/session.h"
+#include "lib/json.h"
 #include "lib/process.h"
+#include "lib/util.h"
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
 /* Descriptors that are kept free beside those of the next window: a worker, its devices' images. */
@@ -154,7 +161,7 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	if (!err)
 		err = watch_signals(b);
 	if (!err)
-		err = hostd_carrier_alloc(&b->window, &b->opt);
+		err = hostd_carrier_alloc(&b->window, b->opt.window_len, b->opt.nr_vectors);
 	if (!err)
 		err = hostd_life_init(b);
 	if (!err)

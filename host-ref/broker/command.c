@@ -2,7 +2,7 @@
 /*
  * The commands of the control socket.
  */
-#include "broker/devices.h"
+#include "broker/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/control.h"
+#include "broker/devices.h"
+#include "broker/life/life.h"
+#include "broker/life/request.h"
+#include "broker/life/session.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define STATUS_TIMEOUT_MS	500
 #define ANSWER_TIMEOUT_MS	10000

@@ -2,7 +2,7 @@
 /*
  * The control socket: JSON lines, one command each, answered in order.
  */
-#include "broker/broker.h"
+#include "broker/control.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,6 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/command.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define LINE_MAX_LEN	65536
 #define CLIENTS_MAX	32

@@ -6,10 +6,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/control.h"
+#include "broker/life/request.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 /* Descriptors that a device may need, and those who look after it. */
 #define DEVICE_FDS	16

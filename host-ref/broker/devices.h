@@ -3,15 +3,25 @@
  * Devices of the broker: what all of them have, and what a device class provides.
  *
  * A class is one const struct hostd_class, in a file of its own, and one line
- * in devices.c. What the worker makes of a device is hdev.h's.
+ * in devices.c. What the worker makes of a device is worker/bus/device.h's.
  */
 #ifndef HOSTD_DEVICES_H
 #define HOSTD_DEVICES_H
 
-#include "broker/broker.h"
-#include "lib/spec.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
+#include "lib/spec.h"
+#include "lib/util.h"
+
+#define HOSTD_SLOTS	64
+
+struct hostd_broker;
+struct hostd_call;
 struct hostd_device;
+struct json_object;
 
 /**
  * struct hostd_class - a device class

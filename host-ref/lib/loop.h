@@ -6,12 +6,8 @@
 #define HOSTD_LOOP_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-
-#define hostd_container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
 
 /**
  * struct hostd_source - a descriptor that the loop watches

@@ -12,6 +12,8 @@
 #include "lib/log.h"
 
 #define HOSTD_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define hostd_container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
 
 /* Text of a UUID with its NUL. */
 #define HOSTD_UUID_TEXT		37
@@ -19,6 +21,8 @@
 #define HOSTD_SIZE_MAX		(1ULL << 62)
 /* Text of a path in a message with its NUL. */
 #define HOSTD_SHOWN_MAX		256
+/* Text of an error with its NUL. */
+#define HOSTD_ERROR_MAX		512
 
 /**
  * hostd_now_ms - milliseconds of the monotonic clock

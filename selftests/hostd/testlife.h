@@ -21,7 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/broker.h"
+#include "broker/control.h"
 #include "broker/devices.h"
+#include "broker/life/request.h"
+#include "broker/life/session.h"
+#include "lib/ipc.h"
+#include "lib/json.h"
+#include "lib/util.h"
 #include "ktap.h"
 
 struct testlife;

@@ -5,7 +5,7 @@
  * Documentation/abi/carriers.md has the protocol and the facts about QEMU that
  * this file depends on (CAR-1 to CAR-5).
  */
-#include "broker/broker.h"
+#include "broker/carrier/ivshmem.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -18,7 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <pv/bus.h>
+#include "broker/broker.h"
+#include "broker/life/helpers.h"
+#include "broker/life/life.h"
+#include "lib/util.h"
 
 #define PROTOCOL_VERSION	0
 #define PEER_VM			0	/* CAR-1: QEMU takes master=on */
@@ -43,70 +46,6 @@ struct hostd_refused {
 	struct hostd_broker *b;
 	struct hostd_refused *next;
 };
-
-static int make_memfd(uint64_t len)
-{
-	const uint64_t magic = htole64(PVBUS_MAGIC);
-	int fd, err;
-
-	fd = memfd_create("pvkit-window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	/* BUS-D17: a guest may look before the first worker has begun its epoch. */
-	if (ftruncate(fd, len) < 0 || pwrite(fd, &magic, sizeof(magic), 0) != sizeof(magic) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
-int hostd_carrier_alloc(struct hostd_carrier *win, const struct hostd_options *opt)
-{
-	unsigned int i;
-	int err;
-
-	memset(win->kick_fds, -1, sizeof(win->kick_fds));
-	memset(win->irq_fds, -1, sizeof(win->irq_fds));
-	win->memfd = make_memfd(opt->window_len);
-	if (win->memfd < 0)
-		return win->memfd;
-	err = hostd_uuid_make(win->uuid);
-	if (err)
-		goto free_window;
-	for (i = 0; i < opt->nr_vectors; i++) {
-		win->kick_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		win->irq_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (win->kick_fds[i] < 0 || win->irq_fds[i] < 0) {
-			err = -errno;
-			goto free_window;
-		}
-	}
-	return 0;
-
-free_window:
-	hostd_carrier_free(win);
-	return err;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-void hostd_carrier_free(struct hostd_carrier *win)
-{
-	unsigned int i;
-
-	close_fd(&win->memfd);
-	for (i = 0; i < HOSTD_VECTORS_MAX; i++) {
-		close_fd(&win->kick_fds[i]);
-		close_fd(&win->irq_fds[i]);
-	}
-}
 
 static int send_msg(int conn, int64_t value, int fd)
 {
@@ -180,7 +119,7 @@ static void renew_window(struct hostd_broker *b)
 {
 	struct hostd_qemu *qemu = &b->qemu;
 	struct hostd_carrier fresh;
-	int err = hostd_carrier_alloc(&fresh, &b->opt);
+	int err = hostd_carrier_alloc(&fresh, b->opt.window_len, b->opt.nr_vectors);
 
 	if (err) {
 		if (!qemu->renewing)

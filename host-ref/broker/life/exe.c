@@ -3,7 +3,7 @@
  * The program that workers and helpers execute: that of the package, or, when an upgrade does not
  * fit this broker, the one that the broker itself is.
  */
-#include "broker/broker.h"
+#include "broker/life/exe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/ipc.h"
+#include "lib/log.h"
 
 /* The kernel keeps this file for as long as the broker runs, whatever happens to its name. */
 #define OWN_EXE		"/proc/self/exe"

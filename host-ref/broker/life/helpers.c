@@ -5,7 +5,7 @@
  * A helper touches the guest's memory. So it is killed with the worker, and both have been
  * reaped when the next life begins (BUS-D3).
  */
-#include "broker/devices.h"
+#include "broker/life/helpers.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +13,12 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/devices.h"
+#include "broker/life/exe.h"
+#include "broker/life/life.h"
+#include "lib/util.h"
 
 /**
  * struct hostd_helper - a helper that has not been reaped

@@ -5,8 +5,7 @@
  * A worker is started only after the one before and its helpers were reaped: then no
  * write of the dead ones can land after the replay (BUS-D3).
  */
-#include "broker/broker.h"
-#include "blk/opener.h"
+#include "broker/life/life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,16 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "blk/opener.h"
+#include "broker/broker.h"
+#include "broker/life/exe.h"
+#include "broker/life/helpers.h"
+#include "broker/life/request.h"
+#include "broker/life/session.h"
+#include "lib/ipc.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define SHORT_LIFE_MS	1000
 #define GIVE_UP		5	/* short lives, when none has served yet or the program is a new one */

@@ -5,9 +5,14 @@
  * Whoever gets a message afterwards may rely on the members named here. What it says of its own in
  * statistics may be any JSON, but its text can be printed.
  */
-#include "broker/broker.h"
+#include "broker/life/reply.h"
 
 #include <string.h>
+
+#include "broker/devices.h"
+#include "lib/ipc.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 enum kind { NUMBER, TEXT, OBJECT, LIST };
 

@@ -5,12 +5,20 @@
  * The worker is not trusted: what it sends is checked (reply.c), and it is killed when it lies, or
  * when it is silent.
  */
-#include "broker/broker.h"
+#include "broker/life/request.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/life/life.h"
+#include "broker/life/reply.h"
+#include "broker/life/session.h"
+#include "lib/ipc.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define SILENT_MS	10000	/* a worker that takes longer for an answer is of no use */
 

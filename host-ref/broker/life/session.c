@@ -6,7 +6,7 @@
  * one that cannot be had now (its image is locked or gone) is present, not ready (BUS-D18), and
  * tried again for as long as it takes. It delays no other.
  */
-#include "broker/devices.h"
+#include "broker/life/session.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/broker.h"
+#include "broker/control.h"
+#include "broker/devices.h"
+#include "broker/life/exe.h"
+#include "broker/life/helpers.h"
+#include "broker/life/life.h"
+#include "broker/life/request.h"
+#include "lib/ipc.h"
+#include "lib/json.h"
+#include "lib/util.h"
+
+#define HEARTBEAT_MS	100
 #define HOLD_MS		500	/* a lock of the last life's may linger */
 #define RETRY_MIN_MS	200
 #define RETRY_MAX_MS	5000
@@ -108,7 +120,7 @@ static void send_init(struct hostd_broker *b)
 	hostd_json_add_u64(msg, "nr_vectors", nr);
 	hostd_json_add_str(msg, "uuid", uuid);
 	hostd_json_add_str(msg, "name", b->opt.name);
-	hostd_json_add_u64(msg, "heartbeat_ms", HOSTD_HEARTBEAT_MS);
+	hostd_json_add_u64(msg, "heartbeat_ms", HEARTBEAT_MS);
 	if (b->opt.poll_us >= 0)
 		hostd_json_add_u64(msg, "poll_us", b->opt.poll_us);
 	fds[0] = b->window.memfd;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The control socket, and the commands that have come by it.
+ */
+#ifndef HOSTD_CONTROL_H
+#define HOSTD_CONTROL_H
+
+#include <stdint.h>
+
+struct hostd_broker;
+struct hostd_client;
+struct json_object;
+
+/**
+ * struct hostd_call - a command that has not been answered yet
+ * @b: the broker
+ * @client: who gave it; may have left
+ * @request: the command as it came
+ * @args: its arguments, or NULL
+ * @partial: what is there of the answer, or NULL
+ * @due_ms: when the client hears that it takes too long
+ * @next: for lists of those who wait for the same
+ */
+struct hostd_call {
+	struct hostd_broker *b;
+	struct hostd_client *client;
+	struct json_object *request;
+	struct json_object *args;
+	struct json_object *partial;
+	uint64_t due_ms;
+	struct hostd_call *next;
+};
+
+/**
+ * hostd_control_start - listen for pvctl
+ * @b: the broker
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_control_start(struct hostd_broker *b);
+
+/**
+ * hostd_control_stop - close listener and connections
+ * @b: the broker
+ */
+void hostd_control_stop(struct hostd_broker *b);
+
+/**
+ * hostd_call_return - answer a command and free it
+ * @call: the command
+ * @value: the result; the reference is taken over; NULL: an empty object
+ */
+void hostd_call_return(struct hostd_call *call, struct json_object *value);
+
+/**
+ * hostd_call_error - refuse a command and free it
+ * @call: the command
+ * @fmt: printf format of one line: what is wrong and what to do
+ */
+void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * hostd_call_extend - let a command take longer than others
+ * @call: the command
+ * @ms: from now
+ */
+void hostd_call_extend(struct hostd_call *call, unsigned int ms);
+
+#endif /* HOSTD_CONTROL_H */

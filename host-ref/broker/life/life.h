@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lives of the worker: start, watch, kill, reap, start again.
+ */
+#ifndef HOSTD_LIFE_H
+#define HOSTD_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/loop.h"
+
+struct hostd_broker;
+
+#define HOSTD_BEAT_LEN		4096	/* bytes of the page that the worker beats in */
+
+/* State of the worker, in this order. */
+enum hostd_life_state {
+	HOSTD_LIFE_DOWN,	/* no process, or one that is being killed or finishes */
+	HOSTD_LIFE_STARTING,	/* was told to begin */
+	HOSTD_LIFE_FILLING,	/* gets its devices */
+	HOSTD_LIFE_GOING,	/* was told to go */
+	HOSTD_LIFE_SERVING,
+};
+
+/**
+ * struct hostd_life - the worker of the moment
+ * @pid: process; 0: none, the last one has been reaped
+ * @state: what it does
+ * @ipc: connection to it
+ * @start_ms: when it was started
+ * @down_ms: when the one before died, or the start
+ * @ready_ms: time from @down_ms to serving
+ * @hold_until_ms: until when it waits for devices that were served before
+ * @epoch: as it reported; 0: not known
+ * @restarts: workers started after the first one
+ * @short_lives: workers in a row that died within a second
+ * @accepted: it has begun: broker and worker understand each other
+ * @killed: the broker kills it
+ * @faulty: because something is wrong with it, or with its helper
+ * @mute: its end of the connection is closed
+ * @status: with which it ended
+ * @ending: it has been reaped, and its helpers have not
+ * @released: the operator wants no worker: no image is open or locked
+ * @restart: starts the next worker
+ * @retry: hands over devices that were not ready, and ends the wait for them
+ * @watchdog: looks at @beat
+ * @beat_fd: memory of @beat, sealed
+ * @beat: counter that the worker increments
+ * @beat_last: its last value
+ * @still: looks at @beat since it last grew
+ */
+struct hostd_life {
+	pid_t pid;
+	enum hostd_life_state state;
+	struct hostd_source ipc;
+	uint64_t start_ms;
+	uint64_t down_ms;
+	uint64_t ready_ms;
+	uint64_t hold_until_ms;
+	uint64_t epoch;
+	uint64_t restarts;
+	unsigned int short_lives;
+	bool accepted;
+	bool killed;
+	bool faulty;
+	bool mute;
+	int status;
+	bool ending;
+	bool released;
+	struct hostd_timer restart;
+	struct hostd_timer retry;
+	struct hostd_timer watchdog;
+	int beat_fd;
+	const uint64_t *beat;
+	uint64_t beat_last;
+	unsigned int still;
+};
+
+/**
+ * hostd_life_init - prepare for workers
+ * @b: the broker
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_life_init(struct hostd_broker *b);
+
+/**
+ * hostd_life_start - start a worker; the one before has been reaped
+ * @b: the broker
+ *
+ * A failure is logged and tried again later.
+ */
+void hostd_life_start(struct hostd_broker *b);
+
+/**
+ * hostd_life_kill - kill the worker; its reaping starts the next one
+ * @b: the broker
+ * @why: what is wrong with it, for the log; NULL: nothing is
+ */
+void hostd_life_kill(struct hostd_broker *b, const char *why);
+
+/**
+ * hostd_life_mute - the worker's end of the connection is closed
+ * @b: the broker
+ *
+ * It is dying, then its reaping tells of what; or it is killed a little later.
+ */
+void hostd_life_mute(struct hostd_broker *b);
+
+/**
+ * hostd_life_release - have the worker finish, and start no other
+ * @b: the broker
+ *
+ * Its reaping answers hostd_broker.release_calls.
+ */
+void hostd_life_release(struct hostd_broker *b);
+
+/**
+ * hostd_life_reap - reap a worker and helpers that have died, on SIGCHLD
+ * @b: the broker
+ */
+void hostd_life_reap(struct hostd_broker *b);
+
+#endif /* HOSTD_LIFE_H */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the broker tells a worker: the window, the devices, go.
+ */
+#ifndef HOSTD_SESSION_H
+#define HOSTD_SESSION_H
+
+#include "lib/loop.h"
+
+struct hostd_broker;
+struct hostd_call;
+struct hostd_device;
+struct json_object;
+
+/**
+ * hostd_session_start - give a new worker the window, and then the devices
+ * @b: the broker
+ */
+void hostd_session_start(struct hostd_broker *b);
+
+/**
+ * hostd_session_add - hand a device to the worker, now or when there is one
+ * @b: the broker
+ * @dev: a device that is WAITING or NOT_READY
+ */
+void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_session_opened - go on with a device that is OPENING
+ * @b: the broker
+ * @dev: the device
+ * @fd: what the worker gets with it, or -1 if it needs none; taken over
+ * @error: why it could not be opened, in one line, or NULL
+ */
+void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
+			  const char *error);
+
+/**
+ * hostd_session_waits - the medium of a device that may wait is in use
+ * @b: the broker
+ * @dev: the device
+ */
+void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_session_remove - ask the worker to let a served device go
+ * @b: the broker
+ * @dev: a device with @removing set
+ */
+void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_session_forget - drop a device that is not served, here and in the worker
+ * @b: the broker
+ * @dev: a device that is neither ADDING nor SERVED
+ */
+void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev);
+
+/**
+ * hostd_session_retry - timer: hand over what could not be handed over
+ * @timer: hostd_life.retry
+ */
+void hostd_session_retry(struct hostd_timer *timer);
+
+/**
+ * hostd_session_released - answer those who wait for the release
+ * @b: the broker
+ * @error: what went wrong, in one line, or NULL
+ */
+void hostd_session_released(struct hostd_broker *b, const char *error);
+
+/**
+ * hostd_session_end_calls - answer all who wait for the same
+ * @list: the calls; empty afterwards
+ * @error: what went wrong, in one line; NULL: nothing
+ */
+void hostd_session_end_calls(struct hostd_call **list, const char *error);
+
+/**
+ * hostd_session_event - the worker reports something unasked
+ * @b: the broker
+ * @msg: {"event":...}, as hostd_event_fits() wants it
+ *
+ * Return: NULL, or what shows that the report is a lie.
+ */
+const char *hostd_session_event(struct hostd_broker *b, struct json_object *msg);
+
+#endif /* HOSTD_SESSION_H */
