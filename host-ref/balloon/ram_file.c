@@ -14,22 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
+#include "lib/pidfd.h"
 #include "lib/util.h"
-
-/* Newer than some C libraries; one number everywhere. */
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open	434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd	438
-#endif
 
 /* Firmware and the like are smaller than any guest's memory. */
 #define SIZE_MIN	(2U << 20)
@@ -255,14 +247,11 @@ static bool is_mapped_name(const struct hostd_ram_options *opt, int number)
  */
 static int take_descriptor(const struct hostd_ram_options *opt, int pid_fd, int number)
 {
-	int fd = pid_fd < 0 ? -1 : syscall(SYS_pidfd_getfd, pid_fd, number, 0), err;
+	int fd = hostd_pidfd_take(pid_fd, number);
 	char path[64];
 
-	if (fd >= 0)
+	if (fd >= 0 || !geteuid())
 		return fd;
-	err = -errno;
-	if (!geteuid())
-		return err;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)opt->qemu, number);
 	return open_regular(path);
 }
@@ -287,7 +276,7 @@ static void look_at(struct hostd_ram_files *files, const struct hostd_ram_option
 /* Whether the kernel has no way to take descriptors, which it then says of any. */
 static bool is_old_kernel(void)
 {
-	return syscall(SYS_pidfd_getfd, -1, 0, 0) < 0 && errno == ENOSYS;
+	return hostd_pidfd_take(-1, 0) == -ENOSYS;
 }
 
 static int open_found(struct hostd_ram_files *files, const struct hostd_ram_options *opt,
@@ -312,7 +301,7 @@ static int open_found(struct hostd_ram_files *files, const struct hostd_ram_opti
 	}
 	snprintf(text, HOSTD_RAM_TEXT_LEN, "no memory of QEMU (pid %d) found to return anything to: give it -object memory-backend-memfd,...,share=on, or pvhostd ram=PATH: "
 		 COUNTED, (int)opt->qemu);
-	pid_fd = syscall(SYS_pidfd_open, opt->qemu, 0);
+	pid_fd = hostd_pidfd_open(opt->qemu);
 	while (files->nr < HOSTD_RAM_FILES_MAX && (entry = readdir(dir))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
 		    !is_mapped_name(opt, atoi(entry->d_name)))

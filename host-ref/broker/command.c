@@ -147,8 +147,8 @@ static struct json_object *describe_broker(const struct hostd_broker *b)
 	hostd_json_add_str(obj, "version", PVKIT_VERSION);
 	hostd_json_add_u64(obj, "pid", getpid());
 	hostd_json_add_u64(obj, "uptime_ms", hostd_now_ms() - b->start_ms);
-	hostd_json_add_u64(obj, "window_len", b->opt.window_len);
-	hostd_json_add_u64(obj, "nr_vectors", b->opt.nr_vectors);
+	hostd_json_add_u64(obj, "window_len", b->window.len);
+	hostd_json_add_u64(obj, "nr_vectors", b->window.nr_vectors);
 	hostd_json_add_bool(qemu, "connected", b->qemu.conn.fd >= 0);
 	if (b->qemu.conn.fd >= 0)
 		hostd_json_add_u64(qemu, "pid", b->qemu.pid);

@@ -34,13 +34,19 @@ static int make_memfd(uint64_t len)
 	return fd;
 }
 
+void hostd_carrier_init(struct hostd_carrier *win, uint64_t len, unsigned int nr_vectors)
+{
+	*win = (struct hostd_carrier) { .len = len, .nr_vectors = nr_vectors, .memfd = -1 };
+	memset(win->kick_fds, -1, sizeof(win->kick_fds));
+	memset(win->irq_fds, -1, sizeof(win->irq_fds));
+}
+
 int hostd_carrier_alloc(struct hostd_carrier *win, uint64_t len, unsigned int nr_vectors)
 {
 	unsigned int i;
 	int err;
 
-	memset(win->kick_fds, -1, sizeof(win->kick_fds));
-	memset(win->irq_fds, -1, sizeof(win->irq_fds));
+	hostd_carrier_init(win, len, nr_vectors);
 	win->memfd = make_memfd(len);
 	if (win->memfd < 0)
 		return win->memfd;

@@ -11,17 +11,29 @@
 
 /**
  * struct hostd_carrier - the descriptors that make a window
+ * @len: bytes of the memory
+ * @nr_vectors: doorbells, and as many interrupts
  * @memfd: the memory, sealed
  * @kick_fds: eventfds that the guest's doorbells signal
  * @irq_fds: eventfds that raise the guest's interrupts
  * @uuid: its identity
  */
 struct hostd_carrier {
+	uint64_t len;
+	unsigned int nr_vectors;
 	int memfd;
 	int kick_fds[HOSTD_VECTORS_MAX];
 	int irq_fds[HOSTD_VECTORS_MAX];
 	uint8_t uuid[16];
 };
+
+/**
+ * hostd_carrier_init - make a window without any descriptor
+ * @win: the window
+ * @len: bytes of its memory, a power of two
+ * @nr_vectors: 1 to HOSTD_VECTORS_MAX
+ */
+void hostd_carrier_init(struct hostd_carrier *win, uint64_t len, unsigned int nr_vectors);
 
 /**
  * hostd_carrier_alloc - make memory and eventfds of a window

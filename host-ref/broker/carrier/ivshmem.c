@@ -78,7 +78,7 @@ static int send_msg(int conn, int64_t value, int fd)
 static int handshake_step(struct hostd_broker *b, unsigned int step)
 {
 	const struct hostd_carrier *win = &b->window;
-	unsigned int nr = b->opt.nr_vectors;
+	unsigned int nr = win->nr_vectors;
 	int conn = b->qemu.conn.fd;
 
 	switch (step) {

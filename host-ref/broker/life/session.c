@@ -110,13 +110,13 @@ static void send_init(struct hostd_broker *b)
 {
 	struct json_object *msg = new_op("init");
 	struct hostd_request_op op = { .msg = msg, .done = init_done };
-	unsigned int nr = b->opt.nr_vectors;
+	unsigned int nr = b->window.nr_vectors;
 	int fds[HOSTD_IPC_FD_MAX];
 	char uuid[HOSTD_UUID_TEXT];
 
 	hostd_uuid_format(b->window.uuid, uuid);
 	hostd_json_add_u64(msg, "protocol", HOSTD_IPC_PROTOCOL);
-	hostd_json_add_u64(msg, "window_len", b->opt.window_len);
+	hostd_json_add_u64(msg, "window_len", b->window.len);
 	hostd_json_add_u64(msg, "nr_vectors", nr);
 	hostd_json_add_str(msg, "uuid", uuid);
 	hostd_json_add_str(msg, "name", b->opt.name);
