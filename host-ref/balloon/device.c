@@ -99,25 +99,26 @@ static int set_up(struct balloon *b, struct json_object *config, char *error)
 	if (hostd_json_bool(config, "report", true))
 		dev->features[0] |= BIT(PVBALLOON_F_REPORT);
 	b->ram.text[0] = 0;
-	ret = hdev_watch(dev, b->fd);
+	ret = hdev_watch(dev, b->fd, EPOLLIN, hdev_balloon_ready);
 	if (ret)
 		snprintf(error, HDEV_ERROR_LEN, "the helper cannot be watched: %s", strerror(-ret));
 	return ret;
 }
 
-static int balloon_create(struct hdev *dev, struct json_object *config, int fd, char *error)
+static int balloon_create(struct hdev *dev, struct json_object *config, const int *fds,
+			  unsigned int nr_fds, char *error)
 {
 	struct balloon *b = calloc(1, sizeof(*b));
 	int ret;
 
 	if (!b) {
 		snprintf(error, HDEV_ERROR_LEN, "out of memory");
-		ret = -ENOMEM;
-		goto close_fd;
+		return -ENOMEM;
 	}
 	b->dev = dev;
-	b->fd = fd;
+	b->fd = nr_fds ? fds[0] : -1;
 	b->last = &b->first;
+	hdev_balloon_watch_helper(b);
 	ret = set_up(b, config, error);
 	if (ret)
 		goto free_balloon;
@@ -127,9 +128,6 @@ static int balloon_create(struct hdev *dev, struct json_object *config, int fd, 
 
 free_balloon:
 	free(b);
-close_fd:
-	if (fd >= 0)
-		close(fd);
 	return ret;
 }
 
@@ -242,6 +240,7 @@ const struct pvdev_ops hdev_balloon_ops = {
 	.cqe_shift = PVBALLOON_CQE_SHIFT,
 	/* What its helper does takes longer, and needs the core. */
 	.is_patient = true,
+	.max_fds = 1,
 	.create = balloon_create,
 	.destroy = balloon_destroy,
 	.start = balloon_start,
@@ -249,7 +248,6 @@ const struct pvdev_ops hdev_balloon_ops = {
 	.poll = hdev_balloon_poll,
 	.begin = balloon_begin,
 	.beat = hdev_balloon_beat,
-	.ready = hdev_balloon_ready,
 	.set = balloon_set,
 	.describe = balloon_describe,
 };

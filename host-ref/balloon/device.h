@@ -78,7 +78,7 @@ struct balloon_counters {
  * @first: requests that wait for the helper, in order
  * @last: where the next one goes
  * @unsent: the first that is not sent yet; NULL: all are
- * @heard_ns: when the helper last answered, or was asked after it had nothing to do
+ * @silence: due when the helper has not answered for too long
  * @count: counters
  * @ram: the helper's last word on the file
  * @guest: the driver's last STATS
@@ -92,7 +92,7 @@ struct balloon {
 	struct balloon_req *first;
 	struct balloon_req **last;
 	struct balloon_req *unsent;
-	uint64_t heard_ns;
+	struct hdev_timer silence;
 	struct balloon_counters count;
 	struct hostd_ram_reply ram;
 	struct pvballoon_stats guest;
@@ -137,6 +137,12 @@ static inline __le32 *hdev_balloon_status(struct balloon_req *req, unsigned int 
 /* dev_balloon_ram.c */
 
 /**
+ * hdev_balloon_watch_helper - prepare to notice that it does not answer
+ * @b: the balloon
+ */
+void hdev_balloon_watch_helper(struct balloon *b);
+
+/**
  * hdev_balloon_ask - have the helper do what is OK so far of a request
  * @b: the balloon, with a helper
  * @req: of any operation but DEFLATE; is finished later
@@ -146,8 +152,10 @@ void hdev_balloon_ask(struct balloon *b, struct balloon_req *req);
 /**
  * hdev_balloon_ready - take the helper's replies
  * @dev: the device
+ * @fd: the connection
+ * @events: EPOLL* bits
  */
-void hdev_balloon_ready(struct hdev *dev);
+void hdev_balloon_ready(struct hdev *dev, int fd, uint32_t events);
 
 /**
  * hdev_balloon_beat - send what could not be sent before, and see that the helper answers

@@ -94,8 +94,10 @@ static void lose_helper(struct balloon *b)
 	uint64_t failed[HOSTD_RAM_RANGES_MAX / 64];
 
 	memset(failed, 0xff, sizeof(failed));
+	hdev_unwatch(b->dev, b->fd);
 	close(b->fd);
 	b->fd = -1;
+	hdev_timer_set(&b->silence, HDEV_NEVER);
 	b->ram.proven = 0;
 	b->unsent = NULL;
 	snprintf(b->ram.text, sizeof(b->ram.text),
@@ -124,7 +126,7 @@ void hdev_balloon_ask(struct balloon *b, struct balloon_req *req)
 {
 	req->next = NULL;
 	if (!b->first)
-		b->heard_ns = b->dev->bus->now_ns;
+		hdev_timer_set(&b->silence, b->dev->bus->now_ns + ANSWER_NS);
 	*b->last = req;
 	b->last = &req->next;
 	req->q->in_flight++;
@@ -150,13 +152,24 @@ static void __attribute__((noreturn)) give_up(const struct balloon *b, const cha
 	exit(EXIT_FAILURE);
 }
 
+static void helper_is_silent(struct hdev_timer *timer)
+{
+	struct balloon *b = timer->dev->priv;
+
+	give_up(b, "does not answer");
+}
+
+void hdev_balloon_watch_helper(struct balloon *b)
+{
+	hdev_timer_init(b->dev, &b->silence, helper_is_silent);
+}
+
 static void take_reply(struct balloon *b, struct hostd_ram_reply *reply)
 {
 	struct balloon_req *req;
 
 	if (!b->first || b->first == b->unsent || reply->tag != tag_of(b->first))
 		give_up(b, "sends nonsense");
-	b->heard_ns = b->dev->bus->now_ns;
 	reply->text[sizeof(reply->text) - 1] = 0;
 	take_text(b, reply);
 	b->count.punched += reply->punched;
@@ -164,11 +177,12 @@ static void take_reply(struct balloon *b, struct hostd_ram_reply *reply)
 	b->ram.resident = reply->resident;
 	b->ram.size = reply->size;
 	req = take_first(b);
+	hdev_timer_set(&b->silence, b->first ? b->dev->bus->now_ns + ANSWER_NS : HDEV_NEVER);
 	hdev_balloon_take_reply(req, reply->failed);
 	hdev_balloon_finish(req);
 }
 
-void hdev_balloon_ready(struct hdev *dev)
+void hdev_balloon_ready(struct hdev *dev, int fd, uint32_t events)
 {
 	struct balloon *b = dev->priv;
 	struct hostd_ram_reply reply;
@@ -176,6 +190,8 @@ void hdev_balloon_ready(struct hdev *dev)
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t len;
 
+	(void)fd;
+	(void)events;
 	while (b->fd >= 0) {
 		len = recvmsg(b->fd, &mh, MSG_DONTWAIT);
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
@@ -195,6 +211,4 @@ void hdev_balloon_beat(struct hdev *dev)
 	struct balloon *b = dev->priv;
 
 	send_unsent(b);
-	if (b->first && dev->bus->now_ns - b->heard_ns > ANSWER_NS)
-		give_up(b, "does not answer");
 }

@@ -150,19 +150,20 @@ static int open_file(struct hdev *dev, struct blk *blk, struct json_object *conf
 	return ret;
 }
 
-static int blk_create(struct hdev *dev, struct json_object *config, int fd, char *error)
+static int blk_create(struct hdev *dev, struct json_object *config, const int *fds,
+		      unsigned int nr_fds, char *error)
 {
 	struct blk *blk = calloc(1, sizeof(*blk));
 	int ret = -ENOMEM;
 
 	if (!blk) {
 		snprintf(error, HDEV_ERROR_LEN, "out of memory");
-		goto close_fd;
+		return ret;
 	}
 	ret = parse_config(dev, blk, config, error);
 	if (ret)
 		goto free_blk;
-	ret = open_file(dev, blk, config, fd, error);
+	ret = open_file(dev, blk, config, nr_fds ? fds[0] : -1, error);
 	if (ret)
 		goto free_blk;
 	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
@@ -176,9 +177,6 @@ static int blk_create(struct hdev *dev, struct json_object *config, int fd, char
 free_blk:
 	free(blk->trouble.path);
 	free(blk);
-close_fd:
-	if (fd >= 0)
-		close(fd);
 	return ret;
 }
 
@@ -251,6 +249,7 @@ const struct pvdev_ops hdev_blk_ops = {
 	.type = PVBUS_T_BLK,
 	.sqe_shift = PVBLK_SQE_SHIFT,
 	.cqe_shift = PVBLK_CQE_SHIFT,
+	.max_fds = 1,
 	.has_image = true,
 	.create = blk_create,
 	.destroy = blk_destroy,

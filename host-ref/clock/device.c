@@ -211,17 +211,15 @@ static void calibrate(struct clock *clock)
 	clock->raw_mult = rate(passed, hostd_counter() - counter);
 }
 
-static int clock_create(struct hdev *dev, struct json_object *config, int fd, char *error)
+static int clock_create(struct hdev *dev, struct json_object *config, const int *fds,
+			unsigned int nr_fds, char *error)
 {
 	static const struct pvclock_page empty;
 	struct clock *clock;
 
-	(void)config;			/* it has no options */
-	if (fd >= 0) {
-		close(fd);
-		snprintf(error, HDEV_ERROR_LEN, "a clock has no file: leave file= out");
-		return -EINVAL;
-	}
+	(void)config;			/* it has no options, and no descriptors */
+	(void)fds;
+	(void)nr_fds;
 	clock = calloc(1, sizeof(*clock));
 	if (!clock) {
 		snprintf(error, HDEV_ERROR_LEN, "out of memory");

@@ -61,10 +61,12 @@ static int watch_all(struct hostd_worker *w)
 	int ret = 0;
 
 	for (i = 0; i < bus->win.nr_vectors && !ret; i++)
-		ret = hostd_worker_watch(w, w->kick_fds[i], i);
+		ret = hostd_worker_watch(w, w->kick_fds[i], EPOLLIN, i);
 	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
 		if (bus->engines.all[i].fd >= 0 && !bus->engines.all[i].error)
-			ret = hostd_worker_watch(w, bus->engines.all[i].fd, HOSTD_WATCH_ENGINE);
+			/* It is reaped while it has requests, not while this is readable. */
+			ret = hostd_worker_watch(w, bus->engines.all[i].fd, EPOLLIN | EPOLLET,
+						 HOSTD_WATCH_ENGINE);
 	}
 	return ret;
 }
@@ -79,9 +81,9 @@ static void say_epoch(struct hostd_bus *bus)
 	hostd_report_event("epoch", "epoch", bus->win.epoch);
 }
 
-static int watch_device(struct hostd_bus *bus, unsigned int slot, int fd)
+static int watch_device(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
 {
-	return hostd_worker_watch(bus->worker, fd, HOSTD_WATCH_DEVICE + slot);
+	return hostd_worker_watch(bus->worker, fd, events, HOSTD_WATCH_DEVICE + index);
 }
 
 static int complain(char *error, const char *what, int ret)

@@ -58,7 +58,7 @@ static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
 }
 
 /* What "hold" and "add" say of a device; false if something is missing or wrong. */
-static bool parse_spec(struct json_object *req, int fd, struct hdev_spec *spec)
+static bool parse_spec(struct json_object *req, struct hdev_spec *spec)
 {
 	const char *uuid = hostd_json_str(req, "uuid"), *type = hostd_json_str(req, "type");
 	const char *name = hostd_json_str(req, "name");
@@ -69,7 +69,6 @@ static bool parse_spec(struct json_object *req, int fd, struct hdev_spec *spec)
 		.generation = hostd_json_u64(req, "generation", 1),
 		.name = name ? name : "",
 		.config = hostd_json_get(req, "config"),
-		.fd = fd,
 	};
 	return spec->ops && spec->slot < HOSTD_WINDOW_SLOTS && uuid &&
 	       !hostd_uuid_parse(uuid, spec->uuid);
@@ -79,19 +78,31 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 {
 	struct hdev_spec spec;
 
-	if (!parse_spec(req, -1, &spec))
+	if (!parse_spec(req, &spec))
 		return hostd_ipc_reply_error(req, "hold: slot, type or uuid is missing or wrong");
 	if (hdev_hold(w->bus, &spec))
 		return hostd_ipc_reply_error(req, "hold: slot %u has a device", spec.slot);
 	return hostd_ipc_reply_ok(req);
 }
 
-/* An image comes in a socket of its own, locked (opener.c). */
-static int take_image(const struct hdev_spec *spec, int fd)
+/* An image comes in a socket of its own, locked (opener.c). 0 or -errno; then all are closed. */
+static int take_images(const struct hdev_spec *spec, int *fds, unsigned int nr_fds)
 {
-	if (fd < 0 || !spec->ops->has_image)
-		return fd;
-	return hostd_parcel_take(fd);
+	int ret = 0;
+	unsigned int i;
+
+	if (!spec->ops->has_image)
+		return 0;
+	for (i = 0; i < nr_fds; i++) {
+		fds[i] = hostd_parcel_take(fds[i]);
+		if (fds[i] < 0)
+			ret = fds[i];
+	}
+	for (i = 0; ret && i < nr_fds; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	return ret;
 }
 
 static struct json_object *op_add(struct hostd_worker *w, struct json_object *req, int *fds,
@@ -100,16 +111,18 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 	struct json_object *reply, *obj;
 	char error[HDEV_ERROR_LEN];
 	struct hdev_spec spec;
+	int ret;
 
-	if (nr_fds > 1 || !parse_spec(req, -1, &spec)) {
+	if (!parse_spec(req, &spec)) {
 		while (nr_fds)
 			close(fds[--nr_fds]);
-		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong, or there are too many descriptors");
+		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
 	}
-	if (nr_fds)
-		spec.fd = take_image(&spec, fds[0]);
-	if (nr_fds && spec.fd < 0)
-		return hostd_ipc_reply_error(req, "add: the image did not arrive: %s", strerror(-spec.fd));
+	ret = take_images(&spec, fds, nr_fds);
+	if (ret)
+		return hostd_ipc_reply_error(req, "add: the image did not arrive: %s", strerror(-ret));
+	spec.fds = fds;
+	spec.nr_fds = nr_fds;
 	if (hdev_add(w->bus, &spec, error))
 		return hostd_ipc_reply_error(req, "%s", error);
 	reply = hostd_ipc_reply_ok(req);

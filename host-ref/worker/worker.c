@@ -22,14 +22,17 @@
 /* While nothing is served yet: how often to see that the window shows no epoch. */
 #define HUSH_NS			10000000ULL
 
-int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag)
+int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = tag };
+	struct epoll_event ev = { .events = events, .data.u32 = tag };
 
-	/* An engine is reaped while it has requests, not while its descriptor is readable. */
-	if (tag == HOSTD_WATCH_ENGINE)
-		ev.events |= EPOLLET;
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+	if (!events)
+		return epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+	if (!epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
 static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
@@ -75,22 +78,26 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 		hostd_bus_look(bus);
 }
 
-static void ready_device(struct hostd_worker *w, unsigned int slot)
+static void ready_device(struct hostd_worker *w, unsigned int index, uint32_t events)
 {
-	hostd_bus_ready(w->bus, slot);
+	const struct hdev *dev = hostd_bus_ready(w->bus, index, events);
+
 	if (w->bus->nr_draining)
 		hostd_bus_settle(w->bus);
-	note_device(w, &w->bus->devices[slot]);
+	if (dev)
+		note_device(w, dev);
 }
 
-static void take_event(struct hostd_worker *w, uint32_t tag)
+static void take_event(struct hostd_worker *w, const struct epoll_event *ev)
 {
+	uint32_t tag = ev->data.u32;
+
 	if (tag == HOSTD_WATCH_IPC)
 		hostd_worker_receive(w);
 	else if (tag < HOSTD_VECTOR_LIMIT)
 		count_kicks(w, tag);
-	else if (tag >= HOSTD_WATCH_DEVICE && tag - HOSTD_WATCH_DEVICE < HOSTD_WINDOW_SLOTS)
-		ready_device(w, tag - HOSTD_WATCH_DEVICE);
+	else if (tag >= HOSTD_WATCH_DEVICE)
+		ready_device(w, tag - HOSTD_WATCH_DEVICE, ev->events);
 	else
 		hostd_worker_note(w);
 }
@@ -115,7 +122,7 @@ static void take_events(struct hostd_worker *w)
 		stop_waiting(w, "epoll_wait");
 	w->bus->now_ns = hostd_clock_ns();
 	for (i = 0; i < nr; i++)
-		take_event(w, events[i].data.u32);
+		take_event(w, &events[i]);
 }
 
 /* A doorbell may have been lost: look at every queue (RING-D5) and slot (BUS-D6). */
@@ -144,10 +151,19 @@ static void hush(struct hostd_worker *w)
 	w->next_hush_ns = w->bus->now_ns + HUSH_NS;
 }
 
+static void fire_timers(struct hostd_worker *w)
+{
+	hostd_bus_fire(w->bus);
+	if (w->bus->nr_draining)
+		hostd_bus_settle(w->bus);
+}
+
 static void run_timers(struct hostd_worker *w)
 {
 	if (!w->serving)
 		hush(w);
+	if (w->bus->timers)
+		fire_timers(w);
 	if (w->bus->now_ns < w->next_beat_ns)
 		return;
 	w->next_beat_ns = w->bus->now_ns + w->beat_ns;
@@ -166,9 +182,11 @@ void hostd_worker_poll_fds(struct hostd_worker *w)
 static uint64_t next_deadline(const struct hostd_worker *w)
 {
 	const struct hostd_bus *bus = w->bus;
-	uint64_t at_ns = w->next_beat_ns;
+	uint64_t at_ns = w->next_beat_ns, timer_ns = hostd_bus_next_timer(bus);
 	unsigned int i;
 
+	if (at_ns > timer_ns)
+		at_ns = timer_ns;
 	if (!w->serving && at_ns > w->next_hush_ns)
 		at_ns = w->next_hush_ns;
 	for (i = 0; i < bus->nr_running; i++) {
@@ -249,7 +267,7 @@ int hostd_worker_run(int ipc_fd)
 	hostd_report_init(ipc_fd);
 	w->ipc_fd = ipc_fd;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll_fd < 0 || hostd_worker_watch(w, ipc_fd, HOSTD_WATCH_IPC)) {
+	if (w->epoll_fd < 0 || hostd_worker_watch(w, ipc_fd, EPOLLIN, HOSTD_WATCH_IPC)) {
 		hostd_log(HOSTD_LOG_ERR, "worker: no epoll: %s", strerror(errno));
 		free(w);
 		return 1;

@@ -86,18 +86,19 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 void hostd_worker_receive(struct hostd_worker *w);
 
 /**
- * hostd_worker_watch - end sleeps when a descriptor becomes readable
+ * hostd_worker_watch - end sleeps when a descriptor becomes ready
  * @w: the worker
  * @fd: the descriptor
+ * @events: EPOLL* bits, in the place of those before; 0: not any more
  * @tag: HOSTD_WATCH_* or a vector number
  *
  * Return: 0 or -errno.
  */
-int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t tag);
+int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag);
 
 #define HOSTD_WATCH_IPC		1000
 #define HOSTD_WATCH_ENGINE	1001
-#define HOSTD_WATCH_DEVICE	2000	/* and the slot */
+#define HOSTD_WATCH_DEVICE	2000	/* and the index of the watch */
 
 /**
  * hostd_worker_note - there was work: poll for a while

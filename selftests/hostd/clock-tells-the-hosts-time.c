@@ -33,7 +33,7 @@ static int add_clock(int fd)
 {
 	struct hdev_spec spec = {
 		.ops = hdev_find_ops("clock"), .slot = 0, .generation = 1, .uuid = "clock",
-		.name = "clock", .fd = fd,
+		.name = "clock", .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 	int ret = hdev_add(t.bus, &spec, error);

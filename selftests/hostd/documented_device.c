@@ -14,7 +14,7 @@ static struct testdrv_queue q;
 static bool add(int fd)
 {
 	struct hdev_spec spec = {
-		.ops = &hdev_echo_ops, .generation = 1, .uuid = "echo", .name = "e0", .fd = fd,
+		.ops = &hdev_echo_ops, .generation = 1, .uuid = "echo", .name = "e0", .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 	int ret = hdev_add(t.bus, &spec, error);

@@ -39,7 +39,7 @@ static bool add_balloon(unsigned int slot)
 {
 	struct hdev_spec spec = {
 		.ops = &hdev_balloon_ops, .slot = slot, .generation = 1, .uuid = "balloon", .name = "b",
-		.config = json_object_new_object(), .fd = -1,
+		.config = json_object_new_object(),
 	};
 	char error[HDEV_ERROR_LEN];
 	int ret = hdev_add(t.bus, &spec, error);

@@ -28,7 +28,7 @@ static inline void testballoon_pump(void *ctx)
 	struct testballoon *b = ctx;
 
 	testbus_pump(&b->t);
-	hostd_bus_ready(b->t.bus, 0);
+	hostd_bus_ready_all(b->t.bus);
 	hostd_bus_settle(b->t.bus);
 }
 
@@ -41,7 +41,7 @@ static inline int testballoon_add(struct testballoon *b, const char *config, int
 {
 	struct hdev_spec spec = {
 		.ops = hdev_find_ops("balloon"), .slot = 0, .generation = 1, .uuid = "balloon",
-		.name = "balloon", .config = json_tokener_parse(config), .fd = fd,
+		.name = "balloon", .config = json_tokener_parse(config), .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 	int ret = hdev_add(b->t.bus, &spec, error);

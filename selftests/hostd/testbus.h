@@ -126,7 +126,8 @@ static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t gen
 		.uuid = "disk",
 		.name = "d0",
 		.config = json_tokener_parse(config),
-		.fd = fd,
+		.fds = &fd,
+		.nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 	int ret = hdev_add(t->bus, &spec, error);

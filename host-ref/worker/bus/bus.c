@@ -64,20 +64,6 @@ static void stop_all(struct hostd_bus *bus)
 	}
 }
 
-void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot)
-{
-	struct hdev *dev = &bus->devices[slot];
-	unsigned int i;
-
-	if (!dev->ops || !dev->ops->ready)
-		return;
-	dev->ops->ready(dev);
-	for (i = 0; i < dev->nr_queues; i++) {
-		if (dev->queues[i].running)
-			hdev_queue_signal(&dev->queues[i]);
-	}
-}
-
 bool hostd_bus_work(struct hostd_bus *bus)
 {
 	unsigned int slot;
@@ -93,16 +79,13 @@ bool hostd_bus_work(struct hostd_bus *bus)
 
 void hostd_bus_drain(struct hostd_bus *bus)
 {
-	unsigned int slot;
-
 	/* Nothing is published any more: the driver waits for the next epoch. */
 	bus->win.epoch = 0;
 	bus->cmd_seq = 0;
 	bus->removed = NULL;
 	stop_all(bus);
 	for (hostd_bus_settle(bus); bus->nr_draining; hostd_bus_settle(bus)) {
-		for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++)
-			hostd_bus_ready(bus, slot);
+		hostd_bus_ready_all(bus);
 		if (!hostd_engines_reap(&bus->engines))
 			poll(NULL, 0, 1);
 	}
@@ -132,9 +115,12 @@ void hostd_bus_free(struct hostd_bus *bus)
 
 	hostd_bus_drain(bus);
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (bus->devices[slot].ops)
-			bus->devices[slot].ops->destroy(&bus->devices[slot]);
+		if (!bus->devices[slot].ops)
+			continue;
+		hdev_forget_waits(&bus->devices[slot]);
+		bus->devices[slot].ops->destroy(&bus->devices[slot]);
 	}
+	free(bus->watches);
 	hostd_engines_exit(&bus->engines);
 	hostd_window_exit(&bus->win);
 	free(bus->running);

@@ -10,6 +10,7 @@
 
 #include "backend/engine.h"
 #include "worker/bus/device.h"
+#include "worker/bus/wait.h"
 #include "worker/bus/window.h"
 
 #define HOSTD_VECTOR_LIMIT	64
@@ -38,8 +39,12 @@
  * @refuses: is this build of the driver known to be bad; NULL: none is
  * @removed: a slot has become free; may be NULL
  * @began: an epoch has begun; may be NULL
- * @watch: have hostd_bus_ready() called when a descriptor is readable; 0 or -errno; NULL: whoever
- *	drives the bus calls it often
+ * @watches: descriptors that devices wait for
+ * @nr_watches: their number, and that of free places among them
+ * @timers: times that devices wait for
+ * @watch: have hostd_bus_ready() called with that index when a descriptor is ready for some of @events,
+ *	from now on, or not any more if that is 0; 0 or -errno; NULL: whoever drives the bus calls
+ *	hostd_bus_ready_all() often
  * @worker: for @watch
  */
 struct hostd_bus {
@@ -64,7 +69,10 @@ struct hostd_bus {
 	bool (*refuses)(const struct hostd_bus *bus);
 	void (*removed)(struct hostd_bus *bus, unsigned int slot);
 	void (*began)(struct hostd_bus *bus);
-	int (*watch)(struct hostd_bus *bus, unsigned int slot, int fd);
+	struct hdev_watch *watches;
+	unsigned int nr_watches;
+	struct hdev_timer *timers;
+	int (*watch)(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events);
 	struct hostd_worker *worker;
 };
 
@@ -143,13 +151,6 @@ void hostd_bus_settle(struct hostd_bus *bus);
  * Return: true if there was one.
  */
 bool hostd_bus_work(struct hostd_bus *bus);
-
-/**
- * hostd_bus_ready - a device's descriptor may be readable
- * @bus: the bus
- * @slot: of the device; it may be gone
- */
-void hostd_bus_ready(struct hostd_bus *bus, unsigned int slot);
 
 /**
  * hostd_bus_raise - interrupt the guest

@@ -65,6 +65,14 @@ static bool is_for(const struct hdev *dev, const struct hdev_spec *spec)
 	return !dev->ops;
 }
 
+static void close_all(const struct hdev_spec *spec)
+{
+	unsigned int i;
+
+	for (i = 0; i < spec->nr_fds; i++)
+		close(spec->fds[i]);
+}
+
 /* A device without queues, and without its class. */
 static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 {
@@ -99,13 +107,20 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 
 	if (!is_for(dev, spec)) {
 		snprintf(error, HDEV_ERROR_LEN, "slot %u has a device", spec->slot);
-		if (spec->fd >= 0)
-			close(spec->fd);
+		close_all(spec);
 		return -EBUSY;
 	}
+	if (spec->nr_fds > spec->ops->max_fds) {
+		snprintf(error, HDEV_ERROR_LEN, "a %s takes %u descriptors, not %u", spec->ops->name,
+			 spec->ops->max_fds, spec->nr_fds);
+		close_all(spec);
+		return -EINVAL;
+	}
 	make_bare(bus, spec);
-	ret = spec->ops->create(dev, spec->config, spec->fd, error);
+	ret = spec->ops->create(dev, spec->config, spec->fds, spec->nr_fds, error);
 	if (ret) {
+		hdev_forget_waits(dev);
+		close_all(spec);
 		*dev = old;
 		return ret;
 	}
@@ -119,11 +134,6 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len)
 	hostd_window_set_config(&dev->bus->win, dev->slot, config, len);
 	if (dev->ops && dev->bus->win.epoch)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
-}
-
-int hdev_watch(struct hdev *dev, int fd)
-{
-	return dev->bus->watch ? dev->bus->watch(dev->bus, dev->slot, fd) : 0;
 }
 
 void hdev_set_busy(struct hdev *dev, bool busy)
@@ -151,6 +161,7 @@ void hdev_vanish(struct hdev *dev)
 {
 	struct hostd_bus *bus = dev->bus;
 
+	hdev_forget_waits(dev);
 	if (dev->ops)
 		dev->ops->destroy(dev);
 	hdev_set_busy(dev, false);

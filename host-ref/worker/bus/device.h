@@ -26,17 +26,29 @@ struct json_object;
 #define HDEV_ERROR_LEN	200
 
 /**
+ * struct hdev_shape - the entries of a queue
+ * @sqe_shift: log2 of the bytes of a submission entry
+ * @cqe_shift: log2 of the bytes of a completion entry
+ */
+struct hdev_shape {
+	uint8_t sqe_shift;
+	uint8_t cqe_shift;
+};
+
+/**
  * struct pvdev_ops - a device class
  * @name: as the operator writes it
  * @type: PVBUS_T_*
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
- * @has_image: its descriptor is an image, locked, and comes in a socket of its own
+ * @shape: the same where queues differ: fill those of the queue with this index; NULL: all are alike
+ * @max_fds: most descriptors that it takes
+ * @has_image: each of them is an image, locked, and comes in a socket of its own
  * @is_patient: nobody waits awake for it: a request is served at once, and no core is spent on
  *	polling for the next
  * @create: make a device of @config; sets features, max_queues, max_queue_size
- *	and the config area; owns @fd from then on, also when it fails; 0 or -errno with
- *	text in @error
+ *	and the config area; owns the @nr_fds descriptors in @fds from then on if it succeeds; 0 or
+ *	-errno with text in @error
  * @destroy: free the device; its queues are stopped and nothing is in flight
  * @start: a queue is about to run; 0 or -errno
  * @stop: free what @start made; nothing of the queue is in flight
@@ -44,8 +56,6 @@ struct json_object;
  * @resize: to @size bytes; 0 or -errno with text in @error
  * @begin: an epoch is about to begin: change what changes with it; may be NULL
  * @beat: called with each heartbeat of an epoch; may be NULL
- * @ready: the descriptor given to hdev_watch() may be readable: complete what is done, and don't
- *	wait; may be NULL
  * @set: take the options in @config, which are some of those that @create had; 0 or -errno with
  *	text in @error; may be NULL
  * @describe: add what the operator wants to know to @obj; may be NULL
@@ -59,9 +69,12 @@ struct pvdev_ops {
 	uint32_t type;
 	uint8_t sqe_shift;
 	uint8_t cqe_shift;
+	void (*shape)(const struct hdev *dev, unsigned int index, struct hdev_shape *shape);
+	unsigned int max_fds;
 	bool has_image;
 	bool is_patient;
-	int (*create)(struct hdev *dev, struct json_object *config, int fd, char *error);
+	int (*create)(struct hdev *dev, struct json_object *config, const int *fds,
+		      unsigned int nr_fds, char *error);
 	void (*destroy)(struct hdev *dev);
 	int (*start)(struct hdev_queue *q);
 	void (*stop)(struct hdev_queue *q);
@@ -69,7 +82,6 @@ struct pvdev_ops {
 	int (*resize)(struct hdev *dev, uint64_t size, char *error);
 	void (*begin)(struct hdev *dev);
 	void (*beat)(struct hdev *dev);
-	void (*ready)(struct hdev *dev);
 	int (*set)(struct hdev *dev, struct json_object *config, char *error);
 	void (*describe)(const struct hdev *dev, struct json_object *obj);
 	unsigned int (*go_on)(struct hdev *dev);
@@ -193,7 +205,8 @@ struct hdev {
  * @uuid: identity
  * @name: the operator's name
  * @config: the class's options
- * @fd: descriptor for the class, or -1
+ * @fds: descriptors for the class
+ * @nr_fds: their number
  */
 struct hdev_spec {
 	const struct pvdev_ops *ops;
@@ -202,7 +215,8 @@ struct hdev_spec {
 	uint8_t uuid[16];
 	const char *name;
 	struct json_object *config;
-	int fd;
+	const int *fds;
+	unsigned int nr_fds;
 };
 
 /**
@@ -216,7 +230,7 @@ const struct pvdev_ops *hdev_find_ops(const char *name);
 /**
  * hdev_hold - keep the slot of a device that cannot be served for now: present, not ready (BUS-D18)
  * @bus: the bus
- * @spec: the device; its @config and @fd are not used
+ * @spec: the device; its @config and @fds are not used
  *
  * Return: 0; -EBUSY if the slot isn't free.
  */
@@ -225,7 +239,7 @@ int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec);
 /**
  * hdev_add - add a device, also while others are being served, or make one ready that is held
  * @bus: the bus
- * @spec: what to add; its descriptor belongs to the device from now on, also on failure
+ * @spec: what to add; its descriptors belong to the device from now on, and are closed on failure
  * @error: gets the reason of a failure, HDEV_ERROR_LEN bytes
  *
  * A device that is held stays so when that fails.
@@ -250,15 +264,6 @@ void hdev_remove(struct hdev *dev, bool force);
  * @len: bytes, a multiple of 8
  */
 void hdev_set_config(struct hdev *dev, const void *config, size_t len);
-
-/**
- * hdev_watch - call @ready when a descriptor is readable
- * @dev: the device, maybe within @create
- * @fd: the descriptor; closing it ends that
- *
- * Return: 0 or -errno.
- */
-int hdev_watch(struct hdev *dev, int fd);
 
 /**
  * hdev_set_busy - have @work called in each pass of the loop, or not any more

@@ -30,23 +30,25 @@ void hdev_queues_free(struct hdev *dev)
 static int make_queue(struct hdev *dev, unsigned int index, const struct pvbus_queue_desc *desc)
 {
 	const struct hostd_window *win = &dev->bus->win;
-	const struct pvdev_ops *ops = dev->ops;
+	struct hdev_shape shape = { dev->ops->sqe_shift, dev->ops->cqe_shift };
 	struct hdev_queue *q = &dev->queues[index];
 	uint32_t size = le32toh(desc->size);
 	void *drv, *dva;
 	int ret;
 
+	if (dev->ops->shape)
+		dev->ops->shape(dev, index, &shape);
 	if (size < PVRING_SIZE_MIN || size > dev->max_queue_size || (size & (size - 1)))
 		return -EPROTO;
-	if (desc->sqe_shift != ops->sqe_shift || desc->cqe_shift != ops->cqe_shift)
+	if (desc->sqe_shift != shape.sqe_shift || desc->cqe_shift != shape.cqe_shift)
 		return -EPROTO;
 	if (le16toh(desc->irq_vector) >= win->nr_vectors ||
 	    le16toh(desc->kick_vector) >= win->nr_vectors)
 		return -EPROTO;
 	drv = hostd_window_at(&win->space, le64toh(desc->drv_off),
-			      hring_area_len(size, ops->sqe_shift), PV_PAGE_SIZE);
+			      hring_area_len(size, shape.sqe_shift), PV_PAGE_SIZE);
 	dva = hostd_window_at(&win->space, le64toh(desc->dev_off),
-			      hring_area_len(size, ops->cqe_shift), PV_PAGE_SIZE);
+			      hring_area_len(size, shape.cqe_shift), PV_PAGE_SIZE);
 	*q = (struct hdev_queue) {
 		.dev = dev,
 		.index = index,
@@ -61,10 +63,10 @@ static int make_queue(struct hdev *dev, unsigned int index, const struct pvbus_q
 	if (!drv || !dva || (q->data.len && !q->data.base))
 		return -EPROTO;
 
-	ret = hring_init(&q->ring, drv, dva, size, ops->sqe_shift, ops->cqe_shift);
+	ret = hring_init(&q->ring, drv, dva, size, shape.sqe_shift, shape.cqe_shift);
 	if (ret)
 		return ret;
-	ret = ops->start(q);
+	ret = dev->ops->start(q);
 	if (ret)
 		hring_exit(&q->ring);
 	return ret;

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a device may have besides one queue of one kind: descriptors in the plural, queues whose
+ * entries differ, watches of any number and direction, timers. All of it ends with the device.
+ */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "testbus.h"
+
+#define NR_FDS	2
+
+static struct {
+	int fds[NR_FDS];
+	unsigned int nr_fds;
+	unsigned int calls;
+	uint32_t events;
+	int last_fd;
+	unsigned int fired[2];
+	bool rearm;
+	struct hdev_timer timers[2];
+} state;
+
+static struct testbus t;
+static int epoll_fd;
+
+static void ready(struct hdev *dev, int fd, uint32_t events)
+{
+	(void)dev;
+	state.calls++;
+	state.events = events;
+	state.last_fd = fd;
+}
+
+static void fire(struct hdev_timer *timer)
+{
+	state.fired[timer - state.timers]++;
+	if (state.rearm)
+		hdev_timer_set(timer, timer->dev->bus->now_ns + 10);
+}
+
+static int create(struct hdev *dev, struct json_object *config, const int *fds, unsigned int nr_fds,
+		  char *error)
+{
+	unsigned int i;
+
+	(void)error;
+	dev->max_queues = 2;
+	dev->max_queue_size = 64;
+	for (i = 0; i < 2; i++)
+		hdev_timer_init(dev, &state.timers[i], fire);
+	for (i = 0; i < nr_fds; i++) {
+		if (hdev_watch(dev, fds[i], EPOLLIN, ready))
+			return -EIO;
+	}
+	if (json_object_is_type(config, json_type_object))
+		return -EINVAL;		/* the test wants it to fail at the end */
+	state.nr_fds = nr_fds;
+	for (i = 0; i < nr_fds; i++)
+		state.fds[i] = fds[i];
+	return 0;
+}
+
+static void destroy(struct hdev *dev)
+{
+	(void)dev;
+	while (state.nr_fds)
+		close(state.fds[--state.nr_fds]);
+}
+
+static int start(struct hdev_queue *q) { (void)q; return 0; }
+static void stop(struct hdev_queue *q) { (void)q; }
+
+static unsigned int poll_queue(struct hdev_queue *q, unsigned int budget)
+{
+	(void)q;
+	(void)budget;
+	return 0;
+}
+
+/* The second queue's entries are larger than the first one's. */
+static void shape(const struct hdev *dev, unsigned int index, struct hdev_shape *shape)
+{
+	(void)dev;
+	shape->sqe_shift = 5 + index;
+	shape->cqe_shift = 4 + index;
+}
+
+static const struct pvdev_ops ops = {
+	.name = "test", .type = PVBUS_T_BLK, .shape = shape, .max_fds = NR_FDS, .create = create,
+	.destroy = destroy, .start = start, .stop = stop, .poll = poll_queue,
+};
+
+static int watch(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.u32 = index };
+
+	(void)bus;
+	if (!events)
+		return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) ? -errno : 0;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) && epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &ev) ?
+	       -errno : 0;
+}
+
+/* What the loop does; how often a device was called. */
+static unsigned int turn(void)
+{
+	struct epoll_event events[8];
+	int i, nr = epoll_wait(epoll_fd, events, 8, 0);
+
+	state.calls = 0;
+	for (i = 0; i < nr; i++)
+		hostd_bus_ready(t.bus, events[i].data.u32, events[i].events);
+	return state.calls;
+}
+
+static int add(const int *fds, unsigned int nr_fds, bool fails)
+{
+	struct hdev_spec spec = {
+		.ops = &ops, .generation = 1, .uuid = "test", .name = "t0", .fds = fds, .nr_fds = nr_fds,
+		.config = fails ? json_object_new_object() : NULL,
+	};
+	char error[HDEV_ERROR_LEN] = "";
+	int ret = hdev_add(t.bus, &spec, error);
+
+	json_object_put(spec.config);
+	return ret;
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void check_descriptors(int pairs[3][2])
+{
+	const int mine[] = { dup(pairs[0][0]), dup(pairs[1][0]), dup(pairs[2][0]) };
+	const int more[] = { dup(pairs[0][0]), dup(pairs[1][0]) };
+	const int good[] = { pairs[0][0], pairs[1][0] };
+
+	ktap_ok(add(mine, 3, false) == -EINVAL && !is_open(mine[0]) && !is_open(mine[2]),
+		"more descriptors than it takes are refused, and closed");
+	ktap_ok(add(more, 2, true) == -EINVAL && !is_open(more[0]) && !is_open(more[1]) && !turn() &&
+		!t.bus->timers, "of an attempt that fails nothing is left");
+	ktap_ok(!add(good, 2, false) && state.nr_fds == 2, "it gets all that it takes");
+}
+
+static void check_watches(int pairs[3][2])
+{
+	struct hdev *dev = &t.bus->devices[0];
+
+	ktap_ok(!turn(), "nothing is ready");
+	ktap_ok(write(pairs[1][1], "x", 1) == 1 && turn() == 1 && state.last_fd == pairs[1][0] &&
+		state.events == EPOLLIN, "the one that is readable is told");
+	ktap_ok(!hdev_watch(dev, pairs[0][0], EPOLLOUT, ready) && turn() == 2, "one may wait for room");
+	ktap_ok(!hdev_watch(dev, pairs[0][0], EPOLLIN, ready) && turn() == 1 && t.bus->nr_watches == 2,
+		"and for something else afterwards, in the same place");
+	hdev_unwatch(dev, pairs[1][0]);
+	ktap_ok(!turn(), "or not any more");
+	ktap_ok(!hdev_watch(dev, pairs[2][0], EPOLLIN | EPOLLOUT, ready) && turn() == 1 &&
+		state.events == EPOLLOUT && t.bus->nr_watches == 2, "a free place is used again");
+	hdev_unwatch(dev, pairs[2][0]);
+}
+
+static void check_timers(void)
+{
+	t.bus->now_ns = 1000;
+	ktap_ok(hostd_bus_next_timer(t.bus) == HDEV_NEVER, "timers are off at first");
+	hdev_timer_set(&state.timers[0], 1500);
+	hdev_timer_set(&state.timers[1], 1200);
+	ktap_ok(hostd_bus_next_timer(t.bus) == 1200, "the loop knows the first");
+	t.bus->now_ns = 1199;
+	hostd_bus_fire(t.bus);
+	ktap_ok(!state.fired[0] && !state.fired[1], "none fires early");
+	t.bus->now_ns = 1200;
+	hostd_bus_fire(t.bus);
+	hostd_bus_fire(t.bus);
+	ktap_ok(!state.fired[0] && state.fired[1] == 1 && hostd_bus_next_timer(t.bus) == 1500,
+		"one that is due fires once");
+	state.rearm = true;
+	hdev_timer_set(&state.timers[1], 1400);
+	t.bus->now_ns = 2000;
+	hostd_bus_fire(t.bus);
+	ktap_ok(state.fired[0] == 1 && state.fired[1] == 2 && hostd_bus_next_timer(t.bus) == 2010,
+		"one that sets itself again does");
+}
+
+/* Two queues, with the entries that the device says. */
+static void check_shapes(void)
+{
+	struct testdrv_queue q[2];
+	unsigned int i;
+
+	hostd_bus_begin_epoch(t.bus);
+	ktap_ok(testdrv_hello(&t.drv) == PVBUS_R_OK, "HELLO");
+	for (i = 0; i < 2; i++) {
+		testdrv_lay_out(&t.drv, &q[i], testdrv_space(&t.drv) + (1 + i) * 8 * PV_PAGE_SIZE, 16, 0);
+		q[i].desc.sqe_shift = 5 + i;
+		q[i].desc.cqe_shift = 4 + i;
+	}
+	ktap_ok(testdrv_take_features(&t.drv, 0) == PVBUS_R_OK &&
+		testdrv_start(&t.drv, 0, q, 2) == PVBUS_R_OK, "queues of two kinds run");
+	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
+	q[1].desc.sqe_shift = 5;
+	ktap_ok(testdrv_take_features(&t.drv, 0) == PVBUS_R_OK &&
+		testdrv_start(&t.drv, 0, q, 2) == PVBUS_R_QUEUES, "the second is not of the first one's kind");
+}
+
+int main(void)
+{
+	int pairs[3][2];
+	unsigned int i;
+
+	ktap_plan(20);
+	testbus_init(&t);
+	t.bus->watch = watch;
+	epoll_fd = epoll_create1(0);
+	for (i = 0; i < 3; i++)
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]))
+			ktap_bail("socketpair");
+	check_descriptors(pairs);
+	check_watches(pairs);
+	check_timers();
+	check_shapes();
+	hdev_watch(&t.bus->devices[0], pairs[1][0], EPOLLIN, ready);
+	hdev_remove(&t.bus->devices[0], true);
+	ktap_ok(!t.bus->devices[0].ops && !turn() && !t.bus->timers, "removed, it is called no more");
+	ktap_ok(!is_open(pairs[0][0]) && !is_open(pairs[1][0]), "and has closed what it had");
+	ktap_ok(!add(NULL, 0, false), "it can be added again");
+	testbus_exit(&t);
+	return ktap_finish();
+}
