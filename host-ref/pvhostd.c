@@ -18,6 +18,7 @@
 
 #include "balloon/ram.h"
 #include "broker/broker.h"
+#include "broker/run.h"
 #include "lib/json.h"
 #include "lib/process.h"
 #include "lib/rundir.h"

@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The broker: holds what must live as long as the VM, and looks after the worker.
+ * What any part of the broker may ask of the whole: is there room, and to end.
  */
 #include "broker/broker.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-#include "blk/opener.h"
-#include "broker/control.h"
-#include "broker/life/helpers.h"
-#include "broker/life/request.h"
-#include "broker/life/session.h"
-#include "lib/json.h"
 #include "lib/process.h"
 #include "lib/util.h"
 
-#define QUIT_MS		1000	/* for the worker to finish what it has begun */
 /* Descriptors that are kept free beside those of the next window: a worker, its devices' images. */
 #define SPARE_FDS	16
 
@@ -36,93 +22,7 @@ bool hostd_broker_is_tight(const struct hostd_broker *b, unsigned int more)
 	return hostd_fds_left() <= spare_fds(b) + more;
 }
 
-static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
-		      const char *error)
-{
-	(void)b, (void)ctx, (void)reply, (void)error;
-}
-
-static void stop_due(struct hostd_timer *timer)
-{
-	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, stop_timer);
-
-	if (!b->life.pid && !b->life.ending) {
-		b->loop.stop = true;
-		return;
-	}
-	/* Its reaping ends the loop; a process that cannot even die does not. */
-	if (b->life.state == HOSTD_LIFE_DOWN)
-		b->loop.stop = true;
-	hostd_life_kill(b, NULL);
-	hostd_timer_set(timer, QUIT_MS);
-}
-
-void hostd_broker_stop(struct hostd_broker *b, int exit_code)
-{
-	struct hostd_request_op op = { .done = quit_done };
-
-	if (exit_code)
-		b->exit_code = exit_code;
-	if (b->stopping)
-		return;
-	b->stopping = true;
-	if (b->qemu.conn.fd >= 0)
-		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices hang from now on",
-			  (int)b->qemu.pid);
-	op.msg = json_object_new_object();
-	hostd_json_add_str(op.msg, "op", "quit");
-	hostd_timer_set(&b->stop_timer, hostd_request_send(b, &op) ? 0 : QUIT_MS);
-}
-
-/* The end of a terminal is not the end of the VM; it is what moves logs away that means it. */
-static void reopen_log(void)
-{
-	int err = hostd_log_is_file() ? hostd_log_open() : 0;
-
-	if (err)
-		hostd_log(HOSTD_LOG_ERR, "the log cannot be opened again: %s: this one goes on",
-			  strerror(-err));
-}
-
-static void signals_ready(struct hostd_source *src, uint32_t events)
-{
-	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGCHLD)
-		hostd_life_reap(b);
-	else if (info.ssi_signo == SIGHUP)
-		reopen_log();
-	else
-		hostd_broker_stop(b, EXIT_SUCCESS);
-}
-
-static int watch_signals(struct hostd_broker *b)
-{
-	sigset_t set;
-	int fd, err;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	b->signals.ready = signals_ready;
-	err = hostd_loop_add(&b->loop, &b->signals, fd, EPOLLIN);
-	if (err)
-		close(fd);
-	return err;
-}
-
-static int check_fds(const struct hostd_broker *b)
+int hostd_broker_check_room(const struct hostd_broker *b)
 {
 	unsigned int left = hostd_fds_left(), needed = spare_fds(b);
 
@@ -133,124 +33,15 @@ static int check_fds(const struct hostd_broker *b)
 	return -EMFILE;
 }
 
-static int add_devices(struct hostd_broker *b, struct json_object *devices)
+void hostd_broker_stop(struct hostd_broker *b, int exit_code)
 {
-	const struct hostd_class *class;
-	struct json_object *item, *args;
-	char err[HOSTD_ERROR_MAX];
-	size_t i;
-
-	for (i = 0; i < json_object_array_length(devices); i++) {
-		item = json_object_array_get_idx(devices, i);
-		class = hostd_class_find(hostd_json_str(item, "execute"));
-		args = hostd_json_get(item, "arguments");
-		if (hostd_device_add(b, class, args, err))
-			continue;
-		hostd_log(HOSTD_LOG_ERR, "%s %s: %s", class->spec->option,
-			  hostd_json_str(args, "id") ?: "?", err);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int start(struct hostd_broker *b, struct json_object *devices)
-{
-	int err;
-
-	err = hostd_loop_init(&b->loop);
-	if (!err)
-		err = watch_signals(b);
-	if (!err)
-		err = hostd_carrier_alloc(&b->window, b->opt.window_len, b->opt.nr_vectors);
-	if (!err)
-		err = hostd_life_init(b);
-	if (!err)
-		err = hostd_control_start(b);
-	if (!err)
-		err = hostd_qemu_start(b);
-	if (err) {
-		hostd_log(HOSTD_LOG_ERR, "cannot start: %s%s", strerror(-err),
-			  err == -EFBIG ? ": the window is larger than a file may be (ulimit -f)" :
-			  err == -EEXIST ? ": what is no socket has the name of one in the run directory: remove it" :
-			  err == -EMFILE ? ": raise the limit of descriptors (ulimit -n)" : "");
-		return err;
-	}
-	err = check_fds(b);
-	if (err)
-		return err;
-	hostd_request_init(b);
-	hostd_opener_init(b);
-	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
-	return add_devices(b, devices);
-}
-
-struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct json_object *devices)
-{
-	struct hostd_broker *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	b->opt = *opt;
-	b->start_ms = hostd_now_ms();
-	b->worker_lines = (struct hostd_limit) { .burst = 100, .refill_ms = 15000 };
-	b->exe.fd = -1;
-	b->window.memfd = -1;
-	b->life.beat_fd = -1;
-	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;
-	b->life.ipc.fd = -1;
-	memset(b->window.kick_fds, -1, sizeof(b->window.kick_fds));
-	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
-	hostd_fds_raise();
-	if (hostd_exe_init(&b->exe) || start(b, devices)) {
-		hostd_broker_free(b);
-		return NULL;
-	}
-	hostd_life_start(b);
-	return b;
-}
-
-int hostd_broker_free(struct hostd_broker *b)
-{
-	unsigned int slot;
-	int code;
-
+	if (exit_code)
+		b->exit_code = exit_code;
+	if (b->stopping)
+		return;
 	b->stopping = true;
-	hostd_helpers_free(b);
-	hostd_loop_close(&b->loop, &b->life.ipc);
-	b->life.state = HOSTD_LIFE_DOWN;
-	hostd_request_fail_all(b);
-	hostd_session_end_calls(&b->release_calls, "pvhostd ends");
-	hostd_session_end_calls(&b->restart_calls, "pvhostd ends");
-	for (slot = 0; slot < HOSTD_SLOTS; slot++)
-		if (b->slots[slot])
-			hostd_device_drop(b, b->slots[slot]);
-	hostd_control_stop(b);
-	hostd_qemu_stop(b);
-	hostd_loop_close(&b->loop, &b->signals);
-	hostd_openers_free(b);
-	hostd_carrier_free(&b->window);
-	if (b->life.beat_fd >= 0)
-		close(b->life.beat_fd);
-	if (b->life.beat)
-		munmap((void *)b->life.beat, HOSTD_BEAT_LEN);
-	hostd_loop_exit(&b->loop);
-	code = b->exit_code;
-	hostd_exe_exit(&b->exe);
-	free(b);
-	return code;
-}
-
-int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices)
-{
-	struct hostd_broker *b = hostd_broker_alloc(opt, devices);
-	int err;
-
-	if (!b)
-		return EXIT_FAILURE;
-	err = hostd_loop_run(&b->loop);
-	if (err) {
-		hostd_log(HOSTD_LOG_ERR, "the event loop has failed: %s", strerror(-err));
-		b->exit_code = EXIT_FAILURE;
-	}
-	return hostd_broker_free(b);
+	if (b->qemu.conn.fd >= 0)
+		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices hang from now on",
+			  (int)b->qemu.pid);
+	hostd_timer_set(&b->stop_timer, 0);
 }

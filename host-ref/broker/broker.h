@@ -11,19 +11,18 @@
 
 #include "broker/carrier/carrier.h"
 #include "broker/carrier/ivshmem.h"
+#include "broker/control.h"
 #include "broker/devices.h"
 #include "broker/life/exe.h"
 #include "broker/life/life.h"
+#include "broker/life/request.h"
 #include "broker/listener.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
-struct hostd_call;
-struct hostd_client;
 struct hostd_helper;
 struct hostd_opener;
 struct hostd_request;
-struct json_object;
 
 /**
  * struct hostd_options - the command line
@@ -69,11 +68,13 @@ struct hostd_options {
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
+ * @event: takes what the worker reports unasked
  * @worker_lines: limit of the lines that workers may log
  * @call_timer: due at the first deadline of a command
  * @slots: devices
  * @generations: last generation of each slot
  * @control: listening control socket
+ * @run: executes the commands that come by it
  * @clients: control connections
  * @nr_clients: their number
  * @idle_timer: looks for those that have been idle for long
@@ -81,7 +82,8 @@ struct hostd_options {
  * @restart_calls: restart-worker commands that wait
  * @release_calls: release commands that wait
  * @stopping: on the way out
- * @stop_timer: end of the worker's time to quit
+ * @quitting: the worker has been told
+ * @stop_timer: what is due on that way
  * @began: an epoch of this broker's workers has begun
  * @ready: @opt.ready_fd has been told
  * @exit_code: of the process
@@ -101,11 +103,13 @@ struct hostd_broker {
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
+	hostd_request_event event;
 	struct hostd_limit worker_lines;
 	struct hostd_timer call_timer;
 	struct hostd_device *slots[HOSTD_SLOTS];
 	uint32_t generations[HOSTD_SLOTS];
 	struct hostd_listener control;
+	hostd_control_run run;
 	struct hostd_client *clients;
 	unsigned int nr_clients;
 	struct hostd_timer idle_timer;
@@ -113,6 +117,7 @@ struct hostd_broker {
 	struct hostd_call *restart_calls;
 	struct hostd_call *release_calls;
 	bool stopping;
+	bool quitting;
 	struct hostd_timer stop_timer;
 	bool began;
 	bool ready;
@@ -120,37 +125,9 @@ struct hostd_broker {
 };
 
 /**
- * hostd_broker_run - be the broker until a signal ends it
- * @opt: command line
- * @devices: to start with: array of the commands that add them, as the control socket takes
- *	them, checked
- *
- * Return: exit code.
- */
-int hostd_broker_run(const struct hostd_options *opt, struct json_object *devices);
-
-/**
- * hostd_broker_alloc - begin to be the broker: all that hostd_broker_run() does before its loop
- * @opt: command line
- * @devices: to start with
- *
- * Return: the broker, or NULL; the log says why.
- */
-struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt,
-					struct json_object *devices);
-
-/**
- * hostd_broker_free - be the broker no longer: what it does after its loop
+ * hostd_broker_stop - have the broker end, in its order, from its loop
  * @b: the broker
- *
- * Return: exit code.
- */
-int hostd_broker_free(struct hostd_broker *b);
-
-/**
- * hostd_broker_stop - begin to end: the worker quits, then the loop
- * @b: the broker
- * @exit_code: of the process
+ * @exit_code: of the process; the first that is not 0 counts
  */
 void hostd_broker_stop(struct hostd_broker *b, int exit_code);
 
@@ -164,5 +141,13 @@ void hostd_broker_stop(struct hostd_broker *b, int exit_code);
  * Return: true if so.
  */
 bool hostd_broker_is_tight(const struct hostd_broker *b, unsigned int more);
+
+/**
+ * hostd_broker_check_room - does the limit of descriptors let the broker begin
+ * @b: the broker
+ *
+ * Return: 0 or -EMFILE; the log says what to do.
+ */
+int hostd_broker_check_room(const struct hostd_broker *b);
 
 #endif /* HOSTD_BROKER_H */

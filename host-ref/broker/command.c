@@ -16,6 +16,7 @@
 #include "broker/control.h"
 #include "broker/devices.h"
 #include "broker/life/life.h"
+#include "broker/life/lives.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
 #include "lib/json.h"
@@ -477,7 +478,7 @@ static void cmd_release(struct hostd_call *call)
 	call->next = b->release_calls;
 	b->release_calls = call;
 	if (!begun)
-		hostd_life_release(b);
+		hostd_lives_release(b);
 }
 
 static void cmd_qemu_args(struct hostd_call *call)

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "broker/command.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -247,7 +246,7 @@ static void execute(struct hostd_client *client, const char *line, size_t len)
 	call->args = hostd_json_get(call->request, "arguments");
 	client->call = call;
 	hostd_call_extend(call, CALL_MS);
-	hostd_command_run(call, hostd_json_str(call->request, "execute"));
+	client->b->run(call, hostd_json_str(call->request, "execute"));
 }
 
 /* Execute what has come, a line at a time, until a command or an answer waits. */
@@ -386,10 +385,11 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 		close(fd);
 }
 
-int hostd_control_start(struct hostd_broker *b)
+int hostd_control_start(struct hostd_broker *b, hostd_control_run run)
 {
 	int fd, err;
 
+	b->run = run;
 	b->control.src.ready = listener_ready;
 	hostd_timer_init(&b->loop, &b->idle_timer, idle_due);
 	hostd_timer_init(&b->loop, &b->call_timer, calls_due);

@@ -32,12 +32,20 @@ struct hostd_call {
 };
 
 /**
+ * typedef hostd_control_run - execute a command
+ * @call: answered at once or later
+ * @name: the command
+ */
+typedef void (*hostd_control_run)(struct hostd_call *call, const char *name);
+
+/**
  * hostd_control_start - listen for pvctl
  * @b: the broker
+ * @run: executes what comes
  *
  * Return: 0 or -errno.
  */
-int hostd_control_start(struct hostd_broker *b);
+int hostd_control_start(struct hostd_broker *b, hostd_control_run run);
 
 /**
  * hostd_control_stop - close listener and connections

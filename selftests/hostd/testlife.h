@@ -22,8 +22,10 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/run.h"
 #include "broker/control.h"
 #include "broker/devices.h"
+#include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
 #include "lib/ipc.h"
@@ -239,13 +241,13 @@ static inline struct json_object *testlife_honest(struct testlife *t, struct jso
 
 static inline void testlife_beat(struct testlife *t)
 {
-	uint64_t *beat = mmap(NULL, HOSTD_BEAT_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
+	uint64_t *beat = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      t->b->life.beat_fd, 0);
 
 	if (beat == MAP_FAILED)
 		ktap_bail("beat");
 	++*beat;
-	munmap(beat, HOSTD_BEAT_LEN);
+	munmap(beat, 4096);
 }
 
 /* The worker takes one message, if there is one. */

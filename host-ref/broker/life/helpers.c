@@ -17,7 +17,6 @@
 #include "broker/broker.h"
 #include "broker/devices.h"
 #include "broker/life/exe.h"
-#include "broker/life/life.h"
 #include "lib/util.h"
 
 /**
@@ -121,28 +120,29 @@ static void log_death(const struct hostd_helper *h, const char *id, int status)
 			  (int)h->pid, WEXITSTATUS(status));
 }
 
-/* What a helper held is not known to the next one: a new life begins. */
-static void helper_died(struct hostd_broker *b, const struct hostd_helper *h, int status)
+/* Is it missed, because what it held is not known to the next one? */
+static bool helper_died(struct hostd_broker *b, const struct hostd_helper *h, int status)
 {
 	struct hostd_device *dev = device_of(b, h);
 
 	if (dev)
 		dev->helper = 0;
 	if (h->killed || !dev || b->stopping || b->life.state == HOSTD_LIFE_DOWN)
-		return;
+		return false;
 	/* So it ends when the worker closes the connection: with the device, or because it dies. */
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return;
+		return false;
 	log_death(h, dev->id, status);
-	hostd_life_kill(b, "its helper died");
-	/* As with a worker: one that was killed from outside did nothing wrong. */
-	b->life.faulty = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+	return true;
 }
 
-void hostd_helpers_reap(struct hostd_broker *b)
+bool hostd_helpers_reap(struct hostd_broker *b, bool *faulty)
 {
 	struct hostd_helper **link = &b->helpers, *h;
+	bool missed = false;
 	int status;
+
+	*faulty = false;
 
 	while ((h = *link)) {
 		if (waitpid(h->pid, &status, WNOHANG) != h->pid) {
@@ -150,9 +150,14 @@ void hostd_helpers_reap(struct hostd_broker *b)
 			continue;
 		}
 		*link = h->next;
-		helper_died(b, h, status);
+		if (helper_died(b, h, status)) {
+			missed = true;
+			/* As with a worker: one that was killed from outside did nothing wrong. */
+			*faulty |= !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+		}
 		free(h);
 	}
+	return missed;
 }
 
 void hostd_helpers_free(struct hostd_broker *b)

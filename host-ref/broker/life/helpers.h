@@ -5,6 +5,8 @@
 #ifndef HOSTD_HELPERS_H
 #define HOSTD_HELPERS_H
 
+#include <stdbool.h>
+
 struct hostd_broker;
 
 /**
@@ -20,10 +22,13 @@ void hostd_helpers_start(struct hostd_broker *b);
 void hostd_helpers_kill(struct hostd_broker *b);
 
 /**
- * hostd_helpers_reap - reap those that have died; the worker of one that was not killed is killed
+ * hostd_helpers_reap - reap those that have died
  * @b: the broker
+ * @faulty: gets true if one died of something wrong with it
+ *
+ * Return: true if one died that the worker cannot do without.
  */
-void hostd_helpers_reap(struct hostd_broker *b);
+bool hostd_helpers_reap(struct hostd_broker *b, bool *faulty);
 
 /**
  * hostd_helpers_free - kill and forget them, at the end of the broker

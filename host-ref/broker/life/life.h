@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lives of the worker: start, watch, kill, reap, start again.
+ * A life of the worker: its process, started, watched, killed.
  */
 #ifndef HOSTD_LIFE_H
 #define HOSTD_LIFE_H
@@ -12,8 +12,6 @@
 #include "lib/loop.h"
 
 struct hostd_broker;
-
-#define HOSTD_BEAT_LEN		4096	/* bytes of the page that the worker beats in */
 
 /* State of the worker, in this order. */
 enum hostd_life_state {
@@ -87,15 +85,21 @@ struct hostd_life {
 int hostd_life_init(struct hostd_broker *b);
 
 /**
- * hostd_life_start - start a worker; the one before has been reaped
+ * hostd_life_exit - forget the worker, which has been reaped or dies with the broker
  * @b: the broker
- *
- * A failure is logged and tried again later.
  */
-void hostd_life_start(struct hostd_broker *b);
+void hostd_life_exit(struct hostd_broker *b);
 
 /**
- * hostd_life_kill - kill the worker; its reaping starts the next one
+ * hostd_life_spawn - execute the program as a worker, which is STARTING then
+ * @b: the broker; there is no worker
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_life_spawn(struct hostd_broker *b);
+
+/**
+ * hostd_life_kill - kill the worker and its helpers; its reaping starts the next one
  * @b: the broker
  * @why: what is wrong with it, for the log; NULL: nothing is
  */
@@ -108,19 +112,5 @@ void hostd_life_kill(struct hostd_broker *b, const char *why);
  * It is dying, then its reaping tells of what; or it is killed a little later.
  */
 void hostd_life_mute(struct hostd_broker *b);
-
-/**
- * hostd_life_release - have the worker finish, and start no other
- * @b: the broker
- *
- * Its reaping answers hostd_broker.release_calls.
- */
-void hostd_life_release(struct hostd_broker *b);
-
-/**
- * hostd_life_reap - reap a worker and helpers that have died, on SIGCHLD
- * @b: the broker
- */
-void hostd_life_reap(struct hostd_broker *b);
 
 #endif /* HOSTD_LIFE_H */

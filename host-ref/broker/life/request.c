@@ -15,7 +15,6 @@
 #include "broker/broker.h"
 #include "broker/life/life.h"
 #include "broker/life/reply.h"
-#include "broker/life/session.h"
 #include "lib/ipc.h"
 #include "lib/json.h"
 #include "lib/util.h"
@@ -179,11 +178,6 @@ static void requests_due(struct hostd_timer *timer)
 	set_timer(b);
 }
 
-void hostd_request_init(struct hostd_broker *b)
-{
-	hostd_timer_init(&b->loop, &b->request_timer, requests_due);
-}
-
 static void take_reply(struct hostd_broker *b, struct json_object *msg)
 {
 	struct json_object *re = hostd_json_get(msg, "re");
@@ -208,7 +202,7 @@ static void take_event(struct hostd_broker *b, struct json_object *msg)
 	const char *lie = "it reports nonsense";
 
 	if (hostd_event_fits(msg))
-		lie = hostd_session_event(b, msg);
+		lie = b->event(b, msg);
 	if (lie)
 		hostd_life_kill(b, lie);
 }
@@ -243,10 +237,17 @@ static bool take_message(struct hostd_broker *b)
 	return true;
 }
 
-void hostd_request_ready(struct hostd_source *src, uint32_t events)
+static void ipc_ready(struct hostd_source *src, uint32_t events)
 {
 	(void)events;
 	take_message(hostd_container_of(src, struct hostd_broker, life.ipc));
+}
+
+void hostd_request_init(struct hostd_broker *b, hostd_request_event event)
+{
+	b->event = event;
+	b->life.ipc.ready = ipc_ready;
+	hostd_timer_init(&b->loop, &b->request_timer, requests_due);
 }
 
 void hostd_request_drain(struct hostd_broker *b)

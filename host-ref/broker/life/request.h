@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/loop.h"
-
 struct hostd_broker;
 struct json_object;
 
@@ -44,10 +42,20 @@ struct hostd_request_op {
 };
 
 /**
+ * typedef hostd_request_event - the worker reports something unasked
+ * @b: the broker
+ * @msg: {"event":...}, as hostd_event_fits() wants it
+ *
+ * Return: NULL, or what shows that the report is a lie.
+ */
+typedef const char *(*hostd_request_event)(struct hostd_broker *b, struct json_object *msg);
+
+/**
  * hostd_request_init - prepare for requests
  * @b: the broker
+ * @event: takes reports
  */
-void hostd_request_init(struct hostd_broker *b);
+void hostd_request_init(struct hostd_broker *b, hostd_request_event event);
 
 /**
  * hostd_request_send - send a request to the worker
@@ -70,13 +78,6 @@ void hostd_request_forget(struct hostd_broker *b, const void *ctx);
  * @b: the broker
  */
 void hostd_request_fail_all(struct hostd_broker *b);
-
-/**
- * hostd_request_ready - the worker's connection is readable
- * @src: hostd_life.ipc
- * @events: EPOLL*
- */
-void hostd_request_ready(struct hostd_source *src, uint32_t events);
 
 /**
  * hostd_request_drain - take what a worker that has died said before

@@ -444,7 +444,7 @@ void hostd_session_released(struct hostd_broker *b, const char *error)
 	hostd_session_end_calls(&b->restart_calls, "the images were released meanwhile");
 }
 
-void hostd_session_retry(struct hostd_timer *timer)
+static void retry_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, life.retry);
 	uint64_t now_ms = hostd_now_ms();
@@ -456,6 +456,11 @@ void hostd_session_retry(struct hostd_timer *timer)
 			hostd_session_add(b, b->slots[slot]);
 	check_go(b);
 	set_retry(b);
+}
+
+void hostd_session_init(struct hostd_broker *b)
+{
+	hostd_timer_init(&b->loop, &b->life.retry, retry_due);
 }
 
 /* Its own limit is its own: one that was taken over has none, and a guest may make it talk. */

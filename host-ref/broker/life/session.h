@@ -5,12 +5,16 @@
 #ifndef HOSTD_SESSION_H
 #define HOSTD_SESSION_H
 
-#include "lib/loop.h"
-
 struct hostd_broker;
 struct hostd_call;
 struct hostd_device;
 struct json_object;
+
+/**
+ * hostd_session_init - prepare for workers
+ * @b: the broker
+ */
+void hostd_session_init(struct hostd_broker *b);
 
 /**
  * hostd_session_start - give a new worker the window, and then the devices
@@ -55,12 +59,6 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev);
  * @dev: a device that is neither ADDING nor SERVED
  */
 void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev);
-
-/**
- * hostd_session_retry - timer: hand over what could not be handed over
- * @timer: hostd_life.retry
- */
-void hostd_session_retry(struct hostd_timer *timer);
 
 /**
  * hostd_session_released - answer those who wait for the release
