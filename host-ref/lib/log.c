@@ -15,11 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "lib/scribe.h"
 #include "lib/util.h"
@@ -206,14 +203,6 @@ bool hostd_limit_pass(struct hostd_limit *limit, unsigned int *dropped)
 	return true;
 }
 
-/* What is in memory is written at once. A file on a disk may keep its writer waiting for ever. */
-static bool is_in_memory(int fd)
-{
-	struct statfs fs;
-
-	return !fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
-}
-
 /* Lines go through a scribe from now on, to @path or else to @to. */
 static int use_scribe(int to, const char *path)
 {
@@ -254,7 +243,7 @@ int hostd_log_start(void)
 
 	if (fstat(STDERR_FILENO, &st) < 0)
 		return -errno;
-	if (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && is_in_memory(STDERR_FILENO)))
+	if (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && hostd_is_in_memory(STDERR_FILENO)))
 		return 0;
 	fd = S_ISREG(st.st_mode) ? -1 :
 	     open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -268,7 +257,7 @@ int hostd_log_open(void)
 
 	if (fd < 0)
 		return -errno;
-	in_memory = is_in_memory(fd);
+	in_memory = hostd_is_in_memory(fd);
 	close(fd);
 	/* At the start it is seen to be there; later even to open it may wait for a disk. */
 	if (in_memory || !is_file) {

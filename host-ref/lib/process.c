@@ -24,6 +24,16 @@ void hostd_fds_open_std(void)
 		close(fd);
 }
 
+void hostd_fds_shut_std(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), i;
+
+	for (i = 0; i <= STDERR_FILENO && fd >= 0; i++)
+		dup2(fd, i);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 static bool is_kept(int fd, const int *keep, unsigned int nr_keep)
 {
 	unsigned int i;

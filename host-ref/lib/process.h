@@ -16,6 +16,11 @@
 void hostd_fds_open_std(void);
 
 /**
+ * hostd_fds_shut_std - hold nothing of whoever started this process: 0 to 2 become /dev/null
+ */
+void hostd_fds_shut_std(void);
+
+/**
  * hostd_fds_shut - keep descriptors above 2 that were inherited from what this process starts
  * @keep: those that this process needs
  * @nr_keep: their number

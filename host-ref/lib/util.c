@@ -12,8 +12,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 uint64_t hostd_now_ms(void)
 {
@@ -165,4 +168,11 @@ int hostd_fstat(int fd, struct stat *st)
 	/* Where long has 64 bits, the kernel's structure is the C library's. */
 	_Static_assert(sizeof(long) == 8, "a 64-bit machine");
 	return syscall(SYS_fstat, fd, st);
+}
+
+bool hostd_is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }

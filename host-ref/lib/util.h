@@ -115,4 +115,14 @@ struct stat;
  */
 int hostd_fstat(int fd, struct stat *st);
 
+/**
+ * hostd_is_in_memory - is a file on a file system that is nothing but memory
+ * @fd: the file, or a directory
+ *
+ * What is there is written at once. A file on a disk may keep its writer waiting for ever.
+ *
+ * Return: true if so.
+ */
+bool hostd_is_in_memory(int fd);
+
 #endif /* HOSTD_UTIL_H */

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A small file of this process' own that another one can read when this one was killed.
+ */
+#include "lib/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/process.h"
+#include "lib/util.h"
+
+/* A writer that is well has written it long before. */
+#define WRITER_MS	100
+#define NEW_SUFFIX	".new"
+
+static int write_file(const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	char fresh[256];
+	int fd, err = 0;
+
+	snprintf(fresh, sizeof(fresh), "%s" NEW_SUFFIX, name);
+	/* One that was left half written, or is a link. */
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	errno = ENOSPC;
+	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0 || rename(fresh, name) < 0)
+		err = -errno;
+	close(fd);
+	if (err)
+		unlink(fresh);
+	return err;
+}
+
+static int change_file(const char *name, const char *text)
+{
+	if (text)
+		return write_file(name, text);
+	return unlink(name) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static void say_outcome(struct hostd_store *store, int err)
+{
+	if (err && !store->failed)
+		hostd_log(HOSTD_LOG_ERR, "%s cannot be written: %s: a pvhostd that takes this one's place will not find the VM's window",
+			  store->name, strerror(-err));
+	if (!err && store->failed)
+		hostd_log(HOSTD_LOG_INFO, "%s can be written again", store->name);
+	store->failed = err;
+}
+
+static void __attribute__((noreturn)) be_writer(const char *name, const char *text, int sock)
+{
+	const int keep[] = { sock };
+	int err;
+
+	/* Nobody's child: who hangs with a file system is in nobody's way. */
+	if (fork())
+		_exit(0);
+	hostd_signals_ignore(true);
+	hostd_fds_shut(keep, 1, true);
+	hostd_fds_shut_std();
+	err = change_file(name, text);
+	_exit(write(sock, &err, sizeof(err)) != sizeof(err));
+}
+
+/* Returns the connection to the process, or -errno. */
+static int start_writer(const char *name, const char *text)
+{
+	int fds[2], err = 0;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (!pid)
+		be_writer(name, text, fds[1]);
+	if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+		err = -errno;
+	close(fds[1]);
+	if (!err)
+		return fds[0];
+	close(fds[0]);
+	return err;
+}
+
+static void wait_for_writer(struct hostd_store *store)
+{
+	struct pollfd pfd = { .fd = store->writer.fd, .events = POLLIN };
+
+	store->is_late = poll(&pfd, 1, store->is_late ? 0 : WRITER_MS) <= 0;
+	if (!store->is_late)
+		store->writer.ready(&store->writer, 0);
+}
+
+static void change(struct hostd_store *store, const char *text)
+{
+	int fd, err;
+
+	if (store->in_memory) {
+		say_outcome(store, change_file(store->name, text));
+		return;
+	}
+	if (store->writer.fd >= 0) {
+		free(store->next);
+		store->next = text ? strdup(text) : NULL;
+		store->remove = !text;
+		return;
+	}
+	fd = start_writer(store->name, text);
+	err = fd < 0 ? fd : hostd_loop_add(store->loop, &store->writer, fd, EPOLLIN);
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		say_outcome(store, err);
+		return;
+	}
+	wait_for_writer(store);
+}
+
+static void writer_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_store *store = hostd_container_of(src, struct hostd_store, writer);
+	char *next = store->next;
+	bool more = next || store->remove;
+	int err = -EIO;
+
+	(void)events;
+	if (read(src->fd, &err, sizeof(err)) != sizeof(err))
+		err = -EIO;
+	hostd_loop_close(store->loop, src);
+	store->is_late = false;
+	say_outcome(store, err);
+	store->next = NULL;
+	store->remove = false;
+	if (more)
+		change(store, next);
+	free(next);
+}
+
+void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*store = (struct hostd_store) {
+		.name = name, .loop = loop, .writer = { .fd = -1, .ready = writer_ready },
+	};
+	if (fd < 0)
+		return;
+	store->in_memory = hostd_is_in_memory(fd);
+	close(fd);
+}
+
+void hostd_store_exit(struct hostd_store *store)
+{
+	if (!store->loop)
+		return;
+	hostd_loop_close(store->loop, &store->writer);
+	free(store->next);
+	store->next = NULL;
+	store->loop = NULL;
+}
+
+void hostd_store_put(struct hostd_store *store, const char *text)
+{
+	change(store, text);
+}
+
+void hostd_store_remove(struct hostd_store *store)
+{
+	change(store, NULL);
+}
+
+static int read_all(int fd, char **text)
+{
+	size_t len = 0;
+	ssize_t done;
+
+	*text = malloc(HOSTD_STORE_MAX + 1);
+	if (!*text)
+		return -ENOMEM;
+	do {
+		done = read(fd, *text + len, HOSTD_STORE_MAX + 1 - len);
+		if (done > 0)
+			len += done;
+	} while (done > 0 && len <= HOSTD_STORE_MAX);
+	if (done < 0)
+		return -errno;
+	if (len > HOSTD_STORE_MAX)
+		return -EFBIG;
+	(*text)[len] = 0;
+	return strlen(*text) == len ? 0 : -EBADMSG;
+}
+
+int hostd_store_read(const char *name, char **text)
+{
+	int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), err;
+	struct stat st;
+
+	*text = NULL;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : errno == ELOOP ? -EPERM : -errno;
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022)
+		err = -EPERM;
+	else
+		err = read_all(fd, text);
+	close(fd);
+	if (!err)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return err;
+}

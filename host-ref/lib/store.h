@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A small file of this process' own that another one can read when this one was killed.
+ */
+#ifndef HOSTD_STORE_H
+#define HOSTD_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/loop.h"
+
+/* Longest content in bytes. */
+#define HOSTD_STORE_MAX		(1 << 20)
+
+/**
+ * struct hostd_store - the file
+ * @name: its name, in the current directory
+ * @loop: event loop
+ * @writer: connection to the process that writes it
+ * @next: content that waits for that process; NULL: none
+ * @remove: the file is to be removed after that
+ * @in_memory: it is written by this process: that waits for nothing
+ * @is_late: the process takes long: nobody waits for it any more
+ * @failed: the last attempt to write has failed, and the log has said so
+ */
+struct hostd_store {
+	const char *name;
+	struct hostd_loop *loop;
+	struct hostd_source writer;
+	char *next;
+	bool remove;
+	bool in_memory;
+	bool is_late;
+	bool failed;
+};
+
+/**
+ * hostd_store_init - prepare a file
+ * @store: the file
+ * @loop: event loop
+ * @name: its name, in the current directory, which is this user's alone
+ */
+void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name);
+
+/**
+ * hostd_store_exit - forget it; what is being written still is
+ * @store: a file; may be all zero
+ */
+void hostd_store_exit(struct hostd_store *store);
+
+/**
+ * hostd_store_put - give it another content, in one step: a reader finds the old or the new one
+ * @store: the file
+ * @text: the content
+ *
+ * Where its file system may make a writer wait, a process of its own writes it, one at a time; that
+ * is waited for no longer than a moment. The log says when it fails.
+ */
+void hostd_store_put(struct hostd_store *store, const char *text);
+
+/**
+ * hostd_store_remove - remove it, likewise
+ * @store: the file
+ */
+void hostd_store_remove(struct hostd_store *store);
+
+/**
+ * hostd_store_read - read such a file
+ * @name: its name, in the current directory
+ * @text: gets the content, to be freed; NULL: there is no such file
+ *
+ * Return: 0; -EPERM if it is no file of this user's that nobody else can write to; -EFBIG; another
+ * -errno.
+ */
+int hostd_store_read(const char *name, char **text);
+
+#endif /* HOSTD_STORE_H */
