@@ -372,6 +372,7 @@ int main(int argc, char **argv)
 			 a.opt.run_dir, strerror(-err));
 		goto leave;
 	}
+	a.opt.pid_fd = dir_fd;
 	code = hostd_broker_run(&a.opt, a.devices);
 	hostd_run_dir_leave(a.opt.run_dir, dir_fd);
 	json_object_put(a.devices);

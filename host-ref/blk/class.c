@@ -17,6 +17,7 @@
 #include "blk/opener.h"
 #include "broker/command.h"
 #include "broker/life/session.h"
+#include "broker/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -227,20 +228,15 @@ static void note_path(struct hostd_disk *disk, const char *note)
 	snprintf(disk->note, sizeof(disk->note), "%s", note);
 }
 
-static const struct hostd_image_report *report_of(const struct hostd_report *head)
+static void disk_looked(void *owner, const struct hostd_image_report *report, int parcel, int hold)
 {
-	return hostd_container_of(head, const struct hostd_image_report, head);
-}
-
-static void disk_looked(void *owner, const struct hostd_report *head, int *fds)
-{
-	const struct hostd_image_report *report = report_of(head);
 	struct hostd_disk *disk = owner;
 	char note[HOSTD_ERROR_MAX] = "";
 
-	(void)fds;
-	if (report->head.error)
-		snprintf(note, sizeof(note), "%s", report->head.text);
+	(void)parcel;
+	(void)hold;
+	if (report->error)
+		snprintf(note, sizeof(note), "%s", report->text);
 	else if (report->is_other || report->is_gone)
 		snprintf(note, sizeof(note), "%s names %s by now: the one that was added is served on%s",
 			 disk->shown, report->is_gone ? "no file" : "another file",
@@ -270,26 +266,25 @@ static void note_release(struct hostd_disk *disk, const struct hostd_image_repor
 	note_path(disk, note);
 }
 
-static void disk_opened(void *owner, const struct hostd_report *head, int *fds)
+static void disk_opened(void *owner, const struct hostd_image_report *report, int parcel, int hold)
 {
-	const struct hostd_image_report *report = report_of(head);
-	int parcel = fds[HOSTD_IMAGE_PARCEL], hold = fds[HOSTD_IMAGE_HOLD];
 	struct hostd_disk *disk = owner;
 	char err[HOSTD_ERROR_MAX];
 	const char *text = NULL;
 
-	if (report->head.waiting) {
+	if (report->waiting) {
 		hostd_session_waits(disk->dev.b, &disk->dev);
 		return;
 	}
-	if (report->head.error)
-		text = report->head.text;
+	if (report->error)
+		text = report->text;
 	else if (take_medium(disk, report, err))
 		text = err;
 	if (!text) {
 		disk->id = report->id;
 		if (hold >= 0) {
 			disk->hold = hold;
+			disk->same = false;
 			note_release(disk, report);
 		} else {
 			look_at_path(disk);
@@ -310,7 +305,8 @@ static int disk_open(struct hostd_device *dev, int *fd, char *err)
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 	const struct hostd_image_job job = {
 		.task = HOSTD_IMAGE_OPEN, .path = disk->file, .shown = disk->shown,
-		.hold = disk->hold, .id = disk->id, .ro = disk->ro, .direct = disk->direct,
+		.hold = disk->hold, .id = disk->id, .same = disk->same, .ro = disk->ro,
+		.direct = disk->direct,
 		.raw = disk->raw, .wait = dev->wait && (dev->fresh || dev->waiting),
 	};
 	int ret;
@@ -351,11 +347,12 @@ static void disk_released(struct hostd_device *dev)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
-	hostd_errands_cancel(dev->b, disk);
+	hostd_opener_cancel(dev->b, disk);
 	if (dev->resize_call)
 		hostd_command_room(dev, "its image is let go meanwhile");
 	hostd_opener_let_go(dev->b, disk->hold);
 	disk->hold = -1;
+	disk->same = false;
 }
 
 static void disk_exit(struct hostd_device *dev)
@@ -431,11 +428,12 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 		hostd_json_add_str(obj, "note", disk->note);
 }
 
-static void disk_has_room(void *owner, const struct hostd_report *report, int *fds)
+static void disk_has_room(void *owner, const struct hostd_image_report *report, int parcel, int hold)
 {
 	struct hostd_disk *disk = owner;
 
-	(void)fds;
+	(void)parcel;
+	(void)hold;
 	hostd_command_room(&disk->dev, report->error ? report->text : NULL);
 }
 
@@ -474,6 +472,61 @@ static void disk_resized(struct hostd_device *dev, uint64_t size)
 	hostd_container_of(dev, struct hostd_disk, dev)->size = size;
 }
 
+static void disk_save(const struct hostd_device *dev, struct json_object *kept,
+		      struct json_object *fds)
+{
+	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	const struct hostd_image_id *id = &disk->id;
+	struct json_object *obj;
+
+	hostd_json_add_u64(kept, "size", disk->size);
+	hostd_json_add_u64(kept, "logical_block", disk->logical_block);
+	hostd_json_add_u64(kept, "physical_block", disk->physical_block);
+	if (disk->hold >= 0)
+		hostd_json_add_u64(fds, "hold", disk->hold);
+	if (!id->known)
+		return;
+	obj = json_object_new_object();
+	hostd_json_add_u64(obj, "dev", id->dev);
+	hostd_json_add_u64(obj, "ino", id->ino);
+	hostd_json_add_u64(obj, "rdev", id->rdev);
+	hostd_json_add_u64(obj, "diskseq", id->diskseq);
+	hostd_json_add_u64(obj, "born_ns", id->born_ns);
+	hostd_json_add_bool(obj, "same", disk->same || disk->hold >= 0);
+	json_object_object_add(kept, "image", obj);
+}
+
+/* What the guest was told holds on, and the image that it was told of. */
+static int disk_restore(struct hostd_device *dev, struct json_object *kept,
+			struct json_object *fds, char *err)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	struct json_object *image = hostd_json_get(kept, "image");
+	uint64_t logical = hostd_json_u64(kept, "logical_block", 0);
+	uint64_t physical = hostd_json_u64(kept, "physical_block", 0);
+	uint64_t size = hostd_json_u64(kept, "size", 0);
+
+	disk->hold = hostd_kept_fd(fds, "hold");
+	if (size > HOSTD_SIZE_MAX || logical > 4096 || physical > MAX_PHYSICAL_BLOCK ||
+	    (size && (!logical || size % logical)) || (!size && !disk->file))
+		return refuse(err, "its size or its blocks are none");
+	disk->size = size;
+	disk->logical_block = logical;
+	disk->physical_block = physical;
+	if (!image)
+		return 0;
+	disk->id = (struct hostd_image_id) {
+		.known = true,
+		.dev = hostd_json_u64(image, "dev", 0),
+		.ino = hostd_json_u64(image, "ino", 0),
+		.rdev = hostd_json_u64(image, "rdev", 0),
+		.diskseq = hostd_json_u64(image, "diskseq", 0),
+		.born_ns = hostd_json_u64(image, "born_ns", 0),
+	};
+	disk->same = disk->hold < 0 && hostd_json_bool(image, "same", true);
+	return 0;
+}
+
 _Static_assert(!offsetof(struct hostd_disk, dev), "struct hostd_class asks for it");
 
 const struct hostd_class hostd_blk_class = {
@@ -489,4 +542,6 @@ const struct hostd_class hostd_blk_class = {
 	.describe = disk_describe,
 	.resize = disk_resize,
 	.resized = disk_resized,
+	.save = disk_save,
+	.restore = disk_restore,
 };

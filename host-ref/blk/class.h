@@ -15,6 +15,7 @@
  * @shown: the same, for messages
  * @hold: keeps the image reachable, whatever becomes of its path; -1: it is looked up
  * @id: which one that is, once it was opened
+ * @same: it must be that one: no descriptor of it is left, and nobody has let it go
  * @medium: what it is
  * @note: what has become of its path, or ""
  * @size: bytes; 0: not known yet
@@ -39,6 +40,7 @@ struct hostd_disk {
 	char shown[HOSTD_SHOWN_MAX];
 	int hold;
 	struct hostd_image_id id;
+	bool same;
 	struct hostd_medium medium;
 	char note[HOSTD_ERROR_MAX];
 	uint64_t size;

@@ -35,9 +35,9 @@ int hostd_image_fail(struct hostd_image_report *report, int error, const char *f
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(report->head.text, sizeof(report->head.text), fmt, ap);
+	vsnprintf(report->text, sizeof(report->text), fmt, ap);
 	va_end(ap);
-	report->head.error = error;
+	report->error = error;
 	return error;
 }
 
@@ -45,6 +45,8 @@ static const char *advise(const struct hostd_image_job *job, int error)
 {
 	switch (error) {
 	case ENOENT:
+		if (job->same)
+			return ": it was served before pvhostd died: give it its name again";
 		return job->hold < 0 ? ": create it first (truncate -s 1G FILE), or correct the path" :
 		       ": /proc is not mounted, and pvhostd needs it";
 	case ENOTDIR:
@@ -192,8 +194,8 @@ static bool wait_a_moment(const struct hostd_image_job *job, int sock, uint64_t 
 {
 	if (!job->wait && hostd_now_ms() >= end_ms)
 		return false;
-	if (job->wait && !report->head.waiting) {
-		report->head.waiting = true;
+	if (job->wait && !report->waiting) {
+		report->waiting = true;
 		send_report(sock, report, NULL, 0);
 	}
 	usleep(RETRY_US);
@@ -216,13 +218,13 @@ static int take_image(const struct hostd_image_job *job, int hold, int sock,
 	} while (fd < 0 && (errno == EBUSY || errno == EWOULDBLOCK) &&
 		 wait_a_moment(job, sock, end_ms, report));
 	if (fd < 0) {
-		report->head.waiting = false;
+		report->waiting = false;
 		return fail_lock(job, errno, report);
 	}
 	do {
 		err = hostd_image_lock(fd, job->ro);
 	} while (err == -EAGAIN && wait_a_moment(job, sock, end_ms, report));
-	report->head.waiting = false;
+	report->waiting = false;
 	if (err) {
 		close(fd);
 		return fail_lock(job, -err, report);
@@ -272,6 +274,9 @@ static int check_identity(const struct hostd_image_job *job, struct hostd_image_
 {
 	if (!job->id.known)
 		return 0;
+	if (job->same && !is_same(&job->id, &report->id))
+		return hostd_image_fail(report, -ENODEV, "%s names another file than the one that was served before pvhostd died: give that its name again, or take this one by 'pvctl release' and 'pvctl restart-worker'",
+					job->shown);
 	/* Looked up anew, after a release: another one is served, and that is said. */
 	if (job->hold < 0)
 		report->is_other = !is_same(&job->id, &report->id);

@@ -2,7 +2,8 @@
 /*
  * Images: what is done to them, in processes that may hang with their file systems.
  *
- * Nothing here runs in the broker, whose thread waits for no file system: each job is an errand.
+ * Nothing here runs in the broker, whose thread waits for no file system: opener.c starts a
+ * process for each job.
  */
 #ifndef HOSTD_IMAGE_H
 #define HOSTD_IMAGE_H
@@ -12,7 +13,7 @@
 #include <sys/types.h>
 
 #include "backend/engine.h"
-#include "broker/errand.h"
+#include "lib/util.h"
 
 /* What a process is started for. */
 enum hostd_image_task {
@@ -47,6 +48,7 @@ struct hostd_image_id {
  * @shown: the same, for messages
  * @hold: descriptor of the image that reaches it whatever @path names; -1: look @path up
  * @id: of the image that was served before; unknown: this is the first time
+ * @same: what @path names must be that one
  * @ro: for reading only
  * @direct: bypass the page cache
  * @raw: the operator says that it is a raw image
@@ -59,6 +61,7 @@ struct hostd_image_job {
 	const char *shown;
 	int hold;
 	struct hostd_image_id id;
+	bool same;
 	bool ro;
 	bool direct;
 	bool raw;
@@ -68,7 +71,9 @@ struct hostd_image_job {
 
 /**
  * struct hostd_image_report - what came of it
- * @head: did it work; it waits while somebody else has the image locked
+ * @error: 0 or -errno
+ * @waiting: it is locked by somebody else: another report follows
+ * @text: why, in one line
  * @id: of the image
  * @size: bytes
  * @medium: what it is and can do
@@ -77,7 +82,9 @@ struct hostd_image_job {
  * @is_deleted: no path names it any more
  */
 struct hostd_image_report {
-	struct hostd_report head;
+	int error;
+	bool waiting;
+	char text[HOSTD_ERROR_MAX];
 	struct hostd_image_id id;
 	uint64_t size;
 	struct hostd_medium medium;

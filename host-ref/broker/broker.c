@@ -41,7 +41,7 @@ void hostd_broker_stop(struct hostd_broker *b, int exit_code)
 		return;
 	b->stopping = true;
 	if (b->qemu.conn.fd >= 0)
-		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices hang from now on",
+		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices wait until pvhostd is started again",
 			  (int)b->qemu.pid);
 	hostd_timer_set(&b->stop_timer, 0);
 }

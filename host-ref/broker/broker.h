@@ -19,9 +19,10 @@
 #include "broker/listener.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/store.h"
 
-struct hostd_errand;
 struct hostd_helper;
+struct hostd_opener;
 struct hostd_request;
 
 /**
@@ -37,6 +38,8 @@ struct hostd_request;
  * @qemu_label: the only security label with which one may; NULL: any
  * @ivshmem_fd: an inherited socket that QEMU connects to; -1: one is made
  * @ready_fd: gets one byte when the devices are served, or wait as they may; -1: none
+ * @pid_fd: the locked pid file
+ * @handover: state of the broker that has become this one; NULL: there was none
  */
 struct hostd_options {
 	const char *name;
@@ -50,6 +53,8 @@ struct hostd_options {
 	const char *qemu_label;
 	int ivshmem_fd;
 	int ready_fd;
+	int pid_fd;
+	struct json_object *handover;
 };
 
 /**
@@ -63,8 +68,8 @@ struct hostd_options {
  * @qemu: ivshmem server
  * @life: the worker
  * @helpers: helpers of the worker that have not been reaped
- * @errands: processes that do what may wait, and have not been reaped
- * @errand_timer: due at the first deadline of @errands
+ * @openers: processes that do something to an image and have not been reaped
+ * @opener_timer: due at the first deadline of @openers
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
@@ -86,6 +91,8 @@ struct hostd_options {
  * @stop_timer: what is due on that way
  * @began: an epoch of this broker's workers has begun
  * @ready: @opt.ready_fd has been told
+ * @store: the file of the state
+ * @has_state: there is such a file
  * @exit_code: of the process
  */
 struct hostd_broker {
@@ -98,8 +105,8 @@ struct hostd_broker {
 	struct hostd_qemu qemu;
 	struct hostd_life life;
 	struct hostd_helper *helpers;
-	struct hostd_errand *errands;
-	struct hostd_timer errand_timer;
+	struct hostd_opener *openers;
+	struct hostd_timer opener_timer;
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;
@@ -121,6 +128,8 @@ struct hostd_broker {
 	struct hostd_timer stop_timer;
 	bool began;
 	bool ready;
+	struct hostd_store store;
+	bool has_state;
 	int exit_code;
 };
 

@@ -19,6 +19,7 @@
 #include "broker/life/lives.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
+#include "broker/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -272,6 +273,7 @@ static void add_device(struct hostd_call *call, const struct hostd_class *class)
 	if (call->b->life.released) {
 		obj = hostd_device_describe(dev);
 		hostd_json_add_str(obj, "state", "released");
+		hostd_state_save(call->b);
 		hostd_call_return(call, obj);
 		return;
 	}
@@ -294,6 +296,7 @@ static void cmd_remove(struct hostd_call *call)
 	hostd_json_add_str(obj, "state", later ? "removing" : "removed");
 	dev->removing = true;
 	dev->force = hostd_json_bool(call->args, "force", false);
+	hostd_state_save(call->b);
 	if (!later)
 		hostd_session_forget(call->b, dev);
 	else if (dev->state == HOSTD_DEVICE_SERVED && call->b->life.state == HOSTD_LIFE_SERVING)
@@ -318,7 +321,6 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 	struct hostd_call *call = ctx;
 	struct hostd_device *dev = find_sized(call);
 
-	(void)b;
 	if (!dev)
 		return;
 	if (!reply) {
@@ -326,6 +328,7 @@ static void resize_done(struct hostd_broker *b, void *ctx, struct json_object *r
 		return;
 	}
 	dev->class->resized(dev, hostd_json_u64(call->args, "size", 0));
+	hostd_state_save(b);
 	hostd_call_return(call, hostd_device_describe(dev));
 }
 
@@ -415,10 +418,11 @@ static void cmd_balloon(struct hostd_call *call)
 
 	if (!dev)
 		return;
-	if (call->args && dev->class->set(dev, call->args, err)) {
+	if (call->args && hostd_device_set(dev, call->args, err)) {
 		hostd_call_error(call, "%s: %s", dev->id, err);
 		return;
 	}
+	hostd_state_save(call->b);
 	msg = new_op("set");
 	config = json_object_new_object();
 	dev->class->configure(dev, config);
@@ -463,6 +467,7 @@ static void cmd_restart_worker(struct hostd_call *call)
 
 	hostd_session_end_calls(&b->release_calls, "the worker was restarted meanwhile");
 	b->life.released = false;
+	hostd_state_save(b);
 	b->exe.refused = (struct hostd_exe_id){ 0 };
 	call->next = b->restart_calls;
 	b->restart_calls = call;

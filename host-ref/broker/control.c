@@ -385,15 +385,16 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 		close(fd);
 }
 
-int hostd_control_start(struct hostd_broker *b, hostd_control_run run)
+int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run)
 {
-	int fd, err;
+	int err;
 
 	b->run = run;
 	b->control.src.ready = listener_ready;
 	hostd_timer_init(&b->loop, &b->idle_timer, idle_due);
 	hostd_timer_init(&b->loop, &b->call_timer, calls_due);
-	fd = hostd_listener_open("control.sock");
+	if (fd < 0)
+		fd = hostd_listener_open("control.sock");
 	if (fd < 0)
 		return fd;
 	err = hostd_listener_start(&b->control, &b->loop, fd);

@@ -41,11 +41,12 @@ typedef void (*hostd_control_run)(struct hostd_call *call, const char *name);
 /**
  * hostd_control_start - listen for pvctl
  * @b: the broker
+ * @fd: listening socket that a broker before this one had; -1: none
  * @run: executes what comes
  *
  * Return: 0 or -errno.
  */
-int hostd_control_start(struct hostd_broker *b, hostd_control_run run);
+int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run);
 
 /**
  * hostd_control_stop - close listener and connections

@@ -37,6 +37,16 @@ const struct hostd_class *hostd_class_find(const char *command)
 	return NULL;
 }
 
+const struct hostd_class *hostd_class_find_name(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; name && i < HOSTD_ARRAY_SIZE(classes); i++)
+		if (!strcmp(classes[i]->name, name))
+			return classes[i];
+	return NULL;
+}
+
 struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id)
 {
 	unsigned int slot;
@@ -72,10 +82,19 @@ static const char *take_identity(struct hostd_device *dev, struct json_object *a
 	return NULL;
 }
 
+static void add_uuid(struct json_object *obj, const struct hostd_device *dev)
+{
+	char uuid[HOSTD_UUID_TEXT];
+
+	hostd_uuid_format(dev->uuid, uuid);
+	hostd_json_add_str(obj, "uuid", uuid);
+}
+
 static void device_free(struct hostd_device *dev)
 {
 	if (dev->class->exit)
 		dev->class->exit(dev);
+	json_object_put(dev->args);
 	if (dev->helper_fd >= 0)
 		close(dev->helper_fd);
 	free(dev);
@@ -95,6 +114,8 @@ static struct hostd_device *device_alloc(struct hostd_broker *b, const struct ho
 	dev->b = b;
 	dev->helper_fd = -1;
 	complaint = take_identity(dev, args);
+	if (!complaint && json_object_deep_copy(args, &dev->args, NULL))
+		complaint = "out of memory";
 	if (complaint)
 		snprintf(err, HOSTD_ERROR_MAX, "%s", complaint);
 	else if (!class->init || !class->init(dev, args, err))
@@ -124,17 +145,12 @@ struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
 	return NULL;
 }
 
-struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
-				      struct json_object *args, char *err)
+/* Whether @dev may have a slot; @err says why not. */
+static bool has_place(struct hostd_broker *b, const struct hostd_device *dev, unsigned int slot,
+		      char *err)
 {
-	struct hostd_device *dev;
-	unsigned int slot = 0;
+	const struct hostd_class *class = dev->class;
 
-	dev = device_alloc(b, class, args, err);
-	if (!dev)
-		return NULL;
-	while (slot < HOSTD_SLOTS && b->slots[slot])
-		slot++;
 	if (class->only_one && hostd_device_find_class(b, class))
 		snprintf(err, HOSTD_ERROR_MAX, "this VM has a %s already, '%s': remove that first",
 			 class->name, hostd_device_find_class(b, class)->id);
@@ -148,16 +164,53 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 	else if (hostd_broker_is_tight(b, DEVICE_FDS))
 		snprintf(err, HOSTD_ERROR_MAX, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)");
 	else
-		goto take_slot;
-	device_free(dev);
-	return NULL;
+		return true;
+	return false;
+}
 
-take_slot:
+struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct hostd_class *class,
+					  struct json_object *args, unsigned int slot, char *err)
+{
+	struct hostd_device *dev = device_alloc(b, class, args, err);
+
+	if (!dev)
+		return NULL;
+	if (!has_place(b, dev, slot, err)) {
+		device_free(dev);
+		return NULL;
+	}
+	add_uuid(dev->args, dev);
 	dev->slot = slot;
-	dev->generation = ++b->generations[slot];
+	dev->generation = b->generations[slot];
 	dev->fresh = true;
 	b->slots[slot] = dev;
 	return dev;
+}
+
+struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
+				      struct json_object *args, char *err)
+{
+	struct hostd_device *dev;
+	unsigned int slot = 0;
+
+	while (slot < HOSTD_SLOTS && b->slots[slot])
+		slot++;
+	dev = hostd_device_restore(b, class, args, slot, err);
+	if (dev)
+		dev->generation = ++b->generations[slot];
+	return dev;
+}
+
+int hostd_device_set(struct hostd_device *dev, struct json_object *args, char *err)
+{
+	int ret = dev->class->set(dev, args, err);
+
+	if (ret)
+		return ret;
+	json_object_object_foreach(args, key, val)
+		if (strcmp(key, "id"))
+			json_object_object_add(dev->args, key, json_object_get(val));
+	return 0;
 }
 
 void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
@@ -176,14 +229,6 @@ void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 		hostd_call_error(dev->resize_call, "%s was removed meanwhile", dev->id);
 	dev->resize_call = NULL;
 	device_free(dev);
-}
-
-static void add_uuid(struct json_object *obj, const struct hostd_device *dev)
-{
-	char uuid[HOSTD_UUID_TEXT];
-
-	hostd_uuid_format(dev->uuid, uuid);
-	hostd_json_add_str(obj, "uuid", uuid);
 }
 
 struct json_object *hostd_device_identity(const struct hostd_device *dev, const char *op)

@@ -47,6 +47,10 @@ struct json_object;
  *	line in @err
  * @resized: note a new size: the worker has it
  * @set: note options that change, of those in @args; 0 or -errno with one line in @err
+ * @save: note for the next broker what is not in the arguments: values in @kept, and in @fds the
+ *	numbers of descriptors that go along if this process becomes it
+ * @restore: take that again, after @init; @fds as hostd_kept_fd() has them; 0 or -errno with one
+ *	line in @err
  *
  * Room of each @err is HOSTD_ERROR_MAX. An op that has nothing to do is NULL; a device
  * without @resize and @resized has no size.
@@ -68,6 +72,10 @@ struct hostd_class {
 	int (*resize)(struct hostd_device *dev, uint64_t size, bool shrink, char *err);
 	void (*resized)(struct hostd_device *dev, uint64_t size);
 	int (*set)(struct hostd_device *dev, struct json_object *args, char *err);
+	void (*save)(const struct hostd_device *dev, struct json_object *kept,
+		     struct json_object *fds);
+	int (*restore)(struct hostd_device *dev, struct json_object *kept, struct json_object *fds,
+		       char *err);
 };
 
 /* Most words of a helper's command line. */
@@ -90,6 +98,7 @@ enum hostd_device_state {
  * struct hostd_device - what all devices have
  * @class: its class
  * @b: its broker
+ * @args: the arguments that make such a device, as it is now
  * @id: the operator's name of it
  * @uuid: identity, stable over workers
  * @slot: place in the device table
@@ -112,6 +121,7 @@ enum hostd_device_state {
 struct hostd_device {
 	const struct hostd_class *class;
 	struct hostd_broker *b;
+	struct json_object *args;
 	char id[32];
 	uint8_t uuid[16];
 	unsigned int slot;
@@ -139,6 +149,14 @@ struct hostd_device {
  * Return: the class whose devices it adds, or NULL.
  */
 const struct hostd_class *hostd_class_find(const char *command);
+
+/**
+ * hostd_class_find_name - the class of a name
+ * @name: as the worker knows it, or NULL
+ *
+ * Return: the class or NULL.
+ */
+const struct hostd_class *hostd_class_find_name(const char *name);
 
 /**
  * hostd_device_find - look a device up
@@ -170,6 +188,31 @@ struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
  */
 struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
 				      struct json_object *args, char *err);
+
+/**
+ * hostd_device_restore - make a device again that a broker before this one had
+ * @b: the broker
+ * @class: its class
+ * @args: arguments of the class's command, with the right keys and types
+ * @slot: the slot that it had, free
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Its generation is the slot's last.
+ *
+ * Return: the device, fresh and WAITING, or NULL.
+ */
+struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct hostd_class *class,
+					  struct json_object *args, unsigned int slot, char *err);
+
+/**
+ * hostd_device_set - change options of a device
+ * @dev: the device, whose class has @set
+ * @args: the options, with the right keys and types
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_device_set(struct hostd_device *dev, struct json_object *args, char *err);
 
 /**
  * hostd_device_drop - forget a device and free its slot

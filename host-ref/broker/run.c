@@ -12,15 +12,17 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "blk/opener.h"
 #include "broker/broker.h"
 #include "broker/command.h"
 #include "broker/control.h"
-#include "broker/errand.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/lives.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
+#include "broker/restore.h"
+#include "broker/state.h"
 #include "lib/json.h"
 #include "lib/process.h"
 #include "lib/util.h"
@@ -72,11 +74,11 @@ static void reopen_log(void)
 			  strerror(-err));
 }
 
-/* A life that begins here asks anew: what is brought for the last one is dropped. */
+/* A life that begins here opens its images anew: what is brought for the last one is dropped. */
 static void reap(struct hostd_broker *b)
 {
 	hostd_lives_reap(b);
-	hostd_errands_reap(b);
+	hostd_openers_reap(b);
 }
 
 static void signals_ready(struct hostd_source *src, uint32_t events)
@@ -137,36 +139,75 @@ static int add_devices(struct hostd_broker *b, struct json_object *devices)
 	return 0;
 }
 
-static int start(struct hostd_broker *b, struct json_object *devices)
+static int explain_start(int err)
+{
+	hostd_log(HOSTD_LOG_ERR, "cannot start: %s%s", strerror(-err),
+		  err == -EFBIG ? ": the window is larger than a file may be (ulimit -f)" :
+		  err == -EEXIST ? ": what is no socket has the name of one in the run directory: remove it" :
+		  err == -EMFILE ? ": raise the limit of descriptors (ulimit -n)" : "");
+	return err;
+}
+
+/* The parts of the broker, with the sockets of the one that it takes the place of. */
+static int start_parts(struct hostd_broker *b, struct json_object *fds)
 {
 	int err;
 
-	err = hostd_loop_init(&b->loop);
-	if (!err)
-		err = watch_signals(b);
-	if (!err)
-		err = hostd_carrier_alloc(&b->window, b->opt.window_len, b->opt.nr_vectors);
+	err = watch_signals(b);
 	if (!err)
 		err = hostd_lives_init(b);
 	if (!err)
-		err = hostd_control_start(b, hostd_command_run);
+		err = hostd_control_start(b, hostd_kept_fd(fds, "control"), hostd_command_run);
 	if (!err)
-		err = hostd_qemu_start(b);
-	if (err) {
-		hostd_log(HOSTD_LOG_ERR, "cannot start: %s%s", strerror(-err),
-			  err == -EFBIG ? ": the window is larger than a file may be (ulimit -f)" :
-			  err == -EEXIST ? ": what is no socket has the name of one in the run directory: remove it" :
-			  err == -EMFILE ? ": raise the limit of descriptors (ulimit -n)" : "");
+		err = hostd_qemu_start(b, hostd_kept_fd(fds, "ivshmem"));
+	hostd_request_init(b, hostd_session_event);
+	hostd_session_init(b);
+	hostd_opener_init(b);
+	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
+	return err;
+}
+
+/* The window and the devices of @left, or else those of the command line. */
+static int start_vm(struct hostd_broker *b, struct json_object *left, struct json_object *devices)
+{
+	int err = left ? hostd_restore_window(b, left) : 0;
+
+	if (err)
 		return err;
-	}
+	if (b->qemu.conn.fd < 0)
+		err = hostd_carrier_alloc(&b->window, b->opt.window_len, b->opt.nr_vectors);
+	if (err)
+		return explain_start(err);
 	err = hostd_broker_check_room(b);
 	if (err)
 		return err;
-	hostd_request_init(b, hostd_session_event);
-	hostd_session_init(b);
-	hostd_errands_init(b);
-	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
-	return add_devices(b, devices);
+	return b->qemu.conn.fd >= 0 || b->opt.handover ? hostd_restore_devices(b, left, devices) :
+							 add_devices(b, devices);
+}
+
+static int start(struct hostd_broker *b, struct json_object *devices)
+{
+	struct json_object *left = NULL;
+	int err = hostd_loop_init(&b->loop);
+
+	if (err)
+		return explain_start(err);
+	hostd_store_init(&b->store, &b->loop, HOSTD_STATE_FILE);
+	err = hostd_restore_read(b, &left);
+	if (err)
+		return err;
+	err = start_parts(b, hostd_json_get(left, "fds"));
+	if (err)
+		explain_start(err);
+	else
+		err = start_vm(b, left, devices);
+	json_object_put(left);
+	if (err)
+		return err;
+	/* One that is about a QEMU that has left goes. */
+	b->has_state = true;
+	hostd_state_save(b);
+	return 0;
 }
 
 struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct json_object *devices)
@@ -179,18 +220,18 @@ struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct 
 	b->start_ms = hostd_now_ms();
 	b->worker_lines = (struct hostd_limit) { .burst = 100, .refill_ms = 15000 };
 	b->exe.fd = -1;
-	b->window.memfd = -1;
 	b->life.beat_fd = -1;
 	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;
 	b->life.ipc.fd = -1;
-	memset(b->window.kick_fds, -1, sizeof(b->window.kick_fds));
-	memset(b->window.irq_fds, -1, sizeof(b->window.irq_fds));
+	b->life.fence_fd = -1;
+	hostd_carrier_init(&b->window, opt->window_len, opt->nr_vectors);
 	hostd_fds_raise();
 	if (hostd_exe_init(&b->exe) || start(b, devices)) {
 		hostd_broker_free(b);
 		return NULL;
 	}
-	hostd_lives_start(b);
+	if (!b->life.released)
+		hostd_lives_start(b);
 	return b;
 }
 
@@ -212,8 +253,9 @@ int hostd_broker_free(struct hostd_broker *b)
 	hostd_control_stop(b);
 	hostd_qemu_stop(b);
 	hostd_loop_close(&b->loop, &b->signals);
-	hostd_errands_free(b);
+	hostd_openers_free(b);
 	hostd_carrier_free(&b->window);
+	hostd_store_exit(&b->store);
 	hostd_loop_exit(&b->loop);
 	code = b->exit_code;
 	hostd_exe_exit(&b->exe);

@@ -29,6 +29,7 @@ struct broker {
 	char dir[64];
 	pid_t pid;
 	void (*prepare)(void);
+	int log_fd;	/* what it says goes there; 0: where the test's does */
 };
 
 /* The programs: $PVKIT_HOST, or build/host beside build/selftests/hostd/tests/. */
@@ -51,20 +52,25 @@ static inline char *host_program(const char *name)
 	return path;
 }
 
-/* Start pvhostd with one more option and its value; it serves when this returns. */
-static inline void broker_start(struct broker *b, const char *option, const char *value)
+/*
+ * Start pvhostd in a directory that is there, with one more option and its value. Return: whether it
+ * serves; else it has ended.
+ */
+static inline bool broker_try(struct broker *b, const char *option, const char *value)
 {
 	char *exe = host_program("pvhostd"), number[16], byte;
+	bool ready;
 	int fds[2];
 
-	strcpy(b->dir, "/tmp/pvkit-test-XXXXXX");
-	if (!mkdtemp(b->dir) || pipe(fds) < 0)
+	if (pipe(fds) < 0)
 		ktap_bail("%s: %s", "setup", strerror(errno));
 	b->pid = fork();
 	if (!b->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		close(fds[0]);
 		snprintf(number, sizeof(number), "%d", fds[1]);
+		if (b->log_fd)
+			dup2(b->log_fd, STDERR_FILENO);
 		if (b->prepare)
 			b->prepare();
 		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number,
@@ -72,10 +78,28 @@ static inline void broker_start(struct broker *b, const char *option, const char
 		_exit(127);
 	}
 	close(fds[1]);
-	if (read(fds[0], &byte, 1) != 1)
-		ktap_bail("%s: %s", "pvhostd did not start", strerror(errno));
+	ready = read(fds[0], &byte, 1) == 1;
 	close(fds[0]);
 	free(exe);
+	if (!ready)
+		waitpid(b->pid, NULL, 0);
+	return ready;
+}
+
+/* Start pvhostd, likewise, in a new directory; it serves when this returns. */
+static inline void broker_start(struct broker *b, const char *option, const char *value)
+{
+	strcpy(b->dir, "/tmp/pvkit-test-XXXXXX");
+	if (!mkdtemp(b->dir))
+		ktap_bail("%s: %s", "setup", strerror(errno));
+	if (!broker_try(b, option, value))
+		ktap_bail("%s: %s", "pvhostd did not start", strerror(errno));
+}
+
+static inline void broker_kill(struct broker *b)
+{
+	kill(b->pid, SIGKILL);
+	waitpid(b->pid, NULL, 0);
 }
 
 static inline void broker_stop(struct broker *b)
@@ -101,15 +125,17 @@ static inline int broker_connect(struct broker *b, const char *name, int ms)
 	return fd;
 }
 
-/* Give a command of the control socket. Return: the answer, one line, or "" if none comes in time. */
-static inline const char *broker_ask(struct broker *b, const char *execute)
+/* Give a command of the control socket, with its arguments as JSON. Return: the answer, one line, or ""
+ * if none comes in time.
+ */
+static inline const char *broker_command(struct broker *b, const char *execute, const char *args)
 {
 	static char answer[65536];
 	int conn = broker_connect(b, "control.sock", 10000);
 	size_t len = 0;
 	ssize_t done;
 
-	dprintf(conn, "{\"execute\":\"%s\"}\n", execute);
+	dprintf(conn, "{\"execute\":\"%s\",\"arguments\":%s}\n", execute, args);
 	do {
 		done = recv(conn, answer + len, sizeof(answer) - 1 - len, 0);
 		len += done > 0 ? done : 0;
@@ -117,6 +143,11 @@ static inline const char *broker_ask(struct broker *b, const char *execute)
 	answer[len] = 0;
 	close(conn);
 	return answer;
+}
+
+static inline const char *broker_ask(struct broker *b, const char *execute)
+{
+	return broker_command(b, execute, "{}");
 }
 
 /* A number in such an answer; -1: it is not there. */

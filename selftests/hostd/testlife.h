@@ -91,7 +91,7 @@ uint64_t __wrap_hostd_now_ms(void)
 /* Only who opens an image is a process, and takes a moment of real time. */
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout)
 {
-	bool busy = testlife_now->b && testlife_now->b->errands;
+	bool busy = testlife_now->b && testlife_now->b->openers;
 	int ret = __real_epoll_wait(fd, ev, nr, busy ? 50 : 0);
 
 	if (!ret && timeout > 0 && !busy)
@@ -182,12 +182,13 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 }
 
 /* What a worker says, the test says. */
-pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
+pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd, int fence_fd)
 {
 	pid_t pid = TESTLIFE_PID + testlife_nr_pids++ % TESTLIFE_PIDS;
 	struct testlife *t = testlife_now;
 
 	(void)exe;
+	(void)fence_fd;
 	*testlife_process(pid) = -1;
 	if (strcmp(argv[1], "--worker"))
 		return pid;

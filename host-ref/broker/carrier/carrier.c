@@ -7,8 +7,10 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -65,6 +67,23 @@ int hostd_carrier_alloc(struct hostd_carrier *win, uint64_t len, unsigned int nr
 
 free_window:
 	hostd_carrier_free(win);
+	return err;
+}
+
+int hostd_carrier_fence(const struct hostd_carrier *win)
+{
+	char path[32];
+	int fd, err;
+
+	/* An open file description of its own, which nobody has but who is given it. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", win->memfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	err = errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	close(fd);
 	return err;
 }
 

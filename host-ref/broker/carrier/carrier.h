@@ -46,6 +46,15 @@ void hostd_carrier_init(struct hostd_carrier *win, uint64_t len, unsigned int nr
 int hostd_carrier_alloc(struct hostd_carrier *win, uint64_t len, unsigned int nr_vectors);
 
 /**
+ * hostd_carrier_fence - see that no process of another life has the window
+ * @win: a window
+ *
+ * Return: a descriptor that has the memory's lock for as long as a copy of it is open; -EAGAIN if
+ * another life's processes have it; another -errno.
+ */
+int hostd_carrier_fence(const struct hostd_carrier *win);
+
+/**
  * hostd_carrier_free - close them
  * @win: a window; may be empty
  */

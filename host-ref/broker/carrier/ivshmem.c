@@ -10,6 +10,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,8 +20,13 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/carrier/find.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
+#include "broker/state.h"
+#include "lib/json.h"
+#include "lib/notify.h"
+#include "lib/pidfd.h"
 #include "lib/util.h"
 
 #define PROTOCOL_VERSION	0
@@ -148,6 +154,10 @@ static void qemu_left(struct hostd_broker *b)
 	struct hostd_qemu *qemu = &b->qemu;
 
 	hostd_loop_close(&b->loop, &qemu->conn);
+	qemu->has_window = false;
+	qemu->adopted = false;
+	hostd_state_save(b);
+	hostd_notify("FDSTOREREMOVE=1\nFDNAME=" HOSTD_STORED_NAME, NULL, 0);
 	if (b->stopping)
 		return;
 	hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) has left: a new window for the next one",
@@ -155,6 +165,21 @@ static void qemu_left(struct hostd_broker *b)
 	qemu->pid = 0;
 	qemu->short_visits = hostd_now_ms() - qemu->since_ms < VISIT_MS ? qemu->short_visits + 1 : 0;
 	renew_window(b);
+}
+
+void hostd_qemu_keep(struct hostd_broker *b)
+{
+	const struct hostd_carrier *win = &b->window;
+	int fds[1 + 2 * HOSTD_VECTORS_MAX], err;
+
+	hostd_state_save(b);
+	fds[0] = win->memfd;
+	memcpy(fds + 1, win->kick_fds, win->nr_vectors * sizeof(int));
+	memcpy(fds + 1 + win->nr_vectors, win->irq_fds, win->nr_vectors * sizeof(int));
+	err = hostd_notify("FDSTORE=1\nFDNAME=" HOSTD_STORED_NAME, fds, 1 + 2 * win->nr_vectors);
+	if (err)
+		hostd_log(HOSTD_LOG_WARN, "the service manager cannot be given the window: %s",
+			  strerror(-err));
 }
 
 static void handshake(struct hostd_broker *b)
@@ -174,6 +199,8 @@ static void handshake(struct hostd_broker *b)
 	}
 	hostd_loop_mod(&b->loop, &qemu->conn, EPOLLRDHUP);
 	hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) has the window", (int)qemu->pid);
+	qemu->has_window = true;
+	hostd_qemu_keep(b);
 	hostd_helpers_start(b);
 }
 
@@ -181,7 +208,7 @@ static void qemu_ready(struct hostd_source *src, uint32_t events)
 {
 	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, qemu.conn);
 
-	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (b->qemu.adopted || events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		qemu_left(b);
 	else if (events & EPOLLOUT)
 		handshake(b);
@@ -294,6 +321,9 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 	if (conn < 0)
 		return;
 	getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	/* Of an adopted one only its end is seen, not that it has let go of the device. */
+	if (qemu->adopted && !hostd_carrier_is_held(&b->window, qemu->pid))
+		qemu_left(b);
 	objection = find_objection(b, conn, &cred);
 	if (objection) {
 		log_refusal(b, &cred, objection);
@@ -301,6 +331,8 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 		return;
 	}
 	qemu->pid = cred.pid;
+	if (hostd_process_start(cred.pid, &qemu->born))
+		qemu->born = 0;
 	qemu->step = 0;
 	qemu->since_ms = hostd_now_ms();
 	if (hostd_loop_add(&b->loop, &qemu->conn, conn, EPOLLRDHUP)) {
@@ -334,15 +366,16 @@ static int open_listener(struct hostd_broker *b)
 	return err ? err : fd;
 }
 
-int hostd_qemu_start(struct hostd_broker *b)
+int hostd_qemu_start(struct hostd_broker *b, int fd)
 {
-	int fd, err;
+	int err;
 
 	b->qemu.conn.ready = qemu_ready;
 	b->qemu.listener.src.ready = listener_ready;
 	b->qemu.refusals = (struct hostd_limit) { .burst = 10, .refill_ms = 30000 };
 	hostd_timer_init(&b->loop, &b->qemu.renew, renew_due);
-	fd = open_listener(b);
+	if (fd < 0)
+		fd = open_listener(b);
 	if (fd < 0)
 		return fd;
 	err = hostd_listener_start(&b->qemu.listener, &b->loop, fd);
@@ -351,8 +384,35 @@ int hostd_qemu_start(struct hostd_broker *b)
 	return err;
 }
 
+int hostd_qemu_resume(struct hostd_broker *b, int fd, struct json_object *qemu, bool adopted)
+{
+	bool has_window = adopted || hostd_json_bool(qemu, "has_window", false);
+	int err = hostd_loop_add(&b->loop, &b->qemu.conn, fd, adopted ? EPOLLIN : has_window ?
+				 EPOLLRDHUP : EPOLLRDHUP | EPOLLOUT);
+
+	if (err)
+		return err;
+	b->qemu.pid = hostd_json_u64(qemu, "pid", 0);
+	b->qemu.born = hostd_json_u64(qemu, "start", 0);
+	b->qemu.step = hostd_json_u64(qemu, "step", 0);
+	b->qemu.adopted = adopted;
+	b->qemu.has_window = has_window;
+	return 0;
+}
+
+bool hostd_qemu_is_there(const struct hostd_broker *b)
+{
+	struct pollfd pfd = { .fd = b->qemu.conn.fd, .events = b->qemu.adopted ? POLLIN : POLLRDHUP };
+
+	return pfd.fd >= 0 && !poll(&pfd, 1, 0);
+}
+
 void hostd_qemu_stop(struct hostd_broker *b)
 {
+	if (!hostd_qemu_is_there(b)) {
+		b->qemu.has_window = false;
+		hostd_state_save(b);
+	}
 	while (b->qemu.refused)
 		refused_free(b->qemu.refused);
 	hostd_listener_stop(&b->qemu.listener);

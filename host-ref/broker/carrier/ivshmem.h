@@ -13,14 +13,21 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
+/* The name under which a service manager keeps the descriptors of the window. */
+#define HOSTD_STORED_NAME	"pvkit-window"
+
 struct hostd_broker;
+struct json_object;
 
 /**
  * struct hostd_qemu - the ivshmem server
  * @listener: the socket that QEMU connects to
  * @conn: the QEMU that has the window
  * @pid: its process
+ * @born: when that was started, which tells it from a later one of that number
+ * @adopted: @conn is a descriptor of that process: the connection was that of a broker before this one
  * @step: next message of the handshake
+ * @has_window: that is over
  * @since_ms: when it connected
  * @short_visits: QEMUs in a row that left within a second
  * @refused: the last connections that were refused, newest first, kept open until their QEMU leaves
@@ -32,7 +39,10 @@ struct hostd_qemu {
 	struct hostd_listener listener;
 	struct hostd_source conn;
 	pid_t pid;
+	uint64_t born;
+	bool adopted;
 	unsigned int step;
+	bool has_window;
 	uint64_t since_ms;
 	unsigned int short_visits;
 	struct hostd_refused *refused;
@@ -43,11 +53,37 @@ struct hostd_qemu {
 
 /**
  * hostd_qemu_start - listen for QEMU
- * @b: the broker, with a window
+ * @b: the broker
+ * @fd: listening socket that a broker before this one had; -1: none
  *
  * Return: 0 or -errno.
  */
-int hostd_qemu_start(struct hostd_broker *b);
+int hostd_qemu_start(struct hostd_broker *b, int fd);
+
+/**
+ * hostd_qemu_resume - go on with a QEMU that a broker before this one had
+ * @b: the broker, with that QEMU's window, and started
+ * @fd: its connection, or a descriptor of its process; @b's, if this works
+ * @qemu: the state's part about it
+ * @adopted: it is a descriptor of its process
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_qemu_resume(struct hostd_broker *b, int fd, struct json_object *qemu, bool adopted);
+
+/**
+ * hostd_qemu_keep - let a broker that comes after this one find the window, whatever becomes of this one
+ * @b: the broker, whose window QEMU has
+ */
+void hostd_qemu_keep(struct hostd_broker *b);
+
+/**
+ * hostd_qemu_is_there - is there a QEMU that has the window
+ * @b: the broker
+ *
+ * Return: false also if it has left, and that has not been noticed yet.
+ */
+bool hostd_qemu_is_there(const struct hostd_broker *b);
 
 /**
  * hostd_qemu_stop - close listener and connections

@@ -21,6 +21,8 @@
 #define OWN_EXE		"/proc/self/exe"
 /* The descriptor of the program, in the child. */
 #define EXE_FD		(HOSTD_IPC_WORKER_FD + 1)
+/* What it holds and never touches: its end says that of the process. */
+#define FENCE_FD	(HOSTD_IPC_WORKER_FD + 2)
 
 static struct hostd_exe_id identify(int fd)
 {
@@ -99,8 +101,9 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 }
 
 /* In the child: become another process. Only async-signal-safe calls. */
-static void __attribute__((noreturn)) become(int exe_fd, char *const argv[], int fd, pid_t broker)
+static void __attribute__((noreturn)) become(const int fds[3], char *const argv[], pid_t broker)
 {
+	int high[3], i;
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -113,24 +116,24 @@ static void __attribute__((noreturn)) become(int exe_fd, char *const argv[], int
 	close(STDIN_FILENO);
 	if (open("/dev/null", O_RDWR) == STDIN_FILENO)
 		dup2(STDIN_FILENO, STDOUT_FILENO);
-	/* Out of the way of the two numbers that mean something. */
-	exe_fd = fcntl(exe_fd, F_DUPFD_CLOEXEC, EXE_FD + 1);
-	if (fd == HOSTD_IPC_WORKER_FD)
-		fcntl(fd, F_SETFD, 0);
-	else
-		dup2(fd, HOSTD_IPC_WORKER_FD);
-	dup3(exe_fd, EXE_FD, O_CLOEXEC);
+	/* First out of the way of the numbers that mean something. */
+	for (i = 0; i < 3; i++)
+		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FENCE_FD + 1);
+	dup2(high[0], HOSTD_IPC_WORKER_FD);
+	dup3(high[1], EXE_FD, O_CLOEXEC);
+	dup2(high[2], FENCE_FD);
 	/* All are close-on-exec anyway; kernels before 5.9 have no such call. */
-	close_range(EXE_FD + 1, ~0U, 0);
+	close_range(FENCE_FD + 1, ~0U, 0);
 	fexecve(EXE_FD, argv, environ);
 	_exit(HOSTD_NO_EXEC);
 }
 
-pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd)
+pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd, int fence_fd)
 {
+	const int fds[3] = { fd, exe->fd, fence_fd };
 	pid_t broker = getpid(), pid = fork();
 
 	if (pid == 0)
-		become(exe->fd, argv, fd, broker);
+		become(fds, argv, broker);
 	return pid < 0 ? -errno : pid;
 }

@@ -69,9 +69,10 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why);
  * @exe: the program, chosen
  * @argv: arguments
  * @fd: becomes HOSTD_IPC_WORKER_FD; stays the caller's
+ * @fence_fd: stays open there for as long as that process lives; stays the caller's
  *
  * Return: the process or -errno.
  */
-pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd);
+pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd, int fence_fd);
 
 #endif /* HOSTD_EXE_H */

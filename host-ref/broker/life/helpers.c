@@ -53,7 +53,7 @@ static int start(struct hostd_broker *b, struct hostd_device *dev)
 	for (i = 1; i <= nr; i++)
 		complete = complete && argv[i];
 	if (complete)
-		pid = hostd_spawn(&b->exe, argv, dev->helper_fd);
+		pid = hostd_spawn(&b->exe, argv, dev->helper_fd, b->life.fence_fd);
 	for (i = 1; i <= nr; i++)
 		free(argv[i]);
 	if (pid < 0) {

@@ -19,6 +19,8 @@
 #define BEAT_LEN	4096	/* bytes of the page that the worker beats in */
 /* For a worker to die after its end of the connection was closed. */
 #define MUTE_MS		1000
+/* The log says after so long that a worker of another broker does not die. */
+#define FENCE_SAY_MS	1000
 /* A worker that doesn't beat is looked at so often before it is killed. */
 #define WATCHDOG_LOOKS	5
 
@@ -46,6 +48,43 @@ close_beat:
 	return err;
 }
 
+/*
+ * Worker and helpers of a broker that was killed die with it, but one that hangs in the kernel does
+ * so later: until then it could write beside the next (BUS-D3). What it holds says when.
+ */
+static int raise_fence(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	uint64_t now_ms = hostd_now_ms();
+	int fd;
+
+	if (life->fence_fd >= 0)
+		return 0;
+	fd = hostd_carrier_fence(&b->window);
+	if (fd != -EAGAIN) {
+		if (life->fence_said)
+			hostd_log(HOSTD_LOG_INFO, "no process of another pvhostd has the window any more");
+		life->fence_ms = 0;
+		life->fence_said = false;
+		life->fence_fd = fd < 0 ? -1 : fd;
+		return fd < 0 ? fd : 0;
+	}
+	if (!life->fence_ms)
+		life->fence_ms = now_ms;
+	if (!life->fence_said && now_ms - life->fence_ms >= FENCE_SAY_MS) {
+		hostd_log(HOSTD_LOG_WARN, "a worker of another pvhostd still has the window, and does not die: waiting until it does, since it may hang in a file system or device");
+		life->fence_said = true;
+	}
+	return -EAGAIN;
+}
+
+void hostd_life_drop_fence(struct hostd_broker *b)
+{
+	if (b->life.fence_fd >= 0)
+		close(b->life.fence_fd);
+	b->life.fence_fd = -1;
+}
+
 /* Connection and process. */
 static int spawn(struct hostd_broker *b)
 {
@@ -64,7 +103,7 @@ static int spawn(struct hostd_broker *b)
 		close(worker_fd);
 		return err;
 	}
-	pid = hostd_spawn(&b->exe, argv, worker_fd);
+	pid = hostd_spawn(&b->exe, argv, worker_fd, life->fence_fd);
 	close(worker_fd);
 	if (pid < 0) {
 		hostd_loop_close(&b->loop, &life->ipc);
@@ -79,11 +118,16 @@ int hostd_life_spawn(struct hostd_broker *b)
 	struct hostd_life *life = &b->life;
 	int err;
 
+	err = raise_fence(b);
+	if (err)
+		return err;
 	err = hostd_exe_choose(&b->exe);
 	if (!err)
 		err = spawn(b);
-	if (err)
+	if (err) {
+		hostd_life_drop_fence(b);
 		return err;
+	}
 	life->state = HOSTD_LIFE_STARTING;
 	life->start_ms = hostd_now_ms();
 	life->epoch = 0;
@@ -163,4 +207,5 @@ void hostd_life_exit(struct hostd_broker *b)
 		close(life->beat_fd);
 	if (life->beat)
 		munmap((void *)life->beat, BEAT_LEN);
+	hostd_life_drop_fence(b);
 }

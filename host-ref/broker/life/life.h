@@ -44,6 +44,9 @@ enum hostd_life_state {
  * @restart: starts the next worker
  * @retry: hands over devices that were not ready, and ends the wait for them
  * @watchdog: looks at @beat
+ * @fence_fd: what worker and helpers hold for as long as one of them lives; -1: they have been reaped
+ * @fence_ms: since when those of a broker before this one are waited for; 0: they are not
+ * @fence_said: the log has said so
  * @beat_fd: memory of @beat, sealed
  * @beat: counter that the worker increments
  * @beat_last: its last value
@@ -70,6 +73,9 @@ struct hostd_life {
 	struct hostd_timer restart;
 	struct hostd_timer retry;
 	struct hostd_timer watchdog;
+	int fence_fd;
+	uint64_t fence_ms;
+	bool fence_said;
 	int beat_fd;
 	const uint64_t *beat;
 	uint64_t beat_last;
@@ -94,9 +100,15 @@ void hostd_life_exit(struct hostd_broker *b);
  * hostd_life_spawn - execute the program as a worker, which is STARTING then
  * @b: the broker; there is no worker
  *
- * Return: 0 or -errno.
+ * Return: 0; -EAGAIN as long as a process of another broker's life has the window; another -errno.
  */
 int hostd_life_spawn(struct hostd_broker *b);
+
+/**
+ * hostd_life_drop_fence - note that no process of the life is left
+ * @b: the broker
+ */
+void hostd_life_drop_fence(struct hostd_broker *b);
 
 /**
  * hostd_life_kill - kill the worker and its helpers; its reaping starts the next one

@@ -7,6 +7,7 @@
  */
 #include "broker/life/lives.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -16,6 +17,7 @@
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
+#include "broker/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -27,6 +29,8 @@
 #define KILLED_OFTEN	32
 #define BACKOFF_KILLED_MS 100
 #define BACKOFF_KILLED_OFTEN_MS 1000
+/* Whether another broker's life has ended is looked at so often. */
+#define FENCE_LOOK_MS	10
 
 /* The first two at once, then later and later while lives stay short. */
 static void start_later(struct hostd_broker *b, uint64_t max_ms)
@@ -57,6 +61,10 @@ void hostd_lives_start(struct hostd_broker *b)
 		hostd_session_start(b);
 		return;
 	}
+	if (err == -EAGAIN) {
+		hostd_timer_set(&b->life.restart, FENCE_LOOK_MS);
+		return;
+	}
 	hostd_log(HOSTD_LOG_ERR, "cannot start a worker: %s: trying again in 1 s", strerror(-err));
 	hostd_timer_set(&b->life.restart, 1000);
 }
@@ -73,6 +81,7 @@ void hostd_lives_release(struct hostd_broker *b)
 	struct hostd_life *life = &b->life;
 
 	life->released = true;
+	hostd_state_save(b);
 	hostd_timer_cancel(&life->restart);
 	if (!life->pid) {
 		hostd_session_released(b, NULL);
@@ -153,6 +162,7 @@ static void life_ended(struct hostd_broker *b)
 	uint64_t max_ms = BACKOFF_MAX_MS;
 
 	life->ending = false;
+	hostd_life_drop_fence(b);
 	if (b->stopping) {
 		b->loop.stop = true;
 		return;
@@ -161,7 +171,7 @@ static void life_ended(struct hostd_broker *b)
 		hostd_session_released(b, life->status ? "the worker died before all was on the media: 'pvctl restart-worker', then release again" : NULL);
 		return;
 	}
-	if (!b->ready && life->short_lives >= GIVE_UP) {
+	if (!b->ready && !b->began && life->short_lives >= GIVE_UP) {
 		hostd_log(HOSTD_LOG_ERR, "the worker dies as soon as it starts: giving up, see the lines above");
 		hostd_broker_stop(b, EXIT_FAILURE);
 		return;

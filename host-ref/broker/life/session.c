@@ -22,8 +22,10 @@
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/request.h"
+#include "broker/state.h"
 #include "lib/ipc.h"
 #include "lib/json.h"
+#include "lib/notify.h"
 #include "lib/util.h"
 
 #define HEARTBEAT_MS	100
@@ -32,6 +34,13 @@
 #define RETRY_MAX_MS	5000
 
 static void check_go(struct hostd_broker *b);
+
+/* Nor has the next broker it. */
+static void drop(struct hostd_broker *b, struct hostd_device *dev)
+{
+	hostd_device_drop(b, dev);
+	hostd_state_save(b);
+}
 
 static struct json_object *new_op(const char *op)
 {
@@ -52,7 +61,7 @@ static void tell(struct hostd_broker *b, const struct hostd_request_op *op)
 static void give_up(struct hostd_broker *b, const char *error)
 {
 	hostd_life_kill(b, error);
-	if (!b->ready)
+	if (!b->ready && !b->began)
 		hostd_broker_stop(b, EXIT_FAILURE);
 }
 
@@ -68,7 +77,7 @@ static void hand_over_all(struct hostd_broker *b)
 		if (!dev || dev->fresh)
 			continue;
 		if (dev->removing && dev->force) {
-			hostd_device_drop(b, dev);
+			drop(b, dev);
 			continue;
 		}
 		op.msg = hostd_device_identity(dev, "hold");
@@ -154,14 +163,14 @@ static void set_retry(struct hostd_broker *b)
 static void drop_fresh(struct hostd_broker *b, struct hostd_device *dev, const char *error)
 {
 	struct hostd_call *call = dev->call;
-	bool at_start = !call && !b->ready;
+	bool at_start = !call && !b->ready && !b->began;
 
 	dev->call = NULL;
 	if (!call || !call->client)
 		hostd_log(HOSTD_LOG_ERR, "%s: %s", dev->id, error);
 	if (call)
 		hostd_call_error(call, "%s: %s", dev->id, error);
-	hostd_device_drop(b, dev);
+	drop(b, dev);
 	if (at_start && !b->stopping)
 		hostd_broker_stop(b, EXIT_FAILURE);
 }
@@ -189,6 +198,7 @@ static void device_served(struct hostd_broker *b, struct hostd_device *dev,
 			  struct json_object *reply)
 {
 	struct hostd_call *call = dev->call;
+	bool is_new = dev->fresh;
 
 	if (dev->waiting)
 		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", dev->id, dev->medium);
@@ -201,6 +211,9 @@ static void device_served(struct hostd_broker *b, struct hostd_device *dev,
 	dev->call = NULL;
 	if (dev->class->added)
 		dev->class->added(dev, reply);
+	/* What changes while a life begins is noted once, when it has begun. */
+	if (is_new || b->life.state >= HOSTD_LIFE_GOING)
+		hostd_state_save(b);
 	if (call)
 		hostd_call_return(call, hostd_device_describe(dev));
 	hostd_helpers_start(b);
@@ -274,7 +287,7 @@ void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev)
 		hostd_json_add_bool(op.msg, "force", true);
 		tell(b, &op);
 	}
-	hostd_device_drop(b, dev);
+	drop(b, dev);
 }
 
 static void remove_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -304,6 +317,7 @@ static void tell_ready(struct hostd_broker *b)
 	if (b->ready)
 		return;
 	b->ready = true;
+	hostd_notify("READY=1", NULL, 0);
 	if (b->opt.ready_fd < 0)
 		return;
 	/* Who gave the pipe may have filled it, or let it go. */
@@ -344,6 +358,7 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	hostd_log(HOSTD_LOG_INFO, "worker %d serves, epoch %llx, after %llu ms", (int)life->pid,
 		  (unsigned long long)life->epoch, (unsigned long long)life->ready_ms);
 	b->began = true;
+	hostd_state_save(b);
 	tell_ready(b);
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot] && b->slots[slot]->removing &&
@@ -366,6 +381,7 @@ void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev)
 			  dev->id, dev->medium);
 	dev->waiting = true;
 	dev->call = NULL;
+	hostd_state_save(b);
 	if (call)
 		hostd_call_return(call, hostd_device_describe(dev));
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
@@ -488,7 +504,7 @@ static const char *removed_event(struct hostd_broker *b, struct json_object *msg
 		return NULL;	/* it has been dropped meanwhile */
 	if (dev->state != HOSTD_DEVICE_SERVED || !dev->removing)
 		return "it removes a device of its own accord";
-	hostd_device_drop(b, dev);
+	drop(b, dev);
 	return NULL;
 }
 
