@@ -228,15 +228,20 @@ static void note_path(struct hostd_disk *disk, const char *note)
 	snprintf(disk->note, sizeof(disk->note), "%s", note);
 }
 
-static void disk_looked(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+static const struct hostd_image_report *report_of(const struct hostd_report *head)
 {
+	return hostd_container_of(head, const struct hostd_image_report, head);
+}
+
+static void disk_looked(void *owner, const struct hostd_report *head, int *fds)
+{
+	const struct hostd_image_report *report = report_of(head);
 	struct hostd_disk *disk = owner;
 	char note[HOSTD_ERROR_MAX] = "";
 
-	(void)parcel;
-	(void)hold;
-	if (report->error)
-		snprintf(note, sizeof(note), "%s", report->text);
+	(void)fds;
+	if (report->head.error)
+		snprintf(note, sizeof(note), "%s", report->head.text);
 	else if (report->is_other || report->is_gone)
 		snprintf(note, sizeof(note), "%s names %s by now: the one that was added is served on%s",
 			 disk->shown, report->is_gone ? "no file" : "another file",
@@ -266,18 +271,20 @@ static void note_release(struct hostd_disk *disk, const struct hostd_image_repor
 	note_path(disk, note);
 }
 
-static void disk_opened(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+static void disk_opened(void *owner, const struct hostd_report *head, int *fds)
 {
+	const struct hostd_image_report *report = report_of(head);
+	int parcel = fds[HOSTD_IMAGE_PARCEL], hold = fds[HOSTD_IMAGE_HOLD];
 	struct hostd_disk *disk = owner;
 	char err[HOSTD_ERROR_MAX];
 	const char *text = NULL;
 
-	if (report->waiting) {
+	if (report->head.waiting) {
 		hostd_session_waits(disk->dev.b, &disk->dev);
 		return;
 	}
-	if (report->error)
-		text = report->text;
+	if (report->head.error)
+		text = report->head.text;
 	else if (take_medium(disk, report, err))
 		text = err;
 	if (!text) {
@@ -347,7 +354,7 @@ static void disk_released(struct hostd_device *dev)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
-	hostd_opener_cancel(dev->b, disk);
+	hostd_errands_cancel(dev->b, disk);
 	if (dev->resize_call)
 		hostd_command_room(dev, "its image is let go meanwhile");
 	hostd_opener_let_go(dev->b, disk->hold);
@@ -428,12 +435,11 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 		hostd_json_add_str(obj, "note", disk->note);
 }
 
-static void disk_has_room(void *owner, const struct hostd_image_report *report, int parcel, int hold)
+static void disk_has_room(void *owner, const struct hostd_report *report, int *fds)
 {
 	struct hostd_disk *disk = owner;
 
-	(void)parcel;
-	(void)hold;
+	(void)fds;
 	hostd_command_room(&disk->dev, report->error ? report->text : NULL);
 }
 

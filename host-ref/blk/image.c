@@ -35,9 +35,9 @@ int hostd_image_fail(struct hostd_image_report *report, int error, const char *f
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(report->text, sizeof(report->text), fmt, ap);
+	vsnprintf(report->head.text, sizeof(report->head.text), fmt, ap);
 	va_end(ap);
-	report->error = error;
+	report->head.error = error;
 	return error;
 }
 
@@ -194,8 +194,8 @@ static bool wait_a_moment(const struct hostd_image_job *job, int sock, uint64_t 
 {
 	if (!job->wait && hostd_now_ms() >= end_ms)
 		return false;
-	if (job->wait && !report->waiting) {
-		report->waiting = true;
+	if (job->wait && !report->head.waiting) {
+		report->head.waiting = true;
 		send_report(sock, report, NULL, 0);
 	}
 	usleep(RETRY_US);
@@ -218,13 +218,13 @@ static int take_image(const struct hostd_image_job *job, int hold, int sock,
 	} while (fd < 0 && (errno == EBUSY || errno == EWOULDBLOCK) &&
 		 wait_a_moment(job, sock, end_ms, report));
 	if (fd < 0) {
-		report->waiting = false;
+		report->head.waiting = false;
 		return fail_lock(job, errno, report);
 	}
 	do {
 		err = hostd_image_lock(fd, job->ro);
 	} while (err == -EAGAIN && wait_a_moment(job, sock, end_ms, report));
-	report->waiting = false;
+	report->head.waiting = false;
 	if (err) {
 		close(fd);
 		return fail_lock(job, -err, report);

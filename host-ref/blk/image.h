@@ -2,8 +2,7 @@
 /*
  * Images: what is done to them, in processes that may hang with their file systems.
  *
- * Nothing here runs in the broker, whose thread waits for no file system: opener.c starts a
- * process for each job.
+ * Nothing here runs in the broker, whose thread waits for no file system: each job is an errand.
  */
 #ifndef HOSTD_IMAGE_H
 #define HOSTD_IMAGE_H
@@ -13,7 +12,7 @@
 #include <sys/types.h>
 
 #include "backend/engine.h"
-#include "lib/util.h"
+#include "broker/errand.h"
 
 /* What a process is started for. */
 enum hostd_image_task {
@@ -71,9 +70,7 @@ struct hostd_image_job {
 
 /**
  * struct hostd_image_report - what came of it
- * @error: 0 or -errno
- * @waiting: it is locked by somebody else: another report follows
- * @text: why, in one line
+ * @head: did it work; it waits while somebody else has the image locked
  * @id: of the image
  * @size: bytes
  * @medium: what it is and can do
@@ -82,9 +79,7 @@ struct hostd_image_job {
  * @is_deleted: no path names it any more
  */
 struct hostd_image_report {
-	int error;
-	bool waiting;
-	char text[HOSTD_ERROR_MAX];
+	struct hostd_report head;
 	struct hostd_image_id id;
 	uint64_t size;
 	struct hostd_medium medium;

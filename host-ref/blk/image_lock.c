@@ -204,7 +204,7 @@ static int find_backing(const struct hostd_image_job *job, dev_t rdev,
 		hostd_image_fail(report, -EBUSY, "%s: its file, %.200s, is in use by another process or another disk: end that first",
 				 job->shown, path);
 	close(fd);
-	return report->error;
+	return report->head.error;
 }
 
 /* Is every mount of the device for reading only? False also if there is none. */

@@ -21,8 +21,8 @@
 #include "lib/loop.h"
 #include "lib/store.h"
 
+struct hostd_errand;
 struct hostd_helper;
-struct hostd_opener;
 struct hostd_request;
 
 /**
@@ -68,8 +68,8 @@ struct hostd_options {
  * @qemu: ivshmem server
  * @life: the worker
  * @helpers: helpers of the worker that have not been reaped
- * @openers: processes that do something to an image and have not been reaped
- * @opener_timer: due at the first deadline of @openers
+ * @errands: processes that do what may wait, and have not been reaped
+ * @errand_timer: due at the first deadline of @errands
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
@@ -105,8 +105,8 @@ struct hostd_broker {
 	struct hostd_qemu qemu;
 	struct hostd_life life;
 	struct hostd_helper *helpers;
-	struct hostd_opener *openers;
-	struct hostd_timer opener_timer;
+	struct hostd_errand *errands;
+	struct hostd_timer errand_timer;
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;

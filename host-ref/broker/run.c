@@ -12,10 +12,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "blk/opener.h"
 #include "broker/broker.h"
 #include "broker/command.h"
 #include "broker/control.h"
+#include "broker/errand.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/lives.h"
@@ -74,11 +74,11 @@ static void reopen_log(void)
 			  strerror(-err));
 }
 
-/* A life that begins here opens its images anew: what is brought for the last one is dropped. */
+/* A life that begins here asks anew: what is brought for the last one is dropped. */
 static void reap(struct hostd_broker *b)
 {
 	hostd_lives_reap(b);
-	hostd_openers_reap(b);
+	hostd_errands_reap(b);
 }
 
 static void signals_ready(struct hostd_source *src, uint32_t events)
@@ -162,7 +162,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 		err = hostd_qemu_start(b, hostd_kept_fd(fds, "ivshmem"));
 	hostd_request_init(b, hostd_session_event);
 	hostd_session_init(b);
-	hostd_opener_init(b);
+	hostd_errands_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
 	return err;
 }
@@ -253,7 +253,7 @@ int hostd_broker_free(struct hostd_broker *b)
 	hostd_control_stop(b);
 	hostd_qemu_stop(b);
 	hostd_loop_close(&b->loop, &b->signals);
-	hostd_openers_free(b);
+	hostd_errands_free(b);
 	hostd_carrier_free(&b->window);
 	hostd_store_exit(&b->store);
 	hostd_loop_exit(&b->loop);

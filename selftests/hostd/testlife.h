@@ -91,7 +91,7 @@ uint64_t __wrap_hostd_now_ms(void)
 /* Only who opens an image is a process, and takes a moment of real time. */
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout)
 {
-	bool busy = testlife_now->b && testlife_now->b->openers;
+	bool busy = testlife_now->b && testlife_now->b->errands;
 	int ret = __real_epoll_wait(fd, ev, nr, busy ? 50 : 0);
 
 	if (!ret && timeout > 0 && !busy)

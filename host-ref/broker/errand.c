@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Errands: processes that do for the broker what may wait, within a deadline.
+ */
+#include "broker/errand.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/devices.h"
+#include "lib/parcel.h"
+#include "lib/process.h"
+
+#define DEADLINE_MS	5000
+/* More than this at a time only if many hang, whose devices were removed and added again. */
+#define ERRANDS_MAX	(3 * HOSTD_SLOTS)
+
+_Static_assert(HOSTD_ERRAND_FDS <= HOSTD_PARCEL_FDS, "a report is a parcel");
+
+/**
+ * struct hostd_errand - a process that has not been reaped
+ * @b: the broker
+ * @op: what for; @told is NULL when there is nobody to tell, or it has been told; @owner stays while
+ *	the process hangs
+ * @shown: what it is done to
+ * @pid: process
+ * @src: connection to it
+ * @deadline_ms: when it is given up; 0: never
+ * @hangs: it was given up
+ * @nobodys: it never had an owner
+ * @next: list
+ */
+struct hostd_errand {
+	struct hostd_broker *b;
+	struct hostd_errand_op op;
+	char shown[HOSTD_SHOWN_MAX];
+	pid_t pid;
+	struct hostd_source src;
+	uint64_t deadline_ms;
+	bool hangs;
+	bool nobodys;
+	struct hostd_errand *next;
+};
+
+/* Room for any report. */
+union report {
+	struct hostd_report head;
+	char room[HOSTD_REPORT_MAX];
+};
+
+static void set_timer(struct hostd_broker *b)
+{
+	struct hostd_errand *e;
+	uint64_t first_ms = 0;
+
+	for (e = b->errands; e; e = e->next)
+		if (e->deadline_ms && (!first_ms || e->deadline_ms < first_ms))
+			first_ms = e->deadline_ms;
+	b->errand_timer.due_ms = first_ms;
+}
+
+/* The last word to the owner, who may start another one from within. */
+static void tell(struct hostd_errand *e, const struct hostd_report *report, int *fds)
+{
+	hostd_errand_told told = e->op.told;
+	void *owner = e->op.owner;
+	unsigned int i;
+
+	e->op.told = NULL;
+	e->deadline_ms = 0;
+	if (!e->hangs)
+		e->op.owner = NULL;
+	set_timer(e->b);
+	if (told) {
+		told(owner, report, fds);
+		return;
+	}
+	for (i = 0; i < HOSTD_ERRAND_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+tell_error(struct hostd_errand *e, int error, const char *fmt, ...)
+{
+	union report report = { .head.error = error };
+	int fds[HOSTD_ERRAND_FDS] = { -1, -1 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(report.head.text, sizeof(report.head.text), fmt, ap);
+	va_end(ap);
+	tell(e, &report.head, fds);
+}
+
+static void errand_ready(struct hostd_source *src, uint32_t events)
+{
+	struct hostd_errand *e = hostd_container_of(src, struct hostd_errand, src);
+	int fds[HOSTD_PARCEL_FDS], err;
+	union report report = { 0 };
+	unsigned int nr;
+
+	(void)events;
+	err = hostd_parcel_recv(src->fd, &report, e->op.report_len, fds, &nr);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		/* It has died: its reaping tells. Or descriptors have run out. */
+		hostd_loop_close(&e->b->loop, src);
+		if (err != -EPIPE)
+			tell_error(e, err, "its descriptor could not be taken: raise pvhostd's limit of descriptors (ulimit -n)");
+		return;
+	}
+	while (nr < HOSTD_ERRAND_FDS)
+		fds[nr++] = -1;
+	if (report.head.waiting) {
+		e->deadline_ms = 0;
+		set_timer(e->b);
+		if (e->op.told)
+			e->op.told(e->op.owner, &report.head, fds);
+		return;
+	}
+	tell(e, &report.head, fds);
+	/* Only now it ends, and so it is the last that closes what it has, should nobody have it. */
+	hostd_loop_close(&e->b->loop, src);
+}
+
+static void errands_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, errand_timer);
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_errand *e;
+
+	for (;;) {
+		for (e = b->errands; e; e = e->next)
+			if (e->deadline_ms && e->deadline_ms <= now_ms)
+				break;
+		if (!e)
+			break;
+		kill(e->pid, SIGKILL);
+		e->hangs = true;
+		hostd_loop_close(&b->loop, &e->src);
+		tell_error(e, -ETIMEDOUT, "%s %s takes too long: %s", e->op.doing, e->shown, e->op.suspect);
+	}
+	set_timer(b);
+}
+
+void hostd_errands_init(struct hostd_broker *b)
+{
+	hostd_timer_init(&b->loop, &b->errand_timer, errands_due);
+}
+
+/* In the child: hold nothing of the broker's, nor of who started it, but what the job is about. */
+static void keep_only(int sock, int fd)
+{
+	const int keep[] = { sock, fd };
+	int null_fd, i;
+
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (i = 0; i < 3 && null_fd >= 0; i++)
+		dup2(null_fd, i);
+	if (null_fd >= 3)
+		close(null_fd);
+}
+
+static void __attribute__((noreturn)) work(const struct hostd_errand_op *op, int sock, pid_t broker)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != broker)
+		_exit(1);
+	keep_only(sock, op->keep_fd);
+	op->work(op->job, sock);
+	_exit(0);
+}
+
+/*
+ * A process that is in the way: the same is being done for the owner, or something hangs with what
+ * both touch.
+ */
+static struct hostd_errand *find_obstacle(struct hostd_broker *b, const struct hostd_errand_op *op)
+{
+	struct hostd_errand *e;
+
+	for (e = b->errands; e; e = e->next)
+		if (e->op.owner == op->owner &&
+		    (e->op.kind == op->kind || (e->hangs && !e->op.aloof && !op->aloof)))
+			return e;
+	return NULL;
+}
+
+static unsigned int count(const struct hostd_broker *b)
+{
+	const struct hostd_errand *e;
+	unsigned int nr = 0;
+
+	for (e = b->errands; e; e = e->next)
+		nr++;
+	return nr;
+}
+
+/* Connection and process. */
+static int spawn(struct hostd_broker *b, struct hostd_errand *e)
+{
+	pid_t broker = getpid();
+	int pair[2], err;
+
+	err = hostd_parcel_pair(pair);
+	if (err)
+		return err;
+	e->src.ready = errand_ready;
+	err = hostd_loop_add(&b->loop, &e->src, pair[0], EPOLLIN);
+	if (err) {
+		close(pair[0]);
+		close(pair[1]);
+		return err;
+	}
+	e->pid = fork();
+	if (!e->pid)
+		work(&e->op, pair[1], broker);
+	err = e->pid < 0 ? -errno : 0;
+	close(pair[1]);
+	/* Who is not listened to may end at once. */
+	if (err || !e->op.told)
+		hostd_loop_close(&b->loop, &e->src);
+	return err;
+}
+
+static int start(struct hostd_broker *b, const struct hostd_errand_op *op)
+{
+	struct hostd_errand *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	e->b = b;
+	e->op = *op;
+	e->nobodys = !op->owner;
+	snprintf(e->shown, sizeof(e->shown), "%s", op->shown);
+	err = spawn(b, e);
+	if (err) {
+		free(e);
+		return err;
+	}
+	if (op->told)
+		e->deadline_ms = hostd_now_ms() + DEADLINE_MS;
+	e->next = b->errands;
+	b->errands = e;
+	set_timer(b);
+	return 0;
+}
+
+int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op, char *err)
+{
+	struct hostd_errand *e = op->owner ? find_obstacle(b, op) : NULL;
+	int ret;
+
+	if (e && !e->hangs)
+		return -EINPROGRESS;
+	if (e) {
+		snprintf(err, HOSTD_ERROR_MAX, "%s %s takes too long: %s", e->op.doing, op->shown,
+			 e->op.suspect);
+		return -EBUSY;
+	}
+	if (op->owner && count(b) >= ERRANDS_MAX) {
+		snprintf(err, HOSTD_ERROR_MAX, "%s %s: %d such processes hang already: see first to what they wait for",
+			 op->doing, op->shown, ERRANDS_MAX);
+		return -EBUSY;
+	}
+	ret = start(b, op);
+	if (ret)
+		snprintf(err, HOSTD_ERROR_MAX, "%s %s: no process can be started for that: %s",
+			 op->doing, op->shown, strerror(-ret));
+	return ret;
+}
+
+void hostd_errands_cancel(struct hostd_broker *b, const void *owner)
+{
+	struct hostd_errand *e;
+
+	for (e = b->errands; e; e = e->next) {
+		if (e->op.owner != owner)
+			continue;
+		kill(e->pid, SIGKILL);
+		hostd_loop_close(&b->loop, &e->src);
+		e->op.told = NULL;
+		e->op.owner = NULL;
+		e->deadline_ms = 0;
+	}
+	set_timer(b);
+}
+
+/* It died without a word. */
+static void explain_death(struct hostd_errand *e, int status)
+{
+	if (WIFSIGNALED(status))
+		tell_error(e, -ECHILD, "the process %s %s was killed by signal %d (%s)", e->op.doing,
+			   e->shown, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		tell_error(e, -ECHILD, "the process %s %s exited with status %d", e->op.doing,
+			   e->shown, WEXITSTATUS(status));
+}
+
+void hostd_errands_reap(struct hostd_broker *b)
+{
+	struct hostd_errand **link = &b->errands, *e;
+	int status;
+
+	while ((e = *link)) {
+		if (waitpid(e->pid, &status, WNOHANG) != e->pid) {
+			link = &e->next;
+			continue;
+		}
+		/* It may have had its word, and nobody has listened yet. */
+		if (e->op.told && e->src.fd >= 0)
+			errand_ready(&e->src, EPOLLIN);
+		if (e->op.told)
+			explain_death(e, status);
+		hostd_loop_close(&b->loop, &e->src);
+		/* Who was told may have started another one. */
+		for (link = &b->errands; *link != e; link = &(*link)->next)
+			;
+		*link = e->next;
+		free(e);
+		link = &b->errands;
+	}
+	set_timer(b);
+}
+
+void hostd_errands_free(struct hostd_broker *b)
+{
+	struct hostd_errand *e;
+
+	while ((e = b->errands)) {
+		b->errands = e->next;
+		if (!e->nobodys)
+			kill(e->pid, SIGKILL);
+		hostd_loop_close(&b->loop, &e->src);
+		free(e);
+	}
+}
