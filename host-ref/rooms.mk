@@ -2,7 +2,7 @@
 # The rooms, and with them all files: a room's files are those in its directory.
 #
 # HOSTREF is this directory, as the includer sees it.
-LIB_ROOMS	:= lib
+LIB_ROOMS	:= lib lib/files lib/log lib/proc
 CLASSES		:= blk clock balloon
 PVHOSTD_ROOMS	:= broker broker/carrier broker/life worker worker/bus backend $(CLASSES)
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/ipc.h"
-#include "lib/process.h"
+#include "lib/proc/process.h"
 #include "balloon/ram_file.h"
 #include "worker/sandbox.h"
 #include "lib/util.h"

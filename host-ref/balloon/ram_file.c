@@ -20,7 +20,7 @@
 
 #include <linux/magic.h>
 
-#include "lib/pidfd.h"
+#include "lib/proc/pidfd.h"
 #include "lib/util.h"
 
 /* Firmware and the like are smaller than any guest's memory. */

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 #include "lib/util.h"
 
 /* Then others have their turn; a request may take long if the guest wants that. */

@@ -299,22 +299,6 @@ static void do_look(const struct hostd_image_job *job, struct hostd_image_report
 	report->is_deleted = !fstat(job->hold, &st) && !st.st_nlink && S_ISREG(st.st_mode);
 }
 
-/* What the worker gets is in a socket, so that the broker never has to close it. */
-static int wrap_up(int fd)
-{
-	int pair[2], err;
-
-	err = hostd_parcel_pair(pair);
-	if (err)
-		return err;
-	err = hostd_parcel_send(pair[1], "", 1, &fd, 1);
-	close(pair[1]);
-	if (!err)
-		return pair[0];
-	close(pair[0]);
-	return err;
-}
-
 static int do_open(const struct hostd_image_job *job, int sock, struct hostd_image_report *report)
 {
 	int fds[HOSTD_IMAGE_FDS], hold = job->hold, fd, parcel, err;
@@ -338,7 +322,8 @@ static int do_open(const struct hostd_image_job *job, int sock, struct hostd_ima
 		err = hostd_image_look(job, fd, report);
 	if (err)
 		return err;
-	parcel = wrap_up(fd);
+	/* What the worker gets is in a socket, so that the broker never has to close it. */
+	parcel = hostd_parcel_wrap(fd);
 	if (parcel < 0)
 		return hostd_image_fail(report, parcel, "%s: it cannot be handed on: %s", job->shown,
 					strerror(-parcel));

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "lib/process.h"
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 /* Descriptors that are kept free beside those of the next window: a worker, its devices' images. */

@@ -17,9 +17,9 @@
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/listener.h"
-#include "lib/log.h"
+#include "lib/log/log.h"
 #include "lib/loop.h"
-#include "lib/store.h"
+#include "lib/files/store.h"
 
 struct hostd_errand;
 struct hostd_helper;

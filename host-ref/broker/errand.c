@@ -18,13 +18,11 @@
 #include "broker/broker.h"
 #include "broker/devices.h"
 #include "lib/parcel.h"
-#include "lib/process.h"
+#include "lib/proc/process.h"
 
 #define DEADLINE_MS	5000
 /* More than this at a time only if many hang, whose devices were removed and added again. */
 #define ERRANDS_MAX	(3 * HOSTD_SLOTS)
-
-_Static_assert(HOSTD_ERRAND_FDS <= HOSTD_PARCEL_FDS, "a report is a parcel");
 
 /**
  * struct hostd_errand - a process that has not been reaped
@@ -105,23 +103,23 @@ tell_error(struct hostd_errand *e, int error, const char *fmt, ...)
 static void errand_ready(struct hostd_source *src, uint32_t events)
 {
 	struct hostd_errand *e = hostd_container_of(src, struct hostd_errand, src);
-	int fds[HOSTD_PARCEL_FDS], err;
+	int fds[HOSTD_ERRAND_FDS] = { -1, -1 }, err;
 	union report report = { 0 };
-	unsigned int nr;
+	struct hostd_parcel parcel = {
+		.data = &report, .len = e->op.report_len, .fds = fds, .nr_fds = HOSTD_ERRAND_FDS,
+	};
 
 	(void)events;
-	err = hostd_parcel_recv(src->fd, &report, e->op.report_len, fds, &nr);
+	err = hostd_parcel_recv(src->fd, &parcel);
 	if (err == -EAGAIN)
 		return;
-	if (err) {
+	if (err || parcel.lost) {
 		/* It has died: its reaping tells. Or descriptors have run out. */
 		hostd_loop_close(&e->b->loop, src);
-		if (err != -EPIPE)
-			tell_error(e, err, "its descriptor could not be taken: raise pvhostd's limit of descriptors (ulimit -n)");
+		if (parcel.lost)
+			tell_error(e, -EMFILE, "its descriptor could not be taken: raise pvhostd's limit of descriptors (ulimit -n)");
 		return;
 	}
-	while (nr < HOSTD_ERRAND_FDS)
-		fds[nr++] = -1;
 	if (report.head.waiting) {
 		e->deadline_ms = 0;
 		set_timer(e->b);

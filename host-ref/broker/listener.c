@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/rundir.h"
+#include "lib/files/rundir.h"
 #include "lib/util.h"
 
 #define BACKLOG		16

@@ -18,8 +18,8 @@
 #include "broker/carrier/find.h"
 #include "broker/state.h"
 #include "lib/json.h"
-#include "lib/notify.h"
-#include "lib/pidfd.h"
+#include "lib/proc/notify.h"
+#include "lib/proc/pidfd.h"
 
 #define START_ANEW	"end that QEMU, or remove %s/" HOSTD_STATE_FILE " to begin with a new window, which the VM has when it is started again"
 

@@ -24,7 +24,7 @@
 #include "broker/restore.h"
 #include "broker/state.h"
 #include "lib/json.h"
-#include "lib/process.h"
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */

@@ -12,7 +12,7 @@
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
 #include "lib/json.h"
-#include "lib/pidfd.h"
+#include "lib/proc/pidfd.h"
 
 static struct json_object *make_numbers(const uint64_t *numbers, unsigned int nr)
 {

@@ -14,7 +14,7 @@
 
 #include "worker/bus/bus.h"
 #include "worker/bus/counter.h"
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 
 #define NS_PER_S	1000000000LL
 /* A reading with a worse bound is tried again: it was interrupted. */

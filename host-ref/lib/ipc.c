@@ -5,43 +5,18 @@
 #include "lib/ipc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/json.h"
-
-union control {
-	struct cmsghdr align;
-	char buf[CMSG_SPACE(HOSTD_IPC_FD_MAX * sizeof(int))];
-};
-
-int hostd_ipc_pair(int *broker_fd, int *worker_fd)
-{
-	int sv[2], flags;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return -errno;
-	flags = fcntl(sv[0], F_GETFL);
-	fcntl(sv[0], F_SETFL, flags | O_NONBLOCK);
-	*broker_fd = sv[0];
-	*worker_fd = sv[1];
-	return 0;
-}
+#include "lib/parcel.h"
 
 int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int nr_fds)
 {
-	union control control = { 0 };
-	struct msghdr mh = { 0 };
-	struct iovec iov;
-	struct cmsghdr *cmsg;
 	const char *text;
-	ssize_t done;
 	size_t len;
 
 	text = json_object_to_json_string_length(msg, JSON_C_TO_STRING_PLAIN, &len);
@@ -49,77 +24,33 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
 		return -ENOMEM;
 	if (len > HOSTD_IPC_MSG_MAX || nr_fds > HOSTD_IPC_FD_MAX)
 		return -EMSGSIZE;
-
-	iov.iov_base = (void *)text;
-	iov.iov_len = len;
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	if (nr_fds) {
-		mh.msg_control = control.buf;
-		mh.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nr_fds * sizeof(int));
-	}
-	do {
-		done = sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (done < 0 && errno == EINTR);
-	return done < 0 ? -errno : 0;
-}
-
-static void take_fds(struct msghdr *mh, int *fds, unsigned int *nr_fds)
-{
-	struct cmsghdr *cmsg;
-	size_t nr;
-
-	*nr_fds = 0;
-	for (cmsg = CMSG_FIRSTHDR(mh); cmsg; cmsg = CMSG_NXTHDR(mh, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		nr = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds + *nr_fds, CMSG_DATA(cmsg), nr * sizeof(int));
-		*nr_fds += nr;
-	}
+	return hostd_parcel_send(fd, text, len, fds, nr_fds);
 }
 
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds)
 {
-	union control control;
-	struct msghdr mh = { 0 };
-	struct iovec iov;
-	ssize_t len;
-	char *text;
+	struct hostd_parcel parcel = {
+		.len = HOSTD_IPC_MSG_MAX, .fds = fds, .nr_fds = HOSTD_IPC_FD_MAX,
+	};
+	int err;
 
 	*msg = NULL;
 	*nr_fds = 0;
-	text = malloc(HOSTD_IPC_MSG_MAX);
-	if (!text)
+	parcel.data = malloc(HOSTD_IPC_MSG_MAX);
+	if (!parcel.data)
 		return -ENOMEM;
-	iov.iov_base = text;
-	iov.iov_len = HOSTD_IPC_MSG_MAX;
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	mh.msg_control = control.buf;
-	mh.msg_controllen = sizeof(control.buf);
-	do {
-		len = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-	} while (len < 0 && errno == EINTR);
-	if (len <= 0) {
-		free(text);
-		return len < 0 && errno != ECONNRESET ? -errno : -EPIPE;
-	}
-
-	take_fds(&mh, fds, nr_fds);
-	if (!(mh.msg_flags & MSG_TRUNC))
-		*msg = hostd_json_parse(text, len, false, NULL);
-	free(text);
-	if (*msg && !(mh.msg_flags & MSG_CTRUNC))
+	err = hostd_parcel_recv(fd, &parcel);
+	if (!err)
+		*msg = hostd_json_parse(parcel.data, parcel.len, false, NULL);
+	free(parcel.data);
+	if (err)
+		return err == -EMSGSIZE ? -EBADMSG : err;
+	if (*msg && !parcel.lost) {
+		*nr_fds = parcel.nr_fds;
 		return 0;
-	while (*nr_fds)
-		close(fds[--*nr_fds]);
-	/* There is room for all that may come: what is missing had no number here. */
+	}
+	while (parcel.nr_fds)
+		close(fds[--parcel.nr_fds]);
 	return *msg ? -EMFILE : -EBADMSG;
 }
 

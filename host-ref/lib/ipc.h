@@ -47,19 +47,8 @@ struct json_object;
 #define HOSTD_IPC_WORKER_FD	3
 
 /**
- * hostd_ipc_pair - make the two ends of a connection
- * @broker_fd: gets the broker's end, non-blocking
- * @worker_fd: gets the worker's end, blocking for receiving
- *
- * Both are close-on-exec.
- *
- * Return: 0 or -errno.
- */
-int hostd_ipc_pair(int *broker_fd, int *worker_fd);
-
-/**
  * hostd_ipc_send - send one message
- * @fd: either end
+ * @fd: either end of a hostd_parcel_pair(), of which the broker has the first
  * @msg: an object; stays the caller's
  * @fds: descriptors to send along; stay the caller's
  * @nr_fds: their number, at most HOSTD_IPC_FD_MAX

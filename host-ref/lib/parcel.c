@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Parcels: bytes and descriptors through a socket, as one message.
+ * Parcels: bytes and descriptors through a UNIX socket, as one message.
  */
 #include "lib/parcel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@ union control {
 
 int hostd_parcel_pair(int pair[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	fcntl(pair[0], F_SETFL, fcntl(pair[0], F_GETFL) | O_NONBLOCK);
+	return 0;
 }
 
 int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr_fds)
@@ -25,6 +29,7 @@ int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, un
 	struct iovec iov = { (void *)data, len };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg;
+	ssize_t done;
 
 	if (nr_fds > HOSTD_PARCEL_FDS)
 		return -EMSGSIZE;
@@ -37,49 +42,89 @@ int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, un
 		cmsg->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
 		memcpy(CMSG_DATA(cmsg), fds, nr_fds * sizeof(int));
 	}
-	return sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	do {
+		done = sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (done < 0 && errno == EINTR);
+	if (done < 0)
+		return -errno;
+	return (size_t)done == len ? 0 : -EPIPE;
 }
 
-int hostd_parcel_recv(int sock, void *data, size_t len, int *fds, unsigned int *nr_fds)
+static void drop_fds(const int *fds, unsigned int nr)
+{
+	while (nr)
+		close(fds[--nr]);
+}
+
+/* All of them, or none. */
+static void take_fds(struct msghdr *mh, struct hostd_parcel *p, unsigned int room)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(mh);
+	int fds[HOSTD_PARCEL_FDS];
+	unsigned int nr = 0;
+
+	/* A message has at most one of these, however they were sent. */
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
+		nr = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(cmsg), nr * sizeof(int));
+	}
+	p->lost = nr > room || mh->msg_flags & MSG_CTRUNC;
+	if (p->lost || mh->msg_flags & MSG_TRUNC) {
+		drop_fds(fds, nr);
+		return;
+	}
+	memcpy(p->fds, fds, nr * sizeof(int));
+	p->nr_fds = nr;
+}
+
+int hostd_parcel_recv(int sock, struct hostd_parcel *p)
 {
 	union control control;
-	struct iovec iov = { data, len };
+	struct iovec iov = { p->data, p->len };
 	struct msghdr mh = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
 	};
-	struct cmsghdr *cmsg;
+	unsigned int room = p->nr_fds;
 	ssize_t done;
 
-	*nr_fds = 0;
-	done = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	p->nr_fds = 0;
+	do {
+		done = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	} while (done < 0 && errno == EINTR);
 	if (done <= 0)
 		return done < 0 && errno != ECONNRESET ? -errno : -EPIPE;
-	cmsg = CMSG_FIRSTHDR(&mh);
-	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
-		*nr_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cmsg), *nr_fds * sizeof(int));
-	}
-	if ((size_t)done == len && !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		return 0;
-	while (*nr_fds)
-		close(fds[--*nr_fds]);
-	return -EBADMSG;
+	take_fds(&mh, p, room);
+	p->len = done;
+	return mh.msg_flags & MSG_TRUNC ? -EMSGSIZE : 0;
+}
+
+int hostd_parcel_wrap(int fd)
+{
+	int pair[2], err;
+
+	err = hostd_parcel_pair(pair);
+	if (err)
+		return err;
+	err = hostd_parcel_send(pair[1], "", 1, &fd, 1);
+	close(pair[1]);
+	if (!err)
+		return pair[0];
+	close(pair[0]);
+	return err;
 }
 
 int hostd_parcel_take(int sock)
 {
-	int fds[HOSTD_PARCEL_FDS], err;
-	unsigned int nr;
 	char byte;
+	int fd = -1, err;
+	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &fd, .nr_fds = 1 };
 
-	err = hostd_parcel_recv(sock, &byte, 1, fds, &nr);
+	err = hostd_parcel_recv(sock, &parcel);
 	close(sock);
 	if (err)
 		return err;
-	if (nr == 1)
-		return fds[0];
-	while (nr)
-		close(fds[--nr]);
-	return -EBADMSG;
+	if (parcel.lost)
+		return -EMFILE;
+	return fd >= 0 ? fd : -EBADMSG;
 }

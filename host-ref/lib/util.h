@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/log.h"
+#include "lib/log/log.h"
 
 #define HOSTD_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define hostd_container_of(ptr, type, member) \

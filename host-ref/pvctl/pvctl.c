@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/process.h"
-#include "lib/rundir.h"
+#include "lib/proc/process.h"
+#include "lib/files/rundir.h"
 #include "lib/spec.h"
 #include "lib/util.h"
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/rundir.h"
+#include "lib/files/rundir.h"
 #include "lib/util.h"
 
 #define DEF_VECTORS	16

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/process.h"
+#include "lib/proc/process.h"
 #include "worker/report.h"
 #include "lib/util.h"
 

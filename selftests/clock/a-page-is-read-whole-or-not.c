@@ -10,7 +10,7 @@
 #include "../../pvclock/math.h"
 
 #include "ktap.h"
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 
 #define ROUNDS	2000000		/* at least, and until the writer has had its turns */
 #define CHANGES	1000

@@ -13,6 +13,7 @@
 
 #include "lib/json.h"
 #include "lib/ipc.h"
+#include "lib/parcel.h"
 #include "worker/report.h"
 #include "testbus.h"
 
@@ -323,7 +324,7 @@ static void check_log(void)
 	unsigned int i;
 	int ends[2];
 
-	if (hostd_ipc_pair(&ends[0], &ends[1]))
+	if (hostd_parcel_pair(ends))
 		ktap_bail("socketpair");
 	log_fd = ends[0];
 	hostd_report_init(ends[1]);

@@ -121,15 +121,14 @@ static inline bool testworker_tell(struct testworker *t, const char *text, const
 	return ok;
 }
 
-/* As the broker's opener hands an image on. */
+/* As an image is handed on. */
 static inline int testworker_wrap(int fd)
 {
-	int pair[2];
+	int sock = hostd_parcel_wrap(fd);
 
-	if (hostd_parcel_pair(pair) || hostd_parcel_send(pair[1], "", 1, &fd, 1))
+	if (sock < 0)
 		ktap_bail("socketpair");
-	close(pair[1]);
-	return pair[0];
+	return sock;
 }
 
 static inline bool testworker_add(struct testworker *t, unsigned int slot, const char *config,
@@ -156,7 +155,7 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 	int ends[2], fds[2 + 2 * TESTWORKER_VECTORS];
 	char text[512];
 
-	if (hostd_ipc_pair(&ends[0], &ends[1]))
+	if (hostd_parcel_pair(ends))
 		ktap_bail("socketpair");
 	fflush(stdout);
 	t->pid = fork();

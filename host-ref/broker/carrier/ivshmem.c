@@ -25,8 +25,9 @@
 #include "broker/life/life.h"
 #include "broker/state.h"
 #include "lib/json.h"
-#include "lib/notify.h"
-#include "lib/pidfd.h"
+#include "lib/proc/notify.h"
+#include "lib/proc/pidfd.h"
+#include "lib/parcel.h"
 #include "lib/util.h"
 
 #define PROTOCOL_VERSION	0
@@ -55,29 +56,9 @@ struct hostd_refused {
 
 static int send_msg(int conn, int64_t value, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	int64_t wire = htole64(value);
-	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof(wire) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-	ssize_t done;
+	const int64_t wire = htole64(value);
 
-	if (fd >= 0) {
-		mh.msg_control = control.buf;
-		mh.msg_controllen = sizeof(control.buf);
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	done = sendmsg(conn, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (done < 0)
-		return -errno;
-	return done == sizeof(wire) ? 0 : -EPIPE;
+	return hostd_parcel_send(conn, &wire, sizeof(wire), &fd, fd >= 0);
 }
 
 /* Message number @step; 1: there are no more. */

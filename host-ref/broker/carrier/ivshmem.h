@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "broker/listener.h"
-#include "lib/log.h"
+#include "lib/log/log.h"
 #include "lib/loop.h"
 
 /* The name under which a service manager keeps the descriptors of the window. */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/ipc.h"
-#include "lib/log.h"
+#include "lib/log/log.h"
 
 /* The kernel keeps this file for as long as the broker runs, whatever happens to its name. */
 #define OWN_EXE		"/proc/self/exe"

@@ -13,7 +13,7 @@
 #include "broker/broker.h"
 #include "broker/life/exe.h"
 #include "broker/life/helpers.h"
-#include "lib/ipc.h"
+#include "lib/parcel.h"
 #include "lib/util.h"
 
 #define BEAT_LEN	4096	/* bytes of the page that the worker beats in */
@@ -91,20 +91,20 @@ static int spawn(struct hostd_broker *b)
 	static char arg0[] = "pvhostd", arg1[] = "--worker";
 	static char *const argv[] = { arg0, arg1, NULL };
 	struct hostd_life *life = &b->life;
-	int fd, worker_fd, err;
+	int pair[2], err;
 	pid_t pid;
 
-	err = hostd_ipc_pair(&fd, &worker_fd);
+	err = hostd_parcel_pair(pair);
 	if (err)
 		return err;
-	err = hostd_loop_add(&b->loop, &life->ipc, fd, EPOLLIN);
+	err = hostd_loop_add(&b->loop, &life->ipc, pair[0], EPOLLIN);
 	if (err) {
-		close(fd);
-		close(worker_fd);
+		close(pair[0]);
+		close(pair[1]);
 		return err;
 	}
-	pid = hostd_spawn(&b->exe, argv, worker_fd, life->fence_fd);
-	close(worker_fd);
+	pid = hostd_spawn(&b->exe, argv, pair[1], life->fence_fd);
+	close(pair[1]);
 	if (pid < 0) {
 		hostd_loop_close(&b->loop, &life->ipc);
 		return pid;

@@ -25,7 +25,7 @@
 #include "broker/state.h"
 #include "lib/ipc.h"
 #include "lib/json.h"
-#include "lib/notify.h"
+#include "lib/proc/notify.h"
 #include "lib/util.h"
 
 #define HEARTBEAT_MS	100

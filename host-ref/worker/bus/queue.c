@@ -10,7 +10,7 @@
 
 #include "worker/bus/bus.h"
 #include "worker/report.h"
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 #include "lib/util.h"
 
 void hdev_queues_free(struct hdev *dev)

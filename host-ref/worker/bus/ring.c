@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 
 static bool is_bad_shift(uint8_t shift)
 {

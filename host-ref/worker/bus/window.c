@@ -10,7 +10,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 
 #ifndef PVKIT_VERSION
 #define PVKIT_VERSION "0"

@@ -15,7 +15,7 @@
 
 #include <pv/bus.h>
 
-#include "lib/shmem.h"
+#include "worker/bus/shmem.h"
 
 /* Slots of the device table. */
 #define HOSTD_WINDOW_SLOTS	PVBUS_MAX_DEVICES

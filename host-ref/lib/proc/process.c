@@ -2,7 +2,7 @@
 /*
  * What a process starts with: its descriptors, its signals, its limits.
  */
-#include "lib/process.h"
+#include "lib/proc/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>

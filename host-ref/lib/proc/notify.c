@@ -4,7 +4,7 @@
  *
  * sd_notify(3) and sd_listen_fds(3) say what is sent and what is found in the environment.
  */
-#include "lib/notify.h"
+#include "lib/proc/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * Other processes, by a descriptor that never means another one.
  */
-#include "lib/pidfd.h"
+#include "lib/proc/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>

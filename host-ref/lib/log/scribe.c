@@ -2,7 +2,7 @@
 /*
  * The scribe: a process that writes to a file for one that must not wait for it.
  */
-#include "lib/scribe.h"
+#include "lib/log/scribe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/process.h"
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 /* It is ours, and no link to what is not. */

@@ -2,7 +2,7 @@
 /*
  * A small file of this process' own that another one can read when this one was killed.
  */
-#include "lib/store.h"
+#include "lib/files/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/log.h"
-#include "lib/process.h"
+#include "lib/log/log.h"
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 /* A writer that is well has written it long before. */

@@ -5,7 +5,7 @@
  * Who takes the lines may be slow, stopped or gone: a full pipe, a terminal after Ctrl-S, a file on
  * a file system that is frozen or full. None of that may stop the broker.
  */
-#include "lib/log.h"
+#include "lib/log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/scribe.h"
+#include "lib/log/scribe.h"
 #include "lib/util.h"
 
 #define LINE_LEN	1024

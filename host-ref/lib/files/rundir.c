@@ -2,7 +2,7 @@
 /*
  * The run directory: where the sockets of a VM are, and who owns them.
  */
-#include "lib/rundir.h"
+#include "lib/files/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
