@@ -98,7 +98,7 @@ struct balloon {
 	struct pvballoon_stats guest;
 };
 
-/* dev_balloon_request.c */
+/* request.c */
 
 /**
  * hdev_balloon_poll - take requests
@@ -108,6 +108,16 @@ struct balloon {
  * Return: how many it took.
  */
 unsigned int hdev_balloon_poll(struct hdev_queue *q, unsigned int budget);
+
+/* answer.c */
+
+/**
+ * hdev_balloon_post - complete a request
+ * @q: its queue, which runs
+ * @id: its id
+ * @status: PVBALLOON_S_*
+ */
+void hdev_balloon_post(struct hdev_queue *q, uint32_t id, uint32_t status);
 
 /**
  * hdev_balloon_finish - complete a request of which each part has its status
@@ -134,7 +144,18 @@ static inline __le32 *hdev_balloon_status(struct balloon_req *req, unsigned int 
 	return req->op == PVBALLOON_OP_REGION ? &req->regions[i].status : &req->ranges[i].status;
 }
 
-/* dev_balloon_ram.c */
+/**
+ * hdev_balloon_length - bytes of a range
+ * @r: a range
+ *
+ * Return: their number.
+ */
+static inline uint64_t hdev_balloon_length(const struct pvballoon_range *r)
+{
+	return (uint64_t)le32toh(r->nr_pages) << PVBALLOON_PAGE_SHIFT;
+}
+
+/* device_ram.c */
 
 /**
  * hdev_balloon_watch_helper - prepare to notice that it does not answer

@@ -14,14 +14,6 @@
 /* Then others have their turn; a request may take long if the guest wants that. */
 #define POLL_MS		2
 
-#define STATUS_AT	offsetof(struct pvballoon_range, status)
-#define REGION_STATUS_AT offsetof(struct pvballoon_region, status)
-
-static uint64_t length_of(const struct pvballoon_range *r)
-{
-	return (uint64_t)le32toh(r->nr_pages) << PVBALLOON_PAGE_SHIFT;
-}
-
 /* BALLOON-D6: was the operation agreed? */
 static bool is_served(const struct hdev *dev, uint8_t op)
 {
@@ -57,85 +49,6 @@ static void *find_data(const struct hdev_queue *q, const struct pvballoon_sqe *s
 		return NULL;
 	*len = nr * each;
 	return hostd_window_at(&q->data, le64toh(sqe->data_off), *len, 8);
-}
-
-static void post(struct hdev_queue *q, uint32_t id, uint32_t status)
-{
-	struct pvballoon_cqe cqe = { .id = htole32(id), .status = htole32(status) };
-
-	hdev_queue_push(q, &cqe, status == PVBALLOON_S_OK);
-}
-
-/* BALLOON-D5: statuses are in the data before the completion says that they are. */
-static void write_statuses(struct balloon_req *req)
-{
-	bool region = req->op == PVBALLOON_OP_REGION;
-	size_t each = region ? sizeof(struct pvballoon_region) : sizeof(struct pvballoon_range);
-	uint8_t *to = (uint8_t *)req->data + (region ? REGION_STATUS_AT : STATUS_AT);
-	unsigned int i;
-
-	for (i = 0; i < req->nr; i++)
-		hostd_store32((__le32 *)(to + i * each), le32toh(*hdev_balloon_status(req, i)));
-}
-
-static uint32_t count_refused(struct balloon_req *req)
-{
-	uint32_t nr = 0;
-	unsigned int i;
-
-	for (i = 0; i < req->nr; i++)
-		nr += *hdev_balloon_status(req, i) != 0;
-	return nr;
-}
-
-void hdev_balloon_finish(struct balloon_req *req)
-{
-	struct hdev_queue *q = req->q;
-	struct balloon_queue *bq = q->priv;
-	struct balloon *b = q->dev->priv;
-	uint32_t nr_refused = count_refused(req);
-
-	b->count.refused += nr_refused;
-	if (q->running) {
-		if (nr_refused)
-			write_statuses(req);
-		post(q, req->id, nr_refused ? PVBALLOON_S_SOME : PVBALLOON_S_OK);
-	}
-	req->next = bq->free;
-	bq->free = req;
-}
-
-/* The driver has a range again that the helper could not free. */
-static void undo(struct balloon *b, struct balloon_req *req, const struct pvballoon_range *r)
-{
-	if (req->op != PVBALLOON_OP_INFLATE)
-		return;
-	hostd_given_forget(&b->given, le64toh(r->addr), le32toh(r->nr_pages));
-	b->count.given -= length_of(r);
-}
-
-void hdev_balloon_take_reply(struct balloon_req *req, const uint64_t *failed)
-{
-	struct balloon *b = req->q->dev->priv;
-	unsigned int i, nr = 0;
-
-	for (i = 0; i < req->nr; i++) {
-		__le32 *status = hdev_balloon_status(req, i);
-		bool ok;
-
-		if (*status)
-			continue;
-		ok = !(failed[nr / 64] >> nr % 64 & 1);
-		nr++;
-		if (req->op == PVBALLOON_OP_REGION && ok) {
-			hostd_given_prove(&b->given, le64toh(req->regions[i].addr));
-		} else if (req->op == PVBALLOON_OP_REGION) {
-			*status = htole32(PVBALLOON_S_UNPROVEN);
-		} else if (!ok) {
-			*status = htole32(PVBALLOON_S_REFUSED);
-			undo(b, req, &req->ranges[i]);
-		}
-	}
 }
 
 /* BALLOON-D2. Returns whether there is something to prove. */
@@ -174,11 +87,11 @@ static uint32_t count_range(struct balloon *b, struct balloon_req *req,
 	}
 	if (status != PVBALLOON_S_OK)
 		return status;
-	*counter += length_of(r);
+	*counter += hdev_balloon_length(r);
 	if (req->op == PVBALLOON_OP_INFLATE)
-		req->q->stats.write_bytes += length_of(r);
+		req->q->stats.write_bytes += hdev_balloon_length(r);
 	else if (req->op == PVBALLOON_OP_DEFLATE)
-		req->q->stats.read_bytes += length_of(r);
+		req->q->stats.read_bytes += hdev_balloon_length(r);
 	return status;
 }
 
@@ -233,7 +146,7 @@ static bool execute(struct hdev_queue *q, const struct pvballoon_sqe *sqe)
 	void *data;
 
 	if (!is_served(q->dev, sqe->op)) {
-		post(q, le32toh(sqe->id), PVBALLOON_S_UNSUPP);
+		hdev_balloon_post(q, le32toh(sqe->id), PVBALLOON_S_UNSUPP);
 		return true;
 	}
 	data = find_data(q, sqe, &len);

@@ -228,12 +228,12 @@ static void note_path(struct hostd_disk *disk, const char *note)
 	snprintf(disk->note, sizeof(disk->note), "%s", note);
 }
 
-static const struct hostd_image_report *report_of(const struct hostd_report *head)
+static const struct hostd_image_report *report_of(const struct hostd_errand_report *head)
 {
 	return hostd_container_of(head, const struct hostd_image_report, head);
 }
 
-static void disk_looked(void *owner, const struct hostd_report *head, int *fds)
+static void disk_looked(void *owner, const struct hostd_errand_report *head, int *fds)
 {
 	const struct hostd_image_report *report = report_of(head);
 	struct hostd_disk *disk = owner;
@@ -271,7 +271,7 @@ static void note_release(struct hostd_disk *disk, const struct hostd_image_repor
 	note_path(disk, note);
 }
 
-static void disk_opened(void *owner, const struct hostd_report *head, int *fds)
+static void disk_opened(void *owner, const struct hostd_errand_report *head, int *fds)
 {
 	const struct hostd_image_report *report = report_of(head);
 	int parcel = fds[HOSTD_IMAGE_PARCEL], hold = fds[HOSTD_IMAGE_HOLD];
@@ -435,7 +435,7 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 		hostd_json_add_str(obj, "note", disk->note);
 }
 
-static void disk_has_room(void *owner, const struct hostd_report *report, int *fds)
+static void disk_has_room(void *owner, const struct hostd_errand_report *report, int *fds)
 {
 	struct hostd_disk *disk = owner;
 

@@ -126,6 +126,8 @@ struct blk_queue {
 	struct blk_req reqs[];
 };
 
+/* request.c */
+
 /**
  * hdev_blk_poll - take submissions, check them, and hand them to the engine
  * @q: a running queue
@@ -147,7 +149,21 @@ void hdev_blk_start(struct blk_req *req);
  */
 void hdev_blk_finish(struct blk_req *req);
 
-/* dev_blk_trouble.c */
+/* resume.c */
+
+/**
+ * hdev_blk_retry - pvdev_ops.beat: try again, if it is time
+ * @dev: a disk
+ */
+void hdev_blk_retry(struct hdev *dev);
+
+/**
+ * hdev_blk_work - pvdev_ops.work: start some of what was held
+ * @dev: a disk that goes on
+ */
+void hdev_blk_work(struct hdev *dev);
+
+/* trouble.c */
 
 /**
  * hdev_blk_set_policy - take "path", "rerror" and "werror" of a disk's options
@@ -181,16 +197,18 @@ bool hdev_blk_failed(struct blk_req *req);
 void hdev_blk_worked(struct blk_req *req);
 
 /**
+ * hdev_blk_take_held - take what is held for longest
+ * @t: of a disk that holds something
+ *
+ * Return: the request.
+ */
+struct blk_req *hdev_blk_take_held(struct blk_trouble *t);
+
+/**
  * hdev_blk_drop_held - forget what is held of a queue that is about to be freed
  * @q: the queue
  */
 void hdev_blk_drop_held(struct hdev_queue *q);
-
-/**
- * hdev_blk_retry - pvdev_ops.beat: try again, if it is time
- * @dev: a disk
- */
-void hdev_blk_retry(struct hdev *dev);
 
 /**
  * hdev_blk_continue - pvdev_ops.go_on: try again what is held
@@ -199,12 +217,6 @@ void hdev_blk_retry(struct hdev *dev);
  * Return: number of requests.
  */
 unsigned int hdev_blk_continue(struct hdev *dev);
-
-/**
- * hdev_blk_work - pvdev_ops.work: start some of what was held
- * @dev: a disk that goes on
- */
-void hdev_blk_work(struct hdev *dev);
 
 /**
  * hdev_blk_describe_trouble - for pvdev_ops.describe: errors, and whether the disk is stopped

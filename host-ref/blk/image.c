@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -29,17 +28,6 @@
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ	_IOR(0x12, 128, uint64_t)
 #endif
-
-int hostd_image_fail(struct hostd_image_report *report, int error, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(report->head.text, sizeof(report->head.text), fmt, ap);
-	va_end(ap);
-	report->head.error = error;
-	return error;
-}
 
 static const char *advise(const struct hostd_image_job *job, int error)
 {
@@ -77,7 +65,7 @@ static const char *advise(const struct hostd_image_job *job, int error)
 static int fail_open(const struct hostd_image_job *job, int error,
 		     struct hostd_image_report *report)
 {
-	return hostd_image_fail(report, -error, "%s: %s%s", job->shown, strerror(error),
+	return hostd_errand_fail(&report->head, -error, "%s: %s%s", job->shown, strerror(error),
 				advise(job, error));
 }
 
@@ -139,10 +127,10 @@ static int find_image(const struct hostd_image_job *job, struct hostd_image_repo
 	if (fstat(fd, &st) < 0)
 		return fail_open(job, errno, report);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return hostd_image_fail(report, -ENOTBLK, "%s is %s, neither a regular file nor a block device: name an image file or a block device",
+		return hostd_errand_fail(&report->head, -ENOTBLK, "%s is %s, neither a regular file nor a block device: name an image file or a block device",
 					job->shown, kind_of(st.st_mode));
 	if (S_ISREG(st.st_mode) && is_kernels(fd))
-		return hostd_image_fail(report, -ENOTBLK, "%s belongs to the kernel and holds no data: name an image file or a block device",
+		return hostd_errand_fail(&report->head, -ENOTBLK, "%s belongs to the kernel and holds no data: name an image file or a block device",
 					job->shown);
 	return fd;
 }
@@ -180,10 +168,10 @@ static int fail_lock(const struct hostd_image_job *job, int error,
 		     struct hostd_image_report *report)
 {
 	if (error == EAGAIN)
-		return hostd_image_fail(report, -error, "%s: in use by another process or another disk: end that first ('fuser -v' on it names the process), or give ro=on to both",
+		return hostd_errand_fail(&report->head, -error, "%s: in use by another process or another disk: end that first ('fuser -v' on it names the process), or give ro=on to both",
 					job->shown);
 	if (error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS)
-		return hostd_image_fail(report, -error, "%s: its file system has no locks (%s): mount it with them (NFS: run rpc.statd, or local_lock=all if no other host uses it)",
+		return hostd_errand_fail(&report->head, -error, "%s: its file system has no locks (%s): mount it with them (NFS: run rpc.statd, or local_lock=all if no other host uses it)",
 					job->shown, strerror(error));
 	return fail_open(job, error, report);
 }
@@ -275,13 +263,13 @@ static int check_identity(const struct hostd_image_job *job, struct hostd_image_
 	if (!job->id.known)
 		return 0;
 	if (job->same && !is_same(&job->id, &report->id))
-		return hostd_image_fail(report, -ENODEV, "%s names another file than the one that was served before pvhostd died: give that its name again, or take this one by 'pvctl release' and 'pvctl restart-worker'",
+		return hostd_errand_fail(&report->head, -ENODEV, "%s names another file than the one that was served before pvhostd died: give that its name again, or take this one by 'pvctl release' and 'pvctl restart-worker'",
 					job->shown);
 	/* Looked up anew, after a release: another one is served, and that is said. */
 	if (job->hold < 0)
 		report->is_other = !is_same(&job->id, &report->id);
 	else if (report->id.rdev && !is_same_device(&job->id, &report->id))
-		return hostd_image_fail(report, -ENODEV, "%s is another device than the one that was served: attach that, or take this one by 'pvctl release' and 'pvctl restart-worker'",
+		return hostd_errand_fail(&report->head, -ENODEV, "%s is another device than the one that was served: attach that, or take this one by 'pvctl release' and 'pvctl restart-worker'",
 					job->shown);
 	return 0;
 }
@@ -325,7 +313,7 @@ static int do_open(const struct hostd_image_job *job, int sock, struct hostd_ima
 	/* What the worker gets is in a socket, so that the broker never has to close it. */
 	parcel = hostd_parcel_wrap(fd);
 	if (parcel < 0)
-		return hostd_image_fail(report, parcel, "%s: it cannot be handed on: %s", job->shown,
+		return hostd_errand_fail(&report->head, parcel, "%s: it cannot be handed on: %s", job->shown,
 					strerror(-parcel));
 	fds[HOSTD_IMAGE_PARCEL] = parcel;
 	fds[HOSTD_IMAGE_HOLD] = hold;
@@ -351,16 +339,16 @@ static int do_resize(const struct hostd_image_job *job, struct hostd_image_repor
 	if (have >= job->size)
 		return 0;
 	if (S_ISBLK(st.st_mode))
-		return hostd_image_fail(report, -ENOSPC, "%s has only %llu bytes: enlarge the device first",
+		return hostd_errand_fail(&report->head, -ENOSPC, "%s has only %llu bytes: enlarge the device first",
 					job->shown, (unsigned long long)have);
 	if (job->ro)
-		return hostd_image_fail(report, -EROFS, "%s has only %llu bytes, and is here for reading only (ro=on): enlarge the file first (truncate -s)",
+		return hostd_errand_fail(&report->head, -EROFS, "%s has only %llu bytes, and is here for reading only (ro=on): enlarge the file first (truncate -s)",
 					job->shown, (unsigned long long)have);
 	err = hostd_image_lock_size(fd);
 	if (err)
 		return fail_lock(job, -err, report);
 	if (ftruncate(fd, job->size) < 0)
-		return hostd_image_fail(report, -errno, "%s cannot be enlarged: %s%s", job->shown,
+		return hostd_errand_fail(&report->head, -errno, "%s cannot be enlarged: %s%s", job->shown,
 					strerror(errno), errno == EFBIG ?
 					": its file system, or a limit of pvhostd's (ulimit -f), allows no such size" : "");
 	return 0;

@@ -79,7 +79,7 @@ struct hostd_image_job {
  * @is_deleted: no path names it any more
  */
 struct hostd_image_report {
-	struct hostd_report head;
+	struct hostd_errand_report head;
 	struct hostd_image_id id;
 	uint64_t size;
 	struct hostd_medium medium;
@@ -105,17 +105,6 @@ enum {
  * Context: a process of its own, which ends when this returns.
  */
 void hostd_image_work(const struct hostd_image_job *job, int sock);
-
-/**
- * hostd_image_fail - fill a report of a failure
- * @report: the report
- * @error: -errno
- * @fmt: printf format of one line: what is wrong and what to do
- *
- * Return: @error.
- */
-int hostd_image_fail(struct hostd_image_report *report, int error, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /* image_lock.c */
 

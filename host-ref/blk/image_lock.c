@@ -156,7 +156,7 @@ static int find_loop(const struct hostd_image_job *job, const char *path, const 
 	while (dir && !err && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "loop", 4) &&
 		    has_file(entry->d_name, path, st, job->ro))
-			err = hostd_image_fail(report, -EBUSY, "%s: the host has it as /dev/%s: unmount that and detach it (losetup -d), or name that device",
+			err = hostd_errand_fail(&report->head, -EBUSY, "%s: the host has it as /dev/%s: unmount that and detach it (losetup -d), or name that device",
 					       job->shown, entry->d_name);
 	if (dir)
 		closedir(dir);
@@ -173,7 +173,7 @@ static int find_swap(const struct hostd_image_job *job, const char *path,
 
 	while (swaps && !err && getline(&line, &room, swaps) >= 0)
 		if (!strncmp(line, path, len) && line[len] == ' ')
-			err = hostd_image_fail(report, -EBUSY, "%s: the host swaps to it: switch that off (swapoff)",
+			err = hostd_errand_fail(&report->head, -EBUSY, "%s: the host swaps to it: switch that off (swapoff)",
 					       job->shown);
 	free(line);
 	if (swaps)
@@ -201,7 +201,7 @@ static int find_backing(const struct hostd_image_job *job, dev_t rdev,
 		return 0;
 	if (is_locked(fd, job->ro ? F_RDLCK : F_WRLCK, OWN_START, OWN_LEN) ||
 	    are_locked(fd, QEMU_PERM, job->ro ? does : does | QEMU_READ))
-		hostd_image_fail(report, -EBUSY, "%s: its file, %.200s, is in use by another process or another disk: end that first",
+		hostd_errand_fail(&report->head, -EBUSY, "%s: its file, %.200s, is in use by another process or another disk: end that first",
 				 job->shown, path);
 	close(fd);
 	return report->head.error;
@@ -243,7 +243,7 @@ static int find_claim(const struct hostd_image_job *job, int hold, dev_t rdev,
 		close(fd);
 	if (fd >= 0 || errno != EBUSY || is_mounted_ro(rdev))
 		return 0;
-	return hostd_image_fail(report, -EBUSY, "%s: it is mounted for writing, or part of a volume, or otherwise in use: end that first",
+	return hostd_errand_fail(&report->head, -EBUSY, "%s: it is mounted for writing, or part of a volume, or otherwise in use: end that first",
 				job->shown);
 }
 

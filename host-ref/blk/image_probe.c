@@ -106,7 +106,7 @@ static int probe_direct(const struct hostd_image_job *job, int fd,
 		least = m->fallocate_block;
 	buf = aligned_alloc(BLOCK_MAX, 2 * BLOCK_MAX);
 	if (!buf)
-		return hostd_image_fail(report, -ENOMEM, "out of memory");
+		return hostd_errand_fail(&report->head, -ENOMEM, "out of memory");
 	block = least <= BLOCK_MAX ? try_direct(fd, least, buf + SECTOR) : 0;
 	if (block) {
 		m->direct_block = block;
@@ -116,9 +116,9 @@ static int probe_direct(const struct hostd_image_job *job, int fd,
 	block = least <= BLOCK_MAX ? try_direct(fd, least, buf) : 0;
 	free(buf);
 	if (block)
-		return hostd_image_fail(report, -EINVAL, "%s: direct I/O on it wants memory aligned to more than 512 bytes: use cache=writeback",
+		return hostd_errand_fail(&report->head, -EINVAL, "%s: direct I/O on it wants memory aligned to more than 512 bytes: use cache=writeback",
 					job->shown);
-	return hostd_image_fail(report, -EINVAL, "%s: direct I/O on it wants larger blocks than 4096 bytes, or there is none: use cache=writeback",
+	return hostd_errand_fail(&report->head, -EINVAL, "%s: direct I/O on it wants larger blocks than 4096 bytes, or there is none: use cache=writeback",
 				job->shown);
 }
 
@@ -127,14 +127,14 @@ static int probe_size(const struct hostd_image_job *job, int fd, const struct st
 {
 	report->size = st->st_size;
 	if (S_ISBLK(st->st_mode) && ioctl(fd, BLKGETSIZE64, &report->size) < 0)
-		return hostd_image_fail(report, -errno, "%s: size unknown: %s", job->shown,
+		return hostd_errand_fail(&report->head, -errno, "%s: size unknown: %s", job->shown,
 					strerror(errno));
 	if (!report->size)
-		return hostd_image_fail(report, -EINVAL, S_ISBLK(st->st_mode) ?
+		return hostd_errand_fail(&report->head, -EINVAL, S_ISBLK(st->st_mode) ?
 					"%s is empty: there is no medium in it" :
 					"%s is empty: give it a size (truncate -s 1G FILE)", job->shown);
 	if (report->size > HOSTD_SIZE_MAX)
-		return hostd_image_fail(report, -EFBIG, "%s is larger than 4E: no disk can be",
+		return hostd_errand_fail(&report->head, -EFBIG, "%s is larger than 4E: no disk can be",
 					job->shown);
 	return 0;
 }
@@ -147,7 +147,7 @@ int hostd_image_probe(const struct hostd_image_job *job, int fd, struct hostd_im
 
 	err = hostd_medium_look(fd, m);
 	if (err || fstat(fd, &st) < 0)
-		return hostd_image_fail(report, err ? err : -errno, "%s: %s", job->shown,
+		return hostd_errand_fail(&report->head, err ? err : -errno, "%s: %s", job->shown,
 					strerror(err ? -err : errno));
 	err = probe_size(job, fd, &st, report);
 	if (err)
@@ -217,7 +217,7 @@ int hostd_image_look(const struct hostd_image_job *job, int fd, struct hostd_ima
 	const struct magic *found;
 
 	if (!buf)
-		return hostd_image_fail(report, -ENOMEM, "out of memory");
+		return hostd_errand_fail(&report->head, -ENOMEM, "out of memory");
 	read_at(fd, 0, buf);
 	read_at(fd, last & ~(uint64_t)(HEAD_LEN - 1), tail);
 	found = find_magic(buf, tail + (last & (HEAD_LEN - 1)));
@@ -225,8 +225,8 @@ int hostd_image_look(const struct hostd_image_job *job, int fd, struct hostd_ima
 	if (!found)
 		return 0;
 	if (found->packed)
-		return hostd_image_fail(report, -EINVAL, "%s is packed (%s): unpack it first; if the guest shall see it as it is, add format=raw",
+		return hostd_errand_fail(&report->head, -EINVAL, "%s is packed (%s): unpack it first; if the guest shall see it as it is, add format=raw",
 					job->shown, found->name);
-	return hostd_image_fail(report, -EINVAL, "%s is a %s image, and only raw ones are served: convert it (qemu-img convert -O raw); if the guest shall see it as it is, add format=raw",
+	return hostd_errand_fail(&report->head, -EINVAL, "%s is a %s image, and only raw ones are served: convert it (qemu-img convert -O raw); if the guest shall see it as it is, add format=raw",
 				job->shown, found->name);
 }

@@ -10,7 +10,7 @@
 
 #include "lib/log/log.h"
 
-_Static_assert(sizeof(struct hostd_image_report) <= HOSTD_REPORT_MAX, "it is a report");
+_Static_assert(sizeof(struct hostd_image_report) <= HOSTD_ERRAND_REPORT_MAX, "it is a report");
 _Static_assert(HOSTD_IMAGE_FDS <= HOSTD_ERRAND_FDS, "and these come with it");
 
 static const char * const words[] = {

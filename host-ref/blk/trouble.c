@@ -2,8 +2,7 @@
 /*
  * What a disk does when the host fails it: the guest is told, or not, or its requests are held.
  *
- * A disk that is stopped takes requests and executes none. It goes on when the operator says so, or,
- * for want of room or memory, when a request that is tried now and then succeeds. What is held is
+ * A disk that is stopped takes requests and executes none (resume.c has how it goes on). What is held is
  * not in flight: a reset drops it, and another life of the worker gets it again from the driver.
  */
 #include "blk/device.h"
@@ -25,8 +24,6 @@
 #define LOG_NS			(10000 * MS_NS)
 /* Tries before want of memory, which should pass, is an error like any other: some 20 s. */
 #define PASSING_TRIES		8
-/* Requests started at once when a disk goes on. */
-#define WORK_BATCH		32
 
 static const char *const op_names[] = {
 	[HOSTD_IO_READ] = "read",
@@ -195,7 +192,7 @@ static void put_last(struct blk_trouble *t, struct blk_req *req)
 	t->nr_held++;
 }
 
-static struct blk_req *take_first(struct blk_trouble *t)
+struct blk_req *hdev_blk_take_held(struct blk_trouble *t)
 {
 	struct blk_req *req = t->held;
 
@@ -269,7 +266,7 @@ void hdev_blk_drop_held(struct hdev_queue *q)
 	struct blk_req *req;
 
 	while (nr--) {
-		req = take_first(t);
+		req = hdev_blk_take_held(t);
 		if (req->q != q)
 			put_last(t, req);
 	}
@@ -277,18 +274,6 @@ void hdev_blk_drop_held(struct hdev_queue *q)
 		return;
 	t->stopped = false;
 	t->nr_tries = 0;
-}
-
-void hdev_blk_retry(struct hdev *dev)
-{
-	struct blk_trouble *t = &((struct blk *)dev->priv)->trouble;
-
-	if (!t->stopped || t->probe || dev->bus->now_ns < t->try_ns || !t->held ||
-	    t->held->is_final || !t->held->q->running)
-		return;
-	t->nr_tries++;
-	t->probe = take_first(t);
-	hdev_blk_start(t->probe);
 }
 
 unsigned int hdev_blk_continue(struct hdev *dev)
@@ -300,23 +285,6 @@ unsigned int hdev_blk_continue(struct hdev *dev)
 	if (t->nr_held)
 		hdev_set_busy(dev, true);
 	return t->nr_held;
-}
-
-void hdev_blk_work(struct hdev *dev)
-{
-	struct blk_trouble *t = &((struct blk *)dev->priv)->trouble;
-	unsigned int nr;
-
-	for (nr = 0; nr < WORK_BATCH && t->held && !t->stopped; nr++) {
-		struct blk_req *req = take_first(t);
-
-		if (req->is_final || !req->q->running)
-			hdev_blk_finish(req);
-		else
-			hdev_blk_start(req);
-	}
-	if (t->stopped || !t->held)
-		hdev_set_busy(dev, false);
 }
 
 void hdev_blk_describe_trouble(const struct blk *blk, struct json_object *obj)

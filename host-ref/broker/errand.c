@@ -51,9 +51,20 @@ struct hostd_errand {
 
 /* Room for any report. */
 union report {
-	struct hostd_report head;
-	char room[HOSTD_REPORT_MAX];
+	struct hostd_errand_report head;
+	char room[HOSTD_ERRAND_REPORT_MAX];
 };
+
+int hostd_errand_fail(struct hostd_errand_report *report, int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(report->text, sizeof(report->text), fmt, ap);
+	va_end(ap);
+	report->error = error;
+	return error;
+}
 
 static void set_timer(struct hostd_broker *b)
 {
@@ -67,7 +78,7 @@ static void set_timer(struct hostd_broker *b)
 }
 
 /* The last word to the owner, who may start another one from within. */
-static void tell(struct hostd_errand *e, const struct hostd_report *report, int *fds)
+static void tell(struct hostd_errand *e, const struct hostd_errand_report *report, int *fds)
 {
 	hostd_errand_told told = e->op.told;
 	void *owner = e->op.owner;
@@ -87,16 +98,13 @@ static void tell(struct hostd_errand *e, const struct hostd_report *report, int 
 			close(fds[i]);
 }
 
-static void __attribute__((format(printf, 3, 4)))
-tell_error(struct hostd_errand *e, int error, const char *fmt, ...)
+/* It has said nothing itself. */
+static void tell_error(struct hostd_errand *e, int error, const char *text)
 {
 	union report report = { .head.error = error };
 	int fds[HOSTD_ERRAND_FDS] = { -1, -1 };
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(report.head.text, sizeof(report.head.text), fmt, ap);
-	va_end(ap);
+	snprintf(report.head.text, sizeof(report.head.text), "%s", text);
 	tell(e, &report.head, fds);
 }
 
@@ -136,6 +144,7 @@ static void errands_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, errand_timer);
 	uint64_t now_ms = hostd_now_ms();
+	char text[HOSTD_ERROR_MAX];
 	struct hostd_errand *e;
 
 	for (;;) {
@@ -147,7 +156,9 @@ static void errands_due(struct hostd_timer *timer)
 		kill(e->pid, SIGKILL);
 		e->hangs = true;
 		hostd_loop_close(&b->loop, &e->src);
-		tell_error(e, -ETIMEDOUT, "%s %s takes too long: %s", e->op.doing, e->shown, e->op.suspect);
+		snprintf(text, sizeof(text), "%s %s takes too long: %s", e->op.doing, e->shown,
+			 e->op.suspect);
+		tell_error(e, -ETIMEDOUT, text);
 	}
 	set_timer(b);
 }
@@ -300,12 +311,15 @@ void hostd_errands_cancel(struct hostd_broker *b, const void *owner)
 /* It died without a word. */
 static void explain_death(struct hostd_errand *e, int status)
 {
+	char text[HOSTD_ERROR_MAX];
+
 	if (WIFSIGNALED(status))
-		tell_error(e, -ECHILD, "the process %s %s was killed by signal %d (%s)", e->op.doing,
-			   e->shown, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(text, sizeof(text), "the process %s %s was killed by signal %d (%s)",
+			 e->op.doing, e->shown, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		tell_error(e, -ECHILD, "the process %s %s exited with status %d", e->op.doing,
-			   e->shown, WEXITSTATUS(status));
+		snprintf(text, sizeof(text), "the process %s %s exited with status %d", e->op.doing,
+			 e->shown, WEXITSTATUS(status));
+	tell_error(e, -ECHILD, text);
 }
 
 void hostd_errands_reap(struct hostd_broker *b)

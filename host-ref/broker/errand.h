@@ -14,17 +14,17 @@
 #include "lib/util.h"
 
 #define HOSTD_ERRAND_FDS	2	/* most descriptors of a report */
-#define HOSTD_REPORT_MAX	1024	/* bytes of a report */
+#define HOSTD_ERRAND_REPORT_MAX	1024	/* bytes of a report */
 
 struct hostd_broker;
 
 /**
- * struct hostd_report - what came of an errand; the head of what a kind of errands tells
+ * struct hostd_errand_report - what came of an errand; the head of what a kind of errands tells
  * @error: 0 or -errno
  * @waiting: somebody else has what it wants: another report follows
  * @text: why, in one line
  */
-struct hostd_report {
+struct hostd_errand_report {
 	int error;
 	bool waiting;
 	char text[HOSTD_ERROR_MAX];
@@ -38,7 +38,7 @@ struct hostd_report {
  *
  * Called once, but before that any number of times with @report->waiting and no descriptors.
  */
-typedef void (*hostd_errand_told)(void *owner, const struct hostd_report *report, int *fds);
+typedef void (*hostd_errand_told)(void *owner, const struct hostd_errand_report *report, int *fds);
 
 /**
  * struct hostd_errand_op - an errand
@@ -88,6 +88,17 @@ void hostd_errands_init(struct hostd_broker *b);
  * -EBUSY if one of the owner's hangs, or too many do; another -errno.
  */
 int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op, char *err);
+
+/**
+ * hostd_errand_fail - fill the report of a failure, in the process of the errand
+ * @report: the report
+ * @error: -errno
+ * @fmt: printf format of one line: what is wrong and what to do
+ *
+ * Return: @error.
+ */
+int hostd_errand_fail(struct hostd_errand_report *report, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /**
  * hostd_errands_cancel - end the errands of an owner; nothing is told

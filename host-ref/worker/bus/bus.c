@@ -127,15 +127,6 @@ void hostd_bus_free(struct hostd_bus *bus)
 	free(bus);
 }
 
-void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector)
-{
-	static const uint64_t one = 1;
-
-	/* A full counter is as good as one more: the interrupt is pending. */
-	if (write(bus->irq_fds[vector], &one, sizeof(one)) == sizeof(one))
-		bus->irqs[vector]++;
-}
-
 void hostd_bus_begin_epoch(struct hostd_bus *bus)
 {
 	unsigned int slot;
@@ -264,14 +255,6 @@ static void answer_slot(struct hdev *dev, uint32_t seq, uint32_t result)
 	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
-bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
-{
-	if (!bus->overwritten && hostd_window_is_ours(&bus->win, ack))
-		return true;
-	bus->overwritten = true;
-	return false;
-}
-
 static void look_at_header(struct hostd_bus *bus)
 {
 	struct pvbus_driver_header h;
@@ -368,4 +351,17 @@ void hostd_bus_settle(struct hostd_bus *bus)
 	}
 	answer(bus, bus->cmd_seq, bus->cmd_result);
 	bus->cmd_seq = 0;
+}
+
+void hdev_remove(struct hdev *dev, bool force)
+{
+	dev->removing = true;
+	if (force || dev->status == PVBUS_S_RESET) {
+		hdev_stop(dev);
+		hostd_bus_settle(dev->bus);
+	}
+	if (!dev->ops)
+		return;
+	hostd_window_set_flags(&dev->bus->win, dev->slot, PVBUS_DEV_REMOVE);
+	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }

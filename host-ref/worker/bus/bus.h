@@ -10,6 +10,7 @@
 
 #include "backend/engine.h"
 #include "worker/bus/device.h"
+#include "worker/bus/publish.h"
 #include "worker/bus/wait.h"
 #include "worker/bus/window.h"
 
@@ -124,15 +125,6 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus);
 void hostd_bus_beat(struct hostd_bus *bus);
 
 /**
- * hostd_bus_is_ours - may what was copied from the window be executed (BUS-D4)
- * @bus: the bus
- * @ack: the answer of the bus, or of the slot that it was copied from, in the shadow
- *
- * Return: false if the window was overwritten; nothing is until the next epoch.
- */
-bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack);
-
-/**
  * hostd_bus_look - look for commands and execute them (BUS-D6)
  * @bus: the bus
  */
@@ -153,10 +145,12 @@ void hostd_bus_settle(struct hostd_bus *bus);
 bool hostd_bus_work(struct hostd_bus *bus);
 
 /**
- * hostd_bus_raise - interrupt the guest
- * @bus: the bus
- * @vector: below nr_vectors
+ * hdev_remove - remove a device (BUS-D13)
+ * @dev: a present device, ready or not
+ * @force: don't wait for the driver
+ *
+ * The slot is free when bus->removed() was called, maybe from within this call.
  */
-void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector);
+void hdev_remove(struct hdev *dev, bool force);
 
 #endif /* HOSTD_BUS_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Life of a device: add, features, drain, remove.
+ * Life of a device: hold, add, features, drain, vanish.
  */
 #include "worker/bus/device.h"
 
@@ -28,32 +28,6 @@ const struct pvdev_ops *hdev_find_ops(const char *name)
 			return classes[i];
 	}
 	return NULL;
-}
-
-void hdev_set_status(struct hdev *dev, uint32_t status)
-{
-	dev->status = status;
-	hostd_window_set_status(&dev->bus->win, dev->slot, status);
-}
-
-static void publish(struct hdev *dev, uint32_t type)
-{
-	struct pvbus_device_entry entry = dev->bus->win.shadow.table[dev->slot];
-
-	memcpy(entry.uuid, dev->uuid, sizeof(entry.uuid));
-	entry.type = htole32(type);
-	entry.status = htole32(PVBUS_S_RESET);
-	entry.generation = htole32(dev->generation);
-	entry.flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
-	entry.features[0] = htole64(dev->features[0]);
-	entry.features[1] = htole64(dev->features[1]);
-	entry.max_queues = htole32(dev->max_queues);
-	entry.max_queue_size = htole32(dev->max_queue_size);
-	memset(entry.name, 0, sizeof(entry.name));
-	memcpy(entry.name, dev->name, strlen(dev->name));
-	hostd_window_set_entry(&dev->bus->win, dev->slot, &entry);
-	if (dev->bus->win.epoch)
-		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
 /* May the slot become this device? It is free, or held for it. */
@@ -96,7 +70,7 @@ int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec)
 		return -EBUSY;
 	make_bare(bus, spec);
 	dev->not_ready = true;
-	publish(dev, spec->ops->type);
+	hdev_publish(dev, spec->ops->type);
 	return 0;
 }
 
@@ -125,15 +99,8 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 		return ret;
 	}
 	dev->ops = spec->ops;
-	publish(dev, spec->ops->type);
+	hdev_publish(dev, spec->ops->type);
 	return 0;
-}
-
-void hdev_set_config(struct hdev *dev, const void *config, size_t len)
-{
-	hostd_window_set_config(&dev->bus->win, dev->slot, config, len);
-	if (dev->ops && dev->bus->win.epoch)
-		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
 void hdev_set_busy(struct hdev *dev, bool busy)
@@ -142,19 +109,6 @@ void hdev_set_busy(struct hdev *dev, bool busy)
 		return;
 	dev->busy = busy;
 	dev->bus->nr_busy += busy ? 1 : -1;
-}
-
-void hdev_remove(struct hdev *dev, bool force)
-{
-	dev->removing = true;
-	if (force || dev->status == PVBUS_S_RESET) {
-		hdev_stop(dev);
-		hostd_bus_settle(dev->bus);
-	}
-	if (!dev->ops)
-		return;
-	hostd_window_set_flags(&dev->bus->win, dev->slot, PVBUS_DEV_REMOVE);
-	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
 void hdev_vanish(struct hdev *dev)

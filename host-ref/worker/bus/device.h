@@ -249,23 +249,6 @@ int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec);
 int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error);
 
 /**
- * hdev_remove - remove a device (BUS-D13)
- * @dev: a present device, ready or not
- * @force: don't wait for the driver
- *
- * The slot is free when bus->removed() was called, maybe from within this call.
- */
-void hdev_remove(struct hdev *dev, bool force);
-
-/**
- * hdev_set_config - publish the config area (BUS-D14)
- * @dev: the device
- * @config: its content
- * @len: bytes, a multiple of 8
- */
-void hdev_set_config(struct hdev *dev, const void *config, size_t len);
-
-/**
  * hdev_set_busy - have @work called in each pass of the loop, or not any more
  * @dev: the device
  * @busy: is there work
@@ -280,13 +263,6 @@ void hdev_set_busy(struct hdev *dev, bool busy);
  * Return: PVBUS_R_*.
  */
 uint32_t hdev_take_features(struct hdev *dev, const struct pvbus_driver_slot *slot);
-
-/**
- * hdev_set_status - note and publish the status
- * @dev: the device
- * @status: PVBUS_S_*
- */
-void hdev_set_status(struct hdev *dev, uint32_t status);
 
 /**
  * hdev_start - START
