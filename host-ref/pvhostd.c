@@ -18,6 +18,8 @@
 
 #include "balloon/ram.h"
 #include "broker/broker.h"
+#include "broker/state.h"
+#include "broker/upgrade.h"
 #include "broker/run.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
@@ -117,12 +119,14 @@ static const struct option long_options[] = {
  * @opt: what the broker gets
  * @devices: array of commands that add them
  * @daemon: go to the background
+ * @only_check: say whether the state that was handed over is understood
  * @err: what is wrong with it
  */
 struct arguments {
 	struct hostd_options opt;
 	struct json_object *devices;
 	bool daemon;
+	bool only_check;
 	char err[HOSTD_ERROR_MAX];
 };
 
@@ -178,6 +182,9 @@ static int take_fd(struct arguments *a, const char *option, const char *text, in
 {
 	uint64_t n;
 
+	/* This process has taken it, when it was another program. */
+	if (a->opt.handover)
+		return 0;
 	if (hostd_parse_size(text, &n) || n <= STDERR_FILENO || n > INT_MAX ||
 	    fcntl(n, F_SETFD, FD_CLOEXEC) < 0)
 		return bad(a, option, text, "the number of an open descriptor above 2");
@@ -190,7 +197,7 @@ static int take_socket(struct arguments *a, const char *text)
 	int listens = 0, err = take_fd(a, "--ivshmem-fd", text, &a->opt.ivshmem_fd);
 	socklen_t len = sizeof(listens);
 
-	if (err)
+	if (err || a->opt.handover)
 		return err;
 	getsockopt(a->opt.ivshmem_fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len);
 	return listens ? 0 : bad(a, "--ivshmem-fd", text, "the number of a listening UNIX socket");
@@ -318,12 +325,29 @@ static int log_to_file(void)
 	return 0;
 }
 
+/* The state of the pvhostd that this process was, or will be. */
+static int take_handover(struct arguments *a)
+{
+	const char *text = getenv(HOSTD_HANDOVER_ENV);
+	size_t len = strlen(HOSTD_HANDOVER_CHECK);
+
+	if (!text)
+		return 0;
+	a->only_check = !strncmp(text, HOSTD_HANDOVER_CHECK, len);
+	a->opt.handover = hostd_upgrade_read(atoi(a->only_check ? text + len : text), a->err);
+	unsetenv(HOSTD_HANDOVER_ENV);
+	return a->opt.handover ? 0 : -EINVAL;
+}
+
 /* Nothing that was inherited reaches a worker; nothing stays open behind a daemon. */
 static void shut_inherited(const struct arguments *a)
 {
 	const int keep[] = { a->opt.ready_fd, a->opt.ivshmem_fd };
 
-	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), a->daemon);
+	if (a->opt.handover)
+		hostd_fds_shut(NULL, 0, false);
+	else
+		hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), a->daemon);
 }
 
 int main(int argc, char **argv)
@@ -346,13 +370,20 @@ int main(int argc, char **argv)
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
 	hostd_signals_ignore(false);
 	a.devices = json_object_new_array();
+	a.opt.argv = argv;
+	if (take_handover(&a))
+		goto failed;
 	parse_arguments(&a, argc, argv);
+	if (a.only_check) {
+		puts(HOSTD_HANDOVER_FITS);
+		return EXIT_SUCCESS;
+	}
 	if (!a.opt.run_dir)
 		a.opt.run_dir = hostd_run_dir(a.opt.name, a.err, sizeof(a.err));
 	if (!a.opt.run_dir)
 		goto failed;
 	umask(0077);
-	if (a.daemon && go_to_background(&a)) {
+	if (a.daemon && !a.opt.handover && go_to_background(&a)) {
 		snprintf(a.err, sizeof(a.err), "cannot go to the background: %s", strerror(errno));
 		goto failed;
 	}
@@ -360,13 +391,18 @@ int main(int argc, char **argv)
 	err = hostd_log_start();
 	if (err)
 		hostd_log(HOSTD_LOG_WARN, "the log may wait for who reads it: %s", strerror(-err));
-	dir_fd = hostd_run_dir_take(a.opt.run_dir, a.err, sizeof(a.err));
+	dir_fd = hostd_run_dir_take(a.opt.run_dir,
+				    hostd_kept_fd(hostd_json_get(a.opt.handover, "fds"), "pid_file"),
+				    a.err, sizeof(a.err));
 	if (dir_fd < 0)
 		goto failed;
 	if (a.opt.socket_gid != (gid_t)-1 &&
 	    hostd_run_dir_share(a.opt.run_dir, a.opt.socket_gid, a.err, sizeof(a.err)))
 		goto leave;
-	err = a.daemon ? log_to_file() : 0;
+	if (a.daemon)
+		err = a.opt.handover ? hostd_log_open() : log_to_file();
+	else
+		err = 0;
 	if (err) {
 		snprintf(a.err, sizeof(a.err), "%s/log: %s: make it a file of this user's, or remove it",
 			 a.opt.run_dir, strerror(-err));
@@ -375,6 +411,7 @@ int main(int argc, char **argv)
 	a.opt.pid_fd = dir_fd;
 	code = hostd_broker_run(&a.opt, a.devices);
 	hostd_run_dir_leave(a.opt.run_dir, dir_fd);
+	json_object_put(a.opt.handover);
 	json_object_put(a.devices);
 	return code;
 

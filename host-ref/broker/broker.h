@@ -17,6 +17,7 @@
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/listener.h"
+#include "broker/upgrade.h"
 #include "lib/log/log.h"
 #include "lib/loop.h"
 #include "lib/files/store.h"
@@ -38,6 +39,7 @@ struct hostd_request;
  * @qemu_label: the only security label with which one may; NULL: any
  * @ivshmem_fd: an inherited socket that QEMU connects to; -1: one is made
  * @ready_fd: gets one byte when the devices are served, or wait as they may; -1: none
+ * @argv: the command line as it was given
  * @pid_fd: the locked pid file
  * @handover: state of the broker that has become this one; NULL: there was none
  */
@@ -53,6 +55,7 @@ struct hostd_options {
 	const char *qemu_label;
 	int ivshmem_fd;
 	int ready_fd;
+	char **argv;
 	int pid_fd;
 	struct json_object *handover;
 };
@@ -93,6 +96,7 @@ struct hostd_options {
  * @ready: @opt.ready_fd has been told
  * @store: the file of the state
  * @has_state: there is such a file
+ * @upgrade: to become another program
  * @exit_code: of the process
  */
 struct hostd_broker {
@@ -130,6 +134,7 @@ struct hostd_broker {
 	bool ready;
 	struct hostd_store store;
 	bool has_state;
+	struct hostd_upgrade upgrade;
 	int exit_code;
 };
 

@@ -20,6 +20,7 @@
 #include "broker/life/request.h"
 #include "broker/life/session.h"
 #include "broker/state.h"
+#include "broker/upgrade.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -469,9 +470,13 @@ static void cmd_restart_worker(struct hostd_call *call)
 	b->life.released = false;
 	hostd_state_save(b);
 	b->exe.refused = (struct hostd_exe_id){ 0 };
-	call->next = b->restart_calls;
-	b->restart_calls = call;
+	hostd_session_wait_start(call);
 	hostd_life_kill(b, NULL);
+}
+
+static void cmd_upgrade(struct hostd_call *call)
+{
+	hostd_upgrade_start(call);
 }
 
 static void cmd_release(struct hostd_call *call)
@@ -493,10 +498,10 @@ static void cmd_qemu_args(struct hostd_call *call)
 	socklen_t len = sizeof(addr);
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/ivshmem.sock", call->b->opt.run_dir);
+	snprintf(path, sizeof(path), "%s/" HOSTD_IVSHMEM_SOCK, call->b->opt.run_dir);
 	/* One that was inherited has the name that its maker gave it. */
-	if (call->b->opt.ivshmem_fd >= 0 &&
-	    !getsockname(call->b->opt.ivshmem_fd, (struct sockaddr *)&addr, &len))
+	if (!getsockname(call->b->qemu.listener.src.fd, (struct sockaddr *)&addr, &len) &&
+	    strncmp(addr.sun_path, HOSTD_IVSHMEM_SOCK, sizeof(addr.sun_path)))
 		snprintf(path, sizeof(path), "%.*s", (int)sizeof(addr.sun_path), addr.sun_path);
 	hostd_json_add_str(obj, "name", call->b->opt.name);
 	hostd_json_add_str(obj, "path", path);
@@ -527,6 +532,7 @@ static const struct command {
 	{ "balloon", cmd_balloon, &hostd_spec_balloon_change },
 	{ "restart-worker", cmd_restart_worker, &hostd_spec_none },
 	{ "release", cmd_release, &hostd_spec_none },
+	{ "upgrade", cmd_upgrade, &hostd_spec_none },
 	{ "qemu-args", cmd_qemu_args, &hostd_spec_none },
 	{ "quit", cmd_quit, &hostd_spec_none },
 };

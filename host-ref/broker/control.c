@@ -173,6 +173,26 @@ static void set_timer(struct hostd_broker *b)
 }
 
 /* The client hears so, and can go on. What was begun goes on too, as if the client had left. */
+static void abandon(struct hostd_client *client, const char *error)
+{
+	struct hostd_call *call = client->call;
+
+	call->client = NULL;
+	client->call = NULL;
+	answer(client, hostd_json_get(call->request, "id"), "error", error_object(error));
+	watch(client);
+}
+
+void hostd_control_end_others(struct hostd_broker *b, const struct hostd_call *call,
+			      const char *error)
+{
+	struct hostd_client *client;
+
+	for (client = b->clients; client; client = client->next)
+		if (client->call && client->call != call)
+			abandon(client, error);
+}
+
 static void calls_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, call_timer);
@@ -184,11 +204,7 @@ static void calls_due(struct hostd_timer *timer)
 
 		if (!call || call->due_ms > now_ms)
 			continue;
-		call->client = NULL;
-		client->call = NULL;
-		answer(client, hostd_json_get(call->request, "id"), "error",
-		       error_object("this takes too long, and may still be done: 'pvctl status' and the log say more"));
-		watch(client);
+		abandon(client, "this takes too long, and may still be done: 'pvctl status' and the log say more");
 	}
 	set_timer(b);
 }
@@ -372,6 +388,30 @@ free_client:
 		free(client->line);
 	free(client);
 	return -ENOMEM;
+}
+
+struct hostd_call *hostd_control_adopt(struct hostd_broker *b, int fd, struct json_object *request,
+				       unsigned int ms)
+{
+	struct hostd_call *call = calloc(1, sizeof(*call));
+
+	if (!call || !json_object_is_type(request, json_type_object) || take_client(b, fd)) {
+		free(call);
+		return NULL;
+	}
+	call->b = b;
+	call->client = b->clients;
+	call->request = json_object_get(request);
+	call->args = hostd_json_get(request, "arguments");
+	call->client->call = call;
+	hostd_call_extend(call, ms);
+	watch(call->client);
+	return call;
+}
+
+int hostd_call_fd(const struct hostd_call *call)
+{
+	return call->client ? call->client->src.fd : -1;
 }
 
 static void listener_ready(struct hostd_source *src, uint32_t events)

@@ -55,6 +55,35 @@ int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run);
 void hostd_control_stop(struct hostd_broker *b);
 
 /**
+ * hostd_control_adopt - go on with a command that a broker before this one was given
+ * @b: the broker
+ * @fd: the client's connection; the client's, if this works
+ * @request: the command
+ * @ms: how long the client may wait
+ *
+ * Return: the command, to be answered, or NULL.
+ */
+struct hostd_call *hostd_control_adopt(struct hostd_broker *b, int fd, struct json_object *request,
+				       unsigned int ms);
+
+/**
+ * hostd_control_end_others - let no command wait any longer but one
+ * @b: the broker
+ * @call: that one; NULL: there is none
+ * @error: what the others hear
+ */
+void hostd_control_end_others(struct hostd_broker *b, const struct hostd_call *call,
+			      const char *error);
+
+/**
+ * hostd_call_fd - the connection of who gave a command
+ * @call: the command
+ *
+ * Return: a descriptor, which stays the client's, or -1.
+ */
+int hostd_call_fd(const struct hostd_call *call);
+
+/**
  * hostd_call_return - answer a command and free it
  * @call: the command
  * @value: the result; the reference is taken over; NULL: an empty object

@@ -340,6 +340,8 @@ int hostd_restore_devices(struct hostd_broker *b, struct json_object *state,
 		return err;
 	compare(b, given);
 	b->life.released = hostd_json_bool(state, "released", false);
+	b->life.down_ms = hostd_json_u64(state, "down_ms", b->life.down_ms);
+	b->life.restarts = hostd_json_u64(state, "restarts", 0);
 	if (b->qemu.has_window) {
 		hostd_log(HOSTD_LOG_INFO, "QEMU (pid %d) still has the window, and its devices are served on",
 			  (int)b->qemu.pid);

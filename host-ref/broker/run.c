@@ -28,6 +28,7 @@
 #include "lib/util.h"
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
+#define UPGRADED_MS	30000	/* for the first life after an upgrade */
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		      const char *error)
@@ -77,6 +78,7 @@ static void reopen_log(void)
 /* A life that begins here asks anew: what is brought for the last one is dropped. */
 static void reap(struct hostd_broker *b)
 {
+	hostd_upgrade_reap(b);
 	hostd_lives_reap(b);
 	hostd_errands_reap(b);
 }
@@ -162,6 +164,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 		err = hostd_qemu_start(b, hostd_kept_fd(fds, "ivshmem"));
 	hostd_request_init(b, hostd_session_event);
 	hostd_session_init(b);
+	hostd_upgrade_init(b);
 	hostd_errands_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
 	return err;
@@ -210,6 +213,22 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	return 0;
 }
 
+/* Who had the broker before upgraded is told when this one serves. */
+static void answer_upgrade(struct hostd_broker *b)
+{
+	struct json_object *request = hostd_json_get(b->opt.handover, "request");
+	int fd = hostd_kept_fd(hostd_json_get(b->opt.handover, "fds"), "client");
+	struct hostd_call *call;
+
+	if (fd < 0)
+		return;
+	call = hostd_control_adopt(b, fd, request, UPGRADED_MS);
+	if (!call)
+		close(fd);
+	else
+		hostd_session_wait_start(call);
+}
+
 struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct json_object *devices)
 {
 	struct hostd_broker *b = calloc(1, sizeof(*b));
@@ -230,8 +249,11 @@ struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct 
 		hostd_broker_free(b);
 		return NULL;
 	}
-	if (!b->life.released)
+	if (b->life.released)
+		hostd_session_tell_ready(b);
+	else
 		hostd_lives_start(b);
+	answer_upgrade(b);
 	return b;
 }
 
@@ -241,6 +263,7 @@ int hostd_broker_free(struct hostd_broker *b)
 	int code;
 
 	b->stopping = true;
+	hostd_upgrade_exit(b);
 	hostd_helpers_free(b);
 	hostd_life_exit(b);
 	b->life.state = HOSTD_LIFE_DOWN;

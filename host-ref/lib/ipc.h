@@ -35,7 +35,9 @@
 struct json_object;
 
 /* Of the messages above: changes when a broker and a worker of two versions misunderstand each other. */
+#ifndef HOSTD_IPC_PROTOCOL
 #define HOSTD_IPC_PROTOCOL	1
+#endif
 /* Longest text of a message in bytes. */
 #define HOSTD_IPC_MSG_MAX	65536
 /* Most vectors of a window, and most descriptors of a message ("init"). */

@@ -16,6 +16,7 @@
 #include "lib/util.h"
 
 #define REMOVE_WAIT_MS	5000
+#define UPGRADE_WAIT_S	90
 #define RELEASE_WAIT_S	600	/* what was written goes to the media */
 
 static const char usage_text[] =
@@ -34,7 +35,9 @@ static const char usage_text[] =
 	"                            guest first; --force: without asking the guest\n"
 	"  resize ID SIZE [--shrink] change the size of a disk; --shrink: it may be smaller\n"
 	"  continue ID               have a disk that the host has failed try again\n"
-	"  restart-worker            replace the worker, as after an upgrade\n"
+	"  restart-worker            replace the worker\n"
+	"  upgrade                   replace pvhostd by the one that is installed by now, and the\n"
+	"                            worker, while the VM runs\n"
 	"  release                   let the images go, as for a migration, and wait for\n"
 	"                            restart-worker\n"
 	"  qemu-args                 print what to add to QEMU's command line\n"
@@ -282,6 +285,28 @@ static int cmd_restart_worker(const struct pvctl *ctl, int argc, char **argv)
 	return 0;
 }
 
+static int cmd_upgrade(const struct pvctl *ctl, int argc, char **argv)
+{
+	struct pvctl patient = *ctl;
+	struct json_object *result;
+
+	(void)argc;
+	patient.timeout_s = UPGRADE_WAIT_S;
+	result = pvctl_call(&patient, argv[0], NULL);
+	if (ctl->json)
+		pvctl_print_json(result);
+	else if (hostd_json_u64(result, "pid", 0))
+		printf("pvhostd is version %s, worker %llu serves after %llu ms\n",
+		       hostd_json_str(result, "version") ?: "?",
+		       (unsigned long long)hostd_json_u64(result, "pid", 0),
+		       (unsigned long long)hostd_json_u64(result, "ms", 0));
+	else
+		printf("pvhostd is version %s, the images are still released\n",
+		       hostd_json_str(result, "version") ?: "?");
+	json_object_put(result);
+	return 0;
+}
+
 static int cmd_release(const struct pvctl *ctl, int argc, char **argv)
 {
 	struct pvctl patient = *ctl;
@@ -373,6 +398,7 @@ static const struct command {
 	{ "resize", 2, 3, "resize ID SIZE [--shrink]", cmd_resize },
 	{ "continue", 1, 1, "continue ID", cmd_continue },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
+	{ "upgrade", 0, 0, "upgrade", cmd_upgrade },
 	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },
 	{ "help", 0, 1, "help [COMMAND]", cmd_help },

@@ -338,10 +338,10 @@ static int open_listener(struct hostd_broker *b)
 
 	if (fd >= 0)
 		return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : fd;
-	fd = hostd_listener_open("ivshmem.sock");
+	fd = hostd_listener_open(HOSTD_IVSHMEM_SOCK);
 	if (fd < 0)
 		return fd;
-	err = share_socket("ivshmem.sock", b->opt.socket_gid);
+	err = share_socket(HOSTD_IVSHMEM_SOCK, b->opt.socket_gid);
 	if (err)
 		close(fd);
 	return err ? err : fd;

@@ -13,6 +13,8 @@
 #include "lib/log/log.h"
 #include "lib/loop.h"
 
+/* The socket, in the run directory. */
+#define HOSTD_IVSHMEM_SOCK	"ivshmem.sock"
 /* The name under which a service manager keeps the descriptors of the window. */
 #define HOSTD_STORED_NAME	"pvkit-window"
 

@@ -96,7 +96,7 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 {
 	exe->refused = identify(exe->fd);
 	exe->is_other = false;
-	hostd_log(HOSTD_LOG_ERR, "%s was replaced, and does not fit this pvhostd, version %s: %s: workers stay with the old one until pvhostd is started again, or 'pvctl restart-worker' tries the new one",
+	hostd_log(HOSTD_LOG_ERR, "%s was replaced, and does not fit this pvhostd, version %s: %s: workers stay with the old one until 'pvctl upgrade' has pvhostd become the new one too, or 'pvctl restart-worker' tries it again",
 		  exe->path, PVKIT_VERSION, why);
 }
 

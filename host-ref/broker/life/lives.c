@@ -18,6 +18,7 @@
 #include "broker/life/request.h"
 #include "broker/life/session.h"
 #include "broker/state.h"
+#include "broker/upgrade.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -163,6 +164,8 @@ static void life_ended(struct hostd_broker *b)
 
 	life->ending = false;
 	hostd_life_drop_fence(b);
+	if (!b->stopping)
+		hostd_upgrade_go(b);
 	if (b->stopping) {
 		b->loop.stop = true;
 		return;

@@ -310,7 +310,7 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev)
 	tell(b, &op);
 }
 
-static void tell_ready(struct hostd_broker *b)
+void hostd_session_tell_ready(struct hostd_broker *b)
 {
 	struct pollfd pfd = { .fd = b->opt.ready_fd, .events = POLLOUT };
 
@@ -332,10 +332,23 @@ static struct json_object *describe_start(struct hostd_broker *b)
 {
 	struct json_object *obj = json_object_new_object();
 
+	hostd_json_add_str(obj, "version", PVKIT_VERSION);
 	hostd_json_add_u64(obj, "pid", b->life.pid);
 	hostd_json_add_u64(obj, "epoch", b->life.epoch);
 	hostd_json_add_u64(obj, "ms", b->life.ready_ms);
 	return obj;
+}
+
+void hostd_session_wait_start(struct hostd_call *call)
+{
+	struct hostd_broker *b = call->b;
+
+	if (b->life.released) {
+		hostd_call_return(call, describe_start(b));
+		return;
+	}
+	call->next = b->restart_calls;
+	b->restart_calls = call;
 }
 
 static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
@@ -359,7 +372,7 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 		  (unsigned long long)life->epoch, (unsigned long long)life->ready_ms);
 	b->began = true;
 	hostd_state_save(b);
-	tell_ready(b);
+	hostd_session_tell_ready(b);
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot] && b->slots[slot]->removing &&
 		    b->slots[slot]->state == HOSTD_DEVICE_SERVED)
@@ -388,7 +401,7 @@ void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev)
 		if (b->slots[slot] && b->slots[slot]->state != HOSTD_DEVICE_SERVED &&
 		    !b->slots[slot]->waiting)
 			return;
-	tell_ready(b);
+	hostd_session_tell_ready(b);
 }
 
 /* Before its first epoch a VM waits for all its devices: a migration brings it to where they are. */

@@ -86,6 +86,15 @@ void hostd_run_dir_note(const char *name)
 	}
 }
 
+/* What this process made when it was another program. */
+static void note_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		hostd_run_dir_note(made[i].name);
+}
+
 static bool is_made(const struct made *m, const char *path)
 {
 	struct stat st;
@@ -154,7 +163,7 @@ static void explain_taken(const char *dir, char *err, size_t len)
 		 pid, dir);
 }
 
-int hostd_run_dir_take(const char *dir, char *err, size_t len)
+int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 {
 	struct stat st;
 	char pid[16];
@@ -173,7 +182,7 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 	if (!fd && !stat(".", &st))
 		own_dir = (struct made) { NULL, st.st_dev, st.st_ino };
 	if (!fd)
-		fd = lock_pid_file();
+		fd = own_fd >= 0 ? own_fd : lock_pid_file();
 	if (fd == -EAGAIN) {
 		explain_taken(dir, err, len);
 		return fd;
@@ -195,6 +204,8 @@ int hostd_run_dir_take(const char *dir, char *err, size_t len)
 		return -EIO;
 	}
 	hostd_run_dir_note("pid");
+	if (own_fd >= 0)
+		note_all();
 	return fd;
 }
 

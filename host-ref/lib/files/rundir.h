@@ -27,6 +27,7 @@ char *hostd_run_dir(const char *name, char *err, size_t len);
 /**
  * hostd_run_dir_take - make a run directory, own it and go there
  * @dir: absolute path
+ * @fd: descriptor that holds the lock, of the pvhostd that this process was; -1: none
  * @err: gets one line when that fails
  * @len: room of @err
  *
@@ -35,7 +36,7 @@ char *hostd_run_dir(const char *name, char *err, size_t len);
  *
  * Return: descriptor that holds the lock, or -errno.
  */
-int hostd_run_dir_take(const char *dir, char *err, size_t len);
+int hostd_run_dir_take(const char *dir, int fd, char *err, size_t len);
 
 /**
  * hostd_run_dir_share - let a group reach what is in the run directory, by name
