@@ -5,7 +5,6 @@
 #include "broker/errand.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -168,26 +167,16 @@ void hostd_errands_init(struct hostd_broker *b)
 	hostd_timer_init(&b->loop, &b->errand_timer, errands_due);
 }
 
-/* In the child: hold nothing of the broker's, nor of who started it, but what the job is about. */
-static void keep_only(int sock, int fd)
-{
-	const int keep[] = { sock, fd };
-	int null_fd, i;
-
-	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (i = 0; i < 3 && null_fd >= 0; i++)
-		dup2(null_fd, i);
-	if (null_fd >= 3)
-		close(null_fd);
-}
-
+/* In the child: it holds nothing of the broker's, nor of who started that, but what the job is about. */
 static void __attribute__((noreturn)) work(const struct hostd_errand_op *op, int sock, pid_t broker)
 {
+	const int keep[] = { sock, op->keep_fd };
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != broker)
 		_exit(1);
-	keep_only(sock, op->keep_fd);
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
+	hostd_fds_shut_std();
 	op->work(op->job, sock);
 	_exit(0);
 }

@@ -16,6 +16,7 @@
 #include "broker/command.h"
 #include "broker/control.h"
 #include "broker/errand.h"
+#include "broker/life/event.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/lives.h"
@@ -162,7 +163,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 		err = hostd_control_start(b, hostd_kept_fd(fds, "control"), hostd_command_run);
 	if (!err)
 		err = hostd_qemu_start(b, hostd_kept_fd(fds, "ivshmem"));
-	hostd_request_init(b, hostd_session_event);
+	hostd_request_init(b, hostd_event_take);
 	hostd_session_init(b);
 	hostd_upgrade_init(b);
 	hostd_errands_init(b);

@@ -24,6 +24,7 @@
 #include <linux/fs.h>
 #include <seccomp.h>
 
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 /**
@@ -184,18 +185,6 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-/* The log is the broker's: nothing here writes to it, or to what else it may be. */
-static int close_stderr(void)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 static int set_limit(int resource, rlim_t max)
 {
 	struct rlimit limit;
@@ -237,8 +226,9 @@ int hostd_sandbox_enter(const struct hostd_sandbox *box, bool san)
 		ret = allow(ctx, allowed_san, HOSTD_ARRAY_SIZE(allowed_san));
 	if (!ret)
 		ret = box->forms(ctx);
+	/* The log is the broker's: nothing here writes to it, or to what else it may be. */
 	if (!ret && !san)
-		ret = close_stderr();
+		ret = hostd_fds_shut_std();
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -86,13 +86,4 @@ void hostd_session_released(struct hostd_broker *b, const char *error);
  */
 void hostd_session_end_calls(struct hostd_call **list, const char *error);
 
-/**
- * hostd_session_event - the worker reports something unasked
- * @b: the broker
- * @msg: {"event":...}, as hostd_event_fits() wants it
- *
- * Return: NULL, or what shows that the report is a lie.
- */
-const char *hostd_session_event(struct hostd_broker *b, struct json_object *msg);
-
 #endif /* HOSTD_SESSION_H */

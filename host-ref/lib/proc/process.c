@@ -5,6 +5,7 @@
 #include "lib/proc/process.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,14 +25,17 @@ void hostd_fds_open_std(void)
 		close(fd);
 }
 
-void hostd_fds_shut_std(void)
+int hostd_fds_shut_std(void)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), i;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), err = 0, i;
 
-	for (i = 0; i <= STDERR_FILENO && fd >= 0; i++)
-		dup2(fd, i);
+	if (fd < 0)
+		return -errno;
+	for (i = 0; i <= STDERR_FILENO && !err; i++)
+		err = dup2(fd, i) < 0 ? -errno : 0;
 	if (fd > STDERR_FILENO)
 		close(fd);
+	return err;
 }
 
 static bool is_kept(int fd, const int *keep, unsigned int nr_keep)

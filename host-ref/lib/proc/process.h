@@ -17,8 +17,10 @@ void hostd_fds_open_std(void);
 
 /**
  * hostd_fds_shut_std - hold nothing of whoever started this process: 0 to 2 become /dev/null
+ *
+ * Return: 0 or -errno.
  */
-void hostd_fds_shut_std(void);
+int hostd_fds_shut_std(void);
 
 /**
  * hostd_fds_shut - keep descriptors above 2 that were inherited from what this process starts
