@@ -85,7 +85,7 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 	return hostd_ipc_reply_ok(req);
 }
 
-/* An image comes in a socket of its own, locked (opener.c). 0 or -errno; then all are closed. */
+/* An image comes in a socket of its own, locked (blk/image.c). 0 or -errno; then all are closed. */
 static int take_images(const struct hdev_spec *spec, int *fds, unsigned int nr_fds)
 {
 	int ret = 0;

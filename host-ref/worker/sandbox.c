@@ -3,7 +3,7 @@
  * The sandboxes of the processes that serve a guest: no privileges, few system calls.
  *
  * io_uring is a way around a system call filter. So the ring exists before the
- * filter and is restricted to file I/O (engine_uring.c), and no other can be made.
+ * filter and is restricted to file I/O (backend/uring.c), and no other can be made.
  */
 #include "worker/sandbox.h"
 

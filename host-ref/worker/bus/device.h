@@ -2,7 +2,7 @@
 /*
  * Devices of the worker: what a device class provides, and what it can use.
  *
- * A class is one const struct pvdev_ops and one file, dev_<class>.c. It sees
+ * A class is one const struct pvdev_ops in its directory, in device.c. It sees
  * only submissions that were copied, and answers with completions; the bus,
  * rings, doorbells and interrupts are served for it. Everything here is for the
  * worker's main thread.
