@@ -4,7 +4,7 @@
  *
  * An engine is made once for the worker, before the sandbox, and serves every
  * file. Buffers are in the window: there is no copy but the kernel's own.
- * Everything here is for the worker's main thread.
+ * Everything here is for the loop, whichever thread that is (guard.h).
  */
 #ifndef HOSTD_ENGINE_H
 #define HOSTD_ENGINE_H
@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/guard.h"
+
+struct hostd_crew;
 struct hostd_engine;
 struct hostd_file;
 
@@ -22,11 +25,13 @@ struct hostd_file;
 #define HOSTD_IO_DISCARD	3
 #define HOSTD_IO_ZERO		4
 #define HOSTD_IO_CLOSE		5
+#define HOSTD_IO_RING		6	/* the engine's own: what was submitted to io_uring */
 
 /* Flags, in hostd_io.flags. */
 #define HOSTD_IO_DURABLE	0x1	/* write: durable when done */
 #define HOSTD_IO_UNMAP		0x2	/* zero: may deallocate */
 #define HOSTD_IO_FILL		0x4	/* zero: writes zeroes; set by the engine */
+#define HOSTD_IO_TAKEN		0x8	/* its call kept the loop for too long; set by the engine */
 
 /**
  * struct hostd_io_call - a system call of a request
@@ -103,14 +108,16 @@ extern const struct hostd_engine_ops hostd_engine_null;
 /**
  * struct hostd_engine - an engine of this worker
  * @ops: what it does
+ * @guard: for calls that may wait
  * @fd: readable when there is something to reap, or -1
  * @in_flight: requests submitted and not reaped
  * @error: 0, or why it does not work
- * @instead: does the work of an engine that the host has forbidden while it was in use, or NULL
+ * @instead: does what this one does not, and all that the host forbids it while it is used; or NULL
  * @priv: the engine's
  */
 struct hostd_engine {
 	const struct hostd_engine_ops *ops;
+	struct hostd_guard *guard;
 	int fd;
 	unsigned int in_flight;
 	int error;
@@ -121,8 +128,14 @@ struct hostd_engine {
 /* The engines of a worker, in the order of preference for "auto". */
 #define HOSTD_ENGINES		3
 
+/**
+ * struct hostd_engines - the engines of a loop
+ * @all: the engines
+ * @guard: their calls that may wait
+ */
 struct hostd_engines {
 	struct hostd_engine all[HOSTD_ENGINES];
+	struct hostd_guard guard;
 };
 
 /**
@@ -159,19 +172,26 @@ struct hostd_engine *hostd_engines_find(struct hostd_engines *engines, const cha
 unsigned int hostd_engines_reap(struct hostd_engines *engines);
 
 /**
+ * hostd_engines_pick_up - go on where the loop was left in a call
+ * @engines: the set
+ * @io: what the call was for: it ends when the call returns
+ */
+void hostd_engines_pick_up(struct hostd_engines *engines, struct hostd_io *io);
+
+/**
  * hostd_engines_close - close a file; no request to it is in flight
  * @engines: the set
- * @fd: its descriptor
+ * @file: the file; not used any more
  *
  * Even that may wait for a file system: a thread does it.
  */
-void hostd_engines_close(struct hostd_engines *engines, int fd);
+void hostd_engines_close(struct hostd_engines *engines, const struct hostd_file *file);
 
 /**
  * struct hostd_optimism - may a system call block this direction of a file
  * @no_nowait: RWF_NOWAIT isn't supported
  * @suspect_until_ns: until then it is watched whether calls block, because one was slow
- * @pause_until_ns: until then nothing is called inline, because a call blocked
+ * @pause_until_ns: until then nothing is called inline, because a call blocked; 0: it may be
  * @pause_ns: length of the last such pause
  */
 struct hostd_optimism {
@@ -208,11 +228,16 @@ struct hostd_medium {
 /**
  * struct hostd_file - a file that requests go to
  * @engine: its engine
+ * @crew: its threads, or NULL
+ * @in_flight: requests that an engine has
+ * @progress: requests that an engine is done with
+ * @nr_taken: calls that kept the loop for too long and have not returned
  * @fd: descriptor, or -1 with the null engine
  * @direct: opened with O_DIRECT
  * @in_memory: on tmpfs: a flush has nothing to do
  * @is_remote: on a file system whose server may be slow or gone: no call may block
  * @is_block: a block device
+ * @no_ring: it does nothing without waiting
  * @no_punch: holes can't be punched
  * @no_zero_range: FALLOC_FL_ZERO_RANGE isn't supported
  * @discard_granularity: unit in which the medium frees, in bytes; 0: not known
@@ -222,11 +247,16 @@ struct hostd_medium {
  */
 struct hostd_file {
 	struct hostd_engine *engine;
+	struct hostd_crew *crew;
+	unsigned int in_flight;
+	uint64_t progress;
+	unsigned int nr_taken;
 	int fd;
 	bool direct;
 	bool in_memory;
 	bool is_remote;
 	bool is_block;
+	bool no_ring;
 	bool no_punch;
 	bool no_zero_range;
 	uint32_t discard_granularity;
@@ -277,6 +307,14 @@ static inline bool hostd_io_submit(struct hostd_io *io);
 bool hostd_io_try(struct hostd_io *io);
 
 /**
+ * hostd_io_returned - the call of a request that is HOSTD_IO_TAKEN has returned
+ * @io: the request
+ *
+ * For a while no call of its file is made in the loop.
+ */
+void hostd_io_returned(struct hostd_io *io);
+
+/**
  * hostd_io_is_discarded - has a discard nothing more to do
  * @io: a discard
  *
@@ -304,6 +342,21 @@ const struct hostd_io_call *hostd_io_next_call(struct hostd_io *io);
  * Return: true if the request is done, false if there is another call to make.
  */
 bool hostd_io_called(struct hostd_io *io, long res);
+
+/**
+ * hostd_io_count - a request begins, or ends, to be an engine's
+ * @e: the engine
+ * @io: the request
+ * @nr: 1 or -1
+ */
+static inline void hostd_io_count(struct hostd_engine *e, struct hostd_io *io, int nr)
+{
+	e->in_flight += nr;
+	if (!io->file)
+		return;
+	io->file->in_flight += nr;
+	io->file->progress += nr < 0;
+}
 
 static inline bool hostd_io_submit(struct hostd_io *io)
 {

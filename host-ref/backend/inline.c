@@ -13,8 +13,8 @@
  * io_uring gives to its worker threads what the file system won't do without
  * blocking, and that hand-over costs more than the copy. ext4 takes RWF_NOWAIT
  * for buffered reads only, tmpfs for nothing. So: RWF_NOWAIT where it is known;
- * else the plain call as long as it proves quick, and a pause in which everything
- * is asynchronous after one that blocked.
+ * else the plain call as long as it proves quick, and a pause in which the file's threads
+ * do everything after one that blocked. Even RWF_NOWAIT waits: for a frozen file system.
  */
 #include "backend/engine.h"
 
@@ -59,14 +59,39 @@ static void pause_inline(struct hostd_optimism *o, uint64_t now)
 
 static long rw_inline(struct hostd_io *io, int rw_flags)
 {
+	struct hostd_guard *guard = io->file->engine->guard;
 	struct iovec iov = { io->buf, io->len };
-	ssize_t res;
+	int fd = io->file->fd;
+	uint64_t turn = hostd_guard_enter(guard, io);
+	long res;
 
 	if (io->op == HOSTD_IO_READ)
-		res = preadv2(io->file->fd, &iov, 1, io->pos, rw_flags);
+		res = preadv2(fd, &iov, 1, io->pos, rw_flags);
 	else
-		res = pwritev2(io->file->fd, &iov, 1, io->pos, rw_flags);
-	return res < 0 ? -errno : res;
+		res = pwritev2(fd, &iov, 1, io->pos, rw_flags);
+	if (res < 0)
+		res = -errno;
+	hostd_guard_leave(guard, turn, io, res);
+	return res;
+}
+
+static bool is_paused(struct hostd_optimism *o, uint64_t now)
+{
+	if (now < o->pause_until_ns)
+		return true;
+	o->pause_until_ns = 0;
+	return false;
+}
+
+void hostd_io_returned(struct hostd_io *io)
+{
+	struct hostd_file *file = io->file;
+
+	io->flags &= ~HOSTD_IO_TAKEN;
+	if (!file)
+		return;
+	file->nr_taken--;
+	pause_inline(io->op == HOSTD_IO_READ ? &file->reads : &file->writes, now_ns());
 }
 
 /* The plain call, as long as it proves quick. False: not now. */
@@ -76,7 +101,7 @@ static bool call_inline(struct hostd_io *io, struct hostd_optimism *o, long *res
 	bool is_suspect = start_ns < o->suspect_until_ns;
 	long waits;
 
-	if (start_ns < o->pause_until_ns || io->file->is_remote)
+	if (is_paused(o, start_ns) || io->file->is_remote)
 		return false;
 	waits = is_suspect ? count_waits() : 0;
 	*res = rw_inline(io, 0);
@@ -95,6 +120,8 @@ static bool try_rw(struct hostd_io *io, struct hostd_optimism *o)
 	long res;
 
 	if (io->file->direct || (io->flags & HOSTD_IO_DURABLE && !io->file->in_memory))
+		return false;
+	if (io->file->nr_taken || (o->pause_until_ns && is_paused(o, now_ns())))
 		return false;
 	if (!o->no_nowait) {
 		res = rw_inline(io, RWF_NOWAIT);

@@ -1,211 +1,92 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The thread pool engine, for machines without io_uring: a slow system call stalls no other.
+ * The engine of threads: what may wait is done by threads of the file's own (crew.c), so that a
+ * file that stalls stops no other.
  *
- * Where the host gives no threads the worker's own does the calls, one at a time: slow, but served.
+ * Where the host gives no threads the loop's does the calls, one at a time: slow, but served.
  */
 #include "backend/engine.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "worker/report.h"
+#include "backend/crew.h"
 #include "lib/util.h"
+#include "worker/report.h"
 
-#define NR_THREADS	4
+/* How long the end waits for files to close. */
+#define CLOSE_MS	1000
 
 /**
- * struct pool - the threads and their queues
- * @lock: protects @todo, @tail and @stop
- * @more: signalled when @todo grows, or at @stop
- * @todo: requests to do, oldest first
+ * struct sync - the engine
+ * @box: results of threads
+ * @todo: requests for which there is no thread, oldest first
  * @tail: where the next one is linked
- * @stop: the threads are to end
- * @done: requests done, latest first; taken as a whole, without the lock
- * @wake_fd: eventfd, written when @done was empty; -1 without threads
- * @threads: the threads
- * @nr_threads: how many run; 0: calls are made by whoever reaps
+ * @alone: that has been said
  */
-struct pool {
-	pthread_mutex_t lock;
-	pthread_cond_t more;
+struct sync {
+	struct hostd_outbox box;
 	struct hostd_io *todo;
 	struct hostd_io **tail;
-	bool stop;
-	struct hostd_io *done;
-	int wake_fd;
-	pthread_t threads[NR_THREADS];
-	unsigned int nr_threads;
+	bool alone;
 };
 
-static long call_kernel(struct hostd_io *io)
+static void deliver(struct hostd_guard *g, struct hostd_io *io)
 {
-	const struct hostd_io_call *call = &io->call;
-	struct iovec iov = { call->buf, call->len };
-	int fd = io->file->fd;
-	long res;
-
-	switch (call->op) {
-	case HOSTD_IO_READ:
-		res = preadv2(fd, &iov, 1, call->pos, 0);
-		break;
-	case HOSTD_IO_WRITE:
-		res = pwritev2(fd, &iov, 1, call->pos, call->rw_flags);
-		break;
-	case HOSTD_IO_FLUSH:
-		res = fdatasync(fd);
-		break;
-	case HOSTD_IO_CLOSE:
-		/* Whatever it says, it is closed. */
-		close(fd);
-		return 0;
-	default:
-		res = fallocate(fd, call->mode, call->pos, call->len);
-		break;
-	}
-	return res < 0 ? -errno : res;
-}
-
-static struct hostd_io *take(struct pool *p)
-{
-	struct hostd_io *io;
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->todo && !p->stop)
-		pthread_cond_wait(&p->more, &p->lock);
-	io = p->todo;
-	if (io) {
-		p->todo = io->next;
-		if (!p->todo)
-			p->tail = &p->todo;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return io;
-}
-
-static void give_back(struct pool *p, struct hostd_io *io)
-{
-	static const uint64_t one = 1;
-	struct hostd_io *first = __atomic_load_n(&p->done, __ATOMIC_RELAXED);
-
-	do {
-		io->next = first;
-	} while (!__atomic_compare_exchange_n(&p->done, &first, io, true, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
-	if (!first && write(p->wake_fd, &one, sizeof(one)) < 0)
-		return;		/* the counter is full: it is readable already */
-}
-
-static void *work(void *arg)
-{
-	struct pool *p = arg;
-	struct hostd_io *io;
-
-	while ((io = take(p))) {
-		io->called = call_kernel(io);
-		give_back(p, io);
-	}
-	return NULL;
-}
-
-/* What nobody has reaped, or done: nothing but files to close. */
-static void finish(struct pool *p)
-{
-	struct hostd_io *io, *next;
-
-	for (io = p->todo; io; io = io->next)
-		call_kernel(io);
-	for (io = p->todo; io; io = next) {
-		next = io->next;
-		io->complete(io);
-	}
-	for (io = p->done; io; io = next) {
-		next = io->next;
-		io->complete(io);
-	}
-}
-
-static void sync_exit(struct hostd_engine *e)
-{
-	struct pool *p = e->priv;
-
-	pthread_mutex_lock(&p->lock);
-	p->stop = true;
-	pthread_cond_broadcast(&p->more);
-	pthread_mutex_unlock(&p->lock);
-	while (p->nr_threads)
-		pthread_join(p->threads[--p->nr_threads], NULL);
-	finish(p);
-	if (p->wake_fd >= 0)
-		close(p->wake_fd);
-	pthread_cond_destroy(&p->more);
-	pthread_mutex_destroy(&p->lock);
-	free(p);
-}
-
-/* Signals are for the main thread. */
-static int start_threads(struct pool *p)
-{
-	sigset_t all, old;
-	int ret = 0;
-
-	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->wake_fd < 0)
-		return -errno;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (!ret && p->nr_threads < NR_THREADS) {
-		ret = pthread_create(&p->threads[p->nr_threads], NULL, work, p);
-		if (!ret)
-			p->nr_threads++;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return p->nr_threads ? 0 : -ret;
+	hostd_outbox_put(g->outbox, io);
 }
 
 static int sync_init(struct hostd_engine *e)
 {
-	struct pool *p = calloc(1, sizeof(*p));
-	int ret;
+	struct sync *s = calloc(1, sizeof(*s));
 
-	if (!p)
+	if (!s)
 		return -ENOMEM;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->more, NULL);
-	p->tail = &p->todo;
-	e->priv = p;
-	ret = start_threads(p);
-	if (ret)
-		hostd_report(HOSTD_LOG_WARN, "no threads here (%s): slow calls of one disk stall the others",
-			     strerror(-ret));
-	else
-		e->fd = p->wake_fd;
+	s->tail = &s->todo;
+	s->box.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e->fd = s->box.wake_fd;
+	e->priv = s;
+	e->guard->outbox = &s->box;
+	e->guard->deliver = deliver;
 	return 0;
 }
 
-static void queue(struct pool *p, struct hostd_io *io)
+static void say_alone(struct sync *s, int ret)
 {
+	if (!s->alone)
+		hostd_report(HOSTD_LOG_WARN, "no threads here (%s): slow calls of one disk stall the others",
+			     strerror(-ret));
+	s->alone = true;
+}
+
+static void queue(struct sync *s, struct hostd_io *io)
+{
+	struct hostd_file *file = io->file;
+	int ret = -EMFILE;
+
 	hostd_io_next_call(io);
+	if (s->box.wake_fd >= 0 && !file->crew)
+		file->crew = hostd_crew_alloc(&s->box);
+	if (file->crew) {
+		ret = hostd_crew_queue(file->crew, io);
+		if (!ret)
+			return;
+	}
+	say_alone(s, ret);
 	io->next = NULL;
-	pthread_mutex_lock(&p->lock);
-	*p->tail = io;
-	p->tail = &io->next;
-	pthread_cond_signal(&p->more);
-	pthread_mutex_unlock(&p->lock);
+	*s->tail = io;
+	s->tail = &io->next;
 }
 
 static bool sync_submit(struct hostd_engine *e, struct hostd_io *io)
 {
 	if (hostd_io_try(io))
 		return true;
-	e->in_flight++;
+	hostd_io_count(e, io, 1);
 	queue(e->priv, io);
 	return false;
 }
@@ -215,42 +96,72 @@ static void sync_kick(struct hostd_engine *e)
 	(void)e;
 }
 
-/* Without threads: make one call, which may complete a request. */
-static void call_one(struct pool *p)
+/* Without a thread: make one call, which may complete a request. */
+static struct hostd_io *call_one(struct hostd_engine *e)
 {
-	struct hostd_io *io = take(p);
+	struct sync *s = e->priv;
+	struct hostd_io *io = s->todo;
+	uint64_t turn;
 
-	io->called = call_kernel(io);
+	s->todo = io->next;
+	if (!s->todo)
+		s->tail = &s->todo;
 	io->next = NULL;
-	p->done = io;
+	turn = hostd_guard_enter(e->guard, io);
+	io->called = hostd_io_call(io);
+	hostd_guard_leave(e->guard, turn, io, io->called);
+	return io;
+}
+
+static unsigned int take_results(struct hostd_engine *e, struct hostd_io *io)
+{
+	struct hostd_io *next;
+	unsigned int nr = 0;
+
+	for (; io; io = next) {
+		next = io->next;
+		if (io->flags & HOSTD_IO_TAKEN)
+			hostd_io_returned(io);
+		if (!hostd_io_called(io, io->called)) {
+			queue(e->priv, io);
+			continue;
+		}
+		hostd_io_count(e, io, -1);
+		nr++;
+		io->complete(io);
+	}
+	return nr;
 }
 
 static unsigned int sync_reap(struct hostd_engine *e)
 {
-	struct pool *p = e->priv;
-	struct hostd_io *io, *next;
-	unsigned int nr = 0;
-	uint64_t count;
+	struct sync *s = e->priv;
+	unsigned int nr;
 
-	if (!p->nr_threads)
-		call_one(p);
-	if (!__atomic_load_n(&p->done, __ATOMIC_RELAXED))
-		return 0;
-	/* The counter first, if it has been written yet: what is done after the exchange writes it again. */
-	if (p->nr_threads && read(p->wake_fd, &count, sizeof(count)) < 0)
-		count = 0;
-	for (io = __atomic_exchange_n(&p->done, NULL, __ATOMIC_ACQUIRE); io; io = next) {
-		next = io->next;
-		if (!hostd_io_called(io, io->called)) {
-			queue(p, io);
-			continue;
-		}
-		e->in_flight--;
-		nr++;
-		io->complete(io);
-	}
+	if (!s->todo)
+		return take_results(e, hostd_outbox_take(&s->box));
+	nr = take_results(e, call_one(e)) + take_results(e, hostd_outbox_take(&s->box));
 	/* A call without a thread is work too: the loop comes again at once. */
-	return nr || p->nr_threads ? nr : 1;
+	return nr ? nr : 1;
+}
+
+/* What is in flight is files to be closed. One that its file system does not let go stays. */
+static void sync_exit(struct hostd_engine *e)
+{
+	struct sync *s = e->priv;
+	struct pollfd pfd = { .fd = s->box.wake_fd, .events = POLLIN };
+	unsigned int ms;
+
+	for (ms = 0; e->in_flight && ms < CLOSE_MS; ms++) {
+		sync_reap(e);
+		if (e->in_flight)
+			poll(&pfd, 1, 1);
+	}
+	if (e->in_flight)
+		return;
+	if (s->box.wake_fd >= 0)
+		close(s->box.wake_fd);
+	free(s);
 }
 
 const struct hostd_engine_ops hostd_engine_sync = {

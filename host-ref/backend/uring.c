@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The io_uring engine: one ring for the worker, made before the sandbox and restricted to file I/O.
+ * The io_uring engine: one ring for the worker, made before the sandbox and restricted to reads and writes.
+ *
+ * Files share the ring, and the thread that submits. So it gets only what the medium does by itself
+ * while nobody waits (direct I/O, with RWF_NOWAIT): what would wait, in the submission or in a thread of
+ * the kernel's that others need too, comes back with EAGAIN and goes to the file's threads. A write
+ * to a regular file goes there at once, because kernels before 6.12 wait in its submission while
+ * the file system is frozen; and what the page cache has not got, because 16 threads of a file's
+ * read no less than a ring does.
  */
 #include "backend/engine.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include <liburing.h>
 
@@ -24,9 +33,10 @@
  * @nr_prepared: entries prepared so far
  * @nr_taken: entries that the kernel has taken so far; their completions have a place
  * @nr_reaped: entries completed so far
- * @nr_redirected: requests that another engine has done at once, not reported yet
+ * @nr_done: requests completed, not reported yet
  * @backlog: requests that found no place, oldest first
  * @tail: where the next one is linked
+ * @submission: what the guard has while something is submitted
  */
 struct uring {
 	struct io_uring ring;
@@ -34,17 +44,16 @@ struct uring {
 	unsigned int nr_prepared;
 	unsigned int nr_taken;
 	unsigned int nr_reaped;
-	unsigned int nr_redirected;
+	unsigned int nr_done;
 	struct hostd_io *backlog;
 	struct hostd_io **tail;
+	struct hostd_io submission;
 };
 
 /* A worker that was taken over can make the kernel do nothing that its seccomp filter forbids. */
 static int restrict_ring(struct io_uring *ring)
 {
-	static const uint8_t ops[] = {
-		IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
-	};
+	static const uint8_t ops[] = { IORING_OP_READ, IORING_OP_WRITE };
 	struct io_uring_restriction res[sizeof(ops)] = { 0 };
 	unsigned int i;
 	int ret;
@@ -64,10 +73,10 @@ static int open_ring(struct io_uring *ring)
 {
 	/*
 	 * Completions are noticed by polling: the kernel need not interrupt this
-	 * thread for them. Kernels before 6.0 know fewer flags.
+	 * thread for them. Kernels before 5.19 know no such flags.
 	 */
 	static const unsigned int flags[] = {
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		0,
 	};
 	int ret = -EINVAL;
@@ -84,6 +93,21 @@ static int open_ring(struct io_uring *ring)
 	return ret;
 }
 
+/* The submission has returned, long after another thread has become the loop. */
+static void resume(struct hostd_io *io)
+{
+	struct uring *u = (struct uring *)((char *)io - offsetof(struct uring, submission));
+
+	if (io->called > 0)
+		u->nr_taken += io->called;
+}
+
+/* Has another thread become the loop, while this one's submission waits? Threads do the work then. */
+static bool is_stuck(const struct uring *u)
+{
+	return u->submission.flags & HOSTD_IO_TAKEN;
+}
+
 static int uring_init(struct hostd_engine *e)
 {
 	struct uring *u = calloc(1, sizeof(*u));
@@ -98,6 +122,7 @@ static int uring_init(struct hostd_engine *e)
 	if (ret)
 		goto exit_ring;
 	u->tail = &u->backlog;
+	u->submission = (struct hostd_io) { .op = HOSTD_IO_RING, .complete = resume };
 	e->priv = u;
 	e->fd = u->ring.ring_fd;
 	return 0;
@@ -138,7 +163,18 @@ static void pop_backlog(struct uring *u)
 		u->tail = &u->backlog;
 }
 
-/* From the beginning, in another engine. */
+/* To the other engine, where it goes on. */
+static void redirect(struct hostd_engine *e, struct hostd_io *io)
+{
+	struct uring *u = e->priv;
+
+	hostd_io_count(e, io, -1);
+	if (!e->instead->ops->submit(e->instead, io))
+		return;
+	io->complete(io);
+	u->nr_done++;
+}
+
 static void redirect_backlog(struct hostd_engine *e)
 {
 	struct uring *u = e->priv;
@@ -146,13 +182,7 @@ static void redirect_backlog(struct hostd_engine *e)
 
 	while ((io = u->backlog)) {
 		pop_backlog(u);
-		e->in_flight--;
-		io->done = 0;
-		io->file->engine = e->instead;
-		if (!e->instead->ops->submit(e->instead, io))
-			continue;
-		io->complete(io);
-		u->nr_redirected++;
+		redirect(e, io);
 	}
 }
 
@@ -160,11 +190,14 @@ static void redirect_backlog(struct hostd_engine *e)
 static bool submit_prepared(struct hostd_engine *e)
 {
 	struct uring *u = e->priv;
+	uint64_t turn;
 	int ret;
 
 	if (u->nr_prepared == u->nr_taken)
 		return false;
+	turn = hostd_guard_enter(e->guard, &u->submission);
 	ret = io_uring_submit(&u->ring);
+	hostd_guard_leave(e->guard, turn, &u->submission, ret);
 	if (ret > 0)
 		u->nr_taken += ret;
 	if (!is_forbidden(ret))
@@ -189,37 +222,36 @@ static bool prepare(struct uring *u, struct hostd_io *io)
 	if (!sqe)
 		return false;
 	call = hostd_io_next_call(io);
-	switch (call->op) {
-	case HOSTD_IO_READ:
+	if (call->op == HOSTD_IO_READ)
 		io_uring_prep_read(sqe, fd, call->buf, call->len, call->pos);
-		break;
-	case HOSTD_IO_WRITE:
+	else
 		io_uring_prep_write(sqe, fd, call->buf, call->len, call->pos);
-		sqe->rw_flags = call->rw_flags;
-		break;
-	case HOSTD_IO_FLUSH:
-		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
-		break;
-	default:
-		io_uring_prep_fallocate(sqe, fd, call->mode, call->pos, call->len);
-		break;
-	}
+	sqe->rw_flags = RWF_NOWAIT;
 	io_uring_sqe_set_data(sqe, io);
 	u->prepared[u->nr_prepared++ % SQ_ENTRIES] = io;
 	return true;
+}
+
+/* Does the medium do that by itself? */
+static bool suits_ring(const struct hostd_io *io)
+{
+	const struct hostd_file *file = io->file;
+
+	if (!file->direct || file->no_ring || file->is_remote)
+		return false;
+	return io->op == HOSTD_IO_READ ||
+	       (io->op == HOSTD_IO_WRITE && file->is_block && !(io->flags & HOSTD_IO_DURABLE));
 }
 
 static bool uring_submit(struct hostd_engine *e, struct hostd_io *io)
 {
 	struct uring *u = e->priv;
 
-	if (e->error) {
+	if (e->error)
 		io->file->engine = e->instead;
+	if (e->error || is_stuck(u) || !suits_ring(io))
 		return e->instead->ops->submit(e->instead, io);
-	}
-	if (hostd_io_try(io))
-		return true;
-	e->in_flight++;
+	hostd_io_count(e, io, 1);
 	if (u->backlog || !prepare(u, io))
 		add_to_backlog(u, io);
 	return false;
@@ -229,36 +261,54 @@ static void uring_kick(struct hostd_engine *e)
 {
 	struct uring *u = e->priv;
 
-	do {
-		while (u->backlog && !e->error && prepare(u, u->backlog))
+	while (!is_stuck(u) && !e->error) {
+		while (u->backlog && prepare(u, u->backlog))
 			pop_backlog(u);
-	} while (!e->error && submit_prepared(e) && u->backlog);
-	if (e->error)
+		if (!submit_prepared(e) || !u->backlog)
+			break;
+	}
+	if (is_stuck(u) || e->error)
 		redirect_backlog(e);
+}
+
+/* The medium would have to wait. Where it always would, it is not asked again. */
+static bool is_wait(struct hostd_io *io, int res)
+{
+	io->file->no_ring |= res == -EOPNOTSUPP;
+	return res == -EAGAIN || res == -EOPNOTSUPP;
+}
+
+static void take_cqe(struct hostd_engine *e, struct hostd_io *io, int res)
+{
+	struct uring *u = e->priv;
+
+	u->nr_reaped++;
+	if (is_wait(io, res)) {
+		redirect(e, io);
+	} else if (!hostd_io_called(io, res)) {
+		add_to_backlog(u, io);
+	} else {
+		hostd_io_count(e, io, -1);
+		u->nr_done++;
+		io->complete(io);
+	}
 }
 
 static unsigned int uring_reap(struct hostd_engine *e)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
 	struct uring *u = e->priv;
-	unsigned int i, nr, done = u->nr_redirected;
+	unsigned int i, nr = 0;
 
-	u->nr_redirected = 0;
-	nr = io_uring_peek_batch_cqe(&u->ring, cqes, REAP_BATCH);
-	for (i = 0; i < nr; i++) {
-		struct hostd_io *io = io_uring_cqe_get_data(cqes[i]);
-
-		if (!hostd_io_called(io, cqes[i]->res)) {
-			add_to_backlog(u, io);
-			continue;
-		}
-		e->in_flight--;
-		done++;
-		io->complete(io);
-	}
+	/* Whoever looks at an empty queue may have to wait for the one that submits. */
+	if (!is_stuck(u) || io_uring_cq_ready(&u->ring))
+		nr = io_uring_peek_batch_cqe(&u->ring, cqes, REAP_BATCH);
+	for (i = 0; i < nr; i++)
+		take_cqe(e, io_uring_cqe_get_data(cqes[i]), cqes[i]->res);
 	io_uring_cq_advance(&u->ring, nr);
-	u->nr_reaped += nr;
-	return done;
+	nr = u->nr_done;
+	u->nr_done = 0;
+	return nr;
 }
 
 const struct hostd_engine_ops hostd_engine_uring = {

@@ -185,7 +185,7 @@ static void blk_destroy(struct hdev *dev)
 	struct blk *blk = dev->priv;
 
 	if (blk->file.fd >= 0)
-		hostd_engines_close(&dev->bus->engines, blk->file.fd);
+		hostd_engines_close(&dev->bus->engines, &blk->file);
 	free(blk->trouble.path);
 	free(blk);
 	dev->priv = NULL;
@@ -207,6 +207,13 @@ static void blk_describe(const struct hdev *dev, struct json_object *obj)
 
 	hostd_json_add_str(obj, "engine", blk->file.engine->ops->name);
 	hdev_blk_describe_trouble(blk, obj);
+	hdev_blk_describe_stall(dev, obj);
+}
+
+static void blk_beat(struct hdev *dev)
+{
+	hdev_blk_look_for_stall(dev);
+	hdev_blk_retry(dev);
 }
 
 static int blk_sync(struct hdev *dev)
@@ -257,7 +264,7 @@ const struct pvdev_ops hdev_blk_ops = {
 	.stop = blk_stop,
 	.poll = hdev_blk_poll,
 	.resize = blk_resize,
-	.beat = hdev_blk_retry,
+	.beat = blk_beat,
 	.go_on = hdev_blk_continue,
 	.work = hdev_blk_work,
 	.describe = blk_describe,

@@ -81,6 +81,18 @@ struct blk_trouble {
 };
 
 /**
+ * struct blk_stall - does the file answer
+ * @progress: requests that it had answered, at the last look
+ * @since_ns: since when that has not changed, though requests are in flight; 0: not looked yet
+ * @told: the log says so
+ */
+struct blk_stall {
+	uint64_t progress;
+	uint64_t since_ns;
+	bool told;
+};
+
+/**
  * struct blk - a disk
  * @file: where the data is
  * @capacity: sectors
@@ -89,6 +101,7 @@ struct blk_trouble {
  * @ro: writes are refused
  * @config: as published
  * @trouble: errors of the host's
+ * @stall: silence of the host's
  */
 struct blk {
 	struct hostd_file file;
@@ -98,6 +111,7 @@ struct blk {
 	bool ro;
 	struct pvblk_config config;
 	struct blk_trouble trouble;
+	struct blk_stall stall;
 };
 
 /**
@@ -224,5 +238,20 @@ unsigned int hdev_blk_continue(struct hdev *dev);
  * @obj: gets "host_errors", and of a disk that is stopped "stopped" and "held"
  */
 void hdev_blk_describe_trouble(const struct blk *blk, struct json_object *obj);
+
+/* stall.c */
+
+/**
+ * hdev_blk_look_for_stall - with each beat: has the file been silent for long
+ * @dev: a disk
+ */
+void hdev_blk_look_for_stall(struct hdev *dev);
+
+/**
+ * hdev_blk_describe_stall - for pvdev_ops.describe: how long the file has been silent
+ * @dev: a disk
+ * @obj: gets "waits_ms" of one that is
+ */
+void hdev_blk_describe_stall(const struct hdev *dev, struct json_object *obj);
 
 #endif /* HOSTD_DEV_BLK_H */

@@ -136,10 +136,12 @@ static void complete(struct hostd_io *io)
 
 void hdev_blk_start(struct blk_req *req)
 {
-	if (hostd_io_submit(&req->io))
-		take_result(req);
-	else
-		req->q->in_flight++;
+	/* Before: another thread may be the loop while this one's call has not returned. */
+	req->q->in_flight++;
+	if (!hostd_io_submit(&req->io))
+		return;
+	req->q->in_flight--;
+	take_result(req);
 }
 
 static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, void *data)

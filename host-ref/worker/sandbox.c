@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ struct hostd_sandbox {
 	unsigned int nr;
 	int (*forms)(scmp_filter_ctx ctx);
 };
+
+/* What clone() may be called with: flags of a thread, no namespace, none that lets it be traced or go elsewhere. */
+#define CLONE_A_THREAD	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+#define CLONE_FLAGS	(CLONE_A_THREAD | CLONE_VFORK | CLONE_PTRACE | CLONE_PARENT | CLONE_NEWNS | CLONE_NEWCGROUP | \
+			 CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_IO)
 
 /* Image, window, two descriptors for each vector, and what messages bring along. */
 #define NOFILE_MAX	1024
@@ -105,6 +111,15 @@ static int worker_forms(scmp_filter_ctx ctx)
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	/*
+	 * Threads of its own, with this filter: a file that stalls needs them. The C library asks for
+	 * clone3() first, whose flags no filter sees, and goes on with clone().
+	 */
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_FLAGS, CLONE_A_THREAD));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	/* abort() signals its own thread, and nobody else. */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

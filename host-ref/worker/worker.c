@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The worker's life: polls while there is work (worker_poll.c), and else sleeps until a doorbell,
- * a completion of an engine, a message of the broker's, or the next beat.
+ * The worker's life: polls while there is work (poll.c), and else sleeps until a doorbell,
+ * a completion of an engine, a message of the broker's, or the next beat. Which thread that is
+ * changes when a file keeps one (standby.c).
  */
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,8 @@
 #define FDS_NS			100000ULL
 /* While nothing is served yet: how often to see that the window shows no epoch. */
 #define HUSH_NS			10000000ULL
+/* How long the end waits for what is in flight, if it need not be on the media. */
+#define END_MS			2000
 
 int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag)
 {
@@ -223,6 +228,7 @@ static void snooze(struct hostd_worker *w)
 		timeout.tv_sec = (at_ns - bus->now_ns) / 1000000000;
 		timeout.tv_nsec = (at_ns - bus->now_ns) % 1000000000;
 	}
+	hostd_standby_rest(&w->standby);
 	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
 	if (ppoll(&pfd, 1, &timeout, NULL) < 0)
 		stop_waiting(w, "ppoll");
@@ -240,29 +246,76 @@ static void snooze(struct hostd_worker *w)
 		hostd_worker_wake(bus);
 }
 
-static int free_worker(struct hostd_worker *w)
+/* The thread that was the loop has left it anywhere: what it would have done next is done now. */
+static void pick_up(struct hostd_worker *w, struct hostd_io *left)
 {
-	int err = w->failed;
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
 
-	if (w->bus && w->sync) {
-		hostd_bus_drain(w->bus);
-		err = hostd_bus_sync(w->bus);
+	bus->now_ns = hostd_clock_ns();
+	hostd_engines_pick_up(&bus->engines, left);
+	for (i = 0; i < bus->nr_running; i++)
+		hdev_queue_signal(bus->running[i]);
+	if (bus->nr_draining)
+		hostd_bus_settle(bus);
+	hostd_worker_note(w);
+}
+
+/* hostd_standby.serve: exit status */
+static int serve(void *arg, struct hostd_io *left)
+{
+	struct hostd_worker *w = arg;
+	int err;
+
+	if (left)
+		pick_up(w, left);
+	while (!w->quit) {
+		if (w->hot)
+			hostd_worker_spin(w);
+		else
+			snooze(w);
 	}
+	/* A file that does not answer is not waited for: the driver submits again. */
+	w->drained = hostd_bus_drain(w->bus, w->sync ? UINT_MAX : END_MS);
+	err = w->sync ? hostd_bus_sync(w->bus) : 0;
+	return err || w->failed;
+}
+
+/* False: a thread has not come back, and nothing can be freed. */
+static bool run(struct hostd_worker *w, int *status)
+{
+	w->standby.guard = &w->bus->engines.guard;
+	w->standby.serve = serve;
+	w->standby.arg = w;
+	return hostd_standby_run(&w->standby, status) && w->drained;
+}
+
+static void free_worker(struct hostd_worker *w)
+{
 	if (w->bus)
 		hostd_bus_free(w->bus);
 	if (w->beats)
 		munmap(w->beats, PV_PAGE_SIZE);
 	close(w->epoll_fd);
 	free(w);
-	return err;
+}
+
+/* Threads come while the sandbox is locked, where the C library could not ask how many heaps to make for them. */
+static void share_heap(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 int hostd_worker_run(int ipc_fd)
 {
 	struct hostd_worker *w = calloc(1, sizeof(*w));
+	int status;
 
 	if (!w)
 		return 1;
+	share_heap();
 	hostd_signals_ignore(true);
 	hostd_report_init(ipc_fd);
 	w->ipc_fd = ipc_fd;
@@ -274,11 +327,9 @@ int hostd_worker_run(int ipc_fd)
 	}
 	while (!w->bus && !w->quit)
 		hostd_worker_receive(w);
-	while (!w->quit) {
-		if (w->hot)
-			hostd_worker_spin(w);
-		else
-			snooze(w);
-	}
-	return free_worker(w) ? 1 : 0;
+	status = w->failed;
+	if (w->bus && !run(w, &status))
+		_exit(status);
+	free_worker(w);
+	return status;
 }

@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include "worker/bus/bus.h"
+#include "worker/standby.h"
 
 struct json_object;
 
 /**
  * struct hostd_worker - the worker
  * @bus: the guest; NULL before "init"
+ * @standby: goes on as the loop when a call keeps it
  * @ipc_fd: to the broker
  * @epoll_fd: everything that ends a sleep
  * @kick_fds: eventfd of each doorbell vector
@@ -33,10 +35,12 @@ struct json_object;
  * @quit: leave the loop
  * @failed: with an exit status that says so
  * @sync: then put on the media what was written
+ * @drained: nothing is in flight
  * @next_hush_ns: while it does not serve: when to look at the window next
  */
 struct hostd_worker {
 	struct hostd_bus *bus;
+	struct hostd_standby standby;
 	int ipc_fd;
 	int epoll_fd;
 	int kick_fds[HOSTD_VECTOR_LIMIT];
@@ -55,6 +59,7 @@ struct hostd_worker {
 	bool quit;
 	bool failed;
 	bool sync;
+	bool drained;
 	uint64_t next_hush_ns;
 };
 

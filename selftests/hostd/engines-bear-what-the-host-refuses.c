@@ -5,6 +5,7 @@
  * request: all of them end, and data is what it should be (BLK-D2, BLK-D5).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -74,12 +75,24 @@ static void deny_unaligned(void)
 	load(ctx);
 }
 
+/* What io_uring does is direct. */
+static int open_direct(const char *path)
+{
+	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0)
+		ktap_bail("no direct I/O");
+	return fd;
+}
+
 static bool start(const char *engine)
 {
 	char path[] = "/tmp/pvkit-refused-XXXXXX", config[128];
+	int fd;
 	size_t i;
 
 	image = mkstemp(path);
+	fd = strcmp(engine, "uring") ? dup(image) : open_direct(path);
 	unlink(path);
 	for (i = 0; i < SIZE; i++)
 		model[i] = 1 + i / 512 % 200;
@@ -87,7 +100,7 @@ static bool start(const char *engine)
 		ktap_bail("image");
 	testbus_init(&t);
 	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"queue_size\":64}", SIZE, engine);
-	if (testbus_add(&t, 0, 1, config, dup(image)))
+	if (testbus_add(&t, 0, 1, config, fd))
 		return false;
 	hostd_bus_begin_epoch(t.bus);
 	return testdrv_hello(&t.drv) == PVBUS_R_OK && testdrv_run(&t.drv, 0, &q, 64, DATA);
@@ -108,8 +121,8 @@ static bool has_model(void)
 	return pread(image, file, SIZE, 0) == SIZE && !memcmp(file, model, SIZE);
 }
 
-/* Many writes at once, of which an engine cannot do one inline; each block gets what it should. */
-static bool serves(void)
+/* As many requests at once, one for every other block of 4096. */
+static bool does_many(uint8_t op, uint8_t flags)
 {
 	struct pvblk_sqe sqe;
 	struct pvblk_cqe cqe;
@@ -117,10 +130,8 @@ static bool serves(void)
 	int64_t until_ms = testdrv_now_ms() + 20000;
 
 	for (i = 0; i < BURST; i++) {
-		memset(testdrv_data(&t.drv, &q) + i * 4096, 100 + i, 4096);
-		memset(model + i * 8192, 100 + i, 4096);
-		sqe = testdrv_request(&q, PVBLK_OP_WRITE, i * 16, 8, i * 4096);
-		sqe.flags = PVBLK_RQ_FUA;
+		sqe = testdrv_request(&q, op, i * 16, 8, i * 4096);
+		sqe.flags = flags;
 		testdrv_submit(&q, &sqe);
 	}
 	while (done < BURST && testdrv_now_ms() < until_ms) {
@@ -130,7 +141,29 @@ static bool serves(void)
 			ok += !cqe.status;
 		}
 	}
-	return ok == BURST && do_op(PVBLK_OP_FLUSH, 0, 0, 0) == PVBLK_S_OK &&
+	return ok == BURST;
+}
+
+/* Of these an engine cannot do the writes inline; each block gets what it should. */
+static bool serves(void)
+{
+	uint8_t *data = testdrv_data(&t.drv, &q);
+	unsigned int i;
+
+	for (i = 0; i < BURST; i++) {
+		memset(data + i * 4096, 100 + i, 4096);
+		memset(model + i * 8192, 100 + i, 4096);
+	}
+	if (!does_many(PVBLK_OP_WRITE, PVBLK_RQ_FUA))
+		return false;
+	memset(data, 0, BURST * 4096);
+	if (!does_many(PVBLK_OP_READ, 0))
+		return false;
+	for (i = 0; i < BURST; i++) {
+		if (memcmp(data + i * 4096, model + i * 8192, 4096))
+			return false;
+	}
+	return do_op(PVBLK_OP_FLUSH, 0, 0, 0) == PVBLK_S_OK &&
 	       do_op(PVBLK_OP_READ, 0, 256, 0) == PVBLK_S_OK &&
 	       !memcmp(testdrv_data(&t.drv, &q), model, 256 * 512) && has_model();
 }

@@ -15,6 +15,16 @@
 static struct testbus t;
 static struct testdrv_queue q;
 
+/* The same file, past the page cache. */
+static int open_direct(const char *path)
+{
+	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0)
+		ktap_bail("no direct I/O");
+	return fd;
+}
+
 static int make_image(const char *dir, char *path)
 {
 	int fd;
@@ -128,13 +138,13 @@ static void check_end(const char *name, int fd)
 
 #define NR_CHECKS	9
 
-static void check_engine(const char *engine, const char *dir)
+static void check_engine(const char *engine, const char *dir, bool direct)
 {
 	uint8_t *model = calloc(1, SIZE);
 	char config[128], name[64], path[PATH_LEN];
 	int fd = make_image(dir, path), i;
 
-	snprintf(name, sizeof(name), "%s on %s", engine, dir);
+	snprintf(name, sizeof(name), "%s%s on %s", engine, direct ? ", direct," : "", dir);
 	testbus_init(&t);
 	if (fd < 0 || !hostd_engines_find(&t.bus->engines, engine)) {
 		for (i = 0; i < NR_CHECKS; i++)
@@ -143,7 +153,7 @@ static void check_engine(const char *engine, const char *dir)
 	}
 	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"max_io\":65536}", SIZE,
 		 engine);
-	if (testbus_add(&t, 0, 1, config, dup(fd)))
+	if (testbus_add(&t, 0, 1, config, direct ? open_direct(path) : dup(fd)))
 		ktap_bail("add");
 	hostd_bus_begin_epoch(t.bus);
 	testdrv_hello(&t.drv);
@@ -222,11 +232,13 @@ int main(void)
 	static const char *const dirs[] = { "/tmp", "/dev/shm" };
 	unsigned int i;
 
-	ktap_plan(4 * NR_CHECKS + 9);
+	ktap_plan(6 * NR_CHECKS + 9);
 	for (i = 0; i < 2; i++) {
-		check_engine("uring", dirs[i]);
-		check_engine("sync", dirs[i]);
+		check_engine("uring", dirs[i], false);
+		check_engine("sync", dirs[i], false);
 	}
+	check_engine("uring", "/tmp", true);
+	check_engine("sync", "/tmp", true);
 	check_read_only();
 	check_fallback();
 	check_add();

@@ -5,6 +5,7 @@
  * that leads further.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -73,6 +74,11 @@ static void act_dup(void) { syscall(SYS_fcntl, 0, F_DUPFD, 0); }
 static void act_flags(void) { syscall(SYS_fcntl, 0, F_SETFL, O_APPEND); }
 static void act_type(void) { syscall(SYS_ioctl, 0, TIOCSTI, "x"); }
 static void act_fork(void) { syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+static void act_namespace(void)
+{
+	syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0);
+}
+static void act_vm_fork(void) { syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0); }
 static void act_exec(void)
 {
 	syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -101,7 +107,8 @@ static const struct act kills_both[] = {
 	{ "tgkill of the broker", act_signal_other }, { "tgkill of another process", act_signal_parent },
 	{ "sigqueue", act_queue_signal }, { "F_SETOWN", act_own }, { "F_SETSIG", act_signal_io },
 	{ "F_NOTIFY", act_lease }, { "F_DUPFD", act_dup }, { "F_SETFL", act_flags },
-	{ "TIOCSTI", act_type }, { "fork", act_fork }, { "executable memory", act_exec },
+	{ "TIOCSTI", act_type }, { "fork", act_fork }, { "fork that shares memory", act_vm_fork },
+	{ "a namespace", act_namespace }, { "executable memory", act_exec },
 	{ "memory made executable", act_make_exec }, { "prctl", act_control }, { "ptrace", act_trace },
 	{ "process_vm_readv", act_read_other }, { "pidfd_getfd", act_take_fd },
 	{ "another io_uring", act_ring }, { "ftruncate", act_truncate },

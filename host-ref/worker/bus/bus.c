@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,18 +78,23 @@ bool hostd_bus_work(struct hostd_bus *bus)
 	return true;
 }
 
-void hostd_bus_drain(struct hostd_bus *bus)
+bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 {
+	unsigned int ms = 0;
+
 	/* Nothing is published any more: the driver waits for the next epoch. */
 	bus->win.epoch = 0;
 	bus->cmd_seq = 0;
 	bus->removed = NULL;
 	stop_all(bus);
-	for (hostd_bus_settle(bus); bus->nr_draining; hostd_bus_settle(bus)) {
+	for (hostd_bus_settle(bus); bus->nr_draining && ms < limit_ms; hostd_bus_settle(bus)) {
 		hostd_bus_ready_all(bus);
-		if (!hostd_engines_reap(&bus->engines))
-			poll(NULL, 0, 1);
+		if (hostd_engines_reap(&bus->engines))
+			continue;
+		poll(NULL, 0, 1);
+		ms += limit_ms != UINT_MAX;
 	}
+	return !bus->nr_draining;
 }
 
 int hostd_bus_sync(struct hostd_bus *bus)
@@ -113,7 +119,7 @@ void hostd_bus_free(struct hostd_bus *bus)
 {
 	unsigned int slot;
 
-	hostd_bus_drain(bus);
+	hostd_bus_drain(bus, UINT_MAX);
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		if (!bus->devices[slot].ops)
 			continue;

@@ -88,9 +88,12 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 
 /**
  * hostd_bus_drain - stop everything and wait for what is in flight
- * @bus: the bus; only to be freed afterwards
+ * @bus: the bus; only to be freed afterwards, if nothing is
+ * @limit_ms: how long at most; UINT_MAX: as long as it takes
+ *
+ * Return: true if nothing is in flight.
  */
-void hostd_bus_drain(struct hostd_bus *bus);
+bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms);
 
 /**
  * hostd_bus_sync - put on the media what was written

@@ -5,7 +5,7 @@
  * A class is one const struct pvdev_ops in its directory, in device.c. It sees
  * only submissions that were copied, and answers with completions; the bus,
  * rings, doorbells and interrupts are served for it. Everything here is for the
- * worker's main thread.
+ * worker's loop, whichever thread that is (worker/standby.h).
  */
 #ifndef HOSTD_HDEV_H
 #define HOSTD_HDEV_H

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A disk whose file does not answer: the log says so once, and again when it does.
+ */
+#include "blk/device.h"
+
+#include "lib/json.h"
+#include "lib/util.h"
+#include "worker/bus/bus.h"
+#include "worker/report.h"
+
+/* Slow disks take that long, too. */
+#define STALL_NS	2000000000ULL
+
+static unsigned long long seconds_of(uint64_t ns)
+{
+	return (ns + 500000000) / 1000000000;
+}
+
+void hdev_blk_look_for_stall(struct hdev *dev)
+{
+	const struct blk *blk = dev->priv;
+	struct blk_stall *s = &((struct blk *)dev->priv)->stall;
+	uint64_t now_ns = dev->bus->now_ns;
+
+	if (!blk->file.in_flight || blk->file.progress != s->progress || !s->since_ns) {
+		if (s->told)
+			hostd_report(HOSTD_LOG_INFO, "%s: its file answers again, after %llu s", dev->name,
+				     seconds_of(now_ns - s->since_ns));
+		s->told = false;
+		s->progress = blk->file.progress;
+		s->since_ns = now_ns;
+		return;
+	}
+	if (s->told || now_ns - s->since_ns < STALL_NS)
+		return;
+	s->told = true;
+	hostd_report(HOSTD_LOG_WARN, "%s: its file has not answered for %llu s: this disk waits, others go on%s%s",
+		     dev->name, seconds_of(now_ns - s->since_ns), *blk->trouble.path ? ": " : "",
+		     blk->trouble.path);
+}
+
+void hdev_blk_describe_stall(const struct hdev *dev, struct json_object *obj)
+{
+	const struct blk *blk = dev->priv;
+
+	if (blk->stall.told)
+		hostd_json_add_u64(obj, "waits_ms", (dev->bus->now_ns - blk->stall.since_ns) / 1000000);
+}
