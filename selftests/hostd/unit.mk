@@ -9,7 +9,8 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   worker-serves-in-its-sandbox worker-cannot-reach-beyond-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
-		   devices-wait-for-descriptors-and-times host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages
+		   a-stalled-file-stops-itself-only devices-wait-for-descriptors-and-times \
+		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages
 unit_libs	:= -luring -lseccomp $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
@@ -19,12 +20,25 @@ unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log
 TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait,--wrap=kill,--wrap=waitpid,--wrap=waitid
 
-all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%)
+# What test scripts use.
+unit_tools	:= freezer
+
+all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%) $(unit_tools:%=$(O)/%)
+
+$(unit_tools:%=$(O)/%): $(O)/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h)
+	@echo "  CC      hostd/$(@F)"
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(unit_libs)
 
 $(lives:%=$(O)/tests/%): private test_libs := $(TESTLIFE_WRAP)
 $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h) | $(O)/tests
 	@echo "  CC      hostd/$(@F)"
 	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(test_libs) $(unit_libs)
+
+# The standby alone, under ThreadSanitizer.
+all: $(O)/one-thread-is-the-loop
+$(O)/one-thread-is-the-loop: one-thread-is-the-loop.c $(addprefix $(HOSTREF)/,worker/standby.c backend/guard.c backend/crew.c) $(HOSTREF_HDRS)
+	@echo "  CC      hostd/$(@F)"
+	@$(CC) $(unit_cflags) -fsanitize=thread -o $@ $(filter %.c,$^)
 
 # What a test has itself is not taken from there.
 $(O)/unit/libpvhostd.a: $(PVHOSTD_CORE_SRCS:%.c=$(O)/unit/%.o)
