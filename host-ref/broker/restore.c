@@ -81,12 +81,10 @@ static int read_file(struct hostd_broker *b, struct json_object **state)
 	else if (err && err != -EFBIG && err != -EBADMSG)
 		hostd_log(HOSTD_LOG_ERR, "%s/" HOSTD_STATE_FILE " cannot be read: %s: see to that first", dir,
 			  strerror(-err));
-	if (err == -EFBIG)
-		complaint = "too large";
-	else if (err == -EBADMSG)
-		complaint = "a NUL in it";
-	else if (err || !text)
+	if (err ? err != -EFBIG && err != -EBADMSG : !text)
 		return err;
+	if (err)
+		complaint = err == -EFBIG ? "too large" : "a NUL in it";
 	else
 		*state = hostd_json_parse(text, strlen(text), true, &complaint);
 	free(text);

@@ -150,7 +150,7 @@ static void test_nonsense(void)
 {
 	static const char * const edits[][2] = {
 		{ "\"devices\":[", "\"devices\":{},\"devils\":[" },
-		{ "\"devices\":[", "\"devices\":[1]," "\"devils\":[" },
+		{ "\"devices\":[", "\"devices\":[1],\"devils\":[" },
 		{ "\"devices\":[", "\"devices\":[{\"class\":\"tape\",\"slot\":0}],\"devils\":[" },
 		{ "\"devices\":[", "\"devices\":[{\"class\":\"blk\",\"slot\":64,\"arguments\":{}}],\"devils\":[" },
 		{ "\"devices\":[", "\"devices\":[{\"class\":\"blk\",\"slot\":0,\"arguments\":{\"id\":5}}],\"devils\":[" },
