@@ -22,6 +22,7 @@
 #include "lib/util.h"
 
 #define DEF_VECTORS	16
+#define SHORT_MS	1000	/* the life of a pvhostd that is of no use */
 #define HOSTD_ARGS_MAX	160
 
 /**
@@ -33,6 +34,7 @@
  * @args: command line of pvhostd
  * @nr_args: its length
  * @hostd: process of pvhostd; 0: it has ended
+ * @hostd_ms: when that was started
  * @qemu: process of QEMU; 0: it has not started, or has ended
  * @signals: signalfd
  * @mask: signal mask to give to the children
@@ -46,6 +48,7 @@ struct run {
 	char *args[HOSTD_ARGS_MAX + 1];
 	unsigned int nr_args;
 	pid_t hostd;
+	uint64_t hostd_ms;
 	pid_t qemu;
 	int signals;
 	sigset_t mask;
@@ -259,6 +262,11 @@ static void start_hostd(struct run *run)
 	add_arg(run, "--ready-fd");
 	add_arg(run, number);
 	run->hostd = start_child(run, run->args, true);
+	run->hostd_ms = hostd_now_ms();
+	/* That is for the first one only. */
+	free(run->args[--run->nr_args]);
+	free(run->args[--run->nr_args]);
+	run->args[run->nr_args] = NULL;
 	close(ready_fds[1]);
 
 	fds[0].fd = ready_fds[0];
@@ -295,6 +303,22 @@ static char **qemu_command(struct run *run, int argc, char **argv)
 	return command;
 }
 
+/* The VM runs on: the next one finds its window. One that dies at once would do so again. */
+static void hostd_ended(struct run *run)
+{
+	bool again = run->qemu && hostd_now_ms() - run->hostd_ms >= SHORT_MS;
+
+	run->hostd = 0;
+	if (!run->qemu)
+		return;
+	fprintf(stderr, "pvctl: run: pvhostd has ended: %s\n", again ? "it is started again" :
+		"the pvkit devices of the VM wait until it is started again");
+	if (!again)
+		return;
+	run->hostd = start_child(run, run->args, true);
+	run->hostd_ms = hostd_now_ms();
+}
+
 /* Collect the children that have ended. True when QEMU is among them. */
 static bool reap(struct run *run, int *status)
 {
@@ -308,8 +332,7 @@ static bool reap(struct run *run, int *status)
 			run->qemu = 0;
 			ended = true;
 		} else if (pid == run->hostd) {
-			run->hostd = 0;
-			fprintf(stderr, "pvctl: run: pvhostd has ended: the pvkit devices of the VM hang from now on\n");
+			hostd_ended(run);
 		}
 	}
 	return ended;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# pvctl run starts pvhostd before QEMU, ends with QEMU's status, and leaves neither a process nor a
-# file, however it ends.
+# pvctl run starts pvhostd before QEMU, starts it again when it dies, ends with QEMU's status, and
+# leaves neither a process nor a file, however it ends.
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
@@ -45,6 +45,21 @@ ktap_check "the device is in QEMU's arguments" grep -qE \
 	'^7 -chardev socket,path=[^ ]*/ivshmem.sock,id=pvkit-vm0 -device ivshmem-doorbell,chardev=pvkit-vm0,vectors=4,master=on$' \
 	"$test_tmp/args"
 ktap_check 'nothing is left' nothing_left
+# hostd_of <pid of pvctl>: its pvhostd, once that has lived for two seconds: one that dies at once is not started again.
+hostd_of() { ps -o pid=,etimes=,comm= --ppid "$1" | awk '$3 == "pvhostd" && $2 > 1 { print $1 }'; }
+has_hostd() { [ -n "$(hostd_of "$1")" ]; }
+answers() { "$PVCTL" --control "$(echo "$XDG_RUNTIME_DIR"/pvkit-*/control.sock)" list 2>/dev/null | grep -q '^d0 .* served'; }
+rm -f "$test_tmp/pid"
+test_spawn "$test_tmp/run.log" "${run[@]}" "$test_tmp/qemu" wait
+wait_for 10 has_hostd "$test_pid"
+first=$(hostd_of "$test_pid")
+kill -KILL "$first"
+ktap_check 'a pvhostd that dies is started again' wait_for 30 has_hostd "$test_pid"
+ktap_check 'and serves' wait_for 10 answers
+ktap_check 'it is another one' test "$(hostd_of "$test_pid")" != "$first"
+kill -TERM "$test_pid"
+ktap_check 'nothing is left' wait_for 30 nothing_left
+
 for signal in TERM INT HUP KILL; do
 	ktap_check "SIG$signal ends QEMU" ended_by "$signal"
 	ktap_check 'nothing is left' wait_for 30 nothing_left
