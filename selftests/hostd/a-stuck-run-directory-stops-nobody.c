@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The state is written to the run directory after every change, and nobody waits for its file system:
+ * while that is frozen commands are answered, and when it is thawed the file has the last of them. In
+ * memory it is written at once.
+ * needs: root
+ * timeout: 120
+ */
+#include "testqemu.h"
+
+#include <time.h>
+
+#define VECTORS	"--vectors", TEST_VECTORS_TEXT
+
+static char base[] = "/tmp/pvkit-frozen-XXXXXX";
+
+static bool run(const char *command)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "cd %s && %s", base, command);
+	return !system(text);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+static bool state_has(struct broker *b, const char *what)
+{
+	char path[128], text[65536] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/state", b->dir);
+	file = fopen(path, "re");
+	if (!file || !fread(text, 1, sizeof(text) - 1, file))
+		text[0] = 0;
+	if (file)
+		fclose(file);
+	return strstr(text, what);
+}
+
+static void add(struct broker *b, int nr)
+{
+	char args[64];
+
+	snprintf(args, sizeof(args), "{\"id\":\"d%d\",\"null\":1048576}", nr);
+	broker_command(b, "add-disk", args);
+}
+
+static void test_frozen(struct broker *b)
+{
+	uint64_t start;
+	char list[65536];
+	int i;
+
+	add(b, 0);
+	ktap_ok(state_has(b, "\"d0\""), "a command is in the file when it is answered");
+	if (!run("fsfreeze -f mnt"))
+		ktap_bail("%s", "fsfreeze");
+	start = now_ms();
+	for (i = 1; i <= 20; i++)
+		add(b, i);
+	snprintf(list, sizeof(list), "%s", broker_ask(b, "list"));
+	ktap_ok(strstr(list, "\"d20\""), "while the file system is frozen commands are answered");
+	ktap_note("20 commands took %d ms", (int)(now_ms() - start));
+	ktap_ok(now_ms() - start < 10000, "and wait for it no more than once");
+	run("fsfreeze -u mnt");
+	ktap_ok(wait_until(state_has(b, "\"d20\"")), "when it is thawed the file has the last of them");
+	broker_kill(b);
+	ktap_ok(broker_try(b, VECTORS) && wait_until(!strcmp(list, broker_ask(b, "list"))),
+		"and a pvhostd that is started again, too");
+}
+
+static void test_memory(void)
+{
+	struct broker b = { 0 };
+	struct qemu q;
+
+	snprintf(b.dir, sizeof(b.dir), "%s/mem/vm", base);
+	if (!run("mkdir mem") || !run("mount -t tmpfs none mem") || !broker_try(&b, VECTORS))
+		ktap_bail("%s", "tmpfs");
+	qemu_connect(&q, &b);
+	add(&b, 0);
+	ktap_ok(state_has(&b, "\"d0\""), "in memory a command is in the file when it is answered");
+	broker_kill(&b);
+	ktap_ok(broker_try(&b, VECTORS) && strstr(broker_ask(&b, "list"), "\"d0\""), "and found there");
+	qemu_leave(&q);
+	broker_stop(&b);
+	run("umount -l mem");
+}
+
+int main(void)
+{
+	struct broker b = { 0 };
+	struct qemu q;
+
+	ktap_plan(7);
+	if (!mkdtemp(base))
+		ktap_bail("%s", base);
+	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))
+		ktap_bail("%s", "no file system to freeze");
+	snprintf(b.dir, sizeof(b.dir), "%s/mnt/vm", base);
+	if (!broker_try(&b, VECTORS))
+		ktap_bail("%s", "pvhostd does not start");
+	qemu_connect(&q, &b);
+	wait_until(state_is_there(&b));
+	test_frozen(&b);
+	qemu_leave(&q);
+	broker_stop(&b);
+	test_memory();
+	run("umount -l mnt");
+	run("rm -rf ../\"${PWD##*/}\"");
+	return ktap_finish();
+}
