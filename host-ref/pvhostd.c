@@ -16,22 +16,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "balloon/ram.h"
 #include "broker/broker.h"
 #include "broker/state.h"
 #include "broker/upgrade.h"
 #include "broker/run.h"
+#include "keys/class.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
 #include "lib/files/rundir.h"
-#include "lib/spec.h"
 #include "lib/util.h"
 #include "worker/worker.h"
 
 #define WINDOW_MIN	(1ULL << 20)
 #define WINDOW_MAX	(1ULL << 36)
 
-static const char usage_text[] =
+static const char usage_head[] =
 	"usage: pvhostd [OPTION]...\n"
 	"Serve paravirtual devices to one VM. Start it before QEMU; pvctl talks to it.\n"
 	"\n"
@@ -40,9 +39,11 @@ static const char usage_text[] =
 	"                    $XDG_RUNTIME_DIR/pvkit/NAME)\n"
 	"  --window SIZE     shared memory, a power of two from 1M to 64G (128M)\n"
 	"  --vectors N       interrupts and doorbells, 1 to 64 (16)\n"
-	"  --disk SPEC       start with a disk, id=NAME,KEY=VALUE,...; may be repeated\n"
-	"  --clock[=SPEC]    start with a clock\n"
-	"  --balloon[=SPEC]  start with a balloon\n"
+	"  --device TYPE[,SPEC]\n"
+	"                    start with a device; SPEC is id=NAME,KEY=VALUE,...; may be repeated\n";
+
+/* Between them: an option for each class. */
+static const char usage_tail[] =
 	"  --watchdog SEC    replace a worker that is stuck for so long (5)\n"
 	"  --no-watchdog     never do that\n"
 	"  --poll-us N       poll for N us after the last work, 0 to 1000000, before sleeping\n"
@@ -56,28 +57,15 @@ static const char usage_text[] =
 	"                    which SIGHUP opens again\n"
 	"  --ready-fd FD     write a newline there when the devices are served\n"
 	"  --quiet           log only warnings and errors\n"
-	"  --version, --help\n"
-	"\n"
-	"Keys of a disk's SPEC:\n"
-	"  id=NAME                 name of the disk\n"
-	HOSTD_SPEC_DISK_USAGE
-	"\n"
-	"Keys of a clock's SPEC:\n"
-	"  id=NAME                 name of the clock (clock)\n"
-	HOSTD_SPEC_CLOCK_USAGE
-	"\n"
-	"Keys of a balloon's SPEC:\n"
-	"  id=NAME                 name of the balloon (balloon)\n"
-	HOSTD_SPEC_BALLOON_USAGE;
+	"  --query-classes   print the types of devices, and what may be said of each, as JSON\n"
+	"  --version, --help\n";
 
 enum {
 	OPT_NAME = 256,
 	OPT_RUN_DIR,
 	OPT_WINDOW,
 	OPT_VECTORS,
-	OPT_DISK,
-	OPT_CLOCK,
-	OPT_BALLOON,
+	OPT_DEVICE,
 	OPT_WATCHDOG,
 	OPT_NO_WATCHDOG,
 	OPT_POLL_US,
@@ -88,7 +76,9 @@ enum {
 	OPT_DAEMON,
 	OPT_READY_FD,
 	OPT_QUIET,
+	OPT_QUERY_CLASSES,
 	OPT_VERSION,
+	OPT_CLASS,		/* and its index */
 };
 
 static const struct option long_options[] = {
@@ -96,9 +86,7 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "vectors", required_argument, NULL, OPT_VECTORS },
-	{ "disk", required_argument, NULL, OPT_DISK },
-	{ "clock", optional_argument, NULL, OPT_CLOCK },
-	{ "balloon", optional_argument, NULL, OPT_BALLOON },
+	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
 	{ "no-watchdog", no_argument, NULL, OPT_NO_WATCHDOG },
 	{ "poll-us", required_argument, NULL, OPT_POLL_US },
@@ -109,6 +97,7 @@ static const struct option long_options[] = {
 	{ "daemon", no_argument, NULL, OPT_DAEMON },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "query-classes", no_argument, NULL, OPT_QUERY_CLASSES },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -117,7 +106,7 @@ static const struct option long_options[] = {
 /**
  * struct arguments - the command line as it is being read
  * @opt: what the broker gets
- * @devices: array of commands that add them
+ * @devices: array of "type" and "arguments" of each
  * @daemon: go to the background
  * @only_check: say whether the state that was handed over is understood
  * @err: what is wrong with it
@@ -136,21 +125,87 @@ static int bad(struct arguments *a, const char *option, const char *text, const 
 	return -EINVAL;
 }
 
-static int take_device(struct arguments *a, const struct hostd_spec *spec, const char *text)
+/* The options, and one for each class; of what needs no name all may be left out. */
+static struct option *make_options(void)
+{
+	unsigned int i, nr = HOSTD_ARRAY_SIZE(long_options) - 1, nr_classes = 0;
+	struct option *options;
+
+	while (pv_classes[nr_classes])
+		nr_classes++;
+	options = calloc(nr + nr_classes + 1, sizeof(*options));
+	for (i = 0; options && i < nr + nr_classes; i++) {
+		if (i < nr)
+			options[i] = long_options[i];
+		else
+			options[i] = (struct option) {
+				pv_classes[i - nr]->word,
+				pv_classes[i - nr]->id ? optional_argument : required_argument, NULL,
+				OPT_CLASS + i - nr,
+			};
+	}
+	return options;
+}
+
+static void print_usage(void)
+{
+	const struct pv_class *const *class;
+	char option[32];
+	char *help;
+
+	fputs(usage_head, stdout);
+	for (class = pv_classes; *class; class++) {
+		snprintf(option, sizeof(option), (*class)->id ? "--%s[=SPEC]" : "--%s SPEC", (*class)->word);
+		printf("  %-17s start with %s\n", option, (*class)->title);
+	}
+	fputs(usage_tail, stdout);
+	for (class = pv_classes; *class; class++) {
+		help = hostd_keys_help((*class)->keys, HOSTD_USE_ADD);
+		printf("\nKeys of %s (%s):\n  id=NAME%17sname of the device%s%s%s\n%s", (*class)->title,
+		       (*class)->name, "", (*class)->id ? " (" : "", (*class)->id ? (*class)->id : "",
+		       (*class)->id ? ")" : "", help ? help : "");
+		free(help);
+	}
+}
+
+static void print_classes(void)
+{
+	struct json_object *list = hostd_classes_describe(pv_classes);
+
+	puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(list);
+}
+
+static int take_device(struct arguments *a, const struct pv_class *class, const char *text)
 {
 	char err[HOSTD_ERROR_MAX - 64];
-	struct json_object *args = hostd_spec_parse(spec, NULL, text, err, sizeof(err));
-	struct json_object *command;
+	struct json_object *args = hostd_class_parse(class, NULL, text, err, sizeof(err));
+	struct json_object *device;
 
 	if (!args) {
-		snprintf(a->err, sizeof(a->err), "%s %.32s: %s", spec->option, text, err);
+		snprintf(a->err, sizeof(a->err), "--%s %.32s: %s", class->word, text, err);
+		hostd_text_clean(a->err);
 		return -EINVAL;
 	}
-	command = json_object_new_object();
-	hostd_json_add_str(command, "execute", spec->command);
-	json_object_object_add(command, "arguments", args);
-	json_object_array_add(a->devices, command);
+	device = json_object_new_object();
+	hostd_json_add_str(device, "type", class->name);
+	json_object_object_add(device, "arguments", args);
+	json_object_array_add(a->devices, device);
 	return 0;
+}
+
+/* TYPE[,SPEC] */
+static int take_any_device(struct arguments *a, const char *text)
+{
+	size_t len = strcspn(text, ",");
+	const struct pv_class *class;
+	char type[32];
+
+	snprintf(type, sizeof(type), "%.*s", (int)len, text);
+	class = hostd_class_find(pv_classes, type);
+	if (!class)
+		return bad(a, "--device", type, "a type that 'pvhostd --help' lists");
+	return take_device(a, class, text[len] ? text + len + 1 : "");
 }
 
 /* Only root may give a file to a group that it is not a member of. */
@@ -208,6 +263,8 @@ static int take_option(struct arguments *a, int c, const char *text)
 	uint64_t n = 0;
 	bool number = text && !hostd_parse_size(text, &n);
 
+	if (c >= OPT_CLASS)
+		return take_device(a, pv_classes[c - OPT_CLASS], text ? text : "");
 	switch (c) {
 	case OPT_NAME:
 		a->opt.name = text;
@@ -225,12 +282,8 @@ static int take_option(struct arguments *a, int c, const char *text)
 		if (!number || n < 1 || n > HOSTD_VECTORS_MAX)
 			return bad(a, "--vectors", text, "a number from 1 to 64");
 		return 0;
-	case OPT_DISK:
-		return take_device(a, &hostd_spec_disk, text);
-	case OPT_CLOCK:
-		return take_device(a, &hostd_spec_clock, text ? text : "");
-	case OPT_BALLOON:
-		return take_device(a, &hostd_spec_balloon, text ? text : "");
+	case OPT_DEVICE:
+		return take_any_device(a, text);
 	case OPT_WATCHDOG:
 		a->opt.watchdog_ms = n * 1000;
 		return number && n && n <= 3600 ? 0 : bad(a, "--watchdog", text, "seconds, 1 to 3600");
@@ -263,20 +316,31 @@ static int take_option(struct arguments *a, int c, const char *text)
 	return -EINVAL;
 }
 
+static void print_and_exit(int c)
+{
+	if (c == 'h')
+		print_usage();
+	else if (c == OPT_QUERY_CLASSES)
+		print_classes();
+	else
+		puts("pvhostd " PVKIT_VERSION);
+	exit(EXIT_SUCCESS);
+}
+
 static void parse_arguments(struct arguments *a, int argc, char **argv)
 {
+	struct option *options = make_options();
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
-		if (c == 'h' || c == OPT_VERSION) {
-			fputs(c == 'h' ? usage_text : "pvhostd " PVKIT_VERSION "\n", stdout);
-			exit(EXIT_SUCCESS);
-		}
+	while (options && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		if (c == 'h' || c == OPT_VERSION || c == OPT_QUERY_CLASSES)
+			print_and_exit(c);
 		if (c == '?')
 			exit(2);
 		if (take_option(a, c, optarg))
 			goto usage;
 	}
+	free(options);
 	if (optind == argc)
 		return;
 	snprintf(a->err, sizeof(a->err), "'%s' is not an option: 'pvhostd --help' lists them",
@@ -334,7 +398,8 @@ static int take_handover(struct arguments *a)
 	if (!text)
 		return 0;
 	a->only_check = !strncmp(text, HOSTD_HANDOVER_CHECK, len);
-	a->opt.handover = hostd_upgrade_read(atoi(a->only_check ? text + len : text), a->err);
+	a->opt.handover = hostd_upgrade_read(atoi(a->only_check ? text + len : text), pv_classes,
+					      a->err);
 	unsetenv(HOSTD_HANDOVER_ENV);
 	return a->opt.handover ? 0 : -EINVAL;
 }
@@ -350,10 +415,18 @@ static void shut_inherited(const struct arguments *a)
 		hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), a->daemon);
 }
 
+/* @argv: the class, and what its half in the broker has said. */
+static int run_helper(int argc, char **argv)
+{
+	const struct pv_class *class = hostd_class_find(pv_classes, argv[0]);
+
+	return class && class->helper ? class->helper(argc - 1, argv + 1) : 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {
-		.opt = { .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
+		.opt = { .classes = pv_classes, .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
 			 .watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1, .qemu_uid = -1, .ivshmem_fd = -1,
 			 .ready_fd = -1 },
 	};
@@ -363,9 +436,9 @@ int main(int argc, char **argv)
 	/* The name of a process that was executed by descriptor is that of the descriptor. */
 	prctl(PR_SET_NAME, "pvhostd");
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
-		return hostd_worker_run(HOSTD_IPC_WORKER_FD);
-	if (argc > 1 && !strcmp(argv[1], "--ram"))
-		return hostd_ram_main(argc, argv);
+		return hostd_worker_run(HOSTD_IPC_WORKER_FD, pv_classes);
+	if (argc > 2 && !strcmp(argv[1], "--helper"))
+		return run_helper(argc - 2, argv + 2);
 
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
 	hostd_signals_ignore(false);

@@ -2,14 +2,14 @@
 # The rooms, and with them all files: a room's files are those in its directory.
 #
 # HOSTREF is this directory, as the includer sees it.
-LIB_ROOMS	:= lib lib/files lib/log lib/proc
-CLASSES		:= blk clock balloon
-PVHOSTD_ROOMS	:= broker broker/carrier broker/life worker worker/bus backend $(CLASSES)
+LIB_ROOMS	:= lib lib/files lib/log lib/proc keys
+CLASSES		:= $(shell sed -n 's/^\tadd(\([a-z0-9_]*\)).*/\1/p' $(HOSTREF)/classes.c)
+PVHOSTD_ROOMS	:= broker broker/command broker/carrier broker/life worker worker/bus backend $(CLASSES)
 
 room-srcs	= $(sort $(patsubst $(HOSTREF)/%,%,$(foreach room,$(1),$(wildcard $(HOSTREF)/$(room)/*.c))))
 
 LIB_SRCS	:= $(call room-srcs,$(LIB_ROOMS))
 # Without the command line: what tests link.
-PVHOSTD_CORE_SRCS := $(LIB_SRCS) $(call room-srcs,$(PVHOSTD_ROOMS))
+PVHOSTD_CORE_SRCS := classes.c $(LIB_SRCS) $(call room-srcs,$(PVHOSTD_ROOMS))
 PVCTL_SRCS	:= $(LIB_SRCS) $(call room-srcs,pvctl)
 HOSTREF_HDRS	:= $(foreach room,$(LIB_ROOMS) $(PVHOSTD_ROOMS) pvctl,$(wildcard $(HOSTREF)/$(room)/*.h))

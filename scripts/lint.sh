@@ -91,6 +91,8 @@ lint_checkpatch() {
 	# What only the kernel has.
 	local user_space=STRCPY,STRNCPY,STRLCPY,ENOSYS,PREFER_DEFINED_ATTRIBUTE_MACRO
 	user_space+=,EMBEDDED_FUNCTION_NAME,STATIC_CONST_CHAR_ARRAY,NEW_TYPEDEFS
+	# Lists that are written once and read twice.
+	user_space+=,COMPLEX_MACRO,TRAILING_SEMICOLON
 	user_space+=,MEMORY_BARRIER,EXPORT_SYMBOL,MACRO_ARG_UNUSED,SPLIT_STRING,ARRAY_SIZE,AVOID_EXTERNS,CONST_STRUCT,UNSPECIFIED_INT
 
 	if ! checkpatch_get; then

@@ -13,17 +13,10 @@
 #include <unistd.h>
 
 #include "lib/json.h"
+#include "lib/log/log.h"
 #include "worker/report.h"
-#include "lib/util.h"
 
 #define BIT(n)		(1ULL << (n))
-#define GRANULE_MAX	(1U << 30)
-
-static int fail(char *error, const char *text)
-{
-	snprintf(error, HDEV_ERROR_LEN, "%s", text);
-	return -EINVAL;
-}
 
 static uint64_t target_of(struct json_object *config, uint64_t def)
 {
@@ -41,7 +34,7 @@ static void take_options(struct balloon *b, struct json_object *config)
 
 	c->target = htole64(target_of(config, le64toh(c->target)));
 	c->rate = htole64(hostd_json_u64(config, "rate", le64toh(c->rate)));
-	c->stats_ms = htole32(hostd_json_u64(config, "stats_ms", le32toh(c->stats_ms)));
+	c->stats_ms = htole32(hostd_json_u64(config, "stats", le32toh(c->stats_ms)));
 }
 
 static int balloon_set(struct hdev *dev, struct json_object *config, char *error)
@@ -78,14 +71,14 @@ static void balloon_begin(struct hdev *dev)
 
 static int set_up(struct balloon *b, struct json_object *config, char *error)
 {
-	uint64_t granule = hostd_json_u64(config, "granule", PV_PAGE_SIZE);
+	uint64_t granule = hostd_json_u64(config, "granule", 0);
 	struct hdev *dev = b->dev;
 	int ret;
 
-	if (granule < PV_PAGE_SIZE || granule > GRANULE_MAX || !hostd_is_power_of_two(granule))
-		return fail(error, "granule must be a power of two, 4096 to 1G");
-	if (draw_nonce(b))
-		return fail(error, "the host has no random numbers");
+	if (draw_nonce(b)) {
+		snprintf(error, HDEV_ERROR_LEN, "the host has no random numbers");
+		return -EIO;
+	}
 	b->given.granule = granule;
 	b->config.granule = htole32(granule);
 	take_options(b, config);
@@ -234,8 +227,6 @@ static void balloon_describe(const struct hdev *dev, struct json_object *obj)
 }
 
 const struct pvdev_ops hdev_balloon_ops = {
-	.name = "balloon",
-	.type = PVBUS_T_BALLOON,
 	.sqe_shift = PVBALLOON_SQE_SHIFT,
 	.cqe_shift = PVBALLOON_CQE_SHIFT,
 	/* What its helper does takes longer, and needs the core. */

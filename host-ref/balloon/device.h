@@ -10,6 +10,7 @@
 #include <pv/balloon.h>
 
 #include "worker/bus/bus.h"
+#include "balloon/class.h"
 #include "balloon/given.h"
 #include "balloon/ram.h"
 

@@ -355,13 +355,13 @@ int hostd_ram_main(int argc, char **argv)
 
 	hostd_signals_ignore(true);
 	hostd_log_init("pvhostd", HOSTD_LOG_INFO);
-	if (argc != 6 || sscanf(argv[5], "%x:%x:%llu", &major_nr, &minor_nr, &ino) != 3) {
-		hostd_log(HOSTD_LOG_ERR, "--ram is for pvhostd itself: see 'pvhostd --help'");
+	if (argc != 4 || sscanf(argv[3], "%x:%x:%llu", &major_nr, &minor_nr, &ino) != 3) {
+		hostd_log(HOSTD_LOG_ERR, "--helper is for pvhostd itself: see 'pvhostd --help'");
 		return 2;
 	}
-	opt.qemu = atoi(argv[2]);
-	opt.ram = argv[3];
-	opt.granule = strtoul(argv[4], NULL, 10);
+	opt.qemu = atoi(argv[0]);
+	opt.ram = argv[1];
+	opt.granule = strtoul(argv[2], NULL, 10);
 	opt.window_dev = makedev(major_nr, minor_nr);
 	opt.window_ino = ino;
 	return hostd_ram_serve(HOSTD_IPC_WORKER_FD, &opt);

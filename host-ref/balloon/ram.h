@@ -111,9 +111,9 @@ struct hostd_ram_options {
 int hostd_ram_serve(int fd, const struct hostd_ram_options *opt);
 
 /**
- * hostd_ram_main - main() of "pvhostd --ram"
- * @argc: 6
- * @argv: program, "--ram", @qemu, @ram, @granule, "device:inode" of the window
+ * hostd_ram_main - what "pvhostd --helper balloon" runs
+ * @argc: 4
+ * @argv: @qemu, @ram, @granule, "device:inode" of the window
  *
  * Return: exit status.
  */

@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 #include <pv/bus.h>
-#include <pv/ring.h>
 
 #include "blk/opener.h"
-#include "broker/command.h"
+#include "broker/command/device.h"
 #include "broker/life/session.h"
 #include "broker/state.h"
 #include "lib/json.h"
@@ -23,21 +22,6 @@
 
 #define SECTOR			512
 #define DEF_PHYSICAL_BLOCK	4096
-#define MAX_PHYSICAL_BLOCK	(1 << 20)
-#define DEF_QUEUES		4
-#define DEF_QUEUE_SIZE		256
-#define DEF_MAX_IO		(128 << 10)
-#define MAX_MAX_IO		(16 << 20)
-
-static bool is_serial(const char *text)
-{
-	size_t i;
-
-	for (i = 0; text[i]; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return i < sizeof(((struct hostd_disk *)0)->serial);
-}
 
 /* For messages: one line, and short enough for an advice to follow. */
 static void show_path(char shown[HOSTD_SHOWN_MAX], const char *path)
@@ -52,103 +36,40 @@ static void show_path(char shown[HOSTD_SHOWN_MAX], const char *path)
 	hostd_text_clean(shown);
 }
 
-/* Text members: file, serial, engine, cache, format. Returns the complaint. */
-static const char *take_texts(struct hostd_disk *disk, struct json_object *args)
+/* What the arguments come to. */
+static int take_args(struct hostd_disk *disk, struct json_object *args)
 {
-	const char *file = hostd_json_str(args, "file"), *serial = hostd_json_str(args, "serial");
-	const char *engine = hostd_json_str(args, "engine");
-	const char *cache = hostd_json_str(args, "cache"), *format = hostd_json_str(args, "format");
+	const char *file = hostd_json_str(args, "file");
 
-	if (!file == !hostd_json_get(args, "null"))
-		return "give either file=PATH or null=SIZE";
-	if (serial && !is_serial(serial))
-		return "serial= is at most 47 printable ASCII characters";
-	strcpy(disk->serial, serial ? serial : disk->dev.id);
-	if (!engine)
-		engine = "auto";
-	if (strcmp(engine, "auto") && strcmp(engine, "uring") && strcmp(engine, "sync"))
-		return "use engine=auto, engine=uring or engine=sync";
-	strcpy(disk->engine, file ? engine : "null");
-	if (cache && strcmp(cache, "writeback") && strcmp(cache, "none"))
-		return "use cache=writeback or cache=none";
-	disk->direct = cache && !strcmp(cache, "none");
-	if (format && strcmp(format, "raw"))
-		return "only raw images are served: use format=raw, and convert others (qemu-img convert -O raw)";
-	disk->raw = format;
+	if (!hostd_json_get(args, "serial"))
+		hostd_json_add_str(args, "serial", disk->dev.id);
+	disk->direct = !strcmp(hostd_json_str(args, "cache"), "none");
+	disk->raw = hostd_json_get(args, "format");
+	disk->ro = hostd_json_bool(args, "ro", false);
+	disk->wait = hostd_json_bool(args, "wait", false);
+	disk->logical_block = hostd_json_u64(args, "logical-block", 0);
+	disk->physical_block = hostd_json_u64(args, "physical-block", 0);
 	if (!file)
-		return NULL;
+		return 0;
 	disk->file = strdup(file);
 	if (!disk->file)
-		return "out of memory";
+		return -ENOMEM;
 	show_path(disk->shown, file);
-	disk->dev.medium = disk->shown;
-	return NULL;
+	disk->dev.needs = disk->shown;
+	return 0;
 }
 
-static bool is_policy(const char *text, bool is_read)
-{
-	return !strcmp(text, "report") || !strcmp(text, "ignore") || !strcmp(text, "stop") ||
-	       (!is_read && !strcmp(text, "enospc"));
-}
-
-/* on-error is the short form for both. Returns the complaint. */
-static const char *take_policy(struct hostd_disk *disk, struct json_object *args)
+/* on-error is the short form for both. */
+static void split_policy(struct json_object *args)
 {
 	const char *both = hostd_json_str(args, "on-error");
-	const char *werror = hostd_json_str(args, "werror"), *rerror = hostd_json_str(args, "rerror");
+	bool reads = both && strcmp(both, "enospc");
 
-	if (both && !is_policy(both, false))
-		return "use on-error=report, on-error=ignore, on-error=enospc or on-error=stop";
-	if (!werror)
-		werror = both ? both : "enospc";
-	if (!rerror)
-		rerror = both && strcmp(both, "enospc") ? both : "report";
-	if (!is_policy(werror, false))
-		return "use werror=report, werror=ignore, werror=enospc or werror=stop";
-	if (!is_policy(rerror, true))
-		return "use rerror=report, rerror=ignore or rerror=stop";
-	strcpy(disk->werror, werror);
-	strcpy(disk->rerror, rerror);
-	return NULL;
-}
-
-/* Both are 0 if the medium is to be asked. Returns the complaint. */
-static const char *take_blocks(struct hostd_disk *disk, struct json_object *args)
-{
-	uint64_t logical = hostd_json_u64(args, "logical-block", 0);
-	uint64_t physical = hostd_json_u64(args, "physical-block", 0);
-
-	if (logical && (!hostd_is_power_of_two(logical) || logical < SECTOR || logical > 4096))
-		return "logical-block= is 512, 1024, 2048 or 4096";
-	if (physical && (!hostd_is_power_of_two(physical) || physical < SECTOR || physical < logical ||
-			 physical > MAX_PHYSICAL_BLOCK))
-		return "physical-block= is a power of two, from the logical block to 1M";
-	disk->logical_block = logical;
-	disk->physical_block = physical;
-	return NULL;
-}
-
-/* Numbers and switches. Returns the complaint. */
-static const char *take_numbers(struct hostd_disk *disk, struct json_object *args)
-{
-	uint64_t queues = hostd_json_u64(args, "queues", DEF_QUEUES);
-	uint64_t queue_size = hostd_json_u64(args, "queue-size", DEF_QUEUE_SIZE);
-	uint64_t max_io = hostd_json_u64(args, "max-io", DEF_MAX_IO);
-
-	if (queues < 1 || queues > PVBUS_MAX_QUEUES)
-		return "queues= is 1 to 64";
-	if (!hostd_is_power_of_two(queue_size) || queue_size < PVRING_SIZE_MIN ||
-	    queue_size > PVRING_SIZE_MAX)
-		return "queue-size= is a power of two, 2 to 4096";
-	if (!max_io || max_io % 4096 || max_io > MAX_MAX_IO)
-		return "max-io= is a multiple of 4K, at most 16M";
-	disk->ro = hostd_json_bool(args, "ro", false);
-	disk->discard = hostd_json_bool(args, "discard", true);
-	disk->dev.wait = hostd_json_bool(args, "wait", false);
-	disk->queues = queues;
-	disk->queue_size = queue_size;
-	disk->max_io = max_io;
-	return NULL;
+	if (both && !hostd_json_get(args, "werror"))
+		hostd_json_add_str(args, "werror", both);
+	if (both && !hostd_json_get(args, "rerror"))
+		hostd_json_add_str(args, "rerror", reads ? both : "report");
+	json_object_object_del(args, "on-error");
 }
 
 static int refuse(char *err, const char *text)
@@ -304,21 +225,22 @@ static void disk_opened(void *owner, const struct hostd_errand_report *head, int
 			close(hold);
 		parcel = -1;
 	}
-	hostd_session_opened(disk->dev.b, &disk->dev, parcel, text);
+	hostd_session_opened(disk->dev.b, &disk->dev, &parcel, parcel >= 0, text);
 }
 
-static int disk_open(struct hostd_device *dev, int *fd, char *err)
+static int disk_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 	const struct hostd_image_job job = {
 		.task = HOSTD_IMAGE_OPEN, .path = disk->file, .shown = disk->shown,
 		.hold = disk->hold, .id = disk->id, .same = disk->same, .ro = disk->ro,
 		.direct = disk->direct,
-		.raw = disk->raw, .wait = dev->wait && (dev->fresh || dev->waiting),
+		.raw = disk->raw, .wait = disk->wait && (dev->fresh || dev->waiting),
 	};
 	int ret;
 
-	(void)fd;
+	(void)fds;
+	(void)nr_fds;
 	if (!disk->file)
 		return 0;
 	ret = hostd_opener_start(dev->b, &job, disk_opened, disk, err);
@@ -328,25 +250,27 @@ static int disk_open(struct hostd_device *dev, int *fd, char *err)
 static int disk_init(struct hostd_device *dev, struct json_object *args, char *err)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
-	const char *complaint;
+	uint64_t null = hostd_json_u64(args, "null", 0);
 
 	disk->hold = -1;
-	complaint = take_texts(disk, args);
-	if (!complaint)
-		complaint = take_policy(disk, args);
-	if (!complaint)
-		complaint = take_blocks(disk, args);
-	if (!complaint)
-		complaint = take_numbers(disk, args);
-	if (complaint)
-		return refuse(err, complaint);
+	if (!hostd_json_get(args, "file") == !null)
+		return refuse(err, "give either file=PATH or null=SIZE");
+	split_policy(args);
+	if (!hostd_json_get(args, "werror"))
+		hostd_json_add_str(args, "werror", "enospc");
+	if (!hostd_json_get(args, "rerror"))
+		hostd_json_add_str(args, "rerror", "report");
+	if (take_args(disk, args))
+		return refuse(err, "out of memory");
+	if (disk->physical_block && disk->physical_block < disk->logical_block)
+		return refuse(err, "physical-block= is at least the logical block");
 	if (disk->file)
 		return 0;
 	if (choose_blocks(disk, SECTOR, err))
 		return -EINVAL;
-	disk->size = hostd_json_u64(args, "null", 0);
-	if (!disk->size || disk->size > HOSTD_SIZE_MAX || disk->size % disk->logical_block)
-		return refuse(err, "null=SIZE is a multiple of the logical block, not 0 and at most 4E");
+	disk->size = null;
+	if (null % disk->logical_block)
+		return refuse(err, "null=SIZE is a multiple of the logical block");
 	return 0;
 }
 
@@ -355,8 +279,8 @@ static void disk_released(struct hostd_device *dev)
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
 	hostd_errands_cancel(dev->b, disk);
-	if (dev->resize_call)
-		hostd_command_room(dev, "its image is let go meanwhile");
+	if (dev->set_call)
+		hostd_command_prepared(dev, "its image is let go meanwhile");
 	hostd_opener_let_go(dev->b, disk->hold);
 	disk->hold = -1;
 	disk->same = false;
@@ -391,17 +315,8 @@ static void disk_configure(const struct hostd_device *dev, struct json_object *c
 	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
 	hostd_json_add_u64(config, "size", disk->size);
-	hostd_json_add_bool(config, "ro", disk->ro);
-	hostd_json_add_str(config, "serial", disk->serial);
-	hostd_json_add_u64(config, "logical_block", disk->logical_block);
-	hostd_json_add_u64(config, "physical_block", disk->physical_block);
-	hostd_json_add_str(config, "engine", disk->engine);
-	hostd_json_add_u64(config, "queues", disk->queues);
-	hostd_json_add_u64(config, "queue_size", disk->queue_size);
-	hostd_json_add_u64(config, "max_io", disk->max_io);
-	hostd_json_add_bool(config, "discard", disk->discard);
-	hostd_json_add_str(config, "werror", disk->werror);
-	hostd_json_add_str(config, "rerror", disk->rerror);
+	hostd_json_add_u64(config, "logical-block", disk->logical_block);
+	hostd_json_add_u64(config, "physical-block", disk->physical_block);
 	hostd_json_add_str(config, "path", disk->shown);
 	if (disk->file)
 		add_medium(disk, config);
@@ -416,6 +331,11 @@ static void disk_added(struct hostd_device *dev, struct json_object *reply)
 	snprintf(disk->engine_used, sizeof(disk->engine_used), "%.7s", engine ? engine : "");
 }
 
+static void add_text(const struct hostd_disk *disk, struct json_object *obj, const char *key)
+{
+	hostd_json_add_str(obj, key, hostd_json_str(disk->dev.args, key));
+}
+
 static void disk_describe(const struct hostd_device *dev, struct json_object *obj)
 {
 	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
@@ -423,14 +343,18 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 	if (disk->size)
 		hostd_json_add_u64(obj, "size", disk->size);
 	hostd_json_add_bool(obj, "ro", disk->ro);
-	hostd_json_add_str(obj, "engine", *disk->engine_used ? disk->engine_used : disk->engine);
-	hostd_json_add_str(obj, "cache", disk->direct ? "none" : "writeback");
+	hostd_json_add_str(obj, "mode", disk->ro ? "ro" : "rw");
+	if (*disk->engine_used || !disk->file)
+		hostd_json_add_str(obj, "engine", disk->file ? disk->engine_used : "null");
+	else
+		add_text(disk, obj, "engine");
+	add_text(disk, obj, "cache");
 	if (disk->logical_block)
 		hostd_json_add_u64(obj, "logical_block", disk->logical_block);
-	hostd_json_add_str(obj, "serial", disk->serial);
-	hostd_json_add_str(obj, "werror", disk->werror);
-	hostd_json_add_str(obj, "rerror", disk->rerror);
-	hostd_json_add_str(obj, "file", disk->file);
+	add_text(disk, obj, "serial");
+	add_text(disk, obj, "werror");
+	add_text(disk, obj, "rerror");
+	add_text(disk, obj, "file");
 	if (*disk->note)
 		hostd_json_add_str(obj, "note", disk->note);
 }
@@ -440,12 +364,12 @@ static void disk_has_room(void *owner, const struct hostd_errand_report *report,
 	struct hostd_disk *disk = owner;
 
 	(void)fds;
-	hostd_command_room(&disk->dev, report->error ? report->text : NULL);
+	hostd_command_prepared(&disk->dev, report->error ? report->text : NULL);
 }
 
-static int disk_resize(struct hostd_device *dev, uint64_t size, bool shrink, char *err)
+/* The image has room for a new size, or gets it. */
+static int prepare_size(struct hostd_disk *disk, uint64_t size, bool shrink, char *err)
 {
-	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 	const struct hostd_image_job job = {
 		.task = HOSTD_IMAGE_RESIZE, .path = disk->file, .shown = disk->shown,
 		.hold = disk->hold, .ro = disk->ro, .size = size,
@@ -453,8 +377,8 @@ static int disk_resize(struct hostd_device *dev, uint64_t size, bool shrink, cha
 	char have[32];
 	int ret;
 
-	if (size > HOSTD_SIZE_MAX)
-		return refuse(err, "a size is at most 4E");
+	if (disk->dev.state != HOSTD_DEVICE_SERVED)
+		return refuse(err, "it is not served at the moment: see 'pvctl list'");
 	if (!size || size % disk->logical_block) {
 		snprintf(err, HOSTD_ERROR_MAX,
 			 "a size is a multiple of the logical block, %u bytes, and not 0",
@@ -469,13 +393,25 @@ static int disk_resize(struct hostd_device *dev, uint64_t size, bool shrink, cha
 	}
 	if (!disk->file || size <= disk->size)
 		return 0;
-	ret = hostd_opener_start(dev->b, &job, disk_has_room, disk, err);
+	ret = hostd_opener_start(disk->dev.b, &job, disk_has_room, disk, err);
 	return ret ? ret : -EINPROGRESS;
 }
 
-static void disk_resized(struct hostd_device *dev, uint64_t size)
+static int disk_set(struct hostd_device *dev, struct json_object *args, char *err)
 {
-	hostd_container_of(dev, struct hostd_disk, dev)->size = size;
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	split_policy(args);
+	if (!hostd_json_get(args, "size"))
+		return 0;
+	return prepare_size(disk, hostd_json_u64(args, "size", 0), hostd_json_bool(args, "shrink", false), err);
+}
+
+static void disk_changed(struct hostd_device *dev, struct json_object *args)
+{
+	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+
+	disk->size = hostd_json_u64(args, "size", disk->size);
 }
 
 static void disk_save(const struct hostd_device *dev, struct json_object *kept,
@@ -513,7 +449,7 @@ static int disk_restore(struct hostd_device *dev, struct json_object *kept,
 	uint64_t size = hostd_json_u64(kept, "size", 0);
 
 	disk->hold = hostd_kept_fd(fds, "hold");
-	if (size > HOSTD_SIZE_MAX || logical > 4096 || physical > MAX_PHYSICAL_BLOCK ||
+	if (size > HOSTD_SIZE_MAX || logical > 4096 || physical > HOSTD_BLK_PHYSICAL_MAX ||
 	    (size && (!logical || size % logical)) || (!size && !disk->file))
 		return refuse(err, "its size or its blocks are none");
 	disk->size = size;
@@ -533,11 +469,9 @@ static int disk_restore(struct hostd_device *dev, struct json_object *kept,
 	return 0;
 }
 
-_Static_assert(!offsetof(struct hostd_disk, dev), "struct hostd_class asks for it");
+_Static_assert(!offsetof(struct hostd_disk, dev), "struct hostd_device_ops asks for it");
 
-const struct hostd_class hostd_blk_class = {
-	.name = "blk",
-	.spec = &hostd_spec_disk,
+static const struct hostd_device_ops disk_ops = {
 	.size = sizeof(struct hostd_disk),
 	.init = disk_init,
 	.exit = disk_exit,
@@ -546,8 +480,20 @@ const struct hostd_class hostd_blk_class = {
 	.released = disk_released,
 	.configure = disk_configure,
 	.describe = disk_describe,
-	.resize = disk_resize,
-	.resized = disk_resized,
+	.set = disk_set,
+	.changed = disk_changed,
 	.save = disk_save,
 	.restore = disk_restore,
+};
+
+const struct pv_class pv_blk_class = {
+	.name = "blk",
+	.word = "disk",
+	.title = "a disk",
+	.type = PVBUS_T_BLK,
+	.keys = hostd_blk_keys,
+	.columns = hostd_blk_columns,
+	.example = "file=disk.img,serial=data",
+	.broker = &disk_ops,
+	.worker = &hdev_blk_ops,
 };

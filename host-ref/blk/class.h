@@ -6,7 +6,17 @@
 #define HOSTD_DISKS_H
 
 #include "broker/devices.h"
+#include "keys/class.h"
 #include "blk/image.h"
+
+struct pvdev_ops;
+
+#define HOSTD_BLK_SERIAL_MAX	47
+#define HOSTD_BLK_PHYSICAL_MAX	(1 << 20)
+
+extern const struct hostd_key hostd_blk_keys[];
+extern const struct hostd_column hostd_blk_columns[];
+extern const struct pvdev_ops hdev_blk_ops;
 
 /**
  * struct hostd_disk - configuration of a disk
@@ -20,19 +30,12 @@
  * @note: what has become of its path, or ""
  * @size: bytes; 0: not known yet
  * @ro: read-only
- * @discard: DISCARD and unmapping WRITE_ZEROES are served
  * @direct: bypass the page cache
  * @raw: the operator says that it is raw
- * @serial: identity of the medium
- * @werror: what becomes of a request that the host fails, as the worker knows it
- * @rerror: the same, for reads
- * @engine: "auto", "uring", "sync" or "null"
- * @engine_used: what the worker has made of it
+ * @wait: for as long as somebody else has it, before it is served
+ * @engine_used: the engine that the worker has chosen; "": not yet
  * @logical_block: bytes; 0: that of the medium, once it is known
  * @physical_block: bytes; 0: likewise
- * @queues: most queues
- * @queue_size: most entries of a queue
- * @max_io: most bytes of a request
  */
 struct hostd_disk {
 	struct hostd_device dev;
@@ -45,19 +48,12 @@ struct hostd_disk {
 	char note[HOSTD_ERROR_MAX];
 	uint64_t size;
 	bool ro;
-	bool discard;
 	bool direct;
 	bool raw;
-	char serial[48];
-	char werror[8];
-	char rerror[8];
-	char engine[8];
+	bool wait;
 	char engine_used[8];
 	uint32_t logical_block;
 	uint32_t physical_block;
-	uint32_t queues;
-	uint32_t queue_size;
-	uint32_t max_io;
 };
 
 #endif /* HOSTD_DISKS_H */

@@ -16,13 +16,7 @@
 #include "lib/util.h"
 
 #define BIT(n)			(1ULL << (n))
-#define MAX_IO_LIMIT		(16U << 20)
 #define OPTIMAL_IO		(64U << 10)
-
-static bool is_block_size(uint64_t size)
-{
-	return size >= 512 && size <= 4096 && hostd_is_power_of_two(size);
-}
 
 static int fail(char *error, const char *text)
 {
@@ -30,30 +24,17 @@ static int fail(char *error, const char *text)
 	return -EINVAL;
 }
 
-static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *config, char *error)
+/* The keys have seen to the bounds; the broker to what the medium takes. */
+static int take_config(struct hdev *dev, struct blk *blk, struct json_object *config, char *error)
 {
-	uint64_t logical = hostd_json_u64(config, "logical_block", 512);
-	uint64_t physical = hostd_json_u64(config, "physical_block", 4096);
-	uint64_t max_io = hostd_json_u64(config, "max_io", 128 << 10);
-	uint64_t queues = hostd_json_u64(config, "queues", 1);
-	uint64_t size = hostd_json_u64(config, "queue_size", 256);
+	uint64_t logical = hostd_json_u64(config, "logical-block", BLK_SECTOR);
+	uint64_t physical = hostd_json_u64(config, "physical-block", 4096);
+	uint64_t max_io = hostd_json_u64(config, "max-io", 0);
 	const char *serial = hostd_json_str(config, "serial");
 	struct pvblk_config *c = &blk->config;
-	const char *complaint;
 
-	if (!is_block_size(logical))
-		return fail(error, "logical_block must be 512, 1024, 2048 or 4096");
-	if (physical < logical || physical > (1 << 20) || !hostd_is_power_of_two(physical))
-		return fail(error, "physical_block must be a power of two, at least logical_block");
-	if (max_io < 4096 || max_io > MAX_IO_LIMIT || max_io % 4096)
-		return fail(error, "max_io must be a multiple of 4096, at most 16M");
-	if (!queues || queues > PVBUS_MAX_QUEUES)
-		return fail(error, "queues must be 1 to 64");
-	if (size < PVRING_SIZE_MIN || size > PVRING_SIZE_MAX || !hostd_is_power_of_two(size))
-		return fail(error, "queue_size must be a power of two, 2 to 4096");
-
-	dev->max_queues = queues;
-	dev->max_queue_size = size;
+	dev->max_queues = hostd_json_u64(config, "queues", 0);
+	dev->max_queue_size = hostd_json_u64(config, "queue-size", 0);
 	blk->ro = hostd_json_bool(config, "ro", false);
 	blk->block_sectors = logical / BLK_SECTOR;
 	blk->max_sectors = max_io / BLK_SECTOR;
@@ -62,11 +43,10 @@ static int parse_config(struct hdev *dev, struct blk *blk, struct json_object *c
 	c->io_min = htole32(physical);
 	c->io_opt = htole32(max_io < OPTIMAL_IO ? max_io : OPTIMAL_IO);
 	c->max_io = htole32(max_io);
-	complaint = hdev_blk_set_policy(blk, config);
-	if (complaint)
-		return fail(error, complaint);
 	if (serial)
 		strncpy((char *)c->serial, serial, sizeof(c->serial) - 1);
+	if (hdev_blk_init_trouble(blk, config))
+		return fail(error, "out of memory");
 	return 0;
 }
 
@@ -130,13 +110,13 @@ static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
 static int open_file(struct hdev *dev, struct blk *blk, struct json_object *config, int fd,
 		     char *error)
 {
-	const char *engine = hostd_json_str(config, "engine");
+	const char *engine = hostd_json_get(config, "null") ? "null" : hostd_json_str(config, "engine");
 	struct hostd_medium medium;
 	bool known = parse_medium(hostd_json_get(config, "medium"), &medium);
 	bool null;
 	int ret;
 
-	ret = find_engine(dev, blk, engine ? engine : "auto", error);
+	ret = find_engine(dev, blk, engine, error);
 	if (ret)
 		return ret;
 	null = blk->file.engine->ops == &hostd_engine_null;
@@ -160,13 +140,13 @@ static int blk_create(struct hdev *dev, struct json_object *config, const int *f
 		snprintf(error, HDEV_ERROR_LEN, "out of memory");
 		return ret;
 	}
-	ret = parse_config(dev, blk, config, error);
+	ret = take_config(dev, blk, config, error);
 	if (ret)
 		goto free_blk;
 	ret = open_file(dev, blk, config, nr_fds ? fds[0] : -1, error);
 	if (ret)
 		goto free_blk;
-	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
+	ret = set_capacity(blk, hostd_json_u64(config, "size", hostd_json_u64(config, "null", 0)), error);
 	if (ret)
 		goto free_blk;
 	set_features(dev, blk, config);
@@ -191,11 +171,15 @@ static void blk_destroy(struct hdev *dev)
 	dev->priv = NULL;
 }
 
-static int blk_resize(struct hdev *dev, uint64_t size, char *error)
+static int blk_set(struct hdev *dev, struct json_object *config, char *error)
 {
 	struct blk *blk = dev->priv;
-	int ret = set_capacity(blk, size, error);
+	int ret = 0;
 
+	hdev_blk_set_policy(blk, config);
+	if (!hostd_json_get(config, "size"))
+		return 0;
+	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
 	if (!ret)
 		hdev_set_config(dev, &blk->config, sizeof(blk->config));
 	return ret;
@@ -252,8 +236,6 @@ static void blk_stop(struct hdev_queue *q)
 }
 
 const struct pvdev_ops hdev_blk_ops = {
-	.name = "blk",
-	.type = PVBUS_T_BLK,
 	.sqe_shift = PVBLK_SQE_SHIFT,
 	.cqe_shift = PVBLK_CQE_SHIFT,
 	.max_fds = 1,
@@ -263,7 +245,7 @@ const struct pvdev_ops hdev_blk_ops = {
 	.start = blk_start,
 	.stop = blk_stop,
 	.poll = hdev_blk_poll,
-	.resize = blk_resize,
+	.set = blk_set,
 	.beat = blk_beat,
 	.go_on = hdev_blk_continue,
 	.work = hdev_blk_work,

@@ -180,13 +180,22 @@ void hdev_blk_work(struct hdev *dev);
 /* trouble.c */
 
 /**
- * hdev_blk_set_policy - take "path", "rerror" and "werror" of a disk's options
+ * hdev_blk_init_trouble - take "path", "rerror" and "werror" of a disk's options
  * @blk: the disk
  * @config: the options
  *
- * Return: NULL, or the complaint.
+ * Return: 0 or -ENOMEM.
  */
-const char *hdev_blk_set_policy(struct blk *blk, struct json_object *config);
+int hdev_blk_init_trouble(struct blk *blk, struct json_object *config);
+
+/**
+ * hdev_blk_set_policy - take "rerror" and "werror", if they are there
+ * @blk: the disk
+ * @config: options
+ *
+ * What is held already stays held.
+ */
+void hdev_blk_set_policy(struct blk *blk, struct json_object *config);
 
 /**
  * hdev_blk_hold - hold a request, if the disk is stopped

@@ -33,7 +33,8 @@ static const char *const op_names[] = {
 	[HOSTD_IO_ZERO] = "write of zeroes",
 };
 
-static bool parse_policy(const char *text, bool is_read, enum blk_policy *policy)
+/* The keys know no other words than these. */
+static void take_policy(const char *text, enum blk_policy *policy)
 {
 	static const char *const names[] = {
 		[BLK_REPORT] = "report", [BLK_IGNORE] = "ignore",
@@ -42,15 +43,18 @@ static bool parse_policy(const char *text, bool is_read, enum blk_policy *policy
 	unsigned int i;
 
 	for (i = 0; text && i < HOSTD_ARRAY_SIZE(names); i++) {
-		if (strcmp(text, names[i]) || (is_read && i == BLK_ENOSPC))
-			continue;
-		*policy = i;
-		return true;
+		if (!strcmp(text, names[i]))
+			*policy = i;
 	}
-	return !text;
 }
 
-const char *hdev_blk_set_policy(struct blk *blk, struct json_object *config)
+void hdev_blk_set_policy(struct blk *blk, struct json_object *config)
+{
+	take_policy(hostd_json_str(config, "rerror"), &blk->trouble.on_read);
+	take_policy(hostd_json_str(config, "werror"), &blk->trouble.on_write);
+}
+
+int hdev_blk_init_trouble(struct blk *blk, struct json_object *config)
 {
 	struct blk_trouble *t = &blk->trouble;
 	const char *path = hostd_json_str(config, "path");
@@ -58,12 +62,9 @@ const char *hdev_blk_set_policy(struct blk *blk, struct json_object *config)
 	t->last = &t->held;
 	t->on_read = BLK_REPORT;
 	t->on_write = BLK_ENOSPC;
-	if (!parse_policy(hostd_json_str(config, "rerror"), true, &t->on_read))
-		return "rerror must be report, ignore or stop";
-	if (!parse_policy(hostd_json_str(config, "werror"), false, &t->on_write))
-		return "werror must be report, ignore, enospc or stop";
+	hdev_blk_set_policy(blk, config);
 	t->path = strdup(path ? path : "");
-	return t->path ? NULL : "out of memory";
+	return t->path ? 0 : -ENOMEM;
 }
 
 /* Room may come. Not so with EFBIG: that is a limit of the process or of the file system. */

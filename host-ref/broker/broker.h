@@ -28,6 +28,7 @@ struct hostd_request;
 
 /**
  * struct hostd_options - the command line
+ * @classes: of devices, up to NULL
  * @name: name of the VM
  * @run_dir: directory of sockets and pid file
  * @window_len: bytes, a power of two
@@ -44,6 +45,7 @@ struct hostd_request;
  * @handover: state of the broker that has become this one; NULL: there was none
  */
 struct hostd_options {
+	const struct pv_class *const *classes;
 	const char *name;
 	const char *run_dir;
 	uint64_t window_len;

@@ -4,7 +4,6 @@
  */
 #include "broker/devices.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,32 +20,6 @@
 /* Descriptors that a device may need, and those who look after it. */
 #define DEVICE_FDS	16
 
-static const struct hostd_class * const classes[] = {
-	&hostd_blk_class,
-	&hostd_clock_class,
-	&hostd_balloon_class,
-};
-
-const struct hostd_class *hostd_class_find(const char *command)
-{
-	unsigned int i;
-
-	for (i = 0; i < HOSTD_ARRAY_SIZE(classes); i++)
-		if (!strcmp(classes[i]->spec->command, command))
-			return classes[i];
-	return NULL;
-}
-
-const struct hostd_class *hostd_class_find_name(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; name && i < HOSTD_ARRAY_SIZE(classes); i++)
-		if (!strcmp(classes[i]->name, name))
-			return classes[i];
-	return NULL;
-}
-
 struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id)
 {
 	unsigned int slot;
@@ -57,29 +30,11 @@ struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id)
 	return NULL;
 }
 
-static bool is_id(const char *text)
+static const struct hostd_device_ops no_ops = { .size = sizeof(struct hostd_device) };
+
+static const struct hostd_device_ops *ops_of(const struct pv_class *class)
 {
-	size_t i;
-
-	for (i = 0; text[i]; i++)
-		if (!isalnum((unsigned char)text[i]) && (!i || !strchr("._-", text[i])))
-			return false;
-	return i > 0 && i < sizeof(((struct hostd_device *)0)->id);
-}
-
-/* Id and uuid. Returns the complaint. */
-static const char *take_identity(struct hostd_device *dev, struct json_object *args)
-{
-	const char *id = hostd_json_str(args, "id"), *uuid = hostd_json_str(args, "uuid");
-
-	if (!id)
-		return "the id is missing: give id=NAME";
-	if (!is_id(id))
-		return "an id is 1 to 31 letters, digits, '.', '_', '-', and starts with a letter or digit";
-	strcpy(dev->id, id);
-	if (uuid ? hostd_uuid_parse(uuid, dev->uuid) : hostd_uuid_make(dev->uuid))
-		return "uuid= is 8-4-4-4-12 hexadecimal digits";
-	return NULL;
+	return class->broker ? class->broker : &no_ops;
 }
 
 static void add_uuid(struct json_object *obj, const struct hostd_device *dev)
@@ -90,35 +45,48 @@ static void add_uuid(struct json_object *obj, const struct hostd_device *dev)
 	hostd_json_add_str(obj, "uuid", uuid);
 }
 
+/* Id and uuid: the keys have seen to what they look like. */
+static int take_identity(struct hostd_device *dev, char *err)
+{
+	const char *uuid = hostd_json_str(dev->args, "uuid");
+
+	snprintf(dev->id, sizeof(dev->id), "%s", hostd_json_str(dev->args, "id"));
+	if (uuid ? hostd_uuid_parse(uuid, dev->uuid) : hostd_uuid_make(dev->uuid)) {
+		snprintf(err, HOSTD_ERROR_MAX, "the host has no random numbers: give a uuid");
+		return -EIO;
+	}
+	add_uuid(dev->args, dev);
+	return 0;
+}
+
 static void device_free(struct hostd_device *dev)
 {
-	if (dev->class->exit)
-		dev->class->exit(dev);
+	if (dev->ops->exit)
+		dev->ops->exit(dev);
 	json_object_put(dev->args);
 	if (dev->helper_fd >= 0)
 		close(dev->helper_fd);
 	free(dev);
 }
 
-static struct hostd_device *device_alloc(struct hostd_broker *b, const struct hostd_class *class,
+static struct hostd_device *device_alloc(struct hostd_broker *b, const struct pv_class *class,
 					 struct json_object *args, char *err)
 {
-	struct hostd_device *dev = calloc(1, class->size);
-	const char *complaint;
+	struct hostd_device *dev = calloc(1, ops_of(class)->size);
 
 	if (!dev) {
 		snprintf(err, HOSTD_ERROR_MAX, "out of memory");
 		return NULL;
 	}
 	dev->class = class;
+	dev->ops = ops_of(class);
 	dev->b = b;
 	dev->helper_fd = -1;
-	complaint = take_identity(dev, args);
-	if (!complaint && json_object_deep_copy(args, &dev->args, NULL))
-		complaint = "out of memory";
-	if (complaint)
-		snprintf(err, HOSTD_ERROR_MAX, "%s", complaint);
-	else if (!class->init || !class->init(dev, args, err))
+	if (json_object_deep_copy(args, &dev->args, NULL))
+		snprintf(err, HOSTD_ERROR_MAX, "out of memory");
+	else if (!hostd_class_complete(class, dev->args, err, HOSTD_ERROR_MAX) &&
+		 !take_identity(dev, err) &&
+		 (!dev->ops->init || !dev->ops->init(dev, dev->args, err)))
 		return dev;
 	device_free(dev);
 	return NULL;
@@ -135,7 +103,7 @@ static bool uuid_taken(const struct hostd_broker *b, const uint8_t uuid[16])
 }
 
 struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
-					     const struct hostd_class *class)
+					     const struct pv_class *class)
 {
 	unsigned int slot;
 
@@ -149,11 +117,11 @@ struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
 static bool has_place(struct hostd_broker *b, const struct hostd_device *dev, unsigned int slot,
 		      char *err)
 {
-	const struct hostd_class *class = dev->class;
+	const struct pv_class *class = dev->class;
 
 	if (class->only_one && hostd_device_find_class(b, class))
-		snprintf(err, HOSTD_ERROR_MAX, "this VM has a %s already, '%s': remove that first",
-			 class->name, hostd_device_find_class(b, class)->id);
+		snprintf(err, HOSTD_ERROR_MAX, "this VM has %s already, '%s': remove that first",
+			 class->title, hostd_device_find_class(b, class)->id);
 	else if (hostd_device_find(b, dev->id))
 		snprintf(err, HOSTD_ERROR_MAX, "there is a device of this name already: use another id");
 	else if (uuid_taken(b, dev->uuid))
@@ -168,7 +136,7 @@ static bool has_place(struct hostd_broker *b, const struct hostd_device *dev, un
 	return false;
 }
 
-struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct hostd_class *class,
+struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct pv_class *class,
 					  struct json_object *args, unsigned int slot, char *err)
 {
 	struct hostd_device *dev = device_alloc(b, class, args, err);
@@ -179,7 +147,6 @@ struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct h
 		device_free(dev);
 		return NULL;
 	}
-	add_uuid(dev->args, dev);
 	dev->slot = slot;
 	dev->generation = b->generations[slot];
 	dev->fresh = true;
@@ -187,7 +154,7 @@ struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct h
 	return dev;
 }
 
-struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
+struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct pv_class *class,
 				      struct json_object *args, char *err)
 {
 	struct hostd_device *dev;
@@ -199,18 +166,6 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
 	if (dev)
 		dev->generation = ++b->generations[slot];
 	return dev;
-}
-
-int hostd_device_set(struct hostd_device *dev, struct json_object *args, char *err)
-{
-	int ret = dev->class->set(dev, args, err);
-
-	if (ret)
-		return ret;
-	json_object_object_foreach(args, key, val)
-		if (strcmp(key, "id"))
-			json_object_object_add(dev->args, key, json_object_get(val));
-	return 0;
 }
 
 void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
@@ -225,9 +180,9 @@ void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 	if (dev->helper)
 		kill(dev->helper, SIGKILL);
 	b->slots[dev->slot] = NULL;
-	if (dev->resize_call)
-		hostd_call_error(dev->resize_call, "%s was removed meanwhile", dev->id);
-	dev->resize_call = NULL;
+	if (dev->set_call)
+		hostd_call_error(dev->set_call, "%s was removed meanwhile", dev->id);
+	dev->set_call = NULL;
 	device_free(dev);
 }
 
@@ -244,51 +199,96 @@ struct json_object *hostd_device_identity(const struct hostd_device *dev, const 
 	return msg;
 }
 
+struct json_object *hostd_device_select(const struct hostd_device *dev, struct json_object *args)
+{
+	struct json_object *selected = json_object_new_object();
+	const struct hostd_key *key;
+
+	json_object_object_foreach(args, name, val) {
+		key = hostd_key_find(dev->class->keys, name);
+		if (key && key->kind != HOSTD_KEY_NAME && key->kind != HOSTD_KEY_UUID &&
+		    key->kind != HOSTD_KEY_PATH)
+			json_object_object_add(selected, name, json_object_get(val));
+	}
+	return selected;
+}
+
+void hostd_device_note(struct hostd_device *dev, struct json_object *args)
+{
+	const struct hostd_key *key;
+
+	json_object_object_foreach(args, name, val) {
+		key = hostd_key_find(dev->class->keys, name);
+		if (key && key->live && !key->only_live)
+			json_object_object_add(dev->args, name, json_object_get(val));
+	}
+	if (dev->ops->changed)
+		dev->ops->changed(dev, args);
+}
+
 struct json_object *hostd_device_config(const struct hostd_device *dev)
 {
 	struct json_object *msg = hostd_device_identity(dev, "add");
-	struct json_object *config = json_object_new_object();
+	struct json_object *config = hostd_device_select(dev, dev->args);
 
-	hostd_json_add_bool(msg, "wait", dev->wait && dev->fresh);
-	if (dev->class->configure)
-		dev->class->configure(dev, config);
+	if (dev->ops->configure)
+		dev->ops->configure(dev, config);
 	json_object_object_add(msg, "config", config);
 	return msg;
 }
 
-/* Why a device is not served; NULL: for want of a worker, or it is. */
-static const char *reason_of(const struct hostd_device *dev)
+/* Why a device is not served; "": for want of a worker, or it is. */
+static char *reason_of(const struct hostd_device *dev, char *buf, size_t len)
 {
+	const char *needs = dev->needs ? dev->needs : "what it needs";
+
+	buf[0] = 0;
 	if (dev->error[0])
-		return dev->error;
-	if (dev->waiting)
-		return "its image is in use by another process";
-	if (!dev->fresh && dev->state < HOSTD_DEVICE_SERVED && dev->b->life.state >= HOSTD_LIFE_GOING)
-		return "its image is not there yet, or in use by another process";
-	return NULL;
+		snprintf(buf, len, "%s", dev->error);
+	else if (dev->waiting)
+		snprintf(buf, len, "%s is in use by another process", needs);
+	else if (!dev->fresh && dev->state < HOSTD_DEVICE_SERVED && dev->b->life.state >= HOSTD_LIFE_GOING)
+		snprintf(buf, len, "%s is not there yet, or in use by another process", needs);
+	return buf;
 }
 
-static const char *state_name(const struct hostd_device *dev)
+static const char *state_name(const struct hostd_device *dev, bool has_reason)
 {
 	if (dev->removing)
 		return "removing";
 	if (dev->state == HOSTD_DEVICE_SERVED)
 		return "served";
-	return dev->fresh || !reason_of(dev) ? "waiting" : "not ready";
+	return dev->fresh || !has_reason ? "waiting" : "not ready";
+}
+
+/* What is listed, and was said of it, need not be described. */
+static void add_columns(struct json_object *obj, const struct hostd_device *dev)
+{
+	const struct hostd_column *column;
+	struct json_object *val;
+
+	for (column = dev->class->columns; column && column->member; column++) {
+		val = hostd_json_get(dev->args, column->member);
+		if (val && !hostd_json_get(obj, column->member))
+			json_object_object_add(obj, column->member, json_object_get(val));
+	}
 }
 
 struct json_object *hostd_device_describe(const struct hostd_device *dev)
 {
 	struct json_object *obj = json_object_new_object();
+	char reason[HOSTD_ERROR_MAX + HOSTD_SHOWN_MAX];
 
+	reason_of(dev, reason, sizeof(reason));
 	hostd_json_add_str(obj, "id", dev->id);
 	hostd_json_add_u64(obj, "slot", dev->slot);
 	hostd_json_add_str(obj, "type", dev->class->name);
-	hostd_json_add_str(obj, "state", state_name(dev));
-	if (dev->class->describe)
-		dev->class->describe(dev, obj);
+	hostd_json_add_str(obj, "state", state_name(dev, reason[0]));
+	if (dev->ops->describe)
+		dev->ops->describe(dev, obj);
+	add_columns(obj, dev);
 	add_uuid(obj, dev);
-	if (reason_of(dev))
-		hostd_json_add_str(obj, "error", reason_of(dev));
+	if (reason[0])
+		hostd_json_add_str(obj, "error", reason);
 	return obj;
 }

@@ -2,8 +2,8 @@
 /*
  * Devices of the broker: what all of them have, and what a device class provides.
  *
- * A class is one const struct hostd_class, in a file of its own, and one line
- * in devices.c. What the worker makes of a device is worker/bus/device.h's.
+ * A class is a struct pv_class (keys/class.h), of which this is one half. What the worker makes of a
+ * device is worker/bus/device.h's.
  */
 #ifndef HOSTD_DEVICES_H
 #define HOSTD_DEVICES_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/spec.h"
+#include "keys/class.h"
 #include "lib/util.h"
 
 #define HOSTD_SLOTS	64
@@ -24,66 +24,60 @@ struct hostd_device;
 struct json_object;
 
 /**
- * struct hostd_class - a device class
- * @name: as the worker knows it
- * @spec: its arguments
+ * struct hostd_device_ops - the broker's half of a device class
  * @size: bytes of its device, which begins with a struct hostd_device
- * @only_one: a VM has no more than one
- * @init: take the arguments, which spec.h has checked; id and uuid are there; 0 or
- *	-errno with one line in @err
+ * @without_helper: what becomes of a device without its helper, for a message
+ * @init: take @args, which are complete and checked by the keys: see what they mean together; may
+ *	change them; 0 or -errno with one line in @err
  * @exit: free what @init made, also when that failed or was not called
- * @open: open the descriptor that the worker gets with the device; @fd stays as it is if
- *	this one needs none; 0, -EINPROGRESS if hostd_session_opened() is called later, or
- *	another -errno with one line in @err
+ * @open: open the descriptors that the worker gets with the device: at most HOSTD_DEVICE_FDS_MAX;
+ *	0, -EINPROGRESS if hostd_session_opened() is called later, or another -errno with one line
+ *	in @err
  * @added: the worker has it, with this reply
- * @released: the operator wants the media let go, until the next worker
- * @helper: start of the command line of a helper that has the other end of that descriptor,
+ * @released: the operator wants the device let go, until the next worker
+ * @helper: what follows on the command line of a helper that has the other end of that descriptor,
  *	@helper_fd, and is started when QEMU is there; gets room for HOSTD_HELPER_ARGS
  *	texts, freed later; returns their number
- * @configure: fill the options that the worker gets
+ * @configure: add to @config, which has the arguments, what else the worker is told
  * @describe: fill what the operator is told
- * @resize: check a new size, in bytes, which may be smaller with @shrink, and make room for
- *	it; 0, -EINPROGRESS if hostd_command_room() is called later, or another -errno with one
- *	line in @err
- * @resized: note a new size: the worker has it
- * @set: note options that change, of those in @args; 0 or -errno with one line in @err
+ * @summarize: add lines of text to @lines, from what @describe and the worker have said in @obj
+ * @set: see what a change in @args, checked by the keys, means, and prepare for it; may change them;
+ *	0, -EINPROGRESS if hostd_command_prepared() is called later, or another -errno with one line
+ *	in @err
+ * @changed: the arguments have changed: @args of them are new
  * @save: note for the next broker what is not in the arguments: values in @kept, and in @fds the
  *	numbers of descriptors that go along if this process becomes it
  * @restore: take that again, after @init; @fds as hostd_kept_fd() has them; 0 or -errno with one
  *	line in @err
  *
- * Room of each @err is HOSTD_ERROR_MAX. An op that has nothing to do is NULL; a device
- * without @resize and @resized has no size.
+ * Room of each @err is HOSTD_ERROR_MAX. An op that has nothing to do is NULL, as is the whole half.
  */
-struct hostd_class {
-	const char *name;
-	const struct hostd_spec *spec;
+struct hostd_device_ops {
 	size_t size;
-	bool only_one;
+	const char *without_helper;
 	int (*init)(struct hostd_device *dev, struct json_object *args, char *err);
 	void (*exit)(struct hostd_device *dev);
-	int (*open)(struct hostd_device *dev, int *fd, char *err);
+	int (*open)(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err);
 	void (*added)(struct hostd_device *dev, struct json_object *reply);
 	void (*released)(struct hostd_device *dev);
 	unsigned int (*helper)(const struct hostd_broker *b, const struct hostd_device *dev,
 			       char **argv);
 	void (*configure)(const struct hostd_device *dev, struct json_object *config);
 	void (*describe)(const struct hostd_device *dev, struct json_object *obj);
-	int (*resize)(struct hostd_device *dev, uint64_t size, bool shrink, char *err);
-	void (*resized)(struct hostd_device *dev, uint64_t size);
+	void (*summarize)(struct json_object *obj, struct json_object *lines);
 	int (*set)(struct hostd_device *dev, struct json_object *args, char *err);
+	void (*changed)(struct hostd_device *dev, struct json_object *args);
 	void (*save)(const struct hostd_device *dev, struct json_object *kept,
 		     struct json_object *fds);
 	int (*restore)(struct hostd_device *dev, struct json_object *kept, struct json_object *fds,
 		       char *err);
 };
 
+/* Most descriptors that a worker gets with a device. */
+#define HOSTD_DEVICE_FDS_MAX	64
+
 /* Most words of a helper's command line. */
 #define HOSTD_HELPER_ARGS	8
-
-extern const struct hostd_class hostd_blk_class;
-extern const struct hostd_class hostd_clock_class;
-extern const struct hostd_class hostd_balloon_class;
 
 /* State of a device. */
 enum hostd_device_state {
@@ -97,15 +91,15 @@ enum hostd_device_state {
 /**
  * struct hostd_device - what all devices have
  * @class: its class
+ * @ops: the broker's half of that, or one that does nothing
  * @b: its broker
- * @args: the arguments that make such a device, as it is now
+ * @args: the arguments that make such a device, complete, as it is now
  * @id: the operator's name of it
  * @uuid: identity, stable over workers
  * @slot: place in the device table
  * @generation: of the slot
- * @medium: path of what the worker locks, the class's; NULL: nothing
- * @wait: as long as somebody else has the medium locked, wait
- * @waiting: it does
+ * @needs: what it needs that others may have, for messages, the class's; NULL: nothing
+ * @waiting: it waits until they let that go
  * @state: of the hand-over
  * @fresh: never served yet: a failure drops it; the guest keeps one that was (BUS-D18)
  * @removing: the operator wants it gone
@@ -116,18 +110,18 @@ enum hostd_device_state {
  * @retry_ms: pause before the attempt after the next
  * @retry_at_ms: time of the next attempt to hand it over
  * @call: the command that adds it and waits for that, or NULL
- * @resize_call: the command that waits for room in its medium, or NULL
+ * @set_call: the command that changes it and waits until that is prepared, or NULL
  */
 struct hostd_device {
-	const struct hostd_class *class;
+	const struct pv_class *class;
+	const struct hostd_device_ops *ops;
 	struct hostd_broker *b;
 	struct json_object *args;
 	char id[32];
 	uint8_t uuid[16];
 	unsigned int slot;
 	uint32_t generation;
-	const char *medium;
-	bool wait;
+	const char *needs;
 	bool waiting;
 	enum hostd_device_state state;
 	bool fresh;
@@ -139,24 +133,8 @@ struct hostd_device {
 	uint64_t retry_ms;
 	uint64_t retry_at_ms;
 	struct hostd_call *call;
-	struct hostd_call *resize_call;
+	struct hostd_call *set_call;
 };
-
-/**
- * hostd_class_find - the class of a command
- * @command: name of a command, as "add-disk"
- *
- * Return: the class whose devices it adds, or NULL.
- */
-const struct hostd_class *hostd_class_find(const char *command);
-
-/**
- * hostd_class_find_name - the class of a name
- * @name: as the worker knows it, or NULL
- *
- * Return: the class or NULL.
- */
-const struct hostd_class *hostd_class_find_name(const char *name);
 
 /**
  * hostd_device_find - look a device up
@@ -175,25 +153,25 @@ struct hostd_device *hostd_device_find(struct hostd_broker *b, const char *id);
  * Return: the device or NULL.
  */
 struct hostd_device *hostd_device_find_class(const struct hostd_broker *b,
-					     const struct hostd_class *class);
+					     const struct pv_class *class);
 
 /**
  * hostd_device_add - make a device and take a slot
  * @b: the broker
  * @class: its class
- * @args: arguments of the class's command, with the right keys and types
+ * @args: its arguments, as the operator gave them; stay the caller's
  * @err: gets one line of HOSTD_ERROR_MAX when that fails
  *
  * Return: the device, fresh and WAITING, or NULL.
  */
-struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd_class *class,
+struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct pv_class *class,
 				      struct json_object *args, char *err);
 
 /**
  * hostd_device_restore - make a device again that a broker before this one had
  * @b: the broker
  * @class: its class
- * @args: arguments of the class's command, with the right keys and types
+ * @args: its arguments, as the state has them
  * @slot: the slot that it had, free
  * @err: gets one line of HOSTD_ERROR_MAX when that fails
  *
@@ -201,18 +179,24 @@ struct hostd_device *hostd_device_add(struct hostd_broker *b, const struct hostd
  *
  * Return: the device, fresh and WAITING, or NULL.
  */
-struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct hostd_class *class,
+struct hostd_device *hostd_device_restore(struct hostd_broker *b, const struct pv_class *class,
 					  struct json_object *args, unsigned int slot, char *err);
 
 /**
- * hostd_device_set - change options of a device
- * @dev: the device, whose class has @set
- * @args: the options, with the right keys and types
- * @err: gets one line of HOSTD_ERROR_MAX when that fails
- *
- * Return: 0 or -errno.
+ * hostd_device_note - its arguments change
+ * @dev: the device
+ * @args: what is new of them, allowed and prepared
  */
-int hostd_device_set(struct hostd_device *dev, struct json_object *args, char *err);
+void hostd_device_note(struct hostd_device *dev, struct json_object *args);
+
+/**
+ * hostd_device_select - of arguments those that a worker gets: no name, no path
+ * @dev: the device
+ * @args: arguments
+ *
+ * Return: an object.
+ */
+struct json_object *hostd_device_select(const struct hostd_device *dev, struct json_object *args);
 
 /**
  * hostd_device_drop - forget a device and free its slot

@@ -115,7 +115,7 @@ static int read_left(struct hostd_broker *b, struct json_object **state)
 		hostd_log(HOSTD_LOG_ERR, "QEMU (pid %d) cannot be looked at: %s: " START_ANEW, (int)pid,
 			  strerror(-pidfd), b->opt.run_dir);
 		err = pidfd;
-	} else if (hostd_state_check(*state, err_text)) {
+	} else if (hostd_state_check(*state, b->opt.classes, err_text)) {
 		hostd_log(HOSTD_LOG_ERR, "%s/" HOSTD_STATE_FILE ", by which the window of QEMU (pid %d) is found: %s: install the pvhostd that wrote it, or " START_ANEW,
 			  b->opt.run_dir, (int)pid, err_text, b->opt.run_dir);
 		err = -EINVAL;
@@ -134,7 +134,7 @@ int hostd_restore_read(struct hostd_broker *b, struct json_object **state)
 	*state = NULL;
 	if (!b->opt.handover)
 		return read_left(b, state);
-	if (hostd_state_check(b->opt.handover, err)) {
+	if (hostd_state_check(b->opt.handover, b->opt.classes, err)) {
 		hostd_log(HOSTD_LOG_ERR, "the state of the pvhostd before: %s", err);
 		return -EINVAL;
 	}
@@ -285,7 +285,7 @@ int hostd_restore_window(struct hostd_broker *b, struct json_object *state)
 
 static int restore_device(struct hostd_broker *b, struct json_object *obj)
 {
-	const struct hostd_class *class = hostd_class_find_name(hostd_json_str(obj, "class"));
+	const struct pv_class *class = hostd_class_find(b->opt.classes, hostd_json_str(obj, "class"));
 	struct json_object *args = hostd_json_get(obj, "arguments");
 	struct hostd_device *dev;
 	char err[HOSTD_ERROR_MAX];
@@ -296,8 +296,8 @@ static int restore_device(struct hostd_broker *b, struct json_object *obj)
 		dev->fresh = hostd_json_bool(obj, "fresh", false);
 		dev->removing = hostd_json_bool(obj, "removing", false);
 		dev->force = hostd_json_bool(obj, "force", false);
-		ret = class->restore ? class->restore(dev, hostd_json_get(obj, "kept"),
-						      hostd_json_get(obj, "fds"), err) : 0;
+		ret = dev->ops->restore ? dev->ops->restore(dev, hostd_json_get(obj, "kept"),
+							    hostd_json_get(obj, "fds"), err) : 0;
 	}
 	if (ret)
 		hostd_log(HOSTD_LOG_ERR, "%s: it cannot be made again from the state of the pvhostd before: %s",

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "broker/command.h"
+#include "broker/command/command.h"
 #include "broker/control.h"
 #include "broker/errand.h"
 #include "broker/life/event.h"
@@ -124,18 +124,18 @@ static int watch_signals(struct hostd_broker *b)
 
 static int add_devices(struct hostd_broker *b, struct json_object *devices)
 {
-	const struct hostd_class *class;
+	const struct pv_class *class;
 	struct json_object *item, *args;
 	char err[HOSTD_ERROR_MAX];
 	size_t i;
 
 	for (i = 0; i < json_object_array_length(devices); i++) {
 		item = json_object_array_get_idx(devices, i);
-		class = hostd_class_find(hostd_json_str(item, "execute"));
+		class = hostd_class_find(b->opt.classes, hostd_json_str(item, "type"));
 		args = hostd_json_get(item, "arguments");
 		if (hostd_device_add(b, class, args, err))
 			continue;
-		hostd_log(HOSTD_LOG_ERR, "%s %s: %s", class->spec->option,
+		hostd_log(HOSTD_LOG_ERR, "--%s %s: %s", class->word,
 			  hostd_json_str(args, "id") ?: "?", err);
 		return -EINVAL;
 	}

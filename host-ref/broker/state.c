@@ -55,8 +55,8 @@ static struct json_object *make_device(const struct hostd_device *dev)
 	hostd_json_add_bool(obj, "fresh", dev->fresh);
 	hostd_json_add_bool(obj, "removing", dev->removing);
 	hostd_json_add_bool(obj, "force", dev->force);
-	if (dev->class->save)
-		dev->class->save(dev, kept, fds);
+	if (dev->ops->save)
+		dev->ops->save(dev, kept, fds);
 	json_object_object_add(obj, "kept", kept);
 	json_object_object_add(obj, "fds", fds);
 	return obj;
@@ -165,10 +165,10 @@ void hostd_state_save(struct hostd_broker *b)
 	b->has_state = true;
 }
 
-static int check_device(struct json_object *obj, char *err)
+static int check_device(struct json_object *obj, const struct pv_class *const *classes, char *err)
 {
 	const char *name = hostd_json_str(obj, "class");
-	const struct hostd_class *class = name ? hostd_class_find_name(name) : NULL;
+	const struct pv_class *class = hostd_class_find(classes, name);
 	char text[HOSTD_ERROR_MAX - 64];
 
 	if (!class)
@@ -176,7 +176,8 @@ static int check_device(struct json_object *obj, char *err)
 			 name ? name : "");
 	else if (hostd_json_u64(obj, "slot", HOSTD_SLOTS) >= HOSTD_SLOTS)
 		snprintf(err, HOSTD_ERROR_MAX, "a device in it has no slot");
-	else if (hostd_spec_check(class->spec, hostd_json_get(obj, "arguments"), text, sizeof(text)))
+	else if (hostd_keys_check(class->keys, HOSTD_USE_ADD, hostd_json_get(obj, "arguments"), "add",
+				  text, sizeof(text)))
 		snprintf(err, HOSTD_ERROR_MAX, "a device in it, %.31s: %s",
 			 hostd_json_str(hostd_json_get(obj, "arguments"), "id") ?: "?", text);
 	else
@@ -184,7 +185,7 @@ static int check_device(struct json_object *obj, char *err)
 	return -EINVAL;
 }
 
-int hostd_state_check(struct json_object *state, char *err)
+int hostd_state_check(struct json_object *state, const struct pv_class *const *classes, char *err)
 {
 	struct json_object *devices = hostd_json_get(state, "devices");
 	uint64_t version = hostd_json_u64(state, "version", 0);
@@ -201,7 +202,7 @@ int hostd_state_check(struct json_object *state, char *err)
 		return -EINVAL;
 	}
 	for (i = 0; i < json_object_array_length(devices); i++)
-		if (check_device(json_object_array_get_idx(devices, i), err))
+		if (check_device(json_object_array_get_idx(devices, i), classes, err))
 			return -EINVAL;
 	return 0;
 }

@@ -30,6 +30,7 @@
 
 struct hostd_broker;
 struct json_object;
+struct pv_class;
 
 /**
  * hostd_state_make - describe a broker
@@ -50,11 +51,12 @@ void hostd_state_save(struct hostd_broker *b);
 /**
  * hostd_state_check - is a state understood
  * @state: the state
+ * @classes: of devices, up to NULL
  * @err: gets one line of HOSTD_ERROR_MAX if not
  *
  * Return: 0 or -EINVAL.
  */
-int hostd_state_check(struct json_object *state, char *err);
+int hostd_state_check(struct json_object *state, const struct pv_class *const *classes, char *err);
 
 /**
  * hostd_kept_fd - take a descriptor that was handed over

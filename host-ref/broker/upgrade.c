@@ -73,7 +73,7 @@ static int read_state(int fd, char **text)
 	return pread(fd, *text, st.st_size, 0) == st.st_size ? 0 : -EIO;
 }
 
-struct json_object *hostd_upgrade_read(int fd, char *err)
+struct json_object *hostd_upgrade_read(int fd, const struct pv_class *const *classes, char *err)
 {
 	struct json_object *state = NULL;
 	const char *complaint = "no file";
@@ -87,7 +87,7 @@ struct json_object *hostd_upgrade_read(int fd, char *err)
 		snprintf(err, HOSTD_ERROR_MAX, HOSTD_HANDOVER_ENV " is for pvhostd itself: %s", complaint);
 		return NULL;
 	}
-	if (!hostd_state_check(state, err))
+	if (!hostd_state_check(state, classes, err))
 		return state;
 	json_object_put(state);
 	return NULL;

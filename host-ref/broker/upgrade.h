@@ -23,6 +23,7 @@
 struct hostd_broker;
 struct hostd_call;
 struct json_object;
+struct pv_class;
 
 /**
  * struct hostd_upgrade - an upgrade that is under way
@@ -85,10 +86,11 @@ void hostd_upgrade_go(struct hostd_broker *b);
 /**
  * hostd_upgrade_read - read the state that was handed to this program
  * @fd: descriptor of it, which is closed
+ * @classes: of devices, up to NULL
  * @err: gets one line of HOSTD_ERROR_MAX when that fails
  *
  * Return: the state, understood, or NULL.
  */
-struct json_object *hostd_upgrade_read(int fd, char *err);
+struct json_object *hostd_upgrade_read(int fd, const struct pv_class *const *classes, char *err);
 
 #endif /* HOSTD_UPGRADE_H */

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The clock: there is nothing to choose, the worker reads the host's clocks.
+ * The clock as a class: there is nothing to choose, the worker reads the host's clocks.
  */
-#include "broker/devices.h"
+#include <pv/bus.h>
 
-const struct hostd_class hostd_clock_class = {
+#include "clock/device.h"
+#include "keys/class.h"
+
+static const struct hostd_key keys[] = { HOSTD_KEYS_COMMON };
+
+const struct pv_class pv_clock_class = {
 	.name = "clock",
-	.spec = &hostd_spec_clock,
-	.size = sizeof(struct hostd_device),
+	.word = "clock",
+	.title = "a clock",
+	.type = PVBUS_T_CLOCK,
+	.id = "clock",
+	.keys = keys,
+	.worker = &hdev_clock_ops,
 };

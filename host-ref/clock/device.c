@@ -3,6 +3,8 @@
  * The clock device (Documentation/abi/clock.md): tells the host's clocks, and relates them to
  * the host's counter on a page that it writes with each beat.
  */
+#include "clock/device.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
@@ -293,8 +295,6 @@ static unsigned int clock_poll(struct hdev_queue *q, unsigned int budget)
 }
 
 const struct pvdev_ops hdev_clock_ops = {
-	.name = "clock",
-	.type = PVBUS_T_CLOCK,
 	.sqe_shift = PVCLOCK_SQE_SHIFT,
 	.cqe_shift = PVCLOCK_CQE_SHIFT,
 	.create = clock_create,

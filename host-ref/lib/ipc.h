@@ -9,15 +9,15 @@
  *		the operator fixed it; answered with "protocol"; descriptors: window, beat (a page; the worker
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
- *   add	slot generation type uuid name config; descriptor: a socket with the
- *		opened and locked image in it, or a connection to the device's helper,
- *		if it has one; answered with "device", as in stats
+ *   add	slot generation type uuid name config, which has the keys of its class and what else
+ *		is known by now; descriptors, if it has any: sockets with the opened and
+ *		locked images in them, or a connection to its helper; answered with "device", as in stats
  *   hold	slot generation type uuid name: keep the slot, present, not ready, until "add"
  *		makes it ready or "remove" frees it
  *   go		start the epoch and serve; the answer has "epoch"
  *   remove	slot force; answered at once, {"event":"removed"} follows
- *   resize	slot size
- *   set	slot config, with options that change; answered with "device", as in stats
+ *   set	slot config, with options that change ("size" is one); answered with "device", as in
+ *		stats
  *   continue	slot: try again what the device holds; answered with "held", the number of requests
  *   stats	slot, or from: the first slot; answered with "devices" and more, and
  *		with "next", a slot to go on from, if not all fit in a message
@@ -36,7 +36,7 @@ struct json_object;
 
 /* Of the messages above: changes when a broker and a worker of two versions misunderstand each other. */
 #ifndef HOSTD_IPC_PROTOCOL
-#define HOSTD_IPC_PROTOCOL	1
+#define HOSTD_IPC_PROTOCOL	2
 #endif
 /* Longest text of a message in bytes. */
 #define HOSTD_IPC_MSG_MAX	65536

@@ -61,10 +61,10 @@ const char *hostd_size_fault(const char *text, int error)
 
 char *hostd_format_size(uint64_t size, char *buf, size_t len)
 {
-	static const char suffixes[] = " KMGT";
+	static const char suffixes[] = " KMGTPE";
 	unsigned int i = 0;
 
-	while (size && !(size & 1023) && i < 4) {
+	while (size && !(size & 1023) && i < 6) {
 		size >>= 10;
 		i++;
 	}

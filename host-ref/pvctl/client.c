@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/files/rundir.h"
+
 #define TIMEOUT_S	15
 
 void pvctl_fail(int code, const char *fmt, ...)
@@ -34,11 +36,12 @@ static unsigned int timeout_s(const struct pvctl *ctl)
 	return ctl->timeout_s ? ctl->timeout_s : TIMEOUT_S;
 }
 
+/* The connection or -errno. */
 static int connect_control(const struct pvctl *ctl)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct timeval timeout = { .tv_sec = timeout_s(ctl) };
-	int fd;
+	int fd, err;
 
 	if (strlen(ctl->control) >= sizeof(addr.sun_path))
 		pvctl_fail(1, "%s: too long for a socket: use a shorter path", ctl->control);
@@ -50,13 +53,20 @@ static int connect_control(const struct pvctl *ctl)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
-	if (errno == ENOENT || errno == ECONNREFUSED)
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static void __attribute__((noreturn)) fail_to_connect(const struct pvctl *ctl, int err)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
 		pvctl_fail(1, "no pvhostd at %s: start it first, or say which with --name or --control",
 			   ctl->control);
-	if (errno == EACCES)
+	if (err == -EACCES)
 		pvctl_fail(1, "%s: permission denied: run pvctl as the user of pvhostd",
 			   ctl->control);
-	pvctl_fail(1, "%s: %s", ctl->control, strerror(errno));
+	pvctl_fail(1, "%s: %s", ctl->control, strerror(-err));
 }
 
 static void send_all(int fd, const char *text, size_t len)
@@ -103,12 +113,12 @@ static char *receive_line(const struct pvctl *ctl, int fd)
 	}
 }
 
-struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
-			       struct json_object *args)
+/* Give a command, and take the answer; closes the connection. */
+static struct json_object *exchange(const struct pvctl *ctl, int fd, const char *command,
+				    struct json_object *args)
 {
-	struct json_object *request = json_object_new_object(), *reply, *value;
-	int fd = connect_control(ctl);
-	const char *text, *desc;
+	struct json_object *request = json_object_new_object(), *reply;
+	const char *text;
 	char *line;
 	size_t len;
 
@@ -124,6 +134,19 @@ struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 	close(fd);
 	reply = hostd_json_parse(line, strlen(line), false, NULL);
 	free(line);
+	return reply;
+}
+
+struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
+			       struct json_object *args)
+{
+	struct json_object *reply, *value;
+	int fd = connect_control(ctl);
+	const char *desc;
+
+	if (fd < 0)
+		fail_to_connect(ctl, fd);
+	reply = exchange(ctl, fd, command, args);
 	value = hostd_json_get(reply, "return");
 	if (!value) {
 		desc = hostd_json_str(hostd_json_get(reply, "error"), "desc");
@@ -132,4 +155,29 @@ struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 	json_object_get(value);
 	json_object_put(reply);
 	return value;
+}
+
+struct json_object *pvctl_try(const struct pvctl *ctl, const char *command)
+{
+	struct json_object *reply, *value;
+	int fd = connect_control(ctl);
+
+	if (fd < 0)
+		return NULL;
+	reply = exchange(ctl, fd, command, NULL);
+	value = json_object_get(hostd_json_get(reply, "return"));
+	json_object_put(reply);
+	return value;
+}
+
+void pvctl_find_control(struct pvctl *ctl)
+{
+	char err[256], *dir;
+
+	if (ctl->control)
+		return;
+	dir = hostd_run_dir(ctl->name ? ctl->name : "vm0", err, sizeof(err));
+	if (!dir || asprintf((char **)&ctl->control, "%s/control.sock", dir) < 0)
+		pvctl_fail(1, "%s", dir ? "out of memory" : err);
+	free(dir);
 }

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys/class.h"
 #include "lib/util.h"
 
-#define COLUMNS	8
+#define COLUMNS	16
 
 /* Text of a member; empty if there is none. */
 static const char *text_of(struct json_object *obj, const char *key)
@@ -18,12 +19,6 @@ static const char *text_of(struct json_object *obj, const char *key)
 	struct json_object *val = hostd_json_get(obj, key);
 
 	return val ? json_object_get_string(val) : "";
-}
-
-/* Text of a column; "-" if the device has nothing there. */
-static const char *cell_of(struct json_object *obj, const char *key)
-{
-	return hostd_json_get(obj, key) ? text_of(obj, key) : "-";
 }
 
 /* A path may have anything in it. */
@@ -38,49 +33,28 @@ static void print_cell(const char *text, int width)
 	free(clean);
 }
 
-static void print_row(const char *cells[COLUMNS], const size_t width[COLUMNS])
+static void print_row(char *cells[COLUMNS], const size_t width[COLUMNS], unsigned int nr)
 {
-	unsigned int i, last = 0;
+	unsigned int i;
 
-	for (i = 0; i < COLUMNS; i++)
-		if (width[i])
-			last = i;
-	for (i = 0; i <= last; i++) {
-		print_cell(cells[i], i < last ? (int)width[i] : 0);
-		fputs(i < last ? "  " : "\n", stdout);
+	for (i = 0; i < nr; i++) {
+		print_cell(cells[i] ? cells[i] : "", i + 1 < nr ? (int)width[i] : 0);
+		fputs(i + 1 < nr ? "  " : "\n", stdout);
 	}
 }
 
-static const char *format_size(struct json_object *obj, char *buf, size_t len)
-{
-	if (hostd_json_str(obj, "target"))
-		return hostd_json_str(obj, "target");
-	if (hostd_json_get(obj, "target"))
-		return hostd_format_size(hostd_json_u64(obj, "target", 0), buf, len);
-	return hostd_json_get(obj, "size") ?
-	       hostd_format_size(hostd_json_u64(obj, "size", 0), buf, len) : "-";
-}
-
-static const char *mode_of(struct json_object *obj)
-{
-	if (!hostd_json_get(obj, "ro"))
-		return "-";
-	return hostd_json_bool(obj, "ro", false) ? "ro" : "rw";
-}
-
 /* What is wrong with a device, or where it is, and how often the host has failed it. Free it. */
-static char *describe_place(struct json_object *obj)
+static char *describe_place(struct json_object *obj, const char *place)
 {
 	struct json_object *errors = hostd_json_get(obj, "host_errors");
 	unsigned long long nr = hostd_json_u64(errors, "read", 0) + hostd_json_u64(errors, "write", 0);
-	const char *place = hostd_json_str(obj, "error");
 	char *text;
 	int ret;
 
-	if (!place)
+	if (hostd_json_str(obj, "error"))
+		place = hostd_json_str(obj, "error");
+	else if (hostd_json_str(obj, "note"))
 		place = hostd_json_str(obj, "note");
-	if (!place)
-		place = cell_of(obj, hostd_json_get(obj, "ram") ? "ram" : "file");
 	if (nr)
 		ret = asprintf(&text, "%s (%llu host error%s)", place, nr, nr > 1 ? "s" : "");
 	else
@@ -90,43 +64,90 @@ static char *describe_place(struct json_object *obj)
 	return text;
 }
 
-void pvctl_print_list(struct json_object *list)
+/* The heads of all columns, those that classes share once; their number. */
+static unsigned int collect_heads(const struct pv_class *const *classes, const char *heads[COLUMNS])
 {
-	static const char *head[COLUMNS] = {
-		"ID", "TYPE", "STATE", "GUEST", "SIZE", "MODE", "ENGINE", "FILE",
-	};
-	size_t nr = json_object_array_length(list), i, width[COLUMNS];
-	const char *(*rows)[COLUMNS] = calloc(nr + 1, sizeof(*rows));
-	char (*sizes)[24] = calloc(nr + 1, sizeof(*sizes));
-	unsigned int c;
+	static const char *const common[] = { "ID", "TYPE", "STATE", "GUEST" };
+	unsigned int nr = HOSTD_ARRAY_SIZE(common), i;
+	const struct hostd_column *column;
 
-	if (!rows || !sizes)
-		pvctl_fail(1, "out of memory");
-	memcpy(rows[0], head, sizeof(head));
-	for (i = 1; i <= nr; i++) {
-		struct json_object *obj = json_object_array_get_idx(list, i - 1);
-
-		rows[i][0] = text_of(obj, "id");
-		rows[i][1] = text_of(obj, "type");
-		rows[i][2] = text_of(obj, "state");
-		rows[i][3] = text_of(obj, "guest");
-		rows[i][4] = format_size(obj, sizes[i], sizeof(sizes[i]));
-		rows[i][5] = mode_of(obj);
-		rows[i][6] = cell_of(obj, "engine");
-		rows[i][COLUMNS - 1] = describe_place(obj);
+	memcpy(heads, common, sizeof(common));
+	for (; *classes; classes++) {
+		for (column = (*classes)->columns; column && column->member; column++) {
+			for (i = 0; i < nr && strcmp(heads[i], column->head); i++)
+				;
+			if (i == nr && nr < COLUMNS)
+				heads[nr++] = column->head;
+		}
 	}
-	for (c = 0; c < COLUMNS; c++) {
-		width[c] = 0;
-		for (i = 0; i <= nr; i++)
-			if (strlen(rows[i][c]) > width[c])
+	return nr;
+}
+
+/* What a device has in the column of a head; to be freed. */
+static char *cell_of(const struct pv_class *class, struct json_object *obj, const char *head)
+{
+	const struct hostd_column *column;
+	struct json_object *val = NULL;
+	char size[32], *text;
+
+	for (column = class ? class->columns : NULL; column && column->member; column++) {
+		if (strcmp(column->head, head))
+			continue;
+		val = hostd_json_get(obj, column->member);
+		if (column->kind == HOSTD_KEY_SIZE && json_object_is_type(val, json_type_int)) {
+			text = strdup(hostd_format_size(json_object_get_uint64(val), size, sizeof(size)));
+			goto out;
+		}
+	}
+	text = strdup(val ? json_object_get_string(val) : "-");
+out:
+	if (!text)
+		pvctl_fail(1, "out of memory");
+	return text;
+}
+
+/* @row: gets texts to be freed */
+static void make_row(const struct pv_class *const *classes, struct json_object *obj,
+		     const char *heads[COLUMNS], unsigned int nr, char *row[COLUMNS])
+{
+	static const char *const common[] = { "id", "type", "state", "guest" };
+	const struct pv_class *class = hostd_class_find(classes, text_of(obj, "type"));
+	char *place;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		row[i] = i < HOSTD_ARRAY_SIZE(common) ? strdup(text_of(obj, common[i])) :
+			 cell_of(class, obj, heads[i]);
+	place = row[nr - 1];
+	row[nr - 1] = describe_place(obj, place ? place : "");
+	free(place);
+}
+
+void pvctl_print_list(const struct pv_class *const *classes, struct json_object *list)
+{
+	size_t nr = json_object_array_length(list), i, width[COLUMNS] = { 0 };
+	char *(*rows)[COLUMNS] = calloc(nr + 1, sizeof(*rows));
+	const char *heads[COLUMNS];
+	unsigned int c, nr_columns;
+
+	if (!rows)
+		pvctl_fail(1, "out of memory");
+	nr_columns = collect_heads(classes, heads);
+	for (c = 0; c < nr_columns; c++)
+		rows[0][c] = strdup(heads[c]);
+	for (i = 1; i <= nr; i++)
+		make_row(classes, json_object_array_get_idx(list, i - 1), heads, nr_columns, rows[i]);
+	for (i = 0; i <= nr; i++) {
+		for (c = 0; c < nr_columns; c++)
+			if (rows[i][c] && strlen(rows[i][c]) > width[c])
 				width[c] = strlen(rows[i][c]);
 	}
-	for (i = 0; i <= nr; i++)
-		print_row(rows[i], width);
-	for (i = 1; i <= nr; i++)
-		free((char *)rows[i][COLUMNS - 1]);
+	for (i = 0; i <= nr; i++) {
+		print_row(rows[i], width, nr_columns);
+		for (c = 0; c < nr_columns; c++)
+			free(rows[i][c]);
+	}
 	free(rows);
-	free(sizes);
 }
 
 static void print_uptime(uint64_t ms)
@@ -214,78 +235,53 @@ void pvctl_print_stats(struct json_object *stats)
 	print_tree("", stats);
 }
 
-/* A size to three digits or so. */
-static const char *about(uint64_t size, char *buf, size_t len)
+/* Lines of text that pvhostd has made of it. */
+static bool print_lines(struct json_object *lines)
 {
-	static const char suffixes[] = "\0KMGT";
-	double value = size;
-	unsigned int i = 0;
+	size_t i, nr = json_object_is_type(lines, json_type_array) ? json_object_array_length(lines) : 0;
 
-	while (value >= 1000 && i < 4) {
-		value /= 1024;
-		i++;
+	for (i = 0; i < nr; i++) {
+		print_cell(json_object_get_string(json_object_array_get_idx(lines, i)) ?: "", 0);
+		putchar('\n');
 	}
-	snprintf(buf, len, value < 10 && i ? "%.2f%c" : value < 100 && i ? "%.1f%c" : "%.0f%c", value,
-		 suffixes[i]);
-	return buf;
+	return nr;
 }
 
-static void print_size(const char *label, struct json_object *obj, const char *key)
+static void print_field(const char *name, const char *text)
 {
-	char buf[32];
-
-	if (hostd_json_get(obj, key))
-		printf("%s%s", label, about(hostd_json_u64(obj, key, 0), buf, sizeof(buf)));
-}
-
-static void print_ms(const char *label, struct json_object *obj, const char *key)
-{
-	if (hostd_json_get(obj, key))
-		printf("%s%llu ms", label, (unsigned long long)hostd_json_u64(obj, key, 0) / 1000);
-}
-
-static void print_memory(struct json_object *obj)
-{
-	const char *note = hostd_json_str(obj, "ram_note");
-
-	if (hostd_json_u64(obj, "proven", 0)) {
-		print_size("memory   ", obj, "resident");
-		print_size(" of ", obj, "ram_size");
-		print_size(" occupied on the host, ", obj, "proven");
-		printf(" of it returnable\n");
-	} else if (hostd_json_get(obj, "given")) {
-		printf("memory   nothing is returned: %s\n",
-		       note && *note ? note : "the guest has not told where its memory is");
-	}
-}
-
-static void print_guest(struct json_object *guest)
-{
-	if (!guest)
-		return;
-	printf("guest   ");
-	print_size(" free ", guest, "free");
-	print_size(", available ", guest, "available");
-	print_size(" of ", guest, "total");
-	print_size(", relieved ", guest, "relieved");
-	print_ms(", stalled ", guest, "psi_some_us");
-	print_ms(", fully ", guest, "psi_full_us");
+	printf("%-16s ", name);
+	print_cell(text, 0);
 	putchar('\n');
 }
 
-void pvctl_print_balloon(struct json_object *obj)
+void pvctl_print_device(const struct pv_class *class, struct json_object *obj)
 {
-	char buf[32];
+	static const char *const common[] = { "id", "type", "state", "guest", "error", "note", "size" };
+	struct json_object *config = hostd_json_get(obj, "config");
+	const struct hostd_key *key;
+	char text[4200];
+	unsigned int i;
 
-	printf("target   %s", hostd_json_str(obj, "target") ?:
-	       hostd_format_size(hostd_json_u64(obj, "target", 0), buf, sizeof(buf)));
-	if (hostd_json_u64(obj, "rate", 0))
-		printf(", at most %s in a second", about(hostd_json_u64(obj, "rate", 0), buf, sizeof(buf)));
-	if (hostd_json_get(obj, "given"))
-		printf("\ngiven    %s\n",
-		       hostd_format_size(hostd_json_u64(obj, "given", 0), buf, sizeof(buf)));
-	else
-		printf("\ngiven    not known: the worker does not answer, see 'pvctl status'\n");
-	print_memory(obj);
-	print_guest(hostd_json_get(obj, "guest_stats"));
+	for (i = 0; i < HOSTD_ARRAY_SIZE(common); i++)
+		if (hostd_json_get(obj, common[i]))
+			print_field(common[i], text_of(obj, common[i]));
+	for (key = class ? class->keys : NULL; key && key->name; key++) {
+		if (key->kind == HOSTD_KEY_NAME || !hostd_json_get(config, key->name))
+			continue;
+		print_field(key->name, hostd_key_format(key, hostd_json_get(config, key->name), text,
+							sizeof(text)));
+	}
+	print_lines(hostd_json_get(obj, "text"));
+}
+
+void pvctl_print_summary(struct json_object *obj)
+{
+	if (!print_lines(hostd_json_get(obj, "text")))
+		print_tree("", obj);
+}
+
+void pvctl_print_json(struct json_object *value)
+{
+	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
 }

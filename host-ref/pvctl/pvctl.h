@@ -9,6 +9,9 @@
 
 #include "lib/json.h"
 
+struct pv_class;
+
+#define PVCTL_PATH_MAX	4096
 #define PVCTL_USAGE	2	/* exit code of an error on the command line */
 
 /**
@@ -47,10 +50,44 @@ struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 			       struct json_object *args);
 
 /**
+ * pvctl_try - have pvhostd execute a command, if it is there and knows it
+ * @ctl: where it is
+ * @command: name of a command without arguments
+ *
+ * Return: the result, to be put, or NULL.
+ */
+struct json_object *pvctl_try(const struct pvctl *ctl, const char *command);
+
+/**
+ * pvctl_program - find pvhostd's program
+ * @path: gets it: the one beside this program, or else "pvhostd", to be found in PATH
+ */
+void pvctl_program(char path[PVCTL_PATH_MAX]);
+
+/**
+ * pvctl_classes - the classes of devices, and what may be said of them
+ * @ctl: whose pvhostd is asked; NULL, or it has none, or that is not there: the program is
+ *
+ * They are pvhostd's to know. An error ends the program.
+ *
+ * Return: the classes, up to NULL.
+ */
+const struct pv_class *const *pvctl_classes(const struct pvctl *ctl);
+
+/**
+ * pvctl_find_classes - the same, where it does not matter much
+ * @ctl: as for pvctl_classes()
+ *
+ * Return: the classes, up to NULL; NULL if nobody tells.
+ */
+const struct pv_class *const *pvctl_find_classes(const struct pvctl *ctl);
+
+/**
  * pvctl_print_list - print the devices as a table
+ * @classes: have the columns
  * @list: result of "list"
  */
-void pvctl_print_list(struct json_object *list);
+void pvctl_print_list(const struct pv_class *const *classes, struct json_object *list);
 
 /**
  * pvctl_print_status - print the state of pvhostd
@@ -65,10 +102,17 @@ void pvctl_print_status(struct json_object *status);
 void pvctl_print_stats(struct json_object *stats);
 
 /**
- * pvctl_print_balloon - print the state of a balloon
- * @balloon: result of "balloon"
+ * pvctl_print_device - print a device
+ * @class: its class, or NULL
+ * @device: result of "show"
  */
-void pvctl_print_balloon(struct json_object *balloon);
+void pvctl_print_device(const struct pv_class *class, struct json_object *device);
+
+/**
+ * pvctl_print_summary - print what a device comes to
+ * @device: result of "show" or "set"
+ */
+void pvctl_print_summary(struct json_object *device);
 
 /**
  * pvctl_print_json - print an answer as it is
@@ -82,15 +126,44 @@ void pvctl_print_json(struct json_object *value);
  */
 void pvctl_find_control(struct pvctl *ctl);
 
+/*
+ * Commands: @argv begins with the name; each returns the exit code. Those of device.c are what classes
+ * and their keys make of them.
+ */
+int pvctl_cmd_add(const struct pvctl *ctl, int argc, char **argv);
+int pvctl_cmd_set(const struct pvctl *ctl, int argc, char **argv);
+int pvctl_cmd_show(const struct pvctl *ctl, int argc, char **argv);
+int pvctl_cmd_resize(const struct pvctl *ctl, int argc, char **argv);
+
 /**
- * pvctl_balloon - show or change the balloon, and wait for it
+ * pvctl_class_command - execute a command that is named after a class, if it is
  * @ctl: the command line before the command
  * @argc: number of arguments
- * @argv: "balloon", VM, SIZE, options
+ * @argv: "add-disk" or the like; or the word of a class of which a VM has one
+ * @code: gets the exit code
+ *
+ * Return: true if so.
+ */
+bool pvctl_class_command(const struct pvctl *ctl, int argc, char **argv, int *code);
+
+/**
+ * pvctl_help - print help
+ * @ctl: the command line before the command
+ * @command: on which command; NULL: on all
  *
  * Return: exit code.
  */
-int pvctl_balloon(const struct pvctl *ctl, int argc, char **argv);
+int pvctl_help(const struct pvctl *ctl, const char *command);
+
+/**
+ * pvctl_print_completion - print a script that completes command lines
+ * @ctl: the command line before the command
+ * @shell: "bash" or "zsh"
+ * @commands: names of those that are pvctl's own, up to NULL
+ *
+ * Return: exit code.
+ */
+int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const char *const *commands);
 
 /**
  * pvctl_qemu_args - the arguments that give a QEMU the window

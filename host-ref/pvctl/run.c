@@ -18,12 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keys/class.h"
 #include "lib/files/rundir.h"
 #include "lib/util.h"
 
 #define DEF_VECTORS	16
 #define SHORT_MS	1000	/* the life of a pvhostd that is of no use */
 #define HOSTD_ARGS_MAX	160
+#define FIRST_CLASS	1000	/* code of the first class's option */
 
 /**
  * struct run - a VM and its pvhostd
@@ -100,74 +102,73 @@ static void add_arg(struct run *run, const char *arg)
 }
 
 /* An option whose value may be absent. */
-static void add_device(struct run *run, const char *option, const char *spec)
+static void add_option(struct run *run, const char *option, const char *spec)
 {
 	char *arg;
 
-	if (asprintf(&arg, "%s%s%s", option, spec ? "=" : "", spec ? spec : "") < 0)
+	if (asprintf(&arg, "--%s%s%s", option, spec ? "=" : "", spec ? spec : "") < 0)
 		pvctl_fail(1, "out of memory");
 	add_arg(run, arg);
 	free(arg);
 }
 
-/* pvhostd beside pvctl, or else in PATH. */
-static void add_program(struct run *run)
+/* The options, and one for each class. */
+static struct option *make_options(const struct pv_class *const *classes)
 {
-	char path[4096];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("pvhostd"));
-	char *slash;
+	static const struct option own[] = {
+		{ "name", required_argument, NULL, 'n' },
+		{ "window", required_argument, NULL, 'w' },
+		{ "vectors", required_argument, NULL, 'v' },
+		{ "device", required_argument, NULL, 'd' },
+	};
+	unsigned int i, nr = 0, nr_own = HOSTD_ARRAY_SIZE(own);
+	struct option *options;
 
-	path[len > 0 ? len : 0] = 0;
-	slash = strrchr(path, '/');
-	if (slash)
-		strcpy(slash + 1, "pvhostd");
-	add_arg(run, slash && !access(path, X_OK) ? path : "pvhostd");
+	while (classes[nr])
+		nr++;
+	options = calloc(nr_own + nr + 1, sizeof(*options));
+	if (!options)
+		pvctl_fail(1, "out of memory");
+	memcpy(options, own, sizeof(own));
+	for (i = 0; i < nr; i++)
+		options[nr_own + i] = (struct option) {
+			classes[i]->word, classes[i]->id ? optional_argument : required_argument, NULL,
+			FIRST_CLASS + i,
+		};
+	return options;
+}
+
+static void take_vectors(struct run *run, const char *text)
+{
+	uint64_t vectors;
+
+	if (hostd_parse_size(text, &vectors) || vectors < 1 || vectors > 64)
+		pvctl_fail(PVCTL_USAGE, "run: --vectors %s: give a number from 1 to 64", text);
+	run->vectors = vectors;
 }
 
 static void take_options(struct run *run, const char **name, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "name", required_argument, NULL, 'n' },
-		{ "window", required_argument, NULL, 'w' },
-		{ "vectors", required_argument, NULL, 'v' },
-		{ "disk", required_argument, NULL, 'd' },
-		{ "clock", optional_argument, NULL, 'c' },
-		{ "balloon", optional_argument, NULL, 'b' },
-		{ 0 },
-	};
-	uint64_t vectors;
+	const struct pv_class *const *classes = pvctl_classes(NULL);
+	struct option *options = make_options(classes);
 	int c;
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
-		switch (c) {
-		case 'n':
+		if (c == 'n')
 			*name = optarg;
-			break;
-		case 'w':
-			add_arg(run, "--window");
-			add_arg(run, optarg);
-			break;
-		case 'v':
-			if (hostd_parse_size(optarg, &vectors) || vectors < 1 || vectors > 64)
-				pvctl_fail(PVCTL_USAGE, "run: --vectors %s: give a number from 1 to 64",
-					   optarg);
-			run->vectors = vectors;
-			break;
-		case 'd':
-			add_arg(run, "--disk");
-			add_arg(run, optarg);
-			break;
-		case 'c':
-			add_device(run, "--clock", optarg);
-			break;
-		case 'b':
-			add_device(run, "--balloon", optarg);
-			break;
-		default:
+		else if (c == 'w')
+			add_option(run, "window", optarg);
+		else if (c == 'v')
+			take_vectors(run, optarg);
+		else if (c == 'd')
+			add_option(run, "device", optarg);
+		else if (c >= FIRST_CLASS)
+			add_option(run, classes[c - FIRST_CLASS]->word, optarg);
+		else
 			exit(PVCTL_USAGE);
-		}
 	}
+	free(options);
 	if (optind == argc)
 		pvctl_fail(PVCTL_USAGE, "run: QEMU's command is missing: give it after --");
 }
@@ -359,10 +360,11 @@ static int wait_for_qemu(struct run *run)
 int pvctl_run(const char *name, int argc, char **argv)
 {
 	struct run run = { .vectors = DEF_VECTORS };
-	char number[16], **command;
+	char number[16], program[PVCTL_PATH_MAX], **command;
 	int i, code;
 
-	add_program(&run);
+	pvctl_program(program);
+	add_arg(&run, program);
 	add_arg(&run, "--quiet");
 	take_options(&run, &name, argc, argv);
 	for (i = optind; i < argc; i++)

@@ -58,19 +58,19 @@ static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
 }
 
 /* What "hold" and "add" say of a device; false if something is missing or wrong. */
-static bool parse_spec(struct json_object *req, struct hdev_spec *spec)
+static bool parse_spec(struct hostd_worker *w, struct json_object *req, struct hdev_spec *spec)
 {
 	const char *uuid = hostd_json_str(req, "uuid"), *type = hostd_json_str(req, "type");
 	const char *name = hostd_json_str(req, "name");
 
 	*spec = (struct hdev_spec) {
-		.ops = type ? hdev_find_ops(type) : NULL,
+		.class = hostd_class_find(w->classes, type),
 		.slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS),
 		.generation = hostd_json_u64(req, "generation", 1),
 		.name = name ? name : "",
 		.config = hostd_json_get(req, "config"),
 	};
-	return spec->ops && spec->slot < HOSTD_WINDOW_SLOTS && uuid &&
+	return spec->class && spec->slot < HOSTD_WINDOW_SLOTS && uuid &&
 	       !hostd_uuid_parse(uuid, spec->uuid);
 }
 
@@ -78,7 +78,7 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 {
 	struct hdev_spec spec;
 
-	if (!parse_spec(req, &spec))
+	if (!parse_spec(w, req, &spec))
 		return hostd_ipc_reply_error(req, "hold: slot, type or uuid is missing or wrong");
 	if (hdev_hold(w->bus, &spec))
 		return hostd_ipc_reply_error(req, "hold: slot %u has a device", spec.slot);
@@ -91,7 +91,7 @@ static int take_images(const struct hdev_spec *spec, int *fds, unsigned int nr_f
 	int ret = 0;
 	unsigned int i;
 
-	if (!spec->ops->has_image)
+	if (!spec->class->worker->has_image)
 		return 0;
 	for (i = 0; i < nr_fds; i++) {
 		fds[i] = hostd_parcel_take(fds[i]);
@@ -113,7 +113,7 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 	struct hdev_spec spec;
 	int ret;
 
-	if (!parse_spec(req, &spec)) {
+	if (!parse_spec(w, req, &spec)) {
 		while (nr_fds)
 			close(fds[--nr_fds]);
 		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
@@ -127,8 +127,8 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 		return hostd_ipc_reply_error(req, "%s", error);
 	reply = hostd_ipc_reply_ok(req);
 	obj = json_object_new_object();
-	if (spec.ops->describe)
-		spec.ops->describe(&w->bus->devices[spec.slot], obj);
+	if (spec.class->worker->describe)
+		spec.class->worker->describe(&w->bus->devices[spec.slot], obj);
 	json_object_object_add(reply, "device", obj);
 	return reply;
 }
@@ -155,31 +155,19 @@ static struct json_object *op_remove(struct hostd_worker *w, struct json_object 
 	return NULL;
 }
 
-static struct json_object *op_resize(struct hostd_worker *w, struct json_object *req)
-{
-	struct hdev *dev = find_device(w, req);
-	char error[HDEV_ERROR_LEN];
-
-	if (!dev)
-		return hostd_ipc_reply_error(req, "resize: no such device");
-	if (!dev->ops->resize)
-		return hostd_ipc_reply_error(req, "resize: this device has no size");
-	if (dev->ops->resize(dev, hostd_json_u64(req, "size", 0), error))
-		return hostd_ipc_reply_error(req, "%s", error);
-	return hostd_ipc_reply_ok(req);
-}
-
 static struct json_object *op_set(struct hostd_worker *w, struct json_object *req)
 {
+	struct json_object *reply, *obj, *config = hostd_json_get(req, "config");
 	struct hdev *dev = find_device(w, req);
-	struct json_object *reply, *obj;
 	char error[HDEV_ERROR_LEN];
 
 	if (!dev)
 		return hostd_ipc_reply_error(req, "set: no such device");
 	if (!dev->ops->set)
 		return hostd_ipc_reply_error(req, "set: nothing of this device can be changed");
-	if (dev->ops->set(dev, hostd_json_get(req, "config"), error))
+	if (hostd_keys_check(dev->class->keys, HOSTD_USE_SET, config, dev->class->word, error,
+			     sizeof(error)) ||
+	    dev->ops->set(dev, config, error))
 		return hostd_ipc_reply_error(req, "%s", error);
 	reply = hostd_ipc_reply_ok(req);
 	obj = json_object_new_object();
@@ -232,7 +220,6 @@ static const struct {
 	{ "hold", op_hold },
 	{ "go", op_go },
 	{ "remove", op_remove },
-	{ "resize", op_resize },
 	{ "set", op_set },
 	{ "continue", op_continue },
 	{ "stats", op_stats },

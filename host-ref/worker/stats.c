@@ -49,7 +49,7 @@ static struct json_object *describe_device(const struct hdev *dev)
 
 	hostd_json_add_u64(obj, "slot", dev->slot);
 	hostd_json_add_str(obj, "name", dev->name);
-	hostd_json_add_str(obj, "type", dev->ops->name);
+	hostd_json_add_str(obj, "type", dev->class->name);
 	return obj;
 }
 

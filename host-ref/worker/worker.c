@@ -308,7 +308,7 @@ static void share_heap(void)
 #endif
 }
 
-int hostd_worker_run(int ipc_fd)
+int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 {
 	struct hostd_worker *w = calloc(1, sizeof(*w));
 	int status;
@@ -318,6 +318,7 @@ int hostd_worker_run(int ipc_fd)
 	share_heap();
 	hostd_signals_ignore(true);
 	hostd_report_init(ipc_fd);
+	w->classes = classes;
 	w->ipc_fd = ipc_fd;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll_fd < 0 || hostd_worker_watch(w, ipc_fd, EPOLLIN, HOSTD_WATCH_IPC)) {

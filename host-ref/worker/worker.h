@@ -15,6 +15,7 @@ struct json_object;
 
 /**
  * struct hostd_worker - the worker
+ * @classes: of devices, up to NULL
  * @bus: the guest; NULL before "init"
  * @standby: goes on as the loop when a call keeps it
  * @ipc_fd: to the broker
@@ -39,6 +40,7 @@ struct json_object;
  * @next_hush_ns: while it does not serve: when to look at the window next
  */
 struct hostd_worker {
+	const struct pv_class *const *classes;
 	struct hostd_bus *bus;
 	struct hostd_standby standby;
 	int ipc_fd;
@@ -66,11 +68,12 @@ struct hostd_worker {
 /**
  * hostd_worker_run - be a worker
  * @ipc_fd: end of the connection to the broker
+ * @classes: of devices, up to NULL
  *
  * Return: exit status: 0 after "quit" or when the broker is gone, else 1, also when what was
  * written could not be put on the media.
  */
-int hostd_worker_run(int ipc_fd);
+int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes);
 
 /**
  * hostd_worker_init - execute "init": map, make engines, calibrate, lock the sandbox

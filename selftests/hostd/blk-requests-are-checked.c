@@ -5,8 +5,8 @@
  */
 #include "testbus.h"
 
-#define CONFIG	"{\"size\":1048576,\"engine\":\"null\",\"queues\":2,\"logical_block\":4096," \
-		"\"max_io\":65536}"
+#define CONFIG	"{\"null\":1048576,\"queues\":2,\"logical-block\":4096," \
+		"\"max-io\":65536}"
 #define SECTORS	2048U
 
 static struct testbus t;
@@ -163,19 +163,18 @@ static void check_others(void)
 static void check_resize(void)
 {
 	const struct pvblk_config *config;
-	char error[HDEV_ERROR_LEN];
 	uint32_t seq = le32toh(testdrv_entry(&t.drv, 0)->config_seq);
 
 	config = (void *)(t.drv.base + le64toh(testdrv_entry(&t.drv, 0)->config_off));
 	restart(0);
 	testbus_irqs(&t, 0);
-	ktap_ok(!hdev_blk_ops.resize(&t.bus->devices[0], 2 << 20, error) &&
+	ktap_ok(!testbus_resize(&t, 2 << 20) &&
 		le64toh(config->capacity) == 4096 && testbus_irqs(&t, 0) &&
 		le32toh(testdrv_entry(&t.drv, 0)->config_seq) == seq + 2, "resize (BUS-D14)");
 	expect_status("READ of what was added", PVBLK_S_OK, rq(PVBLK_OP_READ, SECTORS, 8));
-	hdev_blk_ops.resize(&t.bus->devices[0], 1 << 19, error);
+	testbus_resize(&t, 1 << 19);
 	expect_status("READ of what was cut off", PVBLK_S_RANGE, rq(PVBLK_OP_READ, SECTORS / 2, 8));
-	ktap_ok(hdev_blk_ops.resize(&t.bus->devices[0], 12345, error) == -EINVAL,
+	ktap_ok(testbus_resize(&t, 12345) == -EINVAL,
 		"resize to a part of a block");
 }
 

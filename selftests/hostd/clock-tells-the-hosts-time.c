@@ -32,7 +32,7 @@ static const struct pvclock_page *page(void)
 static int add_clock(int fd)
 {
 	struct hdev_spec spec = {
-		.ops = hdev_find_ops("clock"), .slot = 0, .generation = 1, .uuid = "clock",
+		.class = &pv_clock_class, .slot = 0, .generation = 1, .uuid = "clock",
 		.name = "clock", .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";

@@ -11,7 +11,7 @@
 static int hold(struct testbus *t)
 {
 	struct hdev_spec spec = {
-		.ops = &hdev_blk_ops, .slot = SLOT, .generation = HELD, .uuid = "disk", .name = "d0",
+		.class = &pv_blk_class, .slot = SLOT, .generation = HELD, .uuid = "disk", .name = "d0",
 	};
 
 	return hdev_hold(t->bus, &spec);

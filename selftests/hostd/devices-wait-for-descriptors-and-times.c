@@ -53,7 +53,7 @@ static int create(struct hdev *dev, struct json_object *config, const int *fds, 
 		if (hdev_watch(dev, fds[i], EPOLLIN, ready))
 			return -EIO;
 	}
-	if (json_object_is_type(config, json_type_object))
+	if (json_object_object_length(config))
 		return -EINVAL;		/* the test wants it to fail at the end */
 	state.nr_fds = nr_fds;
 	for (i = 0; i < nr_fds; i++)
@@ -87,8 +87,12 @@ static void shape(const struct hdev *dev, unsigned int index, struct hdev_shape 
 }
 
 static const struct pvdev_ops ops = {
-	.name = "test", .type = PVBUS_T_BLK, .shape = shape, .max_fds = NR_FDS, .create = create,
+	.shape = shape, .max_fds = NR_FDS, .create = create,
 	.destroy = destroy, .start = start, .stop = stop, .poll = poll_queue,
+};
+
+static const struct pv_class class = {
+	.name = "test", .word = "test", .title = "a test", .type = PVBUS_T_BLK, .worker = &ops,
 };
 
 static int watch(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
@@ -117,8 +121,8 @@ static unsigned int turn(void)
 static int add(const int *fds, unsigned int nr_fds, bool fails)
 {
 	struct hdev_spec spec = {
-		.ops = &ops, .generation = 1, .uuid = "test", .name = "t0", .fds = fds, .nr_fds = nr_fds,
-		.config = fails ? json_object_new_object() : NULL,
+		.class = &class, .generation = 1, .uuid = "test", .name = "t0", .fds = fds, .nr_fds = nr_fds,
+		.config = fails ? json_tokener_parse("{\"fails\":true}") : NULL,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 	int ret = hdev_add(t.bus, &spec, error);

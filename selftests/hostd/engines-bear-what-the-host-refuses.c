@@ -99,7 +99,7 @@ static bool start(const char *engine)
 	if (image < 0 || pwrite(image, model, SIZE, 0) != SIZE)
 		ktap_bail("image");
 	testbus_init(&t);
-	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"queue_size\":64}", SIZE, engine);
+	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"queue-size\":64}", SIZE, engine);
 	if (testbus_add(&t, 0, 1, config, fd))
 		return false;
 	hostd_bus_begin_epoch(t.bus);

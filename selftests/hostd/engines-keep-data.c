@@ -151,7 +151,7 @@ static void check_engine(const char *engine, const char *dir, bool direct)
 			ktap_skip(name, "not on this machine");
 		goto exit_bus;
 	}
-	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"max_io\":65536}", SIZE,
+	snprintf(config, sizeof(config), "{\"size\":%u,\"engine\":\"%s\",\"max-io\":65536}", SIZE,
 		 engine);
 	if (testbus_add(&t, 0, 1, config, direct ? open_direct(path) : dup(fd)))
 		ktap_bail("add");
@@ -216,7 +216,7 @@ static void check_add(void)
 		"add: an unknown engine is refused");
 	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":8388608}", open("/dev/null", O_RDWR)) == -EINVAL,
 		"add: what is neither file nor block device is refused");
-	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":8388608,\"logical_block\":513}", dup(fd)) ==
+	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":8388608,\"logical-block\":513}", dup(fd)) ==
 			-EINVAL,
 		"add: a bad block size is refused");
 	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":8388608}", -1) == -EINVAL,

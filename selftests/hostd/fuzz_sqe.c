@@ -10,7 +10,7 @@
 #include "testbus.h"
 
 #define MEDIUM	1048576U
-#define CONFIG	"{\"size\":1048576,\"engine\":\"null\",\"max_io\":65536,\"werror\":\"stop\"}"
+#define CONFIG	"{\"null\":1048576,\"max-io\":65536,\"werror\":\"stop\"}"
 #define DEPTH	16
 
 static struct testbus t;
@@ -71,7 +71,7 @@ static void act(void)
 	if (host & 64)
 		hostd_bus_beat(t.bus);
 	if (host & 128)
-		hdev_blk_ops.go_on(&t.bus->devices[0]);
+		pv_blk_class.worker->go_on(&t.bus->devices[0]);
 }
 
 static void check_held(void)

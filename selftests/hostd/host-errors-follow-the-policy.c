@@ -98,7 +98,7 @@ static void begin(const char *policy)
 {
 	char config[200];
 
-	snprintf(config, sizeof(config), "{\"size\":1048576,\"engine\":\"null\",\"queue_size\":64%s}",
+	snprintf(config, sizeof(config), "{\"null\":1048576,\"queue-size\":64%s}",
 		 policy);
 	testbus_init(&t);
 	if (testbus_add(&t, 0, 1, config, -1) || testbus_add(&t, 1, 1, TESTBUS_NULL, -1))
@@ -119,7 +119,7 @@ static unsigned int held(void)
 
 static unsigned int go_on(void)
 {
-	return hdev_blk_ops.go_on(&t.bus->devices[0]);
+	return pv_blk_class.worker->go_on(&t.bus->devices[0]);
 }
 
 static void check_defaults(void)
@@ -157,7 +157,7 @@ static void check_room(void)
 	ktap_ok(reap() == HELD && held() == 3 && nr_calls == calls, "and so is what comes after it");
 	fail_with = ENOSPC;
 	obj = json_object_new_object();
-	hdev_blk_ops.describe(&t.bus->devices[0], obj);
+	pv_blk_class.worker->describe(&t.bus->devices[0], obj);
 	ktap_ok(!strcmp(hostd_json_str(obj, "stopped"), "write: No space left on device") &&
 		hostd_json_u64(obj, "held", 0) == 3 &&
 		hostd_json_u64(hostd_json_get(obj, "host_errors"), "write", 0) == 1,
@@ -249,15 +249,14 @@ static void check_others(void)
 	testbus_exit(&t);
 
 	testbus_init(&t);
-	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":4096,\"engine\":\"null\",\"rerror\":\"enospc\"}", -1) == -EINVAL &&
-		testbus_add(&t, 0, 1, "{\"size\":4096,\"engine\":\"null\",\"werror\":\"no\"}", -1) == -EINVAL,
+	ktap_ok(testbus_add(&t, 0, 1, "{\"null\":4096,\"rerror\":\"enospc\"}", -1) == -EINVAL &&
+		testbus_add(&t, 0, 1, "{\"null\":4096,\"werror\":\"no\"}", -1) == -EINVAL,
 		"another word is refused");
 	testbus_exit(&t);
 }
 
 static void check_ends(void)
 {
-	char error[HDEV_ERROR_LEN];
 
 	begin(",\"werror\":\"stop\"");
 	try_op(PVBLK_OP_WRITE, EIO);
@@ -291,7 +290,7 @@ static void check_ends(void)
 		"RESET waits for the one that is in flight");
 	testdrv_run(&t.drv, 0, &q, 64, 1 << 16);
 	try_op(PVBLK_OP_WRITE, EIO);
-	ktap_ok(!hdev_blk_ops.resize(&t.bus->devices[0], 1 << 21, error),
+	ktap_ok(!testbus_resize(&t, 1 << 21),
 		"a stopped disk can be resized");
 	hdev_remove(&t.bus->devices[0], true);
 	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->nr_busy, "and removed by force");
@@ -372,7 +371,7 @@ static void check_real(const char *engine)
 		close(fd);
 		return;
 	}
-	snprintf(config, sizeof(config), "{\"size\":1048576,\"engine\":\"%s\",\"queue_size\":64}", engine);
+	snprintf(config, sizeof(config), "{\"size\":1048576,\"engine\":\"%s\",\"queue-size\":64}", engine);
 	if (testbus_add(&t, 0, 1, config, fd))
 		ktap_bail("add");
 	hostd_bus_begin_epoch(t.bus);

@@ -37,6 +37,8 @@ static struct json_object *answer(struct testlife *t, struct json_object *req, c
 	return NULL;
 }
 
+#define TARGET	"{\"execute\":\"balloon\",\"arguments\":{\"target\":4096}}"
+
 static const struct {
 	const char *command;	/* NULL: one is not needed */
 	const char *on;
@@ -45,8 +47,8 @@ static const struct {
 } lies[] = {
 	{ NULL, "init", false, "{\"re\":%d,\"ok\":1}" },
 	{ NULL, "init", false, "{\"re\":%d}" },
-	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":\"1\"}" },
-	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":1,\"poll_us\":-1}" },
+	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":\"2\"}" },
+	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":2,\"poll_us\":-1}" },
 	{ NULL, "init", true, "{\"re\":%d,\"ok\":true}" },
 	{ NULL, "init", true, "{\"event\":\"epoch\",\"epoch\":5}" },
 	{ NULL, "hold", false, "{\"re\":%d,\"ok\":null}" },
@@ -95,11 +97,11 @@ static const struct {
 	  "{\"re\":%d,\"ok\":true,\"devices\":[],\"a\\u001bb\":1}" },
 	{ "{\"execute\":\"stats\",\"arguments\":{\"id\":\"d0\"}}", "stats", false,
 	  "{\"re\":%d,\"ok\":true,\"devices\":[{\"slot\":3}]}" },
-	{ "{\"execute\":\"balloon\"}", "set", false, "{\"re\":%d,\"ok\":true,\"device\":5}" },
-	{ "{\"execute\":\"balloon\"}", "set", false, "{\"re\":%d,\"ok\":true}" },
-	{ "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":8192}}", "resize", false,
+	{ TARGET, "set", false, "{\"re\":%d,\"ok\":true,\"device\":5}" },
+	{ TARGET, "set", false, "{\"re\":%d,\"ok\":true}" },
+	{ "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":8192}}", "set", false,
 	  "{\"re\":%d,\"ok\":\"yes\"}" },
-	{ "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":8192}}", "resize", false,
+	{ "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":8192}}", "set", false,
 	  "{\"re\":99%d,\"ok\":true}" },
 	{ "{\"execute\":\"continue\",\"arguments\":{\"id\":\"d0\"}}", "continue", false,
 	  "{\"re\":%d,\"ok\":true,\"held\":-1}" },
@@ -215,15 +217,15 @@ static void check_words(struct testlife *t)
 	lie.on = "set";
 	lie.silent = lie.after = false;
 	lie.text = "{\"re\":%d,\"ok\":true,\"device\":{\"id\":\"other\",\"given\":5,\"note\":\"a\\u001b[31mb\\nc\"}}";
-	reply = testlife_ask(t, "{\"execute\":\"balloon\"}", ANSWER_MS);
+	reply = testlife_ask(t, TARGET, ANSWER_MS);
 	value = hostd_json_get(reply, "return");
 	ktap_ok(value && !strcmp(hostd_json_str(value, "id"), "balloon") &&
 		hostd_json_u64(value, "given", 0) == 5, "the broker's word stands");
 	ktap_ok(value && !strcmp(hostd_json_str(value, "note"), "a?[31mb?c"), "text can be printed");
 	json_object_put(reply);
-	lie.on = "resize";
+	lie.on = "set";
 	lie.text = "{\"re\":%d,\"ok\":false,\"error\":\"no\\nforged line\"}";
-	ktap_ok(!strcmp(testlife_error(t, "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":8192}}",
+	ktap_ok(!strcmp(testlife_error(t, "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":32768}}",
 				       ANSWER_MS), "d0: no?forged line"), "an error is one line");
 }
 
@@ -247,15 +249,15 @@ int main(void)
 	check_silence(&t, "hold", NULL);
 	check_silence(&t, "go", NULL);
 	check_silence(&t, "add", "{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"y\",\"null\":4096}}");
-	check_silence(&t, "resize", "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":4096}}");
+	check_silence(&t, "set", "{\"execute\":\"resize\",\"arguments\":{\"id\":\"d0\",\"size\":16384}}");
 	check_silence(&t, "stats", "{\"execute\":\"stats\"}");
 	check_silence(&t, "status", "{\"execute\":\"status\"}");
-	check_silence(&t, "set", "{\"execute\":\"balloon\"}");
+	check_silence(&t, "set", TARGET);
 	check_frozen(&t);
 	check_pauses(&t);
-	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":2}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":3}");
 	check_upgrade(&t, "{\"re\":%d,\"ok\":true}");
-	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 2\"}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 3\"}");
 	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":0}");
 	check_words(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");

@@ -38,7 +38,7 @@ static bool add(unsigned int slot, uint32_t generation)
 static bool add_balloon(unsigned int slot)
 {
 	struct hdev_spec spec = {
-		.ops = &hdev_balloon_ops, .slot = slot, .generation = 1, .uuid = "balloon", .name = "b",
+		.class = &pv_balloon_class, .slot = slot, .generation = 1, .uuid = "balloon", .name = "b",
 		.config = json_object_new_object(),
 	};
 	char error[HDEV_ERROR_LEN];
@@ -75,13 +75,12 @@ static void check_removals(void)
 
 static void check_changes(void)
 {
-	char error[HDEV_ERROR_LEN];
 
-	same_epoch(testbus_add(&t, 2, 1, "{\"size\":513,\"engine\":\"null\"}", -1) == -EINVAL,
+	same_epoch(testbus_add(&t, 2, 1, "{\"null\":513}", -1) == -EINVAL,
 		   "an add that fails");
-	same_epoch(testbus_add(&t, 2, 1, "{\"size\":8192,\"engine\":\"null\",\"max_io\":1}", -1) == -EINVAL,
+	same_epoch(testbus_add(&t, 2, 1, "{\"null\":8192,\"max-io\":1}", -1) == -EINVAL,
 		   "an add that fails early");
-	same_epoch(!hdev_blk_ops.resize(&t.bus->devices[0], 1 << 21, error), "a resize");
+	same_epoch(!testbus_resize(&t, 1 << 21), "a resize");
 	same_epoch(run(0) && testdrv_command(&t.drv, 0, PVBUS_CMD_RESET) == PVBUS_R_OK,
 		   "START and RESET");
 	run(0);

@@ -8,7 +8,7 @@
 #include "testworker.h"
 #include "lib/util.h"
 
-#define CONFIG	"{\"size\":1048576,\"engine\":\"null\"}"
+#define CONFIG	"{\"null\":1048576}"
 
 static struct testworker t;
 static struct testdrv_queue q;

@@ -7,7 +7,7 @@
 
 #define DISKS	48
 #define QUEUES	16
-#define CONFIG	"{\"size\":1048576,\"engine\":\"null\",\"queues\":16,\"queue_size\":16}"
+#define CONFIG	"{\"null\":1048576,\"queues\":16,\"queue-size\":16}"
 
 static struct testworker t;
 

@@ -40,7 +40,7 @@ static inline const struct pvballoon_config *testballoon_config(struct testballo
 static inline int testballoon_add(struct testballoon *b, const char *config, int fd)
 {
 	struct hdev_spec spec = {
-		.ops = hdev_find_ops("balloon"), .slot = 0, .generation = 1, .uuid = "balloon",
+		.class = &pv_balloon_class, .slot = 0, .generation = 1, .uuid = "balloon",
 		.name = "balloon", .config = json_tokener_parse(config), .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";

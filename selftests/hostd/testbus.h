@@ -115,12 +115,27 @@ static inline void testbus_exit(struct testbus *t)
 		close(t->irq[i]);
 }
 
+extern const struct pv_class pv_blk_class, pv_clock_class, pv_balloon_class;
+
+/* Give the disk in slot 0 another size; 0 or -errno. */
+static inline int testbus_resize(struct testbus *t, uint64_t size)
+{
+	struct json_object *config = json_object_new_object();
+	char error[HDEV_ERROR_LEN];
+	int ret;
+
+	json_object_object_add(config, "size", json_object_new_uint64(size));
+	ret = pv_blk_class.worker->set(&t->bus->devices[0], config, error);
+	json_object_put(config);
+	return ret;
+}
+
 /* Add a disk; 0 or -errno. */
 static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t generation,
 			      const char *config, int fd)
 {
 	struct hdev_spec spec = {
-		.ops = &hdev_blk_ops,
+		.class = &pv_blk_class,
 		.slot = slot,
 		.generation = generation,
 		.uuid = "disk",
@@ -195,6 +210,6 @@ static inline void testbus_release(struct testbus *t, struct hostd_io **held)
 	testbus_pump(t);
 }
 
-#define TESTBUS_NULL	"{\"size\":1048576,\"engine\":\"null\",\"queues\":4,\"queue_size\":64}"
+#define TESTBUS_NULL	"{\"null\":1048576,\"queues\":4,\"queue-size\":64}"
 
 #endif /* SELFTESTS_HOSTD_TESTBUS_H */

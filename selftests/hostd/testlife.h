@@ -384,7 +384,7 @@ static inline const char *testlife_state(struct testlife *t, const char *id)
 static inline void testlife_start(struct testlife *t, testlife_answer answer)
 {
 	struct hostd_options opt = {
-		.name = "test", .run_dir = t->dir, .window_len = 1 << 20, .nr_vectors = 2,
+		.classes = pv_classes, .name = "test", .run_dir = t->dir, .window_len = 1 << 20, .nr_vectors = 2,
 		.watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1,
 		.qemu_uid = -1, .ivshmem_fd = -1, .ready_fd = -1,
 	};

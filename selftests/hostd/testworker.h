@@ -161,7 +161,7 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 	t->pid = fork();
 	if (!t->pid) {
 		close(ends[0]);
-		_exit(hostd_worker_run(ends[1]));
+		_exit(hostd_worker_run(ends[1], pv_classes));
 	}
 	close(ends[1]);
 	t->ipc_fd = ends[0];
@@ -171,7 +171,7 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 	memcpy(fds + 2 + TESTWORKER_VECTORS, t->irq, sizeof(t->irq));
 	snprintf(
 		text, sizeof(text),
-		"{\"op\":\"init\",\"protocol\":1,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
+		"{\"op\":\"init\",\"protocol\":2,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
 		 "\"heartbeat_ms\":100,"
 		"\"uuid\":\"11111111-1111-4111-8111-111111111111\"%s}",
 		TESTWORKER_WINDOW, TESTWORKER_VECTORS, options);

@@ -163,7 +163,7 @@ static void check_changes(void)
 	const struct pvblk_config *config =
 		(void *)(t.drv.base + le64toh(testdrv_entry(&t.drv, 0)->config_off));
 
-	ktap_ok(testworker_tell(&t, "{\"op\":\"resize\",\"slot\":0,\"size\":2097152}", NULL, 0) &&
+	ktap_ok(testworker_tell(&t, "{\"op\":\"set\",\"slot\":0,\"config\":{\"size\":2097152}}", NULL, 0) &&
 		le64toh(config->capacity) == 4096, "resize");
 	ktap_ok(testworker_tell(&t, "{\"op\":\"remove\",\"slot\":1}", NULL, 0), "remove");
 	ktap_ok(testworker_tell(&t, "{\"op\":\"remove\",\"slot\":0,\"force\":true}", NULL, 0),

@@ -44,9 +44,9 @@ static struct hostd_device *device_of(const struct hostd_broker *b, const struct
 
 static int start(struct hostd_broker *b, struct hostd_device *dev)
 {
-	char *argv[HOSTD_HELPER_ARGS + 2] = { "pvhostd" };
+	char *argv[HOSTD_HELPER_ARGS + 4] = { "pvhostd", strdup("--helper"), strdup(dev->class->name) };
 	struct hostd_helper *h = calloc(1, sizeof(*h));
-	unsigned int i, nr = dev->class->helper(b, dev, argv + 1);
+	unsigned int i, nr = 2 + dev->ops->helper(b, dev, argv + 3);
 	bool complete = h;
 	pid_t pid = -ENOMEM;
 
@@ -83,8 +83,8 @@ void hostd_helpers_start(struct hostd_broker *b)
 			continue;
 		err = start(b, dev);
 		if (err)
-			hostd_log(HOSTD_LOG_ERR, "%s: no helper can be started: %s: memory is only counted until 'pvctl restart-worker'",
-				  dev->id, strerror(-err));
+			hostd_log(HOSTD_LOG_ERR, "%s: no helper can be started: %s: %s until 'pvctl restart-worker'",
+				  dev->id, strerror(-err), dev->ops->without_helper);
 		/* Without a helper the worker sees the end of the connection. */
 		close(dev->helper_fd);
 		dev->helper_fd = -1;

@@ -124,7 +124,6 @@ static const struct shape replies[] = {
 	{ "add", add_members },
 	{ "go", epoch_members },
 	{ "remove" },
-	{ "resize" },
 	{ "set", set_members },
 	{ "continue", continue_members },
 	{ "stats", stats_members },

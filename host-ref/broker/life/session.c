@@ -201,7 +201,7 @@ static void device_served(struct hostd_broker *b, struct hostd_device *dev,
 	bool is_new = dev->fresh;
 
 	if (dev->waiting)
-		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", dev->id, dev->medium);
+		hostd_log(HOSTD_LOG_INFO, "%s: %s is free", dev->id, dev->needs);
 	else if (dev->error[0])
 		hostd_log(HOSTD_LOG_INFO, "%s is ready again", dev->id);
 	dev->state = HOSTD_DEVICE_SERVED;
@@ -209,8 +209,8 @@ static void device_served(struct hostd_broker *b, struct hostd_device *dev,
 	dev->waiting = false;
 	dev->error[0] = 0;
 	dev->call = NULL;
-	if (dev->class->added)
-		dev->class->added(dev, reply);
+	if (dev->ops->added)
+		dev->ops->added(dev, reply);
 	/* What changes while a life begins is noted once, when it has begun. */
 	if (is_new || b->life.state >= HOSTD_LIFE_GOING)
 		hostd_state_save(b);
@@ -235,20 +235,25 @@ static void add_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 	dev->state = HOSTD_DEVICE_WAITING;
 	if (b->life.state == HOSTD_LIFE_DOWN && (!dev->fresh || !dev->call))
 		return;		/* the next worker gets it */
-	snprintf(text, sizeof(text), "%s%s%s", dev->medium ? dev->medium : "",
-		 dev->medium ? ": " : "", error);
+	snprintf(text, sizeof(text), "%s%s%s", dev->needs ? dev->needs : "",
+		 dev->needs ? ": " : "", error);
 	device_failed(b, dev, text);
 }
 
-void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
-			  const char *error)
+static void close_all(const int *fds, unsigned int nr_fds)
 {
-	struct hostd_request_op op = { .done = add_done, .ctx = dev, .fds = &fd, .nr_fds = fd >= 0 };
+	while (nr_fds)
+		close(fds[--nr_fds]);
+}
+
+void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, const int *fds,
+			  unsigned int nr_fds, const char *error)
+{
+	struct hostd_request_op op = { .done = add_done, .ctx = dev, .fds = fds, .nr_fds = nr_fds };
 
 	dev->state = HOSTD_DEVICE_WAITING;
 	if (b->life.state < HOSTD_LIFE_FILLING && (!error || !dev->fresh)) {
-		if (fd >= 0)
-			close(fd);
+		close_all(fds, nr_fds);
 		return;		/* the next worker gets it */
 	}
 	if (!error) {
@@ -257,8 +262,7 @@ void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int 
 		if (hostd_request_send(b, &op))
 			error = "the worker takes no messages: try again";
 	}
-	if (fd >= 0)
-		close(fd);
+	close_all(fds, nr_fds);
 	if (error)
 		device_failed(b, dev, error);
 }
@@ -266,15 +270,16 @@ void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int 
 void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev)
 {
 	char error[HOSTD_ERROR_MAX];
-	int fd = -1, err = 0;
+	int fds[HOSTD_DEVICE_FDS_MAX], err = 0;
+	unsigned int nr_fds = 0;
 
 	if (b->life.state < HOSTD_LIFE_FILLING)
 		return;
 	dev->state = HOSTD_DEVICE_OPENING;
-	if (dev->class->open)
-		err = dev->class->open(dev, &fd, error);
+	if (dev->ops->open)
+		err = dev->ops->open(dev, fds, &nr_fds, error);
 	if (err != -EINPROGRESS)
-		hostd_session_opened(b, dev, fd, err ? error : NULL);
+		hostd_session_opened(b, dev, fds, nr_fds, err ? error : NULL);
 }
 
 void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev)
@@ -391,7 +396,7 @@ void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev)
 
 	if (!dev->waiting)
 		hostd_log(HOSTD_LOG_INFO, "%s: %s is in use: waiting until it is let go, there with 'pvctl release'",
-			  dev->id, dev->medium);
+			  dev->id, dev->needs);
 	dev->waiting = true;
 	dev->call = NULL;
 	hostd_state_save(b);
@@ -464,13 +469,13 @@ void hostd_session_released(struct hostd_broker *b, const char *error)
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot]) {
 			b->slots[slot]->state = HOSTD_DEVICE_WAITING;
-			if (b->slots[slot]->class->released)
-				b->slots[slot]->class->released(b->slots[slot]);
+			if (b->slots[slot]->ops->released)
+				b->slots[slot]->ops->released(b->slots[slot]);
 		}
-	hostd_log(error ? HOSTD_LOG_ERR : HOSTD_LOG_INFO, "the images are released%s%s", error ? ", but " : "",
+	hostd_log(error ? HOSTD_LOG_ERR : HOSTD_LOG_INFO, "the devices are released%s%s", error ? ", but " : "",
 		  error ? error : ": 'pvctl restart-worker' takes them back");
 	hostd_session_end_calls(&b->release_calls, error);
-	hostd_session_end_calls(&b->restart_calls, "the images were released meanwhile");
+	hostd_session_end_calls(&b->restart_calls, "the devices were released meanwhile");
 }
 
 static void retry_due(struct hostd_timer *timer)

@@ -33,14 +33,15 @@ void hostd_session_add(struct hostd_broker *b, struct hostd_device *dev);
  * hostd_session_opened - go on with a device that is OPENING
  * @b: the broker
  * @dev: the device
- * @fd: what the worker gets with it, or -1 if it needs none; taken over
+ * @fds: descriptors that the worker gets with it; closed here
+ * @nr_fds: their number
  * @error: why it could not be opened, in one line, or NULL
  */
-void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, int fd,
-			  const char *error);
+void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, const int *fds,
+			  unsigned int nr_fds, const char *error);
 
 /**
- * hostd_session_waits - the medium of a device that may wait is in use
+ * hostd_session_waits - what a device needs is in use, and it may wait for that
  * @b: the broker
  * @dev: the device
  */

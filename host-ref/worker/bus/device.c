@@ -11,24 +11,8 @@
 #include <unistd.h>
 
 #include "worker/bus/bus.h"
+#include "lib/json.h"
 #include "lib/util.h"
-
-static const struct pvdev_ops *const classes[] = {
-	&hdev_blk_ops,
-	&hdev_clock_ops,
-	&hdev_balloon_ops,
-};
-
-const struct pvdev_ops *hdev_find_ops(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < HOSTD_ARRAY_SIZE(classes); i++) {
-		if (!strcmp(classes[i]->name, name))
-			return classes[i];
-	}
-	return NULL;
-}
 
 /* May the slot become this device? It is free, or held for it. */
 static bool is_for(const struct hdev *dev, const struct hdev_spec *spec)
@@ -55,6 +39,7 @@ static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 	*dev = (struct hdev) {
 		.bus = bus,
 		.slot = spec->slot,
+		.class = spec->class,
 		.generation = spec->generation,
 		.status = PVBUS_S_RESET,
 	};
@@ -70,13 +55,43 @@ int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec)
 		return -EBUSY;
 	make_bare(bus, spec);
 	dev->not_ready = true;
-	hdev_publish(dev, spec->ops->type);
+	hdev_publish(dev);
 	return 0;
+}
+
+/* What was said, and the defaults. */
+static struct json_object *complete(const struct hdev_spec *spec)
+{
+	struct json_object *config = json_object_new_object();
+
+	if (spec->config) {
+		json_object_object_foreach(spec->config, name, val)
+			json_object_object_add(config, name, json_object_get(val));
+	}
+	hostd_keys_fill(spec->class->keys, config);
+	return config;
+}
+
+static int create(struct hdev *dev, const struct hdev_spec *spec, struct json_object *config,
+		  char *error)
+{
+	const struct pvdev_ops *ops = spec->class->worker;
+
+	if (hostd_keys_check(spec->class->keys, HOSTD_USE_WORKER, config, spec->class->word, error,
+			     HDEV_ERROR_LEN))
+		return -EINVAL;
+	if (spec->nr_fds > ops->max_fds) {
+		snprintf(error, HDEV_ERROR_LEN, "it takes %u descriptors, not %u", ops->max_fds,
+			 spec->nr_fds);
+		return -EINVAL;
+	}
+	return ops->create(dev, config, spec->fds, spec->nr_fds, error);
 }
 
 int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 {
 	struct hdev *dev = &bus->devices[spec->slot], old = *dev;
+	struct json_object *config;
 	int ret;
 
 	if (!is_for(dev, spec)) {
@@ -84,22 +99,18 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 		close_all(spec);
 		return -EBUSY;
 	}
-	if (spec->nr_fds > spec->ops->max_fds) {
-		snprintf(error, HDEV_ERROR_LEN, "a %s takes %u descriptors, not %u", spec->ops->name,
-			 spec->ops->max_fds, spec->nr_fds);
-		close_all(spec);
-		return -EINVAL;
-	}
 	make_bare(bus, spec);
-	ret = spec->ops->create(dev, spec->config, spec->fds, spec->nr_fds, error);
+	config = complete(spec);
+	ret = create(dev, spec, config, error);
+	json_object_put(config);
 	if (ret) {
 		hdev_forget_waits(dev);
 		close_all(spec);
 		*dev = old;
 		return ret;
 	}
-	dev->ops = spec->ops;
-	hdev_publish(dev, spec->ops->type);
+	dev->ops = spec->class->worker;
+	hdev_publish(dev);
 	return 0;
 }
 

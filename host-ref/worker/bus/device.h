@@ -2,7 +2,7 @@
 /*
  * Devices of the worker: what a device class provides, and what it can use.
  *
- * A class is one const struct pvdev_ops in its directory, in device.c. It sees
+ * A class is a struct pv_class (keys/class.h), of which a const struct pvdev_ops is one half. It sees
  * only submissions that were copied, and answers with completions; the bus,
  * rings, doorbells and interrupts are served for it. Everything here is for the
  * worker's loop, whichever thread that is (worker/standby.h).
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "backend/engine.h"
+#include "keys/class.h"
 #include "worker/bus/ring.h"
 #include "worker/bus/window.h"
 
@@ -36,9 +37,7 @@ struct hdev_shape {
 };
 
 /**
- * struct pvdev_ops - a device class
- * @name: as the operator writes it
- * @type: PVBUS_T_*
+ * struct pvdev_ops - the worker's half of a device class
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
  * @shape: the same where queues differ: fill those of the queue with this index; NULL: all are alike
@@ -46,18 +45,17 @@ struct hdev_shape {
  * @has_image: each of them is an image, locked, and comes in a socket of its own
  * @is_patient: nobody waits awake for it: a request is served at once, and no core is spent on
  *	polling for the next
- * @create: make a device of @config; sets features, max_queues, max_queue_size
+ * @create: make a device of @config, which is complete and checked by the keys of the class; sets features, max_queues, max_queue_size
  *	and the config area; owns the @nr_fds descriptors in @fds from then on if it succeeds; 0 or
  *	-errno with text in @error
  * @destroy: free the device; its queues are stopped and nothing is in flight
  * @start: a queue is about to run; 0 or -errno
  * @stop: free what @start made; nothing of the queue is in flight
  * @poll: take at most @budget submissions; returns how many it took
- * @resize: to @size bytes; 0 or -errno with text in @error
  * @begin: an epoch is about to begin: change what changes with it; may be NULL
  * @beat: called with each heartbeat of an epoch; may be NULL
- * @set: take the options in @config, which are some of those that @create had; 0 or -errno with
- *	text in @error; may be NULL
+ * @set: take the options in @config, which may change by the keys of the class; 0 or -errno with
+ *	text in @error; NULL: none may
  * @describe: add what the operator wants to know to @obj; may be NULL
  * @go_on: try again what the device holds because the host had failed it; returns how many requests;
  *	NULL: it holds nothing
@@ -65,8 +63,6 @@ struct hdev_shape {
  * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
  */
 struct pvdev_ops {
-	const char *name;
-	uint32_t type;
 	uint8_t sqe_shift;
 	uint8_t cqe_shift;
 	void (*shape)(const struct hdev *dev, unsigned int index, struct hdev_shape *shape);
@@ -79,7 +75,6 @@ struct pvdev_ops {
 	int (*start)(struct hdev_queue *q);
 	void (*stop)(struct hdev_queue *q);
 	unsigned int (*poll)(struct hdev_queue *q, unsigned int budget);
-	int (*resize)(struct hdev *dev, uint64_t size, char *error);
 	void (*begin)(struct hdev *dev);
 	void (*beat)(struct hdev *dev);
 	int (*set)(struct hdev *dev, struct json_object *config, char *error);
@@ -88,10 +83,6 @@ struct pvdev_ops {
 	void (*work)(struct hdev *dev);
 	int (*sync)(struct hdev *dev);
 };
-
-extern const struct pvdev_ops hdev_blk_ops;
-extern const struct pvdev_ops hdev_clock_ops;
-extern const struct pvdev_ops hdev_balloon_ops;
 
 /**
  * struct hdev_stats - what a queue has done since it exists
@@ -151,7 +142,8 @@ struct hdev_queue {
  * struct hdev - a slot of the device table
  * @bus: the bus
  * @slot: index
- * @ops: class, or NULL while the slot is free or its device not ready
+ * @class: its class
+ * @ops: the worker's half of that, or NULL while the slot is free or its device not ready
  * @status: PVBUS_S_*
  * @generation: of the slot
  * @features: offered
@@ -175,6 +167,7 @@ struct hdev_queue {
 struct hdev {
 	struct hostd_bus *bus;
 	unsigned int slot;
+	const struct pv_class *class;
 	const struct pvdev_ops *ops;
 	uint32_t status;
 	uint32_t generation;
@@ -199,17 +192,17 @@ struct hdev {
 
 /**
  * struct hdev_spec - what the operator adds
- * @ops: class
+ * @class: its class
  * @slot: index of a free slot
  * @generation: of the slot from now on
  * @uuid: identity
  * @name: the operator's name
- * @config: the class's options
+ * @config: the class's options; what is not given becomes the default; NULL: none
  * @fds: descriptors for the class
  * @nr_fds: their number
  */
 struct hdev_spec {
-	const struct pvdev_ops *ops;
+	const struct pv_class *class;
 	unsigned int slot;
 	uint32_t generation;
 	uint8_t uuid[16];
@@ -218,14 +211,6 @@ struct hdev_spec {
 	const int *fds;
 	unsigned int nr_fds;
 };
-
-/**
- * hdev_find_ops - the class of a name
- * @name: as the operator writes it
- *
- * Return: the class or NULL.
- */
-const struct pvdev_ops *hdev_find_ops(const char *name);
 
 /**
  * hdev_hold - keep the slot of a device that cannot be served for now: present, not ready (BUS-D18)

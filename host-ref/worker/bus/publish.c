@@ -26,12 +26,12 @@ bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
 	return false;
 }
 
-void hdev_publish(struct hdev *dev, uint32_t type)
+void hdev_publish(struct hdev *dev)
 {
 	struct pvbus_device_entry entry = dev->bus->win.shadow.table[dev->slot];
 
 	memcpy(entry.uuid, dev->uuid, sizeof(entry.uuid));
-	entry.type = htole32(type);
+	entry.type = htole32(dev->class->type);
 	entry.status = htole32(PVBUS_S_RESET);
 	entry.generation = htole32(dev->generation);
 	entry.flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);

@@ -16,9 +16,8 @@ struct pvbus_ack;
 /**
  * hdev_publish - show a device in its slot, with the status RESET
  * @dev: the device, ready or not
- * @type: PVBUS_T_*
  */
-void hdev_publish(struct hdev *dev, uint32_t type);
+void hdev_publish(struct hdev *dev);
 
 /**
  * hdev_set_status - note and publish the status

@@ -6,7 +6,6 @@
 #define HOSTD_COMMAND_H
 
 struct hostd_call;
-struct hostd_device;
 
 /**
  * hostd_command_run - execute a command of the control socket
@@ -14,12 +13,5 @@ struct hostd_device;
  * @name: the command
  */
 void hostd_command_run(struct hostd_call *call, const char *name);
-
-/**
- * hostd_command_room - the medium of a device has, or has not, room for the size that was asked for
- * @dev: the device
- * @error: what went wrong, in one line, or NULL
- */
-void hostd_command_room(struct hostd_device *dev, const char *error);
 
 #endif /* HOSTD_COMMAND_H */

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The disk: what may be said of it, and what is listed.
+ */
+#include <stddef.h>
+
+#include <pv/bus.h>
+#include <pv/ring.h>
+
+#include "blk/class.h"
+#include "lib/util.h"
+
+const struct hostd_key hostd_blk_keys[] = {
+	{ "file", HOSTD_KEY_PATH, .help = "raw image or block device" },
+	{ "null", HOSTD_KEY_SIZE, .min = 512, .max = HOSTD_SIZE_MAX, .multiple = 512,
+	  .help = "no medium, for measuring: a read leaves the buffer as it was, a write is forgotten" },
+	{ "ro", HOSTD_KEY_SWITCH, .def = "off", .help = "read-only" },
+	{ "serial", HOSTD_KEY_TEXT, .max = HOSTD_BLK_SERIAL_MAX, .help = "serial number, or else the id" },
+	{ "engine", HOSTD_KEY_TEXT, .words = "auto|uring|sync", .def = "auto",
+	  .help = "how the image is read and written" },
+	{ "cache", HOSTD_KEY_TEXT, .words = "writeback|none", .def = "writeback",
+	  .help = "none: bypass the page cache" },
+	{ "discard", HOSTD_KEY_SWITCH, .def = "on", .help = "offer DISCARD and unmapping WRITE_ZEROES" },
+	{ "format", HOSTD_KEY_TEXT, .words = "raw",
+	  .help = "serve it as it is, though it looks like a qcow2, or another format, or packed (refused when it is added)",
+	  .advice = "only raw images are served, convert others (qemu-img convert -O raw)" },
+	{ "werror", HOSTD_KEY_TEXT, .words = "report|ignore|enospc|stop", .live = true,
+	  .help = "when the host fails a write: tell the guest, or not; stop: hold it and all after it until 'pvctl continue ID', or there is room; enospc: stop when there is no room, else report (enospc)" },
+	{ "rerror", HOSTD_KEY_TEXT, .words = "report|ignore|stop", .live = true,
+	  .help = "the same for reads (report)" },
+	{ "on-error", HOSTD_KEY_TEXT, .words = "report|ignore|enospc|stop", .live = true,
+	  .help = "the same for both" },
+	{ "logical-block", HOSTD_KEY_NUMBER, .min = 512, .max = 4096, .power_of_two = true, .value = "BYTES",
+	  .help = "smallest unit of I/O (512; with cache=none what the medium takes)" },
+	{ "physical-block", HOSTD_KEY_NUMBER, .min = 512, .max = HOSTD_BLK_PHYSICAL_MAX, .power_of_two = true,
+	  .value = "BYTES", .help = "at least the logical block (4096, or that of the device)" },
+	{ "queues", HOSTD_KEY_NUMBER, .min = 1, .max = PVBUS_MAX_QUEUES, .def = "4", .help = "most queues" },
+	{ "queue-size", HOSTD_KEY_NUMBER, .min = PVRING_SIZE_MIN, .max = PVRING_SIZE_MAX,
+	  .power_of_two = true, .def = "256", .help = "most entries of a queue" },
+	{ "max-io", HOSTD_KEY_SIZE, .min = 4096, .max = 16 << 20, .multiple = 4096, .def = "128K",
+	  .help = "largest request" },
+	{ "wait", HOSTD_KEY_SWITCH, .def = "off",
+	  .help = "where the VM will migrate to: wait for as long as another host or process has the image locked" },
+	{ "size", HOSTD_KEY_SIZE, .max = HOSTD_SIZE_MAX, .live = true, .only_live = true,
+	  .help = "the disk becomes so large, and its image at least so" },
+	{ "shrink", HOSTD_KEY_SWITCH, .live = true, .only_live = true,
+	  .help = "with size: it may become smaller" },
+	HOSTD_KEYS_COMMON
+};
+
+const struct hostd_column hostd_blk_columns[] = {
+	{ "SIZE", "size", HOSTD_KEY_SIZE },
+	{ "MODE", "mode", HOSTD_KEY_TEXT },
+	{ "ENGINE", "engine", HOSTD_KEY_TEXT },
+	{ "FILE", "file", HOSTD_KEY_PATH },
+	{ 0 },
+};

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pvctl: help, and completion for shells. What is of a class comes from its keys.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/class.h"
+#include "pvctl/pvctl.h"
+
+static const char usage_head[] =
+	"usage: pvctl [--name NAME | --control PATH] [--json] COMMAND ...\n"
+	"\n"
+	"  list                      the devices of the VM\n"
+	"  status                    pvhostd, its worker, QEMU and the guest's driver\n"
+	"  stats [ID]                counters\n"
+	"  show ID                   all about a device\n"
+	"  add TYPE [ID] [SPEC]      add a device, to a running VM too; 'help add' lists the types\n";
+
+/* Between them: commands of classes. */
+static const char usage_tail[] =
+	"  set ID SPEC               change a device; 'help set' lists the keys\n"
+	"  remove ID [--force]       take a device away, as if pulled out: unmount a disk in the\n"
+	"                            guest first; --force: without asking the guest\n"
+	"  resize ID SIZE [--shrink] change the size of a device; --shrink: it may be smaller\n"
+	"  continue ID               have a device that the host has failed try again\n"
+	"  restart-worker            replace the worker\n"
+	"  upgrade                   replace pvhostd by the one that is installed by now, and the\n"
+	"                            worker, while the VM runs\n"
+	"  release                   let the devices go, as for a migration, and wait for\n"
+	"                            restart-worker\n"
+	"  qemu-args                 print what to add to QEMU's command line\n"
+	"  run [--window SIZE] [--vectors N] [--device TYPE[,SPEC]]... -- QEMU ARG...\n"
+	"                            start pvhostd, then QEMU, and end with it\n"
+	"  completion bash|zsh       print a script for the shell that completes command lines\n"
+	"  help [COMMAND]\n"
+	"\n"
+	"  --name NAME               name of the VM (vm0)\n"
+	"  --control PATH            control socket of its pvhostd\n"
+	"  --json                    print what pvhostd answers\n"
+	"  --version\n";
+
+static void print_usage(const struct pv_class *const *classes)
+{
+	char command[64];
+
+	fputs(usage_head, stdout);
+	for (; classes && *classes; classes++) {
+		snprintf(command, sizeof(command), "add-%s %s", (*classes)->word,
+			 (*classes)->id ? "[ID] [SPEC]" : "ID SPEC");
+		printf("  %-25s add %s\n", command, (*classes)->title);
+		if ((*classes)->only_one)
+			printf("  %-25s show it, or change it, and wait: see 'help %s'\n", (*classes)->word,
+			       (*classes)->word);
+	}
+	fputs(usage_tail, stdout);
+}
+
+static void print_keys(const struct pv_class *class, enum hostd_use use)
+{
+	char *help = hostd_keys_help(class->keys, use);
+
+	fputs(help ? help : "", stdout);
+	free(help);
+}
+
+static void help_add_class(const struct pv_class *class)
+{
+	const char *example = class->example ? class->example : "";
+
+	printf("usage: pvctl add-%s %s\n", class->word, class->id ? "[ID] [KEY=VALUE,...]" : "ID KEY=VALUE,...");
+	if (class->id)
+		printf("Its ID is \"%s\" if there is none.%s\n", class->id,
+		       class->only_one ? " A VM has no more than one." : "");
+	puts("A comma in a value is written twice.\n");
+	print_keys(class, HOSTD_USE_ADD);
+	if (class->notes)
+		printf("\n%s", class->notes);
+	printf("\nas: pvctl add-%s%s%s%s\n", class->word, class->id ? "" : " d0", *example ? " " : "", example);
+	if (class->id)
+		printf("    pvctl run --%s%s%s -- qemu-system-x86_64 ...\n", class->word, *example ? "=" : "",
+		       example);
+	else
+		printf("    pvctl run --%s id=d0,%s -- qemu-system-x86_64 ...\n", class->word, example);
+}
+
+static void help_add(const struct pv_class *const *classes)
+{
+	puts("usage: pvctl add TYPE [ID] [KEY=VALUE,...]\n"
+	     "       pvctl add-TYPE [ID] [KEY=VALUE,...]\n");
+	for (; *classes; classes++)
+		printf("  %-23s %s: 'pvctl help add-%s' lists its keys\n", (*classes)->word, (*classes)->title,
+		       (*classes)->word);
+}
+
+static void help_set(const struct pv_class *const *classes)
+{
+	puts("usage: pvctl set ID KEY=VALUE,...\n"
+	     "What may change while a device is there:");
+	for (; *classes; classes++) {
+		printf("\n%s:\n", (*classes)->word);
+		print_keys(*classes, HOSTD_USE_SET);
+	}
+	puts("\nas: pvctl set d0 werror=stop");
+}
+
+static void help_word(const struct pv_class *class)
+{
+	const struct hostd_key *key = class->keys;
+	const struct hostd_key *main;
+	char allowed[200];
+
+	while (key->name && !key->live)
+		key++;
+	main = key;
+	printf("usage: pvctl %s [VM] [%s]", class->word, main->name ? "VALUE" : "");
+	for (; key->name; key++)
+		if (key != main && key->live)
+			printf(" [--%s VALUE]", key->name);
+	printf("%s\nShow the %s of the VM, or change it.\n\n", main->name && main->reached ?
+	       " [--wait[=SECONDS]]" : "", class->word);
+	printf("  %-23s name of the VM, as --name\n", "VM");
+	for (key = main; key->name; key++) {
+		if (!key->live)
+			continue;
+		hostd_key_allowed(key, allowed, sizeof(allowed));
+		printf("  %s%-*s %s%s%s\n", key == main ? "" : "--", key == main ? 23 : 21,
+		       key == main ? "VALUE" : key->name, key->help, *allowed ? "; " : "", allowed);
+	}
+	if (main->name && main->reached)
+		printf("  --wait[=SECONDS]        until it has %s that much, to 1 %%, for at most so long (60)\n",
+		       main->reached);
+}
+
+int pvctl_help(const struct pvctl *ctl, const char *command)
+{
+	const struct pv_class *const *classes = pvctl_find_classes(ctl);
+	const struct pv_class *class = classes ? hostd_class_find_add(classes, command) : NULL;
+
+	if (!command || !classes) {
+		print_usage(classes);
+		return 0;
+	}
+	if (class) {
+		help_add_class(class);
+		return 0;
+	}
+	class = hostd_class_find(classes, command);
+	if (!strcmp(command, "add"))
+		help_add(classes);
+	else if (!strcmp(command, "set"))
+		help_set(classes);
+	else if (class && class->only_one && class->keys)
+		help_word(class);
+	else
+		print_usage(classes);
+	return 0;
+}
+
+/* "name=" of the keys, for the shell. */
+static void print_names(const struct hostd_key *key, enum hostd_use use)
+{
+	for (; key && key->name; key++) {
+		if (use == HOSTD_USE_SET ? key->live : !key->only_live)
+			printf("%s= ", key->name);
+	}
+}
+
+/* The values that a key is known to have. */
+static void print_values(const struct hostd_key *key)
+{
+	const char *p;
+
+	if (key->kind == HOSTD_KEY_SWITCH)
+		printf("on off");
+	for (p = key->words ? key->words : ""; *p; p++)
+		putchar(*p == '|' ? ' ' : *p);
+}
+
+static void print_class(const struct pv_class *class)
+{
+	const struct hostd_key *key;
+
+	printf("\t%s|%s)\n\t\t_pvctl_keys='", class->word, class->name);
+	print_names(class->keys, HOSTD_USE_ADD);
+	printf("'\n\t\t_pvctl_live='");
+	print_names(class->keys, HOSTD_USE_SET);
+	printf("'\n\t\tcase $2 in\n");
+	for (key = class->keys; key && key->name; key++) {
+		if (!key->words && key->kind != HOSTD_KEY_SWITCH)
+			continue;
+		printf("\t\t%s) _pvctl_values='", key->name);
+		print_values(key);
+		printf("' ;;\n");
+	}
+	printf("\t\tesac ;;\n");
+}
+
+static const char script[] =
+	"# SPEC: keys, or the values of the one before the last '='. $1: type, $2: keys to choose from\n"
+	"_pvctl_spec() {\n"
+	"\tlocal line=${COMP_LINE:0:COMP_POINT} item word=${COMP_WORDS[COMP_CWORD]} keys\n"
+	"\tline=${line##* }\n"
+	"\titem=${line##*,}\n"
+	"\t_pvctl_class \"$1\" \"${item%%=*}\"\n"
+	"\tkeys=_pvctl_$2\n"
+	"\tif [[ $item == *=* ]]; then\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_values\" -- \"${item#*=}\")\n"
+	"\t\t[ -n \"$_pvctl_values\" ] || mapfile -t COMPREPLY < <(compgen -f -- \"${item#*=}\")\n"
+	"\telse\n"
+	"\t\t[[ $word != '=' ]] || word=\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -P \"${word%\"$item\"}\" -W \"${!keys}\" -- \"$item\")\n"
+	"\t\tcompopt -o nospace 2>/dev/null\n"
+	"\tfi\n"
+	"}\n"
+	"_pvctl_ids() { pvctl list 2>/dev/null | awk 'NR > 1 { print $1 }'; }\n"
+	"_pvctl_type_of() { pvctl list 2>/dev/null | awk -v id=\"$1\" '$1 == id { print $2 }'; }\n"
+	"_pvctl() {\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} type\n"
+	"\tCOMPREPLY=()\n"
+	"\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_commands\" -- \"$cur\")\n"
+	"\t\treturn\n"
+	"\tfi\n"
+	"\tcase $command in\n"
+	"\tadd)\n"
+	"\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n"
+	"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_types\" -- \"$cur\")\n"
+	"\t\telse\n"
+	"\t\t\t_pvctl_spec \"${COMP_WORDS[2]}\" keys\n"
+	"\t\tfi ;;\n"
+	"\tadd-*)\n"
+	"\t\t_pvctl_spec \"${command#add-}\" keys ;;\n"
+	"\tstats|show|set|remove|resize|continue)\n"
+	"\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n"
+	"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_pvctl_ids)\" -- \"$cur\")\n"
+	"\t\telif [ \"$command\" = set ]; then\n"
+	"\t\t\t_pvctl_spec \"$(_pvctl_type_of \"${COMP_WORDS[2]}\")\" live\n"
+	"\t\tfi ;;\n"
+	"\thelp)\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_commands\" -- \"$cur\") ;;\n"
+	"\tesac\n"
+	"}\n"
+	"complete -F _pvctl pvctl\n";
+
+int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const char *const *commands)
+{
+	const struct pv_class *const *classes = pvctl_classes(ctl), *const *class;
+
+	if (strcmp(shell, "bash") && strcmp(shell, "zsh"))
+		pvctl_fail(PVCTL_USAGE, "completion: there is none for '%s': use bash or zsh", shell);
+	if (!strcmp(shell, "zsh"))
+		puts("autoload -Uz bashcompinit && bashcompinit");
+	printf("_pvctl_commands='");
+	for (; *commands; commands++)
+		printf("%s ", *commands);
+	for (class = classes; *class; class++)
+		printf("add-%s %s%s", (*class)->word, (*class)->only_one ? (*class)->word : "",
+		       (*class)->only_one ? " " : "");
+	printf("'\n_pvctl_types='");
+	for (class = classes; *class; class++)
+		printf("%s ", (*class)->word);
+	puts("'\n# $1: type, $2: key");
+	puts("_pvctl_class() {\n\t_pvctl_keys= _pvctl_live= _pvctl_values=\n\tcase $1 in");
+	for (class = classes; *class; class++)
+		print_class(*class);
+	puts("\tesac\n}");
+	fputs(script, stdout);
+	return 0;
+}
