@@ -16,7 +16,7 @@
 
 #include "backend/crew.h"
 #include "lib/util.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 
 /* How long the end waits for files to close. */
 #define CLOSE_MS	1000

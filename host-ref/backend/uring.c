@@ -19,7 +19,7 @@
 
 #include <liburing.h>
 
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 #define SQ_ENTRIES	256

@@ -14,7 +14,7 @@
 
 #include "lib/json.h"
 #include "lib/log/log.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 
 #define BIT(n)		(1ULL << (n))
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 /* A request frees no more than some GiB, which takes a second or two. */

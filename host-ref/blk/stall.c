@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 #include "worker/bus/bus.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 
 /* Slow disks take that long, too. */
 #define STALL_NS	2000000000ULL

@@ -14,7 +14,7 @@
 
 #include "worker/bus/bus.h"
 #include "lib/json.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 #define MS_NS			1000000ULL

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@
 
 #include "lib/json.h"
 #include "lib/ipc.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "worker/sandbox.h"
 #include "lib/util.h"
 
@@ -52,6 +53,19 @@ static void choose_poll(struct hostd_worker *w, struct json_object *req)
 		w->poll_max_ns = POLL_LIMIT_NS;
 	}
 	w->poll_ns = w->poll_min_ns;
+}
+
+int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag)
+{
+	struct epoll_event ev = { .events = events, .data.u32 = tag };
+
+	if (!events)
+		return epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+	if (!epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
 static int watch_all(struct hostd_worker *w)

@@ -12,7 +12,7 @@
 #include "lib/json.h"
 #include "lib/ipc.h"
 #include "lib/parcel.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 /* Keeps only what says which request it answers. */

@@ -120,12 +120,12 @@ static bool arm_queues(struct hostd_bus *bus)
 	return true;
 }
 
-void hostd_worker_spin(struct hostd_worker *w)
+void hostd_worker_poll(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
 	unsigned int idle = 0;
 
-	while (w->hot && !w->quit) {
+	do {
 		bool worked = poll_queues(w);
 
 		worked |= hostd_worker_reap(w);
@@ -135,9 +135,7 @@ void hostd_worker_spin(struct hostd_worker *w)
 			hostd_worker_note(w);
 		else
 			relax();
-		if (bus->now_ns >= w->next_fds_ns)
-			hostd_worker_poll_fds(w);
 		if (bus->now_ns - w->work_ns > w->poll_ns)
 			w->hot = !arm_queues(bus);
-	}
+	} while (w->hot && !w->quit && bus->now_ns < w->next_fds_ns);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 
 /* Looks that find the loop asleep before nobody looks any more. */
 #define RESTS		3

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "lib/proc/process.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 /* While polling: how often to look at descriptors. */
@@ -26,19 +26,6 @@
 #define HUSH_NS			10000000ULL
 /* How long the end waits for what is in flight, if it need not be on the media. */
 #define END_MS			2000
-
-int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag)
-{
-	struct epoll_event ev = { .events = events, .data.u32 = tag };
-
-	if (!events)
-		return epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
-	if (!epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
-}
 
 static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
 {
@@ -177,11 +164,18 @@ static void run_timers(struct hostd_worker *w)
 		look_around(w);
 }
 
-void hostd_worker_poll_fds(struct hostd_worker *w)
+static void poll_fds(struct hostd_worker *w)
 {
 	take_events(w);
 	w->next_fds_ns = w->bus->now_ns + FDS_NS;
 	run_timers(w);
+}
+
+static void spin(struct hostd_worker *w)
+{
+	hostd_worker_poll(w);
+	if (w->hot)
+		poll_fds(w);
 }
 
 static uint64_t next_deadline(const struct hostd_worker *w)
@@ -271,7 +265,7 @@ static int serve(void *arg, struct hostd_io *left)
 		pick_up(w, left);
 	while (!w->quit) {
 		if (w->hot)
-			hostd_worker_spin(w);
+			spin(w);
 		else
 			snooze(w);
 	}

@@ -135,16 +135,11 @@ bool hostd_worker_reap(struct hostd_worker *w);
 void hostd_worker_wake(struct hostd_bus *bus);
 
 /**
- * hostd_worker_spin - poll until there has been no work for @poll_ns
- * @w: the worker; its queues are armed on return
+ * hostd_worker_poll - poll until descriptors have their turn
+ * @w: the worker; if there has been no work for @poll_ns it is not @hot on return, and its queues are
+ *	armed
  */
-void hostd_worker_spin(struct hostd_worker *w);
-
-/**
- * hostd_worker_poll_fds - look at descriptors and timers without waiting
- * @w: the worker
- */
-void hostd_worker_poll_fds(struct hostd_worker *w);
+void hostd_worker_poll(struct hostd_worker *w);
 
 /**
  * hostd_worker_stats - reply to "stats"

@@ -14,7 +14,7 @@
 #include "lib/json.h"
 #include "lib/ipc.h"
 #include "lib/parcel.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "testbus.h"
 
 #define MS	1000000ULL

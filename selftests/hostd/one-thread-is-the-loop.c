@@ -18,7 +18,7 @@
 
 #include "backend/crew.h"
 #include "backend/engine.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "worker/standby.h"
 
 #define NR_IOS		64

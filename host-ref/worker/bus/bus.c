@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 
 /* A guest that boots takes its time. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "worker/bus/bus.h"
-#include "worker/report.h"
+#include "lib/log/report.h"
 #include "worker/bus/shmem.h"
 #include "lib/util.h"
 

@@ -2,7 +2,7 @@
 /*
  * What a worker has to say: log events to its broker.
  */
-#include "worker/report.h"
+#include "lib/log/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>
