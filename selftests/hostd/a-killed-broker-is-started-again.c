@@ -50,6 +50,45 @@ static void restart(struct broker *b, struct qemu *q, const char *how, bool by_f
 		"%s: and knows QEMU", how);
 }
 
+static void make_image(const char *path)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, 1 << 20) < 0)
+		ktap_bail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static bool image_is(struct broker *b, const char *state)
+{
+	const char *disk = strstr(broker_ask(b, "list"), "\"image\"");
+
+	return disk && strstr(disk, state);
+}
+
+/* No descriptor is left of an image, and its name says nothing. */
+static void test_image(struct broker *b)
+{
+	char image[64], moved[64], args[128];
+
+	snprintf(image, sizeof(image), "%.40s.image", b->dir);
+	snprintf(moved, sizeof(moved), "%.40s.moved", b->dir);
+	make_image(image);
+	snprintf(args, sizeof(args), "{\"id\":\"image\",\"file\":\"%s\"}", image);
+	broker_command(b, "add-disk", args);
+	broker_kill(b);
+	rename(image, moved);
+	ktap_ok(broker_try(b, VECTORS) && image_is(b, "not ready"), "an image without its name is not ready");
+	broker_kill(b);
+	make_image(image);
+	ktap_ok(broker_try(b, VECTORS) && image_is(b, "names another file"), "nor is another one of that name taken");
+	rename(moved, image);
+	ktap_ok(wait_until(image_is(b, "\"served\"")), "with its name it is served");
+	broker_command(b, "remove", "{\"id\":\"image\",\"force\":true}");
+	ktap_ok(wait_until(!image_is(b, "image")), "and goes");
+	unlink(image);
+}
+
 static void test_fence(struct broker *b, struct qemu *q)
 {
 	uint64_t before = qemu_epoch(q);
@@ -177,7 +216,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(25);
+	ktap_plan(29);
 	broker_start(&b, VECTORS);
 	broker_log_here(&b);
 	ktap_ok(!state_is_there(&b), "without a QEMU there is nothing to be found again");
@@ -188,6 +227,7 @@ int main(void)
 	restart(&b, &q, "killed again", true);
 	restart(&b, &q, "ended", false);
 	close(q.conn);
+	test_image(&b);
 	test_fence(&b, &q);
 	broker_kill(&b);
 	qemu_leave(&q);

@@ -168,12 +168,14 @@ static inline bool state_is_there(struct broker *b)
 	return !access(path, F_OK);
 }
 
+/* And the directory, if that was all. */
 static inline void state_remove(struct broker *b)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/state", b->dir);
 	unlink(path);
+	rmdir(b->dir);
 }
 
 #endif /* SELFTESTS_HOSTD_TESTQEMU_H */
