@@ -493,6 +493,7 @@ const struct pv_class pv_blk_class = {
 	.type = PVBUS_T_BLK,
 	.keys = hostd_blk_keys,
 	.columns = hostd_blk_columns,
+	.counters = hostd_blk_counters,
 	.example = "file=disk.img,serial=data",
 	.broker = &disk_ops,
 	.worker = &hdev_blk_ops,

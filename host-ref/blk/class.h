@@ -16,6 +16,7 @@ struct pvdev_ops;
 
 extern const struct hostd_key hostd_blk_keys[];
 extern const struct hostd_column hostd_blk_columns[];
+extern const struct hostd_counter hostd_blk_counters[];
 extern const struct pvdev_ops hdev_blk_ops;
 
 /**

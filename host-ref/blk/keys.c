@@ -48,6 +48,15 @@ const struct hostd_key hostd_blk_keys[] = {
 	HOSTD_KEYS_COMMON
 };
 
+const struct hostd_counter hostd_blk_counters[] = {
+	{ "engine", "what reads and writes the image" },
+	{ "stopped", "why the disk holds its requests: what the host has failed" },
+	{ "held", "requests that it holds" },
+	{ "host_errors", "reads and writes that the host has failed" },
+	{ "waits_ms", "milliseconds that a request has waited for the host by now, if that is long" },
+	{ 0 },
+};
+
 const struct hostd_column hostd_blk_columns[] = {
 	{ "SIZE", "size", HOSTD_KEY_SIZE },
 	{ "MODE", "mode", HOSTD_KEY_TEXT },

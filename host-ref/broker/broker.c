@@ -9,7 +9,7 @@
 #include "lib/proc/process.h"
 #include "lib/util.h"
 
-/* Descriptors that are kept free beside those of the next window: a worker, its devices' images. */
+/* Descriptors that are kept free beside those of the next window: a worker, what its devices need. */
 #define SPARE_FDS	16
 
 static unsigned int spare_fds(const struct hostd_broker *b)

@@ -12,7 +12,7 @@
  *   qemu	pid, and start (ticks): the process that has the window; step: of its handshake
  *   window	len, vectors, uuid, and what hostd_carrier_id has: dev, ino, kicks, irqs
  *   began	an epoch has begun
- *   released	the operator has had the images released
+ *   released	the operator has had the devices released
  *   generations of each slot
  *   devices	slot, class, arguments, fresh, removing, force, and kept: what its class says
  */

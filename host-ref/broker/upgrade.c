@@ -219,7 +219,7 @@ static const char *find_objection(const struct hostd_broker *b)
 	if (b->stopping)
 		return "pvhostd ends";
 	if (b->life.released && b->life.pid)
-		return "the images are being released: try again when they are";
+		return "the devices are being released: try again when they are";
 	return NULL;
 }
 

@@ -11,7 +11,7 @@
  *		eventfds, nr_vectors irq eventfds
  *   add	slot generation type uuid name config, which has the keys of its class and what else
  *		is known by now; descriptors, if it has any: sockets with the opened and
- *		locked images in them, or a connection to its helper; answered with "device", as in stats
+ *		locked files in them, or a connection to its helper; answered with "device", as in stats
  *   hold	slot generation type uuid name: keep the slot, present, not ready, until "add"
  *		makes it ready or "remove" frees it
  *   go		start the epoch and serve; the answer has "epoch"

@@ -14,8 +14,8 @@ static const char usage_head[] =
 	"\n"
 	"  list                      the devices of the VM\n"
 	"  status                    pvhostd, its worker, QEMU and the guest's driver\n"
-	"  stats [ID]                counters\n"
-	"  show ID                   all about a device\n"
+	"  stats [ID]                counters; 'help stats' lists them\n"
+	"  show ID                   a device: its state, its keys, what it counts\n"
 	"  add TYPE [ID] [SPEC]      add a device, to a running VM too; 'help add' lists the types\n";
 
 /* Between them: commands of classes. */
@@ -105,6 +105,21 @@ static void help_set(const struct pv_class *const *classes)
 	puts("\nas: pvctl set d0 werror=stop");
 }
 
+static void help_stats(const struct pv_class *const *classes)
+{
+	const struct hostd_counter *counter;
+
+	puts("usage: pvctl stats [ID]\n"
+	     "What the worker counts: for each queue as queues.N.*, and of a device");
+	for (; *classes; classes++) {
+		if (!(*classes)->counters || !(*classes)->counters->name)
+			continue;
+		printf("\n%s:\n", (*classes)->word);
+		for (counter = (*classes)->counters; counter->name; counter++)
+			printf("  %-23s %s\n", counter->name, counter->help);
+	}
+}
+
 static void help_word(const struct pv_class *class)
 {
 	const struct hostd_key *key = class->keys;
@@ -151,6 +166,8 @@ int pvctl_help(const struct pvctl *ctl, const char *command)
 		help_add(classes);
 	else if (!strcmp(command, "set"))
 		help_set(classes);
+	else if (!strcmp(command, "stats"))
+		help_stats(classes);
 	else if (class && class->only_one && class->keys)
 		help_word(class);
 	else

@@ -258,6 +258,7 @@ void pvctl_print_device(const struct pv_class *class, struct json_object *obj)
 {
 	static const char *const common[] = { "id", "type", "state", "guest", "error", "note", "size" };
 	struct json_object *config = hostd_json_get(obj, "config");
+	const struct hostd_counter *counter;
 	const struct hostd_key *key;
 	char text[4200];
 	unsigned int i;
@@ -271,7 +272,9 @@ void pvctl_print_device(const struct pv_class *class, struct json_object *obj)
 		print_field(key->name, hostd_key_format(key, hostd_json_get(config, key->name), text,
 							sizeof(text)));
 	}
-	print_lines(hostd_json_get(obj, "text"));
+	for (counter = class ? class->counters : NULL; counter && counter->name; counter++)
+		if (hostd_json_get(obj, counter->name))
+			print_field(counter->name, text_of(obj, counter->name));
 }
 
 void pvctl_print_summary(struct json_object *obj)

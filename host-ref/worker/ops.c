@@ -85,13 +85,13 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 	return hostd_ipc_reply_ok(req);
 }
 
-/* An image comes in a socket of its own, locked (blk/image.c). 0 or -errno; then all are closed. */
-static int take_images(const struct hdev_spec *spec, int *fds, unsigned int nr_fds)
+/* What was opened and locked comes in a socket of its own. 0 or -errno; then all are closed. */
+static int take_parcels(const struct hdev_spec *spec, int *fds, unsigned int nr_fds)
 {
 	int ret = 0;
 	unsigned int i;
 
-	if (!spec->class->worker->has_image)
+	if (!spec->class->worker->has_parcels)
 		return 0;
 	for (i = 0; i < nr_fds; i++) {
 		fds[i] = hostd_parcel_take(fds[i]);
@@ -118,9 +118,9 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 			close(fds[--nr_fds]);
 		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
 	}
-	ret = take_images(&spec, fds, nr_fds);
+	ret = take_parcels(&spec, fds, nr_fds);
 	if (ret)
-		return hostd_ipc_reply_error(req, "add: the image did not arrive: %s", strerror(-ret));
+		return hostd_ipc_reply_error(req, "add: what it needs did not arrive: %s", strerror(-ret));
 	spec.fds = fds;
 	spec.nr_fds = nr_fds;
 	if (hdev_add(w->bus, &spec, error))

@@ -291,7 +291,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(41);
+	ktap_plan(42);
 	make_memory();
 	start("auto", PAGE);
 	check_low();
@@ -301,6 +301,7 @@ int main(void)
 	check_snapshot();
 	check_stats();
 	check_features();
+	ktap_ok(testbus_counters_are_known(&b.t.bus->devices[0]), "what it counts is of its class");
 	ktap_ok(end_helper() == 0, "the helper ends with the device");
 	check_off();
 	check_nonsense();

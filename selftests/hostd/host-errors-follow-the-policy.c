@@ -132,9 +132,35 @@ static void check_defaults(void)
 	ktap_ok(try_op(PVBLK_OP_FLUSH, ENOSPC) == PVBLK_S_NOSPC && !held(),
 		"ENOSPC of a flush is told: what was not written is lost");
 	ktap_ok(try_op(PVBLK_OP_WRITE, EDQUOT) == HELD && held() == 1, "EDQUOT of a write is held");
+	ktap_ok(testbus_counters_are_known(&t.bus->devices[0]), "what it says then is of its class");
 	fail_with = 0;
 	pass(200);
 	ktap_ok(reap() == PVBLK_S_OK && !held(), "until there is room");
+	testbus_exit(&t);
+}
+
+/* From now on, for what the host fails from now on. */
+static void set_policy(const char *text)
+{
+	struct json_object *config = json_tokener_parse(text);
+	char error[HDEV_ERROR_LEN];
+
+	ktap_ok(!pv_blk_class.worker->set(&t.bus->devices[0], config, error), "it changes: %s", text);
+	json_object_put(config);
+}
+
+static void check_change(void)
+{
+	begin("");
+	set_policy("{\"werror\":\"stop\"}");
+	ktap_ok(try_op(PVBLK_OP_WRITE, EIO) == HELD && held() == 1, "a write is held then");
+	set_policy("{\"werror\":\"ignore\",\"rerror\":\"stop\"}");
+	ktap_ok(held() == 1, "and stays held");
+	fail_with = 0;
+	go_on();
+	ktap_ok(reap() == PVBLK_S_OK && !held(), "until it goes on");
+	ktap_ok(try_op(PVBLK_OP_WRITE, EIO) == PVBLK_S_OK && try_op(PVBLK_OP_READ, EIO) == HELD,
+		"reads and writes each have their own");
 	testbus_exit(&t);
 }
 
@@ -398,9 +424,10 @@ static void check_real(const char *engine)
 int main(void)
 {
 	signal(SIGXFSZ, SIG_IGN);
-	ktap_plan(50);
+	ktap_plan(57);
 	check_log();		/* first: there is a limit to lines in a time */
 	check_defaults();
+	check_change();
 	check_room();
 	check_stop();
 	check_others();

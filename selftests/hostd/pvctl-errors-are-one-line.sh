@@ -76,6 +76,24 @@ ktap_check 'a read-only one is taken' vm add-disk r0 "file=$test_tmp/ro.img,ro=o
 refuses 1 'ro=on' vm resize r0 2M
 ktap_is 'and has its size' "$(stat -c %s "$test_tmp/ro.img")" 1048576
 refuses 2 'negative' vm add-disk d1 null=-1
+refuses 2 'usage: pvctl add TYPE' vm add
+refuses 2 "pvctl help add' lists them" vm add steam s0
+refuses 2 'pvctl help add-disk' vm add disk d1 colour=red
+refuses 1 'the id is missing' vm add disk null=1M
+refuses 1 'size= is for a device that is there' vm add disk d1 null=1M,size=2M
+refuses 2 'usage: pvctl set ID' vm set d0
+refuses 1 'pvctl list' vm set d9 werror=stop
+refuses 2 'pvctl help add-disk' vm set d0 colour=red
+refuses 2 'given twice' vm set d0 id=d1
+refuses 1 'queues= cannot be changed' vm set d0 queues=2
+refuses 1 'use werror=report' vm set d0 werror=never
+refuses 1 'what is to change is missing' vm set d0 ''
+refuses 1 'add --shrink' vm set d0 size=512K
+refuses 1 'pvctl list' vm show d9
+refuses 2 'usage: pvctl show' vm show
+refuses 2 'use bash or zsh' vm completion fish
+refuses 2 "'pvhostd --help' lists" "$hostd_bin/pvhostd" --device steam
+refuses 2 'pvctl help add-disk' "$hostd_bin/pvhostd" --device disk,colour=red
 refuses 2 'usage: pvctl add-clock' vm add-clock c0 "uuid=1" more
 refuses 2 'pvctl help add-clock' vm add-clock c0 "file=$image"
 refuses 2 'given twice' vm add-clock c0 id=c1

@@ -117,6 +117,26 @@ static inline void testbus_exit(struct testbus *t)
 
 extern const struct pv_class pv_blk_class, pv_clock_class, pv_balloon_class;
 
+/* Whether all that a worker says of a device is a counter of its class. */
+static inline bool testbus_counters_are_known(const struct hdev *dev)
+{
+	struct json_object *obj = json_object_new_object();
+	const struct hostd_counter *counter;
+	bool known = true;
+
+	dev->ops->describe(dev, obj);
+	json_object_object_foreach(obj, name, val) {
+		(void)val;
+		for (counter = dev->class->counters; counter->name && strcmp(counter->name, name); counter++)
+			;
+		if (!counter->name)
+			printf("# %s is no counter of %s\n", name, dev->class->name);
+		known &= !!counter->name;
+	}
+	json_object_put(obj);
+	return known;
+}
+
 /* Give the disk in slot 0 another size; 0 or -errno. */
 static inline int testbus_resize(struct testbus *t, uint64_t size)
 {

@@ -40,7 +40,7 @@ enum hostd_life_state {
  * @mute: its end of the connection is closed
  * @status: with which it ended
  * @ending: it has been reaped, and its helpers have not
- * @released: the operator wants no worker: no image is open or locked
+ * @released: the operator wants no worker: nothing that a device needs is held
  * @restart: starts the next worker
  * @retry: hands over devices that were not ready, and ends the wait for them
  * @watchdog: looks at @beat

@@ -3,7 +3,7 @@
  * What the broker tells a worker: the window, the devices, go.
  *
  * A device that was served before has its slot in every later life, held before it is handed over:
- * one that cannot be had now (its image is locked or gone) is present, not ready (BUS-D18), and
+ * one that cannot be had now (what it needs is locked or gone) is present, not ready (BUS-D18), and
  * tried again for as long as it takes. It delays no other.
  */
 #include "broker/life/session.h"

@@ -42,7 +42,7 @@ struct hdev_shape {
  * @cqe_shift: log2 of the bytes of a completion entry
  * @shape: the same where queues differ: fill those of the queue with this index; NULL: all are alike
  * @max_fds: most descriptors that it takes
- * @has_image: each of them is an image, locked, and comes in a socket of its own
+ * @has_parcels: each of them comes in a socket of its own (lib/parcel.h)
  * @is_patient: nobody waits awake for it: a request is served at once, and no core is spent on
  *	polling for the next
  * @create: make a device of @config, which is complete and checked by the keys of the class; sets features, max_queues, max_queue_size
@@ -67,7 +67,7 @@ struct pvdev_ops {
 	uint8_t cqe_shift;
 	void (*shape)(const struct hdev *dev, unsigned int index, struct hdev_shape *shape);
 	unsigned int max_fds;
-	bool has_image;
+	bool has_parcels;
 	bool is_patient;
 	int (*create)(struct hdev *dev, struct json_object *config, const int *fds,
 		      unsigned int nr_fds, char *error);
