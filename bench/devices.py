@@ -19,7 +19,8 @@ class Device:
     regions: tuple = ()     # QEMU memory regions whose accesses are exits
     notify: str = ""        # guest function called once per doorbell that no region shows
     irq_label: str = ""     # label in /proc/interrupts, where the PCI function has no MSI
-    server: str = ""        # "", "qsd" (qemu-storage-daemon) or "pvhostd"
+    server: str = ""        # "", "qsd" (qemu-storage-daemon), "pvhostd" or "before" (one of another build)
+    disk: str = ""          # the name that pvctl gave it
     in_guest: bool = True
 
 
@@ -55,10 +56,14 @@ DEVICES = {d.name: d for d in (
            qemu=("-chardev", "socket,id=vhost0,path={run}/vhost.sock",
                  "-device", f"vhost-user-blk-pci,addr=0a,chardev=vhost0,config-wce=off,{VIRTIO}"),
            regions=VIRTIO_REGIONS, notify="vp_notify", server="qsd"),
-    Device("pvblk", dev="/dev/pvblk0", server="pvhostd"),
+    Device("pvblk", disk="d0", server="pvhostd"),
+    Device("pvblk-before", disk="before", server="before"),
     Device("guest-null", dev="/dev/nullb0"),
     Device("host-native", in_guest=False),
 )}
+
+# Only with run.sh --before.
+BEFORE = "pvblk-before"
 
 QUICK = ("ide", "nvme", "virtio-blk", "virtio-blk-iothread", "virtio-blk-no-ioeventfd",
          "pvblk", "guest-null")

@@ -35,13 +35,16 @@ find_irqs() {
 	fi
 }
 
-# The PCI slot of the ivshmem function that pvbus drives.
-find_pvbus_slot() {
-	local dir
+# The disk that pvctl calls $1, and the PCI slot of its window.
+find_pvblk() {
+	local disk device
 
-	for dir in /sys/bus/pci/devices/*; do
-		[ "$(cat "$dir/vendor" "$dir/device" | tr -d '\n')" = 0x1af40x1110 ] || continue
-		echo "slot ${dir##*/0000:00:}"
+	for disk in /sys/block/pvblk*; do
+		device=$(readlink -f "$disk/device")
+		[ "$(cat "$device/name")" = "$1" ] || continue
+		echo "disk /dev/${disk##*/}"
+		device=${device#*/0000:00:}
+		echo "slot ${device%%/*}"
 	done
 }
 

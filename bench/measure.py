@@ -61,9 +61,10 @@ def positive(kind):
 
 
 def parse_args():
-    parser = Parser(prog="bench/run.sh", usage="%(prog)s [--peers-only] [options]", allow_abbrev=False,
+    parser = Parser(prog="bench/run.sh", usage="%(prog)s [--peers-only] [--before DIR] [options]", allow_abbrev=False,
                     description="Compare block devices in one guest. --peers-only: without pvblk and "
-                                "without building the kit.")
+                                "without building the kit. --before DIR: with the pvhostd in DIR, of another "
+                                "build, as one more device.")
     parser.add_argument("--quick", action="store_true", help="fewer devices and rounds, under 5 minutes")
     parser.add_argument("--rounds", type=positive(int), help="default 5, quick 3")
     parser.add_argument("--secs", type=positive(float), help="length of each run, default 2, quick 0.5")
@@ -75,13 +76,16 @@ def parse_args():
                         metavar="A,B", default=list(catalogue.WORKLOADS), help="of: " + " ".join(catalogue.WORKLOADS))
     add_hidden(parser, "image", "blkload", "trace-log")
     parser.add_argument("--print-devices", action="store_true", **HIDDEN)
+    parser.add_argument("--with-before", dest="before", action="store_true", **HIDDEN)
     parser.add_argument("--aio", **HIDDEN)
 
     args = parser.parse_args()
     args.rounds = args.rounds or (3 if args.quick else 5)
     args.secs = args.secs or (0.5 if args.quick else 2)
     devices = args.devices or (catalogue.QUICK if args.quick else catalogue.DEVICES)
-    args.devices = [d for d in devices if d not in args.without]
+    args.devices = [d for d in devices if d not in args.without and d != catalogue.BEFORE]
+    if args.before:
+        args.devices.append(catalogue.BEFORE)
     return args
 
 
@@ -90,10 +94,11 @@ def find_target(guest, name):
     device = catalogue.DEVICES[name]
     if not device.in_guest:
         return Target(name, "", "")
-    slot = device.slot
-    if device.server == "pvhostd":
-        slot = dict(guest.call("find_pvbus_slot")).get("slot", "")
-    disk = dict(guest.call("find_disk", slot, device.dev)).get("disk")
+    slot, path = device.slot, device.dev
+    if device.disk:
+        ours = dict(guest.call("find_pvblk", device.disk))
+        slot, path = ours.get("slot", ""), ours.get("disk", "/none")
+    disk = dict(guest.call("find_disk", slot, path)).get("disk")
     if not disk:
         raise BenchError(f"{name}: no such disk in the guest")
     irqs = [nr for _, nr in guest.call("find_irqs", slot, device.irq_label)]
@@ -166,7 +171,7 @@ class Bench:
         ops = load["ops_total"]
 
         kicks = None
-        if name == "pvblk" and "kicks" in after:
+        if catalogue.DEVICES[name].disk and "kicks" in after:
             kicks = (after["kicks"] - before["kicks"]) / ops
         elif name == "guest-null":
             kicks = 0
@@ -251,6 +256,7 @@ def write_results(args, samples, head):
     if not rows:
         raise BenchError("nothing was measured")
     report.print_table(samples, rows, sys.stdout)
+    report.print_before(samples, sys.stdout)
     report.print_verdicts(samples, sys.stdout)
     if head["others_cpu_percent"] > BUSY_PERCENT:
         print(f"\nThe host was busy: others used {head['others_cpu_percent']:g} % of a core meanwhile. "

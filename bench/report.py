@@ -112,6 +112,15 @@ def verdicts(samples):
                       f"{workload} against {name}: {spread(measured)}, target {target:g}x")
 
 
+def print_before(samples, out):
+    """Against another build of the host side, where there is one."""
+    lines = [(workload, ratios(of_workload, "pvblk", "pvblk-before")) for workload, of_workload in samples.items()]
+    if any(measured for _, measured in lines):
+        print("\npvblk against pvblk-before (round by round):", file=out)
+        for workload, measured in lines:
+            print(f"  {workload}: {spread(measured)}", file=out)
+
+
 def print_verdicts(samples, out):
     print("\nTargets for pvblk (ratios taken round by round):", file=out)
     print(*verdicts(samples), sep="\n", file=out)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build what the benchmark needs, boot one guest with every device, and measure.
 #
-# usage: bench/run.sh [--peers-only] [options of measure.py, see measure.py --help]
+# usage: bench/run.sh [--peers-only] [--before DIR] [options of measure.py, see measure.py --help]
 # --peers-only: without pvblk, and without building the kit.
+# --before DIR: with one more device, served by the pvhostd in DIR, which is of another build.
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
 export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measured
 # shellcheck source=bench/common.sh
@@ -12,6 +13,7 @@ export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measure
 image=$test_tmp/disk.img
 image_mib=256
 options=()
+before=
 
 wants() { [[ " ${devices[*]} " == *" $1 "* ]]; }
 
@@ -49,6 +51,20 @@ servers_start() {
 		hostd_start || die "pvhostd does not start"
 		pvctl add-disk d0 "file=$image" >/dev/null || die "pvctl add-disk failed"
 	fi
+	if wants pvblk-before; then
+		# An image has one pvhostd.
+		cp "$image" "$image.before" || die "no room for another image of $image_mib MiB in $TMPDIR"
+		HOSTD=before hostd_bin=$before hostd_start || die "the pvhostd of $before does not start"
+		HOSTD=before hostd_bin=$before pvctl add-disk before "file=$image.before" >/dev/null ||
+			die "pvctl add-disk of $before failed"
+		servers+=(--server "before=${hostd_pid[before]}")
+	fi
+}
+
+# ours_args: QEMU's arguments for the windows.
+ours_args() {
+	! wants pvblk || hostd_qemu_args
+	! wants pvblk-before || HOSTD=before hostd_bin=$before hostd_qemu_args
 }
 
 guest_boot() {
@@ -57,7 +73,7 @@ guest_boot() {
 	mapfile -t args < <(python3 "$top/bench/devices.py" "$image" "$aio" "$test_tmp" "${devices[@]}")
 	if wants pvblk; then
 		load=
-		read -r -d '' -a ours < <(hostd_qemu_args)
+		read -r -d '' -a ours < <(ours_args)
 		[ ${#ours[@]} -gt 0 ] || die "pvctl qemu-args printed nothing"
 		args+=("${ours[@]}")
 	fi
@@ -68,11 +84,13 @@ guest_boot() {
 		-trace "file=$test_tmp/trace.log" "${args[@]}" || die "the guest does not boot"
 }
 
-for option; do
-	case $option in
+while [ $# -gt 0 ]; do
+	case $1 in
 	--peers-only)	options+=(--without pvblk) ;;
-	*)		options+=("$option") ;;
+	--before)	before=${2:?of what directory?} options+=(--with-before); shift ;;
+	*)		options+=("$1") ;;
 	esac
+	shift
 done
 plan=$(python3 "$top/bench/measure.py" --print-devices ${options[@]+"${options[@]}"}) || exit
 case $plan in usage:*) echo "$plan"; exit 0 ;; esac
