@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the guest's memory is, told to the device with a proof (BALLOON-G1).
+ * Where the guest's memory is, and what the device knows of it (BALLOON-G1).
  */
-#include <linux/highmem.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <asm/barrier.h>
 #include "pvballoon.h"
-
-/* Attempts to get a page of each kind of memory, to prove areas with. */
-#define PROOFS_PER_KIND		4
 
 /* Called for each part of the memory, in ascending order; known parts stay as they are. */
 static int add_area(struct resource *res, void *data)
@@ -29,19 +25,32 @@ static int add_area(struct resource *res, void *data)
 		return 0;
 	area = &balloon->areas[balloon->nr_areas];
 	*area = (struct pvballoon_area) { .start = start, .end = end };
-	/* Pairs with the acquire in lookup(), which others call without the lock. */
+	/* Pairs with the acquire in pvballoon_area_of(), which others call without the lock. */
 	smp_store_release(&balloon->nr_areas, balloon->nr_areas + 1);
 	return 0;
 }
 
-/* Memory may have been added since the last time. */
-static void find_areas(struct pvballoon *balloon)
+/**
+ * pvballoon_areas_find() - look where the guest's memory is
+ * @balloon: the balloon; its main channel is locked
+ *
+ * Memory may have been added since the last time. What is known stays as it is.
+ */
+void pvballoon_areas_find(struct pvballoon *balloon)
 {
 	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
 			    balloon, add_area);
 }
 
-static struct pvballoon_area *lookup(struct pvballoon *balloon, u64 addr, u64 len)
+/**
+ * pvballoon_area_of() - the area that memory is in
+ * @balloon: the balloon; any context
+ * @addr: first byte
+ * @len: bytes
+ *
+ * Return: NULL if none is known that all of it is in.
+ */
+struct pvballoon_area *pvballoon_area_of(struct pvballoon *balloon, u64 addr, u64 len)
 {
 	/* Pairs with the release in add_area(). */
 	unsigned int i, nr = smp_load_acquire(&balloon->nr_areas);
@@ -71,7 +80,7 @@ void pvballoon_areas_forget(struct pvballoon *balloon)
  */
 bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned int order)
 {
-	const struct pvballoon_area *area = lookup(balloon, page_to_phys(page),
+	const struct pvballoon_area *area = pvballoon_area_of(balloon, page_to_phys(page),
 						     (u64)PAGE_SIZE << order);
 
 	return area && area->told;
@@ -85,7 +94,7 @@ bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned
  */
 bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next)
 {
-	return lookup(balloon, addr, 1) == lookup(balloon, next, 1);
+	return pvballoon_area_of(balloon, addr, 1) == pvballoon_area_of(balloon, next, 1);
 }
 
 /**
@@ -96,197 +105,7 @@ bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next)
  */
 bool pvballoon_is_proven(struct pvballoon *balloon, u64 addr, u64 len)
 {
-	const struct pvballoon_area *area = lookup(balloon, addr, len);
+	const struct pvballoon_area *area = pvballoon_area_of(balloon, addr, len);
 
 	return area && READ_ONCE(area->proven);
-}
-
-static void add_proof(struct pvballoon *balloon, struct page *page, struct pvballoon_area *area)
-{
-	struct pvballoon_proofs *proofs = &balloon->proofs;
-	void *at = kmap_local_page(page);
-
-	memcpy(at, balloon->nonce, PVBALLOON_NONCE_LEN);
-	kunmap_local(at);
-	proofs->area[proofs->nr] = area;
-	proofs->page[proofs->nr] = page;
-	proofs->nr++;
-}
-
-static bool is_wanted(const struct pvballoon_proofs *proofs, const struct pvballoon_area *area)
-{
-	unsigned int i;
-
-	if (!area || area->told || proofs->nr == PVBALLOON_PROOFS_MAX)
-		return false;
-	for (i = 0; i < proofs->nr; i++)
-		if (proofs->area[i] == area)
-			return false;
-	return true;
-}
-
-/* A page of each area, as far as the allocator gives one without effort. */
-static void find_proofs(struct pvballoon *balloon)
-{
-	static const gfp_t kinds[] = { GFP_HIGHUSER, GFP_USER | GFP_DMA32, GFP_USER | GFP_DMA };
-	struct pvballoon_area *area;
-	struct page *page;
-	unsigned int i;
-	LIST_HEAD(vain);
-
-	for (i = 0; i < ARRAY_SIZE(kinds) * PROOFS_PER_KIND; i++) {
-		page = alloc_page((kinds[i / PROOFS_PER_KIND] & ~__GFP_RECLAIM) | __GFP_NOWARN |
-				  __GFP_NOMEMALLOC);
-		if (!page)
-			continue;
-		area = lookup(balloon, page_to_phys(page), PAGE_SIZE);
-		if (is_wanted(&balloon->proofs, area))
-			add_proof(balloon, page, area);
-		else
-			list_add(&page->lru, &vain);
-	}
-	while (!list_empty(&vain)) {
-		page = list_first_entry(&vain, struct page, lru);
-		list_del(&page->lru);
-		__free_page(page);
-	}
-}
-
-/* The proofs are not needed any more. @refused: the device does not want the block that is one. */
-static void release_proofs(struct pvballoon *balloon, bool refused)
-{
-	struct pvballoon_proofs *proofs = &balloon->proofs;
-	unsigned int i;
-
-	if (proofs->pool)
-		pvballoon_put_back(balloon, proofs->pool, proofs->page[0], refused);
-	/* Should the device still look at one, it sees other content, and finds nothing. */
-	for (i = 0; i < proofs->nr && !proofs->pool; i++)
-		__free_page(proofs->page[i]);
-	proofs->pool = NULL;
-	proofs->nr = 0;
-	if (refused)
-		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
-}
-
-static void submit(struct pvballoon *balloon, struct pvballoon_slot *slot)
-{
-	const struct pvballoon_proofs *proofs = &balloon->proofs;
-	struct pvballoon_region *shared = pvballoon_slot_data(&balloon->main, slot);
-	unsigned int i;
-
-	for (i = 0; i < proofs->nr; i++) {
-		const struct pvballoon_area *area = proofs->area[i];
-		struct pvballoon_region region = {
-			.addr	= cpu_to_le64(area->start),
-			.len	= cpu_to_le64(area->end - area->start),
-			.proof	= cpu_to_le64(page_to_phys(proofs->page[i])),
-		};
-
-		memcpy(&shared[i], &region, sizeof(region));
-	}
-	pvballoon_submit(&balloon->main, slot, PVBALLOON_OP_REGION, proofs->nr);
-}
-
-/**
- * pvballoon_areas_introduce() - tell the device of all memory of which the allocator gives a page
- * @balloon: the balloon; the lock of the main channel is held, and it runs
- *
- * Once in each life of the device; pvballoon.introduced says when that has been done. Nothing is
- * waited for.
- */
-void pvballoon_areas_introduce(struct pvballoon *balloon)
-{
-	struct pvballoon_slot *slot = pvballoon_get_slot(&balloon->main);
-
-	if (READ_ONCE(balloon->introduced) || balloon->proofs.nr || !slot)
-		return;
-	find_areas(balloon);
-	find_proofs(balloon);
-	if (balloon->proofs.nr)
-		submit(balloon, slot);
-	else
-		WRITE_ONCE(balloon->introduced, true);
-}
-
-/**
- * pvballoon_areas_follow() - tell the device of the area of the first fresh block, if it does not know it
- * @balloon: the balloon; the lock of the main channel is held, and it runs
- *
- * The block is the proof, and counts as in flight meanwhile. Nothing is waited for. Return:
- * true if something has come of it at once.
- */
-bool pvballoon_areas_follow(struct pvballoon *balloon)
-{
-	struct pvballoon_slot *slot = pvballoon_get_slot(&balloon->main);
-	struct pvballoon_area *area;
-	struct pvballoon_pool *pool;
-	struct page *block;
-
-	if (balloon->proofs.nr || !slot)
-		return false;
-	block = pvballoon_take_unknown(balloon, &pool);
-	if (!block)
-		return false;
-	find_areas(balloon);
-	area = lookup(balloon, page_to_phys(block), pvballoon_block_bytes(pool));
-	balloon->proofs.pool = pool;
-	if (area && !area->told && !area->refused) {
-		add_proof(balloon, block, area);
-		submit(balloon, slot);
-		return false;
-	}
-	/* Not in the kernel's resource tree, or in memory that the device does not want. */
-	balloon->proofs.page[0] = block;
-	release_proofs(balloon, !area || area->refused);
-	return true;
-}
-
-static void say_unproven(struct pvballoon *balloon)
-{
-	const struct pvballoon_proofs *proofs = &balloon->proofs;
-	unsigned int i;
-
-	for (i = 0; i < proofs->nr && !balloon->warned; i++) {
-		if (!proofs->area[i]->told || proofs->area[i]->proven)
-			continue;
-		balloon->warned = true;
-		dev_warn(&balloon->pdev->dev,
-			 "the host gets no memory back: what is given is only counted; 'pvctl balloon' there says why\n");
-	}
-}
-
-/**
- * pvballoon_areas_told() - REGION is completed
- * @balloon: the balloon; the lock of the main channel is held
- * @regions: private copy of what the driver wrote, with the device's statuses; NULL: all were taken
- */
-void pvballoon_areas_told(struct pvballoon *balloon, const struct pvballoon_region *regions)
-{
-	struct pvballoon_proofs *proofs = &balloon->proofs;
-	u32 status = PVBALLOON_S_OK;
-	unsigned int i;
-
-	for (i = 0; i < proofs->nr; i++) {
-		struct pvballoon_area *area = proofs->area[i];
-
-		if (regions)
-			status = le32_to_cpu(regions[i].status);
-		WRITE_ONCE(area->proven, status == PVBALLOON_S_OK);
-		area->refused = status && status != PVBALLOON_S_UNPROVEN;
-		area->told = !area->refused;
-	}
-	say_unproven(balloon);
-	if (!proofs->pool)
-		WRITE_ONCE(balloon->introduced, true);
-	release_proofs(balloon, proofs->pool && proofs->area[0]->refused);
-}
-
-/**
- * pvballoon_areas_untold() - REGION will have no effect any more
- * @balloon: the balloon; the lock of the main channel is held
- */
-void pvballoon_areas_untold(struct pvballoon *balloon)
-{
-	release_proofs(balloon, false);
 }

@@ -54,28 +54,6 @@ bool pvballoon_is_balanced(struct pvballoon *balloon)
 	       !(READ_ONCE(balloon->stats_ms) && time_after_eq(jiffies, READ_ONCE(balloon->stats_next)));
 }
 
-/**
- * pvballoon_kick_balance() - look at the target now
- * @balloon: the balloon; any context
- */
-void pvballoon_kick_balance(struct pvballoon *balloon)
-{
-	mod_delayed_work(balloon->wq, &balloon->balance, 0);
-}
-
-/**
- * pvballoon_hold() - don't grow for a while
- * @balloon: the balloon; any context
- * @length: jiffies; a hold that lasts longer goes on
- */
-void pvballoon_hold(struct pvballoon *balloon, unsigned long length)
-{
-	unsigned long until = jiffies + length;
-
-	if (time_before(READ_ONCE(balloon->hold_until), until))
-		WRITE_ONCE(balloon->hold_until, until);
-}
-
 /* Requests in flight, or the guest's memory, must move first. */
 static long wait_for_device(struct pvballoon *balloon)
 {

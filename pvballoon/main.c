@@ -250,8 +250,7 @@ static void deflate(struct pvballoon *balloon, int err)
 		forget_requests(balloon);
 	forget_given(balloon);
 	mutex_lock(&balloon->main.lock);
-	/* It is only looked at. */
-	pvballoon_areas_untold(balloon);
+	pvballoon_drop_proofs(balloon);
 	while (!pvballoon_forget(balloon) || pvballoon_is_moving(balloon))
 		msleep(20);
 	mutex_unlock(&balloon->main.lock);

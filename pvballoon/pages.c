@@ -19,8 +19,6 @@
 /* Their content is lost; clearing them would make the host find memory for them first. */
 #define GFP_BLOCK	(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC | \
 			 COMPAT_GFP_UNCLEARED)
-/* What of a request is in flight while the next one is being prepared. */
-#define REQUEST_BYTES	SZ_64M
 
 /**
  * pvballoon_pools_init() - choose the sizes of blocks
@@ -158,7 +156,7 @@ static unsigned long alloc_blocks(struct pvballoon_pool *pool, unsigned long nr,
  */
 u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes)
 {
-	u64 left = min_t(u64, bytes, REQUEST_BYTES);
+	u64 left = min_t(u64, bytes, PVBALLOON_REQUEST_BYTES);
 	unsigned int i;
 
 	bytes = left;
@@ -369,41 +367,6 @@ bool pvballoon_is_moving(struct pvballoon *balloon)
 }
 
 /**
- * pvballoon_take_fresh() - fill a request with blocks whose area the device knows
- * @balloon: the balloon; the lock of the main channel is held
- * @slot: an idle request
- *
- * Return: number of blocks; 0 if there are none, or the first of each pool is in an area that
- * the device doesn't know.
- */
-unsigned int pvballoon_take_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
-{
-	struct page *page, *next;
-	unsigned int i, nr = 0;
-
-	INIT_LIST_HEAD(&slot->blocks);
-	spin_lock(&balloon->lock);
-	for (i = 0; i < PVBALLOON_POOLS && !nr; i++) {
-		struct pvballoon_pool *pool = &balloon->pools[i];
-		u64 max = clamp_t(u64, div64_u64(REQUEST_BYTES, pvballoon_block_bytes(pool)), 1,
-				  PVBALLOON_RANGES_MAX);
-
-		slot->pool = pool;
-		list_for_each_entry_safe(page, next, &pool->fresh, lru) {
-			if (nr == max || !pvballoon_area_known(balloon, page, pool->order))
-				break;
-			list_move_tail(&page->lru, &slot->blocks);
-			nr++;
-		}
-		pool->nr_fresh -= nr;
-		pool->nr_in_flight += nr;
-	}
-	spin_unlock(&balloon->lock);
-	slot->nr_blocks = nr;
-	return nr;
-}
-
-/**
  * pvballoon_take_unknown() - take a fresh block of whose area the device does not know
  * @balloon: the balloon; the lock of the main channel is held
  * @pool: gets its pool
@@ -450,72 +413,6 @@ void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, 
 	WRITE_ONCE(balloon->refused, balloon->refused + refused);
 	spin_unlock(&balloon->lock);
 	pvballoon_free_blocks(pool, &blocks);
-}
-
-/**
- * pvballoon_return_to_fresh() - end a request that will have no effect any more
- * @balloon: the balloon
- * @slot: the request; its blocks were in flight
- */
-void pvballoon_return_to_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
-{
-	struct pvballoon_pool *pool = slot->pool;
-
-	spin_lock(&balloon->lock);
-	list_splice_init(&slot->blocks, &pool->fresh);
-	pool->nr_in_flight -= slot->nr_blocks;
-	pool->nr_fresh += slot->nr_blocks;
-	spin_unlock(&balloon->lock);
-}
-
-/* The blocks of which the device said no; the ranges are in the order of the blocks. */
-static unsigned long sort_out(struct pvballoon_slot *slot, const struct pvballoon_range *ranges,
-			      struct list_head *refused)
-{
-	unsigned int shift = slot->pool->order + PAGE_SHIFT - PVBALLOON_PAGE_SHIFT, in_range = 0;
-	struct page *page, *next;
-	unsigned long nr = 0;
-
-	list_for_each_entry_safe(page, next, &slot->blocks, lru) {
-		if (ranges->status) {
-			list_move_tail(&page->lru, refused);
-			nr++;
-		}
-		if (++in_range == le32_to_cpu(ranges->nr_pages) >> shift) {
-			ranges++;
-			in_range = 0;
-		}
-	}
-	return nr;
-}
-
-/**
- * pvballoon_inflated() - INFLATE is completed
- * @balloon: the balloon
- * @slot: the request
- * @ranges: what the driver wrote, with the device's statuses; NULL: all were taken
- */
-void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
-			const struct pvballoon_range *ranges)
-{
-	struct pvballoon_pool *pool = slot->pool;
-	unsigned long nr_refused = 0;
-	LIST_HEAD(refused);
-
-	if (ranges)
-		nr_refused = sort_out(slot, ranges, &refused);
-	spin_lock(&balloon->lock);
-	if (pool->movable)
-		balloon_page_list_enqueue(&balloon->movable, &slot->blocks);
-	else
-		list_splice_init(&slot->blocks, &pool->given);
-	pool->nr_in_flight -= slot->nr_blocks;
-	pool->nr_given += slot->nr_blocks - nr_refused;
-	WRITE_ONCE(balloon->refused, balloon->refused + nr_refused);
-	spin_unlock(&balloon->lock);
-	pvballoon_free_blocks(pool, &refused);
-	if (nr_refused)
-		pvballoon_hold(balloon, PVBALLOON_HOLD_REFUSED);
 }
 
 /**

@@ -5,10 +5,12 @@
 #ifndef _PVBALLOON_H
 #define _PVBALLOON_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/page_reporting.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -20,10 +22,31 @@
 #define PVBALLOON_SLOTS		8	/* requests in flight on a queue */
 #define PVBALLOON_RECORDS	8192	/* of memory taken back, that the device was not told of */
 #define PVBALLOON_PROOFS_MAX	16	/* areas in a request */
+#define PVBALLOON_REQUEST_BYTES	SZ_64M	/* in flight while the next request is being prepared */
 #define PVBALLOON_WAIT		(HZ / 2)	/* then the device is looked after */
 #define PVBALLOON_HOLD_REFUSED	HZ		/* after the device refused a block */
 
 struct pvballoon;
+struct pvballoon_slot;
+
+/**
+ * struct pvballoon_request - a kind of request, and what its end means
+ * @op: PVBALLOON_OP_*
+ * @optional: the device may lack it
+ * @size: bytes of an element of its data, if each gets a status of its own; else 0
+ * @done: it is completed; with a private copy of the data if that has the device's statuses,
+ *	with NULL if all was taken. May be NULL
+ * @forgotten: it will have no effect any more (BALLOON-D3). May be NULL
+ *
+ * Both are called with the channel locked.
+ */
+struct pvballoon_request {
+	u8	op;
+	bool	optional;
+	size_t	size;
+	void	(*done)(struct pvballoon *balloon, struct pvballoon_slot *slot, const void *data);
+	void	(*forgotten)(struct pvballoon *balloon, struct pvballoon_slot *slot);
+};
 
 /**
  * struct pvballoon_area - part of the guest's memory
@@ -90,8 +113,8 @@ enum { PVBALLOON_HUGE, PVBALLOON_SMALL, PVBALLOON_POOLS };
 
 /**
  * struct pvballoon_slot - a request
+ * @request: what it is about
  * @id: of the request, with its generation
- * @op: PVBALLOON_OP_*
  * @busy: it is in flight
  * @nr: ranges or regions in its data
  * @status: of the completion; valid when @busy has become false
@@ -100,8 +123,8 @@ enum { PVBALLOON_HUGE, PVBALLOON_SMALL, PVBALLOON_POOLS };
  * @nr_blocks: their number
  */
 struct pvballoon_slot {
+	const struct pvballoon_request *request;
 	u32			id;
-	u8			op;
 	bool			busy;
 	u16			nr;
 	u32			status;
@@ -235,10 +258,30 @@ static inline u64 pvballoon_block_bytes(const struct pvballoon_pool *pool)
 	return (u64)PAGE_SIZE << pool->order;
 }
 
+/**
+ * pvballoon_kick_balance() - look at the target now
+ * @balloon: the balloon; any context
+ */
+static inline void pvballoon_kick_balance(struct pvballoon *balloon)
+{
+	mod_delayed_work(balloon->wq, &balloon->balance, 0);
+}
+
+/**
+ * pvballoon_hold() - don't grow for a while
+ * @balloon: the balloon; any context
+ * @length: jiffies; a hold that lasts longer goes on
+ */
+static inline void pvballoon_hold(struct pvballoon *balloon, unsigned long length)
+{
+	unsigned long until = jiffies + length;
+
+	if (time_before(READ_ONCE(balloon->hold_until), until))
+		WRITE_ONCE(balloon->hold_until, until);
+}
+
 /* balance.c */
 void pvballoon_balance(struct work_struct *work);
-void pvballoon_kick_balance(struct pvballoon *balloon);
-void pvballoon_hold(struct pvballoon *balloon, unsigned long length);
 bool pvballoon_is_balanced(struct pvballoon *balloon);
 
 /* pages.c */
@@ -253,37 +296,38 @@ void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks
 struct page *pvballoon_take_unknown(struct pvballoon *balloon, struct pvballoon_pool **pool);
 void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, struct page *page,
 			bool refused);
-unsigned int pvballoon_take_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot);
-void pvballoon_inflated(struct pvballoon *balloon, struct pvballoon_slot *slot,
-			const struct pvballoon_range *ranges);
-void pvballoon_return_to_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot);
 int pvballoon_migrate(struct balloon_dev_info *info, struct page *newpage, struct page *page,
 		      enum migrate_mode mode);
 
-/* request.c */
+/* channel.c */
 int pvballoon_channel_init(struct pvballoon *balloon, struct pvballoon_channel *channel);
-struct pvballoon_slot *pvballoon_get_slot(struct pvballoon_channel *channel);
+struct pvballoon_slot *pvballoon_get_slot(struct pvballoon_channel *channel, unsigned int reserved);
 void *pvballoon_slot_data(struct pvballoon_channel *channel, const struct pvballoon_slot *slot);
-void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u8 op,
-		      unsigned int nr);
+void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *slot,
+		      const struct pvballoon_request *request, unsigned int nr);
 void pvballoon_reap(struct pvballoon_channel *channel);
 bool pvballoon_is_idle(struct pvballoon_channel *channel);
 void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout);
-bool pvballoon_tell_taken_back(struct pvballoon *balloon);
-void pvballoon_give_fresh(struct pvballoon *balloon);
 void pvballoon_channel_start(struct pvballoon_channel *channel);
 void pvballoon_channel_stop(struct pvballoon_channel *channel);
 void pvballoon_channel_forget(struct pvballoon_channel *channel);
 
+/* give.c */
+bool pvballoon_tell_taken_back(struct pvballoon *balloon);
+void pvballoon_give_fresh(struct pvballoon *balloon);
+
 /* area.c */
+void pvballoon_areas_find(struct pvballoon *balloon);
 void pvballoon_areas_forget(struct pvballoon *balloon);
-void pvballoon_areas_introduce(struct pvballoon *balloon);
-bool pvballoon_areas_follow(struct pvballoon *balloon);
-void pvballoon_areas_told(struct pvballoon *balloon, const struct pvballoon_region *regions);
-void pvballoon_areas_untold(struct pvballoon *balloon);
+struct pvballoon_area *pvballoon_area_of(struct pvballoon *balloon, u64 addr, u64 len);
 bool pvballoon_area_known(struct pvballoon *balloon, struct page *page, unsigned int order);
 bool pvballoon_same_area(struct pvballoon *balloon, u64 addr, u64 next);
 bool pvballoon_is_proven(struct pvballoon *balloon, u64 addr, u64 len);
+
+/* proof.c */
+void pvballoon_areas_introduce(struct pvballoon *balloon);
+bool pvballoon_areas_follow(struct pvballoon *balloon);
+void pvballoon_drop_proofs(struct pvballoon *balloon);
 
 /* relief.c */
 int pvballoon_relief_start(struct pvballoon *balloon);

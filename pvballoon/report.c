@@ -48,6 +48,11 @@ static int wait_for_report(struct pvballoon_channel *channel, struct pvballoon_s
 	return slot->status == PVBALLOON_S_UNSUPP ? -EAGAIN : 0;
 }
 
+static const struct pvballoon_request report_request = {
+	.op		= PVBALLOON_OP_REPORT,
+	.optional	= true,
+};
+
 static int report(struct page_reporting_dev_info *prdev, struct scatterlist *sgl,
 		  unsigned int nents)
 {
@@ -59,13 +64,13 @@ static int report(struct page_reporting_dev_info *prdev, struct scatterlist *sgl
 	int err = -EAGAIN;
 
 	mutex_lock(&channel->lock);
-	slot = pvballoon_get_slot(channel);
+	slot = pvballoon_get_slot(channel, 0);
 	if (!READ_ONCE(channel->running) || !slot)
 		goto unlock;
 	nr = write_ranges(balloon, slot, sgl, nents, &bytes);
 	err = 0;
 	if (nr) {
-		pvballoon_submit(channel, slot, PVBALLOON_OP_REPORT, nr);
+		pvballoon_submit(channel, slot, &report_request, nr);
 		err = wait_for_report(channel, slot);
 	}
 unlock:

@@ -136,6 +136,11 @@ void pvballoon_stats_collect(struct pvballoon *balloon)
 	set(stats, PVBALLOON_STAT_RELIEVED, READ_ONCE(balloon->relieved));
 }
 
+static const struct pvballoon_request stats_request = {
+	.op		= PVBALLOON_OP_STATS,
+	.optional	= true,
+};
+
 /**
  * pvballoon_stats_send() - submit what was collected
  * @balloon: the balloon; the lock of the main channel is held, and it runs
@@ -147,10 +152,10 @@ void pvballoon_stats_send(struct pvballoon *balloon)
 
 	if (!balloon->stats.valid)
 		return;
-	slot = pvballoon_get_slot(channel);
+	slot = pvballoon_get_slot(channel, 0);
 	if (!slot)
 		return;
 	memcpy(pvballoon_slot_data(channel, slot), &balloon->stats, sizeof(balloon->stats));
 	balloon->stats.valid = 0;
-	pvballoon_submit(channel, slot, PVBALLOON_OP_STATS, 1);
+	pvballoon_submit(channel, slot, &stats_request, 1);
 }

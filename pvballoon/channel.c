@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests to the device: submitted, completed, and forgotten with their epoch (balloon.md).
+ * A queue with its requests: submitted, completed, and forgotten with their epoch (balloon.md). What a
+ * request is about is not known here.
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
@@ -10,8 +11,6 @@
 
 #define SLOT_SHIFT	ilog2(PVBALLOON_SLOTS)
 #define SLOT_BYTES	(PVBALLOON_RANGES_MAX * sizeof(struct pvballoon_range))
-/* Slots that no INFLATE takes, so that others need not wait for memory to be freed. */
-#define RESERVED	2
 
 /**
  * pvballoon_channel_init() - prepare a channel
@@ -60,8 +59,6 @@ void pvballoon_channel_stop(struct pvballoon_channel *channel)
 /**
  * pvballoon_channel_forget() - requests in flight will have no effect any more (BALLOON-D3)
  * @channel: the channel, stopped
- *
- * What INFLATE was about to give is fresh again.
  */
 void pvballoon_channel_forget(struct pvballoon_channel *channel)
 {
@@ -73,10 +70,8 @@ void pvballoon_channel_forget(struct pvballoon_channel *channel)
 
 		if (!slot->busy)
 			continue;
-		if (slot->op == PVBALLOON_OP_INFLATE)
-			pvballoon_return_to_fresh(channel->balloon, slot);
-		if (slot->op == PVBALLOON_OP_REGION)
-			pvballoon_areas_untold(channel->balloon);
+		if (slot->request->forgotten)
+			slot->request->forgotten(channel->balloon, slot);
 		slot->status = PVBALLOON_S_UNSUPP;
 		WRITE_ONCE(slot->busy, false);
 	}
@@ -84,25 +79,21 @@ void pvballoon_channel_forget(struct pvballoon_channel *channel)
 	wake_up_all(&channel->wait);
 }
 
-static struct pvballoon_slot *idle_slot(struct pvballoon_channel *channel, unsigned int first)
-{
-	unsigned int i;
-
-	for (i = first; i < PVBALLOON_SLOTS; i++)
-		if (!channel->slots[i].busy)
-			return &channel->slots[i];
-	return NULL;
-}
-
 /**
  * pvballoon_get_slot() - a request that is not in flight
  * @channel: the channel, locked
+ * @reserved: slots that are left to others
  *
  * Return: the request, or NULL.
  */
-struct pvballoon_slot *pvballoon_get_slot(struct pvballoon_channel *channel)
+struct pvballoon_slot *pvballoon_get_slot(struct pvballoon_channel *channel, unsigned int reserved)
 {
-	return idle_slot(channel, 0);
+	unsigned int i;
+
+	for (i = reserved; i < PVBALLOON_SLOTS; i++)
+		if (!channel->slots[i].busy)
+			return &channel->slots[i];
+	return NULL;
 }
 
 /**
@@ -133,22 +124,22 @@ void *pvballoon_slot_data(struct pvballoon_channel *channel, const struct pvball
  * pvballoon_submit() - submit a request, whose data has been written
  * @channel: the channel, locked and running
  * @slot: the request
- * @op: PVBALLOON_OP_*
+ * @request: what it is about
  * @nr: elements of its data
  */
-void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u8 op,
-		      unsigned int nr)
+void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *slot,
+		      const struct pvballoon_request *request, unsigned int nr)
 {
 	struct pvbus_queue *queue = channel->queue;
 	unsigned int index = slot - channel->slots;
 	struct pvballoon_sqe sqe = {
-		.op		= op,
+		.op		= request->op,
 		.nr		= cpu_to_le16(nr),
 		.data_off	= cpu_to_le64(pvshm_raw(queue->data_off) + index * SLOT_BYTES),
 	};
 
 	slot->id = (slot->id & ~(PVBALLOON_SLOTS - 1)) + PVBALLOON_SLOTS + index;
-	slot->op = op;
+	slot->request = request;
 	slot->nr = nr;
 	WRITE_ONCE(slot->busy, true);
 	sqe.id = cpu_to_le32(slot->id);
@@ -167,36 +158,30 @@ static struct pvballoon_slot *check_cqe(struct pvballoon_channel *channel,
 
 	if (!slot->busy || slot->id != id || status > PVBALLOON_S_UNSUPP)
 		return NULL;
-	/* These two need no feature. */
-	if (status == PVBALLOON_S_UNSUPP &&
-	    (slot->op == PVBALLOON_OP_REGION || slot->op == PVBALLOON_OP_INFLATE))
+	if (status == PVBALLOON_S_UNSUPP && !slot->request->optional)
 		return NULL;
 	return slot;
 }
 
-/* The statuses of the device, and for the rest what the driver wrote: BALLOON-G7. */
-static const void *copy_data(struct pvballoon_channel *channel, const struct pvballoon_slot *slot,
-			     size_t size)
+/* The statuses of the device, and for the rest what the driver wrote (BALLOON-G7). */
+static const void *copy_data(struct pvballoon_channel *channel, const struct pvballoon_slot *slot)
 {
-	pvshm_copy(channel->copy, pvballoon_slot_data(channel, slot), slot->nr * size);
+	pvshm_copy(channel->copy, pvballoon_slot_data(channel, slot), slot->nr * slot->request->size);
 	return channel->copy;
 }
 
 static void end_slot(struct pvballoon_channel *channel, struct pvballoon_slot *slot, u32 status)
 {
-	bool is_region = slot->op == PVBALLOON_OP_REGION;
+	const struct pvballoon_request *request = slot->request;
 	const void *data = NULL;
 
-	if (status == PVBALLOON_S_SOME && (is_region || slot->op == PVBALLOON_OP_INFLATE))
-		data = copy_data(channel, slot, is_region ? sizeof(struct pvballoon_region) :
-							    sizeof(struct pvballoon_range));
+	if (status == PVBALLOON_S_SOME && request->size)
+		data = copy_data(channel, slot);
 	/* What was copied may be of the next epoch; the request is forgotten with its own. */
 	if (pvbus_epoch_over(channel->queue->pdev))
 		return;
-	if (is_region)
-		pvballoon_areas_told(channel->balloon, data);
-	else if (slot->op == PVBALLOON_OP_INFLATE)
-		pvballoon_inflated(channel->balloon, slot, data);
+	if (request->done)
+		request->done(channel->balloon, slot, data);
 	slot->status = status;
 	WRITE_ONCE(channel->queue->ops, channel->queue->ops + 1);
 	WRITE_ONCE(slot->busy, false);
@@ -249,96 +234,4 @@ void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout)
 	if (!pvring_arm(ring, ring->cq_next, 0))
 		wait_event_timeout(channel->wait,
 				   pvring_pending(ring) || !READ_ONCE(channel->running), timeout);
-}
-
-static void write_range(struct pvballoon_range *shared, u64 addr, u64 len)
-{
-	struct pvballoon_range range = {
-		.addr = cpu_to_le64(addr),
-		.nr_pages = cpu_to_le32(len >> PVBALLOON_PAGE_SHIFT),
-	};
-
-	memcpy(shared, &range, sizeof(range));
-}
-
-/**
- * pvballoon_tell_taken_back() - tell the device of all memory that was taken back
- * @balloon: the balloon; the lock of the main channel is held, and it runs
- *
- * Must come before the same memory is given again. Return: false if not all could be told, as
- * all requests are in flight, or the device has first to be reset.
- */
-bool pvballoon_tell_taken_back(struct pvballoon *balloon)
-{
-	struct pvballoon_channel *channel = &balloon->main;
-	struct pvballoon_range *ranges;
-	struct pvballoon_slot *slot;
-	unsigned int i, nr;
-	bool reset_due;
-
-	while ((slot = pvballoon_get_slot(channel))) {
-		ranges = pvballoon_slot_data(channel, slot);
-		spin_lock(&balloon->lock);
-		reset_due = balloon->reset_due;
-		nr = min_t(unsigned int, balloon->nr_records, PVBALLOON_RANGES_MAX);
-		for (i = 0; i < nr; i++)
-			write_range(&ranges[i], balloon->records[i].addr, balloon->records[i].len);
-		WRITE_ONCE(balloon->nr_records, balloon->nr_records - nr);
-		memmove(balloon->records, balloon->records + nr,
-			balloon->nr_records * sizeof(*balloon->records));
-		spin_unlock(&balloon->lock);
-		if (!nr)
-			return !reset_due;
-		pvballoon_submit(channel, slot, PVBALLOON_OP_DEFLATE, nr);
-	}
-	return false;
-}
-
-/* Does a block continue a range, at either end? BALLOON-G2: in the same region. */
-static bool is_next(struct pvballoon *balloon, u64 addr, u64 len, u64 next, u64 size)
-{
-	return (next == addr + len || next + size == addr) &&
-	       pvballoon_same_area(balloon, addr, next);
-}
-
-/* Neighbours among the blocks become one range; the ranges stay in the order of the blocks. */
-static unsigned int write_blocks(struct pvballoon_channel *channel,
-				 const struct pvballoon_slot *slot)
-{
-	struct pvballoon_range *ranges = pvballoon_slot_data(channel, slot);
-	u64 size = pvballoon_block_bytes(slot->pool), addr = 0, len = 0, next;
-	unsigned int nr = 0;
-	struct page *page;
-
-	list_for_each_entry(page, &slot->blocks, lru) {
-		next = page_to_phys(page);
-		if (len && is_next(channel->balloon, addr, len, next, size)) {
-			addr = min(addr, next);
-			len += size;
-			continue;
-		}
-		if (len)
-			write_range(&ranges[nr++], addr, len);
-		addr = next;
-		len = size;
-	}
-	write_range(&ranges[nr++], addr, len);
-	return nr;
-}
-
-/**
- * pvballoon_give_fresh() - give the device what is fresh, as far as requests are left
- * @balloon: the balloon; the lock of the main channel is held, and it runs
- */
-void pvballoon_give_fresh(struct pvballoon *balloon)
-{
-	struct pvballoon_channel *channel = &balloon->main;
-	struct pvballoon_slot *slot;
-
-	while (pvballoon_tell_taken_back(balloon)) {
-		slot = idle_slot(channel, RESERVED);
-		if (!slot || !pvballoon_take_fresh(balloon, slot))
-			return;
-		pvballoon_submit(channel, slot, PVBALLOON_OP_INFLATE, write_blocks(channel, slot));
-	}
 }
