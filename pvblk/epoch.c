@@ -3,7 +3,12 @@
  * The disk over an epoch change: hold still, check the new life, replay (blk.md, Replay).
  */
 #include <linux/delay.h>
+#include <linux/moduleparam.h>
 #include "pvblk.h"
+
+static unsigned int timeout_s;
+module_param(timeout_s, uint, 0644);
+MODULE_PARM_DESC(timeout_s, "fail I/O when a request is older than this, in s; 0: wait for ever (default)");
 
 /* So long a suspend waits for a disk. */
 #define DRAIN_TIMEOUT	(10 * HZ)
@@ -145,7 +150,7 @@ static bool late(struct pvblk_queue *queue, unsigned long limit)
  */
 void pvblk_expire(struct pvbus_device *pdev)
 {
-	unsigned long limit = (unsigned long)READ_ONCE(pvblk_timeout_s) * HZ;
+	unsigned long limit = (unsigned long)READ_ONCE(timeout_s) * HZ;
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	unsigned int i;
 

@@ -2,21 +2,11 @@
 /*
  * Probe and remove of the block driver.
  */
-#define CREATE_TRACE_POINTS
 #include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
 #include "pvblk.h"
-#include "trace.h"
-
-int pvblk_spin_us = -1;
-module_param_named(spin_us, pvblk_spin_us, int, 0644);
-MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
-
-unsigned int pvblk_timeout_s;
-module_param_named(timeout_s, pvblk_timeout_s, uint, 0644);
-MODULE_PARM_DESC(timeout_s, "fail I/O when a request is older than this, in s; 0: wait for ever (default)");
 
 static unsigned int queue_depth = 256;
 module_param(queue_depth, uint, 0444);

@@ -107,10 +107,6 @@ struct pvblk {
 	bool			fua;
 };
 
-/* main.c */
-extern int pvblk_spin_us;
-extern unsigned int pvblk_timeout_s;
-
 /* disk.c */
 extern int pvblk_major;
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
@@ -119,6 +115,7 @@ int pvblk_add_disk(struct pvblk *blk);
 void pvblk_update_work(struct work_struct *work);
 
 /* queue.c */
+extern int pvblk_spin_us;
 extern const struct blk_mq_ops pvblk_mq_ops;
 void pvblk_interrupt(struct pvbus_queue *queue);
 void pvblk_reap(struct pvblk_queue *queue);

@@ -3,9 +3,14 @@
  * A hardware queue: batches go in, completions are reaped, and nobody sleeps for a fast device.
  */
 #include <linux/jiffies.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/clock.h>
 #include "pvblk.h"
 #include "trace.h"
+
+int pvblk_spin_us = -1;
+module_param_named(spin_us, pvblk_spin_us, int, 0644);
+MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
 
 /* After this many spins in vain the device is slow just now; then only every so many batches try. */
 #define SPIN_MISSES_MAX		8

@@ -42,9 +42,6 @@ static bool broken;
 static u32 expected_tag, nr_expected;
 static blk_status_t expected_status;
 
-int pvblk_spin_us;
-unsigned int pvblk_timeout_s;
-
 u32 pvbus_sleep_ns(const struct pvbus_device *dev)
 {
 	(void)dev;
@@ -315,6 +312,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = { data, len };
 
+	pvblk_spin_us = 0;
 	start(fuzz_number(&in, 1), 1 + fuzz_number(&in, 1) % (SLOT_LEN / 512));
 	while (in.len)
 		step(&in);

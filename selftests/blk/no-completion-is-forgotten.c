@@ -40,9 +40,6 @@ static _Alignas(PV_CACHE_LINE) u8 drv_area[64 + (SIZE << PVBLK_SQE_SHIFT)];
 static _Alignas(PV_CACHE_LINE) u8 dev_area[64 + (SIZE << PVBLK_CQE_SHIFT)];
 static uint64_t posted_ns[SIZE];
 
-int pvblk_spin_us;
-unsigned int pvblk_timeout_s;
-
 /* What pvblk/queue.c calls. */
 
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev)
@@ -191,6 +188,7 @@ int main(void)
 {
 	unsigned int i;
 
+	pvblk_spin_us = 0;
 	ktap_plan(NR_SCENARIOS);
 	il_watch(&w, sizeof(w));
 	il_share(&w.q.ring, sizeof(w.q.ring));
