@@ -13,38 +13,7 @@
 #define RETRY_MS		20	/* the header is being written */
 #define REFUSED_RETRY_MS	1000	/* HELLO failed: ask again, at leisure */
 
-/* Without a sign of life for so long, the device side is taken for silent. */
-#define SILENT_BEATS		10
-#define SILENT_MIN		(5 * HZ)
-
 static DEFINE_IDA(bus_ids);
-
-/**
- * pvbus_poke() - let the bus look at epoch, devices and queues soon
- * @bus: the bus; any context
- */
-void pvbus_poke(struct pvbus *bus)
-{
-	mod_delayed_work(pvbus_wq, &bus->work, 0);
-}
-
-static unsigned long silence(const struct pvbus *bus)
-{
-	u32 beat_ms = le32_to_cpu(READ_ONCE(bus->hdr.heartbeat_ms));
-
-	return max_t(unsigned long, SILENT_BEATS * msecs_to_jiffies(beat_ms), SILENT_MIN);
-}
-
-/**
- * pvbus_silent() - has the device side given no sign of life for long
- * @bus: the bus; any context
- *
- * Then nobody waits for its answers any longer; it may come back all the same.
- */
-bool pvbus_silent(const struct pvbus *bus)
-{
-	return time_after(jiffies, READ_ONCE(bus->alive_at) + silence(bus));
-}
 
 static irqreturn_t bus_interrupt(int irq, void *data)
 {
@@ -96,11 +65,6 @@ static void forget_epoch(struct pvbus_device *pdev)
 	WRITE_ONCE(pdev->epoch, 0);
 	WRITE_ONCE(pdev->shared, false);
 	pdev->mends = 0;
-}
-
-static void send_work(struct pvbus_device *pdev)
-{
-	queue_work(pvbus_device_wq, &pdev->work);
 }
 
 /* Take over the header of an epoch, and what it says of the window. */
@@ -172,28 +136,6 @@ static int begin_epoch(struct pvbus *bus)
 	return 0;
 }
 
-static void look_for_life(struct pvbus *bus)
-{
-	const struct pvbus_header *shared = bus->shm.base;
-	u64 epoch = pvbus_window_epoch(bus), beat = le64_to_cpu(READ_ONCE(shared->heartbeat));
-
-	if (beat != bus->last_heartbeat || epoch != bus->last_epoch) {
-		WRITE_ONCE(bus->alive_at, jiffies);
-		bus->last_heartbeat = beat;
-		bus->last_epoch = epoch;
-	}
-	if (!pvbus_silent(bus)) {
-		if (bus->stalled)
-			dev_info(bus->transport->dev, "the device side goes on\n");
-		bus->stalled = false;
-	} else if (bus->epoch && !bus->stalled) {
-		dev_warn(bus->transport->dev,
-			 "no heartbeat for %u s: is pvhostd stopped? Requests wait for it\n",
-			 jiffies_to_msecs(jiffies - bus->alive_at) / 1000);
-		bus->stalled = true;
-	}
-}
-
 static bool table_changed(struct pvbus *bus)
 {
 	const struct pvbus_header *shared = bus->shm.base;
@@ -211,7 +153,7 @@ static void look_after_devices(struct pvbus *bus, bool now)
 	if (!now && time_before(jiffies, bus->looked_at + msecs_to_jiffies(PVBUS_WATCHDOG_MS)))
 		return;
 	bus->looked_at = jiffies;
-	call_devices(bus, send_work);
+	call_devices(bus, pvbus_device_poke);
 }
 
 /* Returns in how many ms to look again. */
@@ -219,7 +161,7 @@ static unsigned int watch(struct pvbus *bus)
 {
 	int err = 0;
 
-	look_for_life(bus);
+	pvbus_look_for_life(bus);
 	if (!bus->epoch || pvbus_window_epoch(bus) != bus->epoch) {
 		/* Also ends the waits of the devices' works. */
 		WRITE_ONCE(bus->epoch, 0);
@@ -244,7 +186,7 @@ static void bus_work(struct work_struct *work)
 
 	mutex_lock(&bus->lock);
 	if (!bus->frozen)
-		queue_delayed_work(pvbus_wq, &bus->work, msecs_to_jiffies(watch(bus)));
+		pvbus_poke_after(bus, watch(bus));
 	mutex_unlock(&bus->lock);
 	memalloc_noio_restore(noio);
 }
@@ -346,7 +288,7 @@ void pvbus_unregister(struct pvbus *bus)
 	struct pvbus_transport *transport = bus->transport;
 
 	bus->dying_at = jiffies;
-	/* Pairs with the acquire in somebody_waits(). */
+	/* Pairs with the acquire in pvbus_somebody_waits(). */
 	smp_store_release(&bus->dying, true);
 	cancel_work_sync(&bus->scan);
 	/* The epoch watch goes on meanwhile: a device that is removed may still have I/O to finish. */

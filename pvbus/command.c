@@ -2,6 +2,7 @@
 /*
  * Commands to the device side and their answers (Documentation/abi/bus.md, Commands).
  */
+#include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/sched/clock.h>
 #include <asm/barrier.h>
@@ -154,3 +155,17 @@ int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 
 	trace_pvbus_command(bus->id, op, seq, err);
 	return err;
 }
+
+/**
+ * pvbus_sleep_ns() - what it costs to sleep for an answer of the device side
+ * @pdev: the device
+ *
+ * Measured on commands: a doorbell, two wake-ups and an interrupt. Waiting awake for
+ * up to this long never costs more than twice the best choice (competitive spinning;
+ * Karlin et al., "Empirical studies of competitive spinning", SOSP 1991). Any context.
+ */
+u32 pvbus_sleep_ns(const struct pvbus_device *pdev)
+{
+	return READ_ONCE(pdev->bus->sleep_ns);
+}
+EXPORT_SYMBOL_GPL(pvbus_sleep_ns);

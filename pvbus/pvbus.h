@@ -134,24 +134,26 @@ struct pvbus {
 #define PVBUS_DEV_LEAVING	7	/* the driver's remove runs */
 #define PVBUS_DEV_RESTART	8	/* the driver wants it started anew */
 
-extern COMPAT_BUS_CONST struct bus_type pvbus_type;
-extern struct workqueue_struct *pvbus_wq;
-extern struct workqueue_struct *pvbus_device_wq;
-extern unsigned int pvbus_remove_timeout_s;
-extern bool pvbus_rebooting;
-extern unsigned long pvbus_rebooting_at;
-
 /* bus.c */
 struct pvbus *pvbus_register(struct pvbus_transport *transport);
 void pvbus_unregister(struct pvbus *bus);
 int pvbus_freeze(struct pvbus *bus);
 void pvbus_thaw(struct pvbus *bus);
-u64 pvbus_window_epoch(const struct pvbus *bus);
+
+/* work.c */
+int pvbus_works_init(void);
+void pvbus_works_exit(void);
 void pvbus_poke(struct pvbus *bus);
+void pvbus_poke_after(struct pvbus *bus, unsigned int ms);
+void pvbus_device_poke(struct pvbus_device *pdev);
+
+/* life.c */
 bool pvbus_silent(const struct pvbus *bus);
-bool pvbus_say(struct pvbus *bus, const char *what);
+void pvbus_look_for_life(struct pvbus *bus);
 
 /* header.c */
+u64 pvbus_window_epoch(const struct pvbus *bus);
+bool pvbus_say(struct pvbus *bus, const char *what);
 int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr);
 void pvbus_write_ident(struct pvbus *bus);
 
@@ -164,15 +166,30 @@ int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 
 void pvbus_scan_work(struct work_struct *work);
 void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
 void pvbus_remove_devices(struct pvbus *bus);
+
+/* table.c */
 struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot);
+void pvbus_read_entry(const struct pvbus *bus, u32 slot, struct pvbus_device_entry *entry);
 bool pvbus_slot_taken(const struct pvbus *bus, u32 slot);
 bool pvbus_not_ready(const struct pvbus_device *pdev);
 
 /* device.c */
 int pvbus_device_negotiate(struct pvbus_device *pdev);
+int pvbus_device_renegotiate(struct pvbus_device *pdev, u64 epoch);
+void pvbus_device_abandon(struct pvbus_device *pdev, u64 epoch);
 int pvbus_device_reset(struct pvbus_device *pdev);
+
+/* state.c */
 void pvbus_device_freeze(struct pvbus_device *pdev);
 void pvbus_device_work(struct work_struct *work);
+
+/* driver.c */
+extern COMPAT_BUS_CONST struct bus_type pvbus_type;
+
+/* waiters.c */
+int pvbus_waiters_init(void);
+void pvbus_waiters_exit(void);
+unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long *since);
 
 /* queue.c */
 int pvbus_write_queues(struct pvbus_device *pdev);

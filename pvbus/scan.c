@@ -6,65 +6,10 @@
 #include <asm/barrier.h>
 #include "pvbus.h"
 
-/**
- * pvbus_entry() - a slot of the device table
- * @bus: the bus; its header copy is valid
- * @slot: below PVBUS_MAX_DEVICES
- *
- * Return: the entry in the window, or NULL if the table is shorter.
- */
-struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot)
-{
-	u64 off = le64_to_cpu(bus->hdr.table_off);
-
-	if (slot >= le32_to_cpu(bus->hdr.table_nr))
-		return NULL;
-	return pvshm_at(&bus->shm, pvshm_off(off + slot * sizeof(struct pvbus_device_entry)),
-			sizeof(struct pvbus_device_entry));
-}
-
-/* Private copy of an entry; an absent slot reads as zeroes. */
-static void read_entry(const struct pvbus *bus, u32 slot, struct pvbus_device_entry *entry)
-{
-	const struct pvbus_device_entry *shared = pvbus_entry(bus, slot);
-
-	memset(entry, 0, sizeof(*entry));
-	if (!shared)
-		return;
-	pvshm_copy(entry, shared, sizeof(*entry));
-	pvbus_clean_text(entry->name, sizeof(entry->name));
-}
-
-/**
- * pvbus_not_ready() - is the device one that the device side cannot serve for now (BUS-G10)
- * @pdev: the device
- *
- * When it can, it says so by a new table_seq. Any context.
- */
-bool pvbus_not_ready(const struct pvbus_device *pdev)
-{
-	const struct pvbus_device_entry *entry = pvbus_entry(pdev->bus, pdev->slot);
-
-	/* Pairs with the release of table_seq, or of epoch: what the flag was cleared for is there. */
-	return entry && (le32_to_cpu(virt_load_acquire(&entry->flags)) & PVBUS_DEV_NOT_READY);
-}
-
 static bool wanted(const struct pvbus_device_entry *entry)
 {
 	return entry->status != cpu_to_le32(PVBUS_S_ABSENT) &&
 	       !(entry->flags & cpu_to_le32(PVBUS_DEV_REMOVE));
-}
-
-/**
- * pvbus_slot_taken() - is there a device in a slot of the table
- * @bus: the bus; its header copy is valid
- * @slot: below PVBUS_MAX_DEVICES
- */
-bool pvbus_slot_taken(const struct pvbus *bus, u32 slot)
-{
-	const struct pvbus_device_entry *entry = pvbus_entry(bus, slot);
-
-	return entry && READ_ONCE(entry->status) != cpu_to_le32(PVBUS_S_ABSENT);
 }
 
 static bool same_device(const struct pvbus_device *pdev, const struct pvbus_device_entry *entry)
@@ -154,7 +99,7 @@ static void scan_slot(struct pvbus *bus, u32 slot)
 {
 	struct pvbus_device_entry entry;
 
-	read_entry(bus, slot, &entry);
+	pvbus_read_entry(bus, slot, &entry);
 	if (bus->devices[slot] &&
 	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry) ||
 	     test_bit(PVBUS_DEV_VANISHED, &bus->devices[slot]->flags)))
@@ -204,7 +149,7 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 		pdev = bus->devices[slot];
 		if (!pdev)
 			continue;
-		read_entry(bus, slot, &entry);
+		pvbus_read_entry(bus, slot, &entry);
 		if (!same_device(pdev, &entry) ||
 		    (!new_epoch && pdev->generation != le32_to_cpu(entry.generation)))
 			set_bit(PVBUS_DEV_VANISHED, &pdev->flags);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who waits until a device is gone: its removal, the unloading of its driver, a reboot.
+ */
+#include <linux/moduleparam.h>
+#include <linux/reboot.h>
+#include "pvbus.h"
+
+/* So long a reboot waits for a probe or a removal that waits for I/O. */
+#define REBOOT_TIMEOUT_S	5
+
+static unsigned int remove_timeout_s = 30;
+module_param(remove_timeout_s, uint, 0644);
+MODULE_PARM_DESC(remove_timeout_s, "fail what is in flight when a removal has waited this long, in s, for a device that nobody serves; 0: wait for ever (default 30)");
+
+static bool rebooting;
+static unsigned long rebooting_at;
+
+/* Before any device is shut down, and for that locked: a probe may hold the lock. */
+static int reboot_event(struct notifier_block *nb, unsigned long event, void *unused)
+{
+	rebooting_at = jiffies;
+	/* Pairs with the acquire in pvbus_somebody_waits(). */
+	smp_store_release(&rebooting, true);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = {
+	.notifier_call	= reboot_event,
+};
+
+/**
+ * pvbus_somebody_waits() - does somebody wait for what is in flight, to take the device away
+ * @pdev: the device, which has a driver
+ * @since: gets since when, in jiffies
+ *
+ * A driver's remove, or a lock that is held over a probe. Any context. Return: how long he waits at
+ * most, in s; 0: nobody does, or for as long as it takes.
+ */
+unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long *since)
+{
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+
+	/* Pairs with the releases of who sets them, after the moment. */
+	if (smp_load_acquire(&rebooting)) {
+		*since = rebooting_at;
+		return REBOOT_TIMEOUT_S;
+	}
+	if (test_bit_acquire(PVBUS_DEV_LEAVING, &pdev->flags))
+		*since = pdev->leaving_at;
+	else if (smp_load_acquire(&drv->leaving)) /* likewise */
+		*since = drv->leaving_at;
+	else if (smp_load_acquire(&pdev->bus->dying)) /* likewise */
+		*since = pdev->bus->dying_at;
+	else
+		return 0;
+	return READ_ONCE(remove_timeout_s);
+}
+
+/**
+ * pvbus_waiters_init() - hear of reboots
+ *
+ * Return: 0 or -errno.
+ */
+int __init pvbus_waiters_init(void)
+{
+	return register_reboot_notifier(&reboot_notifier);
+}
+
+/** pvbus_waiters_exit() - the other end */
+void pvbus_waiters_exit(void)
+{
+	unregister_reboot_notifier(&reboot_notifier);
+}
