@@ -46,6 +46,9 @@ static int rings_show(struct seq_file *m, void *unused)
 	struct pvbus_device *pdev = m->private;
 	unsigned int i;
 
+	seq_printf(m, "state %s (%u) marks %#lx epoch %#llx mends %u\n", pvbus_state_name(pdev),
+		   READ_ONCE(pdev->state), READ_ONCE(pdev->marks), READ_ONCE(pdev->epoch),
+		   READ_ONCE(pdev->mends));
 	/* Queues come and go with the driver. */
 	device_lock(&pdev->dev);
 	for (i = 0; i < pdev->nr_queues; i++)

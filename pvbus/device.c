@@ -48,10 +48,8 @@ static int reset(struct pvbus_device *pdev, u64 epoch, unsigned long timeout)
 	err = begin(pdev, epoch, timeout);
 	if (!err)
 		err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_RESET, epoch);
-	if (err != -ESTALE && err != -ETIMEDOUT) {
+	if (err != -ESTALE && err != -ETIMEDOUT)
 		WRITE_ONCE(pdev->shared, false);
-		pdev->status = PVBUS_S_RESET;
-	}
 	return err;
 }
 
@@ -99,7 +97,6 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch, unsigned long timeout
 	if (err)
 		return err;
 
-	pdev->status = PVBUS_S_FEATURES_OK;
 	WRITE_ONCE(pdev->epoch, epoch);
 	return 0;
 }
@@ -198,7 +195,6 @@ int pvbus_device_reset(struct pvbus_device *pdev)
 		wait_event_timeout(bus->wait, !READ_ONCE(pdev->shared), max(HZ / 50, 1));
 	}
 	shared = READ_ONCE(pdev->shared);
-	pdev->status = PVBUS_S_RESET;
 	mutex_unlock(&pdev->lock);
 	return shared ? -ETIMEDOUT : 0;
 }
@@ -215,7 +211,11 @@ static int give_start(struct pvbus_device *pdev)
 	slot->nr_queues = cpu_to_le32(pdev->nr_queues);
 	slot->queues_off = cpu_to_le64(pvshm_raw(pdev->desc_off));
 	WRITE_ONCE(pdev->shared, true);
-	return pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_START, epoch);
+	err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_START, epoch);
+	/* Refused. */
+	if (err && err != -ESTALE && err != -ETIMEDOUT)
+		WRITE_ONCE(pdev->shared, false);
+	return err;
 }
 
 /**
@@ -233,21 +233,15 @@ int pvbus_device_start(struct pvbus_device *pdev)
 
 	mutex_lock(&pdev->lock);
 	err = pvbus_write_queues(pdev);
-	if (err)
-		goto unlock;
-
-	/* Pairs with the acquire in queue_interrupt(): all that the driver prepared is there. */
-	smp_mb__before_atomic();
-	set_bit(PVBUS_DEV_STARTED, &pdev->flags);
-	err = give_start(pdev);
-	if (!err) {
-		pdev->status = PVBUS_S_RUNNING;
-	} else if (err == -ESTALE || err == -ETIMEDOUT) {
+	if (!err)
+		err = pvbus_listen_queues(pdev);
+	if (!err)
+		err = give_start(pdev);
+	if (err == -ESTALE || err == -ETIMEDOUT) {
 		WRITE_ONCE(pdev->epoch, 0);
-		if (!test_bit(PVBUS_DEV_LIVE, &pdev->flags))
+		if (!pvbus_is_live(pdev))
 			err = 0;
 	}
-unlock:
 	mutex_unlock(&pdev->lock);
 	return err;
 }

@@ -43,10 +43,10 @@ static int pvbus_probe(struct device *dev)
 	struct pvbus_device *pdev = to_pvbus_device(dev);
 	int err;
 
-	clear_bit(PVBUS_DEV_LEAVING, &pdev->flags);
+	clear_bit(PVBUS_MARK_LEAVING, &pdev->marks);
 	err = probe(pdev);
 	if (err)
-		set_bit(PVBUS_DEV_UNPROBED, &pdev->flags);
+		pvbus_device_unprobed(pdev);
 	return err;
 }
 
@@ -57,7 +57,7 @@ static void pvbus_remove(struct device *dev)
 	pdev->leaving_at = jiffies;
 	/* Pairs with the acquire in pvbus_somebody_waits(). */
 	smp_mb__before_atomic();
-	set_bit(PVBUS_DEV_LEAVING, &pdev->flags);
+	set_bit(PVBUS_MARK_LEAVING, &pdev->marks);
 	to_pvbus_driver(dev->driver)->remove(pdev);
 }
 
@@ -67,7 +67,7 @@ static int pvbus_suspend(struct device *dev)
 	struct pvbus_device *pdev = to_pvbus_device(dev);
 	const struct pvbus_driver *drv = dev->driver ? to_pvbus_driver(dev->driver) : NULL;
 
-	if (!drv || !drv->suspend || !test_bit(PVBUS_DEV_LIVE, &pdev->flags))
+	if (!drv || !drv->suspend || !pvbus_is_live(pdev))
 		return 0;
 	return drv->suspend(pdev);
 }
@@ -77,7 +77,7 @@ static int pvbus_resume(struct device *dev)
 	struct pvbus_device *pdev = to_pvbus_device(dev);
 	const struct pvbus_driver *drv = dev->driver ? to_pvbus_driver(dev->driver) : NULL;
 
-	if (drv && drv->resume && test_bit(PVBUS_DEV_LIVE, &pdev->flags))
+	if (drv && drv->resume && pvbus_is_live(pdev))
 		drv->resume(pdev);
 	return 0;
 }

@@ -123,16 +123,20 @@ struct pvbus {
 	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
 };
 
-/* Bits of pvbus_device.flags. */
-#define PVBUS_DEV_LIVE		0	/* between ready and stop: callbacks may be called */
-#define PVBUS_DEV_FROZEN	1	/* freeze was called, neither restore nor gone yet */
-#define PVBUS_DEV_BROKEN	2	/* failed; a new epoch may mend it */
-#define PVBUS_DEV_GONE		3	/* the driver has been told */
-#define PVBUS_DEV_VANISHED	4	/* no longer in the device table */
-#define PVBUS_DEV_UNPROBED	5	/* a probe failed; the next epoch or table may mend it */
-#define PVBUS_DEV_STARTED	6	/* queues may call back */
-#define PVBUS_DEV_LEAVING	7	/* the driver's remove runs */
-#define PVBUS_DEV_RESTART	8	/* the driver wants it started anew */
+/*
+ * What anybody may note of a device at any time: bits of pvbus_device.marks. Its work draws the
+ * conclusions.
+ */
+#define PVBUS_MARK_BROKEN	0	/* it fails its users, until a later life of it fits */
+#define PVBUS_MARK_RESTART	1	/* its driver wants it started anew */
+#define PVBUS_MARK_VANISHED	2	/* it is no longer in the device table */
+#define PVBUS_MARK_LEAVING	3	/* its driver's remove runs, since leaving_at */
+
+/* May callbacks of its driver be called? A hint for who has not locked call_lock. */
+static inline bool pvbus_is_live(const struct pvbus_device *pdev)
+{
+	return READ_ONCE(pdev->state) >= PVBUS_RUNNING;
+}
 
 /* bus.c */
 struct pvbus *pvbus_register(struct pvbus_transport *transport);
@@ -180,6 +184,8 @@ void pvbus_device_abandon(struct pvbus_device *pdev, u64 epoch);
 int pvbus_device_reset(struct pvbus_device *pdev);
 
 /* state.c */
+void pvbus_device_unprobed(struct pvbus_device *pdev);
+bool pvbus_device_probe_again(struct pvbus_device *pdev);
 void pvbus_device_freeze(struct pvbus_device *pdev);
 void pvbus_device_work(struct work_struct *work);
 
@@ -193,9 +199,12 @@ unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long
 
 /* queue.c */
 int pvbus_write_queues(struct pvbus_device *pdev);
+int pvbus_listen_queues(struct pvbus_device *pdev);
+void pvbus_silence_queues(struct pvbus_device *pdev);
 
 /* sysfs.c, debugfs.c */
 extern const struct attribute_group *pvbus_dev_groups[];
+const char *pvbus_state_name(const struct pvbus_device *pdev);
 int pvbus_queues_sysfs_add(struct pvbus_device *pdev);
 void pvbus_queues_sysfs_del(struct pvbus_device *pdev);
 void pvbus_debugfs_init(void);

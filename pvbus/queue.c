@@ -25,9 +25,7 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 
 	WRITE_ONCE(queue->interrupts, queue->interrupts + 1);
 	trace_pvbus_interrupt(queue->pdev->bus->id, queue->pdev->slot, queue->index);
-	/* Vectors are shared, and raised for nothing: the driver may not be ready. */
-	if (test_bit_acquire(PVBUS_DEV_STARTED, &queue->pdev->flags))
-		queue->callback(queue);
+	queue->callback(queue);
 	return IRQ_HANDLED;
 }
 
@@ -46,13 +44,8 @@ static void free_queue(struct pvbus_queue *queue)
 {
 	struct pvshm *shm = &queue->pdev->bus->shm;
 	struct pvring *ring = &queue->ring;
-	bool reserved = queue->pdev->desc_off == PVSHM_NONE;
 
-	if (queue->irq) {
-		irq_set_affinity_and_hint(queue->irq, NULL);
-		free_irq(queue->irq, queue);
-	}
-	if (!reserved) {
+	if (!READ_ONCE(queue->pdev->shared)) {
 		pvshm_free(shm, queue->drv_off, pvring_drv_area_len(ring->size, ring->sqe_shift));
 		pvshm_free(shm, queue->dev_off, pvring_dev_area_len(ring->size, ring->cqe_shift));
 		pvshm_free(shm, queue->data_off, queue->data_len);
@@ -86,12 +79,11 @@ static int place_queue(struct pvbus_queue *queue, const struct pvbus_queue_param
 static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int index,
 				       const struct pvbus_queue_params *params)
 {
-	struct pvbus_transport *transport = pdev->bus->transport;
 	struct pvbus_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
-	int irq, err = -ENOMEM;
+	int err;
 
 	if (!queue)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
 
 	queue->pdev = pdev;
 	queue->index = index;
@@ -99,25 +91,15 @@ static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int i
 	queue->ring.size = params->size;
 	queue->ring.sqe_shift = params->sqe_shift;
 	queue->ring.cqe_shift = params->cqe_shift;
-	err = place_queue(queue, params);
-	if (err)
-		goto free_queue;
-
-	queue->vector = next_vector(pdev->bus);
-	if (!queue->callback)
-		return queue;
 	snprintf(queue->irq_name, sizeof(queue->irq_name), "%s-%s.%u",
 		 dev_name(&pdev->dev), params->name, index);
-	irq = transport->ops->irq(transport, queue->vector);
-	err = request_irq(irq, queue_interrupt, IRQF_SHARED, queue->irq_name, queue);
-	if (err)
-		goto free_queue;
-	queue->irq = irq;
+	err = place_queue(queue, params);
+	if (err) {
+		free_queue(queue);
+		return ERR_PTR(err);
+	}
+	queue->vector = next_vector(pdev->bus);
 	return queue;
-
-free_queue:
-	free_queue(queue);
-	return ERR_PTR(err);
 }
 
 /**
@@ -210,11 +192,12 @@ void pvbus_free_queues(struct pvbus_device *pdev)
 	unsigned int i;
 
 	pvbus_queues_sysfs_del(pdev);
-	clear_bit(PVBUS_DEV_STARTED, &pdev->flags);
+	pvbus_silence_queues(pdev);
 	for (i = 0; pdev->queues && i < pdev->nr_queues; i++)
 		if (pdev->queues[i])
 			free_queue(pdev->queues[i]);
-	pvshm_free(&pdev->bus->shm, pdev->desc_off, desc_len(pdev));
+	if (!READ_ONCE(pdev->shared))
+		pvshm_free(&pdev->bus->shm, pdev->desc_off, desc_len(pdev));
 	kfree(pdev->queues);
 	pdev->queues = NULL;
 	pdev->nr_queues = 0;
@@ -265,6 +248,57 @@ int pvbus_write_queues(struct pvbus_device *pdev)
 	return 0;
 }
 
+static int listen(struct pvbus_queue *queue)
+{
+	struct pvbus_transport *transport = queue->pdev->bus->transport;
+	int irq = transport->ops->irq(transport, queue->vector), err;
+
+	if (queue->irq || !queue->callback)
+		return 0;
+	err = request_irq(irq, queue_interrupt, IRQF_SHARED, queue->irq_name, queue);
+	if (!err)
+		queue->irq = irq;
+	return err;
+}
+
+/**
+ * pvbus_listen_queues() - from now on interrupts call the driver
+ * @pdev: the device, about to be started; its lock is held
+ *
+ * Not before: vectors are shared, and raised for nothing. Context: process; allocates memory when a
+ * device is first started. Return: 0 or -errno; then too pvbus_silence_queues() undoes it.
+ */
+int pvbus_listen_queues(struct pvbus_device *pdev)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < pdev->nr_queues && !err; i++)
+		err = listen(pdev->queues[i]);
+	return err;
+}
+
+/**
+ * pvbus_silence_queues() - no callback of a queue runs any more, nor will
+ * @pdev: the device; stopped, or never started
+ *
+ * Context: process.
+ */
+void pvbus_silence_queues(struct pvbus_device *pdev)
+{
+	struct pvbus_queue *queue;
+	unsigned int i;
+
+	for (i = 0; pdev->queues && i < pdev->nr_queues; i++) {
+		queue = pdev->queues[i];
+		if (!queue || !queue->irq)
+			continue;
+		irq_set_affinity_and_hint(queue->irq, NULL);
+		free_irq(queue->irq, queue);
+		queue->irq = 0;
+	}
+}
+
 /**
  * pvbus_kick() - ring the doorbell of a queue
  * @queue: the queue; the caller is its submitter
@@ -283,7 +317,7 @@ EXPORT_SYMBOL_GPL(pvbus_kick);
 
 /**
  * pvbus_queue_set_affinity() - let a queue interrupt the CPUs that use it
- * @queue: the queue
+ * @queue: the queue; its device has been started
  * @mask: the CPUs; lives as long as the queue
  */
 void pvbus_queue_set_affinity(struct pvbus_queue *queue, const struct cpumask *mask)

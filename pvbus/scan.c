@@ -102,12 +102,12 @@ static void scan_slot(struct pvbus *bus, u32 slot)
 	pvbus_read_entry(bus, slot, &entry);
 	if (bus->devices[slot] &&
 	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry) ||
-	     test_bit(PVBUS_DEV_VANISHED, &bus->devices[slot]->flags)))
+	     test_bit(PVBUS_MARK_VANISHED, &bus->devices[slot]->marks)))
 		remove_device(bus, slot);
 	if (!bus->devices[slot] && wanted(&entry))
 		add_device(bus, slot, &entry);
 	else if (bus->devices[slot] &&
-		 test_and_clear_bit(PVBUS_DEV_UNPROBED, &bus->devices[slot]->flags) &&
+		 pvbus_device_probe_again(bus->devices[slot]) &&
 		 device_attach(&bus->devices[slot]->dev) < 0)
 		dev_dbg(&bus->devices[slot]->dev, "cannot be attached\n");
 }
@@ -152,7 +152,7 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 		pvbus_read_entry(bus, slot, &entry);
 		if (!same_device(pdev, &entry) ||
 		    (!new_epoch && pdev->generation != le32_to_cpu(entry.generation)))
-			set_bit(PVBUS_DEV_VANISHED, &pdev->flags);
+			set_bit(PVBUS_MARK_VANISHED, &pdev->marks);
 		else
 			pdev->generation = le32_to_cpu(entry.generation);
 	}

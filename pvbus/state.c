@@ -6,15 +6,24 @@
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
 #include "pvbus.h"
+#include "trace.h"
 
 /* So often in an epoch is a device started anew after it has stopped serving a queue. */
 #define MENDS_MAX		3
 
-/* pdev->call_lock is held here and below. */
+static void set_state(struct pvbus_device *pdev, enum pvbus_state state)
+{
+	lockdep_assert_held(&pdev->call_lock);
+	trace_pvbus_state(pdev->bus->id, pdev->slot, pdev->state, state);
+	/* Pairs with the looks of who does not hold the lock. */
+	WRITE_ONCE(pdev->state, state);
+}
+
 static void freeze(struct pvbus_device *pdev)
 {
-	if (test_and_set_bit(PVBUS_DEV_FROZEN, &pdev->flags))
+	if (pdev->state == PVBUS_FROZEN)
 		return;
+	set_state(pdev, PVBUS_FROZEN);
 	pdev->held_at = jiffies;
 	to_pvbus_driver(pdev->dev.driver)->freeze(pdev);
 }
@@ -28,7 +37,7 @@ static void freeze(struct pvbus_device *pdev)
 void pvbus_device_freeze(struct pvbus_device *pdev)
 {
 	mutex_lock(&pdev->call_lock);
-	if (test_bit(PVBUS_DEV_LIVE, &pdev->flags) && !test_bit(PVBUS_DEV_GONE, &pdev->flags))
+	if (pdev->state == PVBUS_RUNNING)
 		freeze(pdev);
 	mutex_unlock(&pdev->call_lock);
 }
@@ -38,9 +47,8 @@ static void give_up(struct pvbus_device *pdev, u64 epoch)
 {
 	freeze(pdev);
 	pvbus_device_abandon(pdev, epoch);
-	set_bit(PVBUS_DEV_GONE, &pdev->flags);
 	to_pvbus_driver(pdev->dev.driver)->gone(pdev);
-	clear_bit(PVBUS_DEV_FROZEN, &pdev->flags);
+	set_state(pdev, PVBUS_FAILED);
 }
 
 /*
@@ -51,15 +59,14 @@ static void restore(struct pvbus_device *pdev, u64 epoch)
 {
 	int err;
 
-	if (!test_bit(PVBUS_DEV_GONE, &pdev->flags))
+	if (pdev->state == PVBUS_RUNNING)
 		freeze(pdev);
 	err = pvbus_device_renegotiate(pdev, epoch);
 	if (!err) {
 		freeze(pdev);
 		/* Before the restore: who finds it broken from now on means this life. */
-		clear_bit(PVBUS_DEV_GONE, &pdev->flags);
-		clear_bit(PVBUS_DEV_BROKEN, &pdev->flags);
-		clear_bit(PVBUS_DEV_RESTART, &pdev->flags);
+		clear_bit(PVBUS_MARK_BROKEN, &pdev->marks);
+		clear_bit(PVBUS_MARK_RESTART, &pdev->marks);
 		err = to_pvbus_driver(pdev->dev.driver)->restore(pdev);
 	}
 	if (err == -ESTALE || err == -ETIMEDOUT) {
@@ -69,10 +76,10 @@ static void restore(struct pvbus_device *pdev, u64 epoch)
 
 	WRITE_ONCE(pdev->epoch, epoch);
 	if (!err) {
-		clear_bit(PVBUS_DEV_FROZEN, &pdev->flags);
+		set_state(pdev, PVBUS_RUNNING);
 		return;
 	}
-	if (!test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
+	if (!test_and_set_bit(PVBUS_MARK_BROKEN, &pdev->marks))
 		dev_err_ratelimited(&pdev->dev,
 				    "cannot go on with this life of the device (%d); I/O fails until a later one fits\n",
 				    err);
@@ -115,7 +122,7 @@ static void serve(struct pvbus_device *pdev, u64 epoch)
 {
 	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
 
-	if (test_and_clear_bit(PVBUS_DEV_RESTART, &pdev->flags)) {
+	if (test_and_clear_bit(PVBUS_MARK_RESTART, &pdev->marks)) {
 		restore(pdev, epoch);
 		return;
 	}
@@ -142,7 +149,7 @@ static void look_at_waiters(struct pvbus_device *pdev)
 	limit = pvbus_somebody_waits(pdev, &since);
 	if (!limit)
 		return;
-	if (test_bit(PVBUS_DEV_FROZEN, &pdev->flags))
+	if (pdev->state == PVBUS_FROZEN)
 		unserved = pdev->held_at;
 	if (time_after(unserved, since))
 		since = unserved;
@@ -156,24 +163,24 @@ static void look_after(struct pvbus_device *pdev)
 	bool served = epoch && READ_ONCE(pdev->epoch) == epoch;
 
 	/* Removed by force: what is in flight would wait for ever, and with it the removal. */
-	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags)) {
-		if (!test_bit(PVBUS_DEV_GONE, &pdev->flags))
+	if (test_bit(PVBUS_MARK_VANISHED, &pdev->marks)) {
+		if (pdev->state != PVBUS_FAILED)
 			give_up(pdev, epoch);
 		return;
 	}
 	if (epoch && !served && !pvbus_not_ready(pdev))
 		restore(pdev, epoch);
-	else if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
+	else if (pdev->state == PVBUS_FAILED)
 		return;
 	else if (served)
 		serve(pdev, epoch);
 	else
 		freeze(pdev);
 
-	if (test_bit(PVBUS_DEV_GONE, &pdev->flags))
+	if (pdev->state == PVBUS_FAILED)
 		return;
 	look_at_waiters(pdev);
-	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags))
+	if (test_bit(PVBUS_MARK_BROKEN, &pdev->marks))
 		give_up(pdev, epoch);
 }
 
@@ -189,7 +196,7 @@ void pvbus_device_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&pdev->call_lock);
-	if (test_bit(PVBUS_DEV_LIVE, &pdev->flags) && !READ_ONCE(pdev->bus->frozen))
+	if (pvbus_is_live(pdev) && !READ_ONCE(pdev->bus->frozen))
 		look_after(pdev);
 	mutex_unlock(&pdev->call_lock);
 	memalloc_noio_restore(noio);
@@ -201,11 +208,15 @@ void pvbus_device_work(struct work_struct *work)
  *
  * The bus calls it after a probe. A driver whose probe waits for I/O calls it before, as
  * otherwise that I/O would not outlive the epoch. What freeze stops must have been let go
- * before. Any context.
+ * before. Context: process.
  */
 void pvbus_device_ready(struct pvbus_device *pdev)
 {
-	set_bit(PVBUS_DEV_LIVE, &pdev->flags);
+	mutex_lock(&pdev->call_lock);
+	/* Once: by now it may have been frozen, or have failed. */
+	if (pdev->state == PVBUS_IDLE)
+		set_state(pdev, PVBUS_RUNNING);
+	mutex_unlock(&pdev->call_lock);
 	/* The epoch may have changed meanwhile. */
 	pvbus_poke(pdev->bus);
 }
@@ -220,25 +231,19 @@ EXPORT_SYMBOL_GPL(pvbus_device_ready);
  */
 int pvbus_device_stop(struct pvbus_device *pdev)
 {
-	static const unsigned int bits[] = {
-		PVBUS_DEV_FROZEN, PVBUS_DEV_BROKEN, PVBUS_DEV_GONE, PVBUS_DEV_STARTED,
-		PVBUS_DEV_RESTART,
-	};
-	unsigned int i;
 	int err;
 
 	mutex_lock(&pdev->call_lock);
-	clear_bit(PVBUS_DEV_LIVE, &pdev->flags);
+	set_state(pdev, PVBUS_IDLE);
 	mutex_unlock(&pdev->call_lock);
 
 	/* BUS-G6: what a silent device side may still write to stays reserved. */
 	err = pvbus_device_reset(pdev);
-	if (err) {
+	if (err)
 		dev_warn(&pdev->dev, "no answer to RESET; its part of the window stays reserved\n");
-		pdev->desc_off = PVSHM_NONE;
-	}
-	for (i = 0; i < ARRAY_SIZE(bits); i++)
-		clear_bit(bits[i], &pdev->flags);
+	pvbus_silence_queues(pdev);
+	clear_bit(PVBUS_MARK_BROKEN, &pdev->marks);
+	clear_bit(PVBUS_MARK_RESTART, &pdev->marks);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvbus_device_stop);
@@ -253,7 +258,7 @@ EXPORT_SYMBOL_GPL(pvbus_device_stop);
  */
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
 {
-	if (test_and_set_bit(PVBUS_DEV_BROKEN, &pdev->flags))
+	if (test_and_set_bit(PVBUS_MARK_BROKEN, &pdev->marks))
 		return;
 	dev_err_ratelimited(&pdev->dev,
 			    "broken: %s. I/O fails until the device side starts anew and fits\n",
@@ -271,7 +276,36 @@ EXPORT_SYMBOL_GPL(pvbus_device_broken);
  */
 void pvbus_device_restart(struct pvbus_device *pdev)
 {
-	set_bit(PVBUS_DEV_RESTART, &pdev->flags);
+	set_bit(PVBUS_MARK_RESTART, &pdev->marks);
 	pvbus_poke(pdev->bus);
 }
 EXPORT_SYMBOL_GPL(pvbus_device_restart);
+
+/**
+ * pvbus_device_unprobed() - a probe has failed
+ * @pdev: the device, which is locked
+ */
+void pvbus_device_unprobed(struct pvbus_device *pdev)
+{
+	mutex_lock(&pdev->call_lock);
+	set_state(pdev, PVBUS_UNPROBED);
+	mutex_unlock(&pdev->call_lock);
+}
+
+/**
+ * pvbus_device_probe_again() - is a probe to be tried again, since it failed
+ * @pdev: the device
+ *
+ * Context: process. Return: true once for each failure.
+ */
+bool pvbus_device_probe_again(struct pvbus_device *pdev)
+{
+	bool again;
+
+	mutex_lock(&pdev->call_lock);
+	again = pdev->state == PVBUS_UNPROBED;
+	if (again)
+		set_state(pdev, PVBUS_IDLE);
+	mutex_unlock(&pdev->call_lock);
+	return again;
+}

@@ -14,12 +14,12 @@ static const char * const type_names[] = {
 	[PVBUS_T_BALLOON]	= "balloon",
 };
 
-static const char * const status_names[] = {
-	[PVBUS_S_ABSENT]	= "absent",
-	[PVBUS_S_RESET]		= "reset",
-	[PVBUS_S_FEATURES_OK]	= "features_ok",
-	[PVBUS_S_RUNNING]	= "running",
-	[PVBUS_S_BROKEN]	= "broken",
+static const char * const state_names[] = {
+	[PVBUS_IDLE]		= "idle",
+	[PVBUS_UNPROBED]	= "unprobed",
+	[PVBUS_RUNNING]		= "running",
+	[PVBUS_FROZEN]		= "frozen",
+	[PVBUS_FAILED]		= "broken",
 };
 
 static ssize_t type_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -44,19 +44,24 @@ static ssize_t name_show(struct device *dev, struct device_attribute *attr, char
 }
 static DEVICE_ATTR_RO(name);
 
+/**
+ * pvbus_state_name() - the state of a device, and the most important mark
+ * @pdev: the device; any context
+ */
+const char *pvbus_state_name(const struct pvbus_device *pdev)
+{
+	if (test_bit(PVBUS_MARK_VANISHED, &pdev->marks))
+		return "absent";
+	if (test_bit(PVBUS_MARK_BROKEN, &pdev->marks))
+		return "broken";
+	if (pvbus_not_ready(pdev))
+		return "not_ready";
+	return state_names[READ_ONCE(pdev->state)];
+}
+
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	const struct pvbus_device *pdev = to_pvbus_device(dev);
-
-	if (test_bit(PVBUS_DEV_VANISHED, &pdev->flags))
-		return sysfs_emit(buf, "absent\n");
-	if (test_bit(PVBUS_DEV_BROKEN, &pdev->flags))
-		return sysfs_emit(buf, "broken\n");
-	if (pvbus_not_ready(pdev))
-		return sysfs_emit(buf, "not_ready\n");
-	if (test_bit(PVBUS_DEV_FROZEN, &pdev->flags))
-		return sysfs_emit(buf, "frozen\n");
-	return sysfs_emit(buf, "%s\n", status_names[pdev->status]);
+	return sysfs_emit(buf, "%s\n", pvbus_state_name(to_pvbus_device(dev)));
 }
 static DEVICE_ATTR_RO(state);
 

@@ -26,6 +26,26 @@ TRACE_EVENT(pvbus_epoch,
 	TP_printk("bus=%d epoch=%#llx err=%d", __entry->bus, __entry->epoch, __entry->err)
 );
 
+TRACE_EVENT(pvbus_state,
+	TP_PROTO(int bus, u32 slot, u32 from, u32 to),
+	TP_ARGS(bus, slot, from, to),
+	TP_STRUCT__entry(
+		__field(int, bus)
+		__field(u32, slot)
+		__field(u32, from)
+		__field(u32, to)
+	),
+	TP_fast_assign(
+		__entry->bus = bus;
+		__entry->slot = slot;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	/* enum pvbus_state */
+	TP_printk("bus=%d slot=%u from=%u to=%u", __entry->bus, __entry->slot, __entry->from,
+		  __entry->to)
+);
+
 TRACE_EVENT(pvbus_command,
 	TP_PROTO(int bus, u32 op, u32 seq, int err),
 	TP_ARGS(bus, op, seq, err),

@@ -46,7 +46,7 @@ unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long
 		*since = rebooting_at;
 		return REBOOT_TIMEOUT_S;
 	}
-	if (test_bit_acquire(PVBUS_DEV_LEAVING, &pdev->flags))
+	if (test_bit_acquire(PVBUS_MARK_LEAVING, &pdev->marks))
 		*since = pdev->leaving_at;
 	else if (smp_load_acquire(&drv->leaving)) /* likewise */
 		*since = drv->leaving_at;

@@ -98,6 +98,41 @@ struct pvbus_channel {
 };
 
 /**
+ * enum pvbus_state - what becomes of a device
+ * @PVBUS_IDLE: no driver uses it, or one probes it: no callback comes
+ * @PVBUS_UNPROBED: nor here; a probe has failed, and the next epoch or table is a reason for another
+ * @PVBUS_RUNNING: its queues are in use
+ * @PVBUS_FROZEN: they are not: what is in flight waits for another life of the device, or for the end
+ *	of a sleep
+ * @PVBUS_FAILED: nobody waits any longer: what is in flight and what comes fails
+ *
+ * ::
+ *
+ *	              probe failed
+ *	UNPROBED <------------------- IDLE <------------------ pvbus_device_stop(), from any
+ *	    |                         ^  |
+ *	    +-------------------------+  | pvbus_device_ready()
+ *	      scan, to probe again       v
+ *	      restore() ------------> RUNNING
+ *	          |                      | the epoch ends, a sleep, a restart, a failure: freeze()
+ *	          |                      v
+ *	          +------------------- FROZEN <----+
+ *	                                 |         | a later life, before restore(): freeze()
+ *	                       gone()    v         |
+ *	                               FAILED -----+
+ *
+ * From RUNNING on callbacks of the driver may be called. Changed by pvbus/state.c alone, under
+ * pvbus_device.call_lock.
+ */
+enum pvbus_state {
+	PVBUS_IDLE,
+	PVBUS_UNPROBED,
+	PVBUS_RUNNING,
+	PVBUS_FROZEN,
+	PVBUS_FAILED,
+};
+
+/**
  * struct pvbus_device - a device in the window
  * @dev: the device in the driver model; its parent is the carrier's
  * @bus: the bus
@@ -128,7 +163,7 @@ struct pvbus_device {
 
 	/* private: of pvbus */
 	struct work_struct	work;
-	struct mutex		call_lock;	/* one callback at a time; outside of lock */
+	struct mutex		call_lock;	/* state, and one callback at a time; outside of lock */
 	struct mutex		lock;		/* commands, and what they change */
 	struct pvbus_channel	channel;
 	u64			epoch;		/* in which the device was negotiated with */
@@ -137,12 +172,12 @@ struct pvbus_device {
 	unsigned long		held_at;	/* jiffies when it was frozen */
 	unsigned long		leaving_at;	/* jiffies when its removal began */
 	u64			offered[2];
-	u32			status;
 	u32			config_seq;
 	pvshm_off_t		config_off;
 	u32			config_len;
 	pvshm_off_t		desc_off;
-	unsigned long		flags;
+	enum pvbus_state	state;
+	unsigned long		marks;		/* PVBUS_MARK_* */
 	struct kobject		*queues_kobj;
 	struct dentry		*debugfs;
 };
