@@ -13,6 +13,11 @@
 #define RETRY_MS		20	/* the header is being written */
 #define REFUSED_RETRY_MS	1000	/* HELLO failed: ask again, at leisure */
 
+/* So long HELLO is waited for before the devices are looked after again, */
+#define HELLO_TIMEOUT		HZ
+/* and so often in vain before it is said. */
+#define HELLOS_UNANSWERED	(PVBUS_ANSWER_TIMEOUT / HELLO_TIMEOUT)
+
 static DEFINE_IDA(bus_ids);
 
 static irqreturn_t bus_interrupt(int irq, void *data)
@@ -24,7 +29,8 @@ static irqreturn_t bus_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static int bus_command(struct pvbus *bus, u32 op, u64 epoch)
+/* Of the bus's work, or of who has stopped it. */
+static int bus_command(struct pvbus *bus, u32 op, u64 epoch, unsigned long timeout)
 {
 	const struct pvbus_header *shared = bus->shm.base;
 	struct pvbus_driver_header *drv;
@@ -33,7 +39,7 @@ static int bus_command(struct pvbus *bus, u32 op, u64 epoch)
 	drv = pvshm_at(&bus->shm, pvshm_off(le64_to_cpu(bus->hdr.drv_off)), sizeof(*drv));
 	bus->channel.cmd = &drv->cmd;
 	bus->channel.ack = &shared->ack;
-	err = pvbus_command_begin(bus, &bus->channel, epoch, PVBUS_ANSWER_TIMEOUT);
+	err = pvbus_command_begin(bus, &bus->channel, epoch, timeout);
 	if (err)
 		return err;
 	pvbus_write_ident(bus);
@@ -54,9 +60,11 @@ static void call_devices(struct pvbus *bus, void (*fn)(struct pvbus_device *pdev
 {
 	unsigned int i;
 
+	mutex_lock(&bus->lock);
 	for (i = 0; i < PVBUS_MAX_DEVICES; i++)
 		if (bus->devices[i])
 			fn(bus->devices[i]);
+	mutex_unlock(&bus->lock);
 }
 
 /* HELLO has reset every device, in the same epoch too, as after a suspend. */
@@ -99,7 +107,7 @@ static int take_header(struct pvbus *bus)
 static void say_refusal(struct pvbus *bus, int err)
 {
 	if (err == -ETIMEDOUT) {
-		if (pvbus_say(bus, "silent"))
+		if (++bus->unanswered >= HELLOS_UNANSWERED && pvbus_say(bus, "silent"))
 			dev_err(bus->transport->dev, "'%s' does not answer: is it stopped?\n",
 				bus->hdr.ident);
 	} else if (err != -ESTALE) {
@@ -118,7 +126,7 @@ static int begin_epoch(struct pvbus *bus)
 	if (err)
 		return err;
 	epoch = le64_to_cpu(bus->hdr.epoch);
-	err = bus_command(bus, PVBUS_CMD_HELLO, epoch);
+	err = bus_command(bus, PVBUS_CMD_HELLO, epoch, HELLO_TIMEOUT);
 	trace_pvbus_epoch(bus->id, epoch, err);
 	if (err) {
 		say_refusal(bus, err);
@@ -126,6 +134,7 @@ static int begin_epoch(struct pvbus *bus)
 	}
 
 	bus->said = NULL;
+	bus->unanswered = 0;
 	bus->stalled = false;
 	call_devices(bus, forget_epoch);
 	WRITE_ONCE(bus->epoch, epoch);
@@ -169,7 +178,8 @@ static unsigned int watch(struct pvbus *bus)
 		err = begin_epoch(bus);
 	}
 	look_after_devices(bus, !err);
-	if (err == -EAGAIN || err == -ESTALE || err == -ENODEV)
+	if (err == -EAGAIN || err == -ESTALE || err == -ENODEV ||
+	    (err == -ETIMEDOUT && !pvbus_silent(bus)))
 		return RETRY_MS;
 	if (err)
 		return REFUSED_RETRY_MS;
@@ -184,10 +194,8 @@ static void bus_work(struct work_struct *work)
 	struct pvbus *bus = container_of(to_delayed_work(work), struct pvbus, work);
 	unsigned int noio = memalloc_noio_save();
 
-	mutex_lock(&bus->lock);
-	if (!bus->frozen)
+	if (!READ_ONCE(bus->frozen))
 		pvbus_poke_after(bus, watch(bus));
-	mutex_unlock(&bus->lock);
 	memalloc_noio_restore(noio);
 }
 
@@ -250,18 +258,16 @@ int pvbus_freeze(struct pvbus *bus)
 {
 	int err = 0;
 
-	/* Before the lock, because it ends the waits of who holds it. */
+	/* It ends the waits of the works, and from then on that of the bus does nothing. */
 	WRITE_ONCE(bus->frozen, true);
-	mutex_lock(&bus->lock);
+	cancel_delayed_work_sync(&bus->work);
+
 	call_devices(bus, pvbus_device_freeze);
 	if (bus->epoch)
-		err = bus_command(bus, PVBUS_CMD_BYE, bus->epoch);
+		err = bus_command(bus, PVBUS_CMD_BYE, bus->epoch, PVBUS_ANSWER_TIMEOUT);
 	if (err && err != -ESTALE)
 		dev_warn(bus->transport->dev, "the device side does not take leave (%d)\n", err);
 	WRITE_ONCE(bus->epoch, 0);
-	mutex_unlock(&bus->lock);
-
-	cancel_delayed_work_sync(&bus->work);
 	return err == -ETIMEDOUT ? err : 0;
 }
 
@@ -271,11 +277,9 @@ int pvbus_freeze(struct pvbus *bus)
  */
 void pvbus_thaw(struct pvbus *bus)
 {
-	mutex_lock(&bus->lock);
-	WRITE_ONCE(bus->frozen, false);
 	/* What stood still meanwhile was the guest. */
 	WRITE_ONCE(bus->alive_at, jiffies);
-	mutex_unlock(&bus->lock);
+	WRITE_ONCE(bus->frozen, false);
 	pvbus_poke(bus);
 }
 

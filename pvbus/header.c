@@ -44,7 +44,7 @@ EXPORT_SYMBOL_GPL(pvbus_clean_text);
 
 /**
  * pvbus_say() - is this reason for having no epoch to be said (ABI-4: once)
- * @bus: the bus; its lock is held
+ * @bus: the bus; of its work
  * @what: the reason; compared by its address
  */
 bool pvbus_say(struct pvbus *bus, const char *what)

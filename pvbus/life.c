@@ -29,7 +29,7 @@ bool pvbus_silent(const struct pvbus *bus)
 
 /**
  * pvbus_look_for_life() - has the device side moved since the last look
- * @bus: the bus; its lock is held
+ * @bus: the bus; of its work
  *
  * When it has stood still for long, and when it goes on, the log says so.
  */

@@ -67,10 +67,12 @@ struct pvbus_transport {
  * @id: number of the bus in device names
  * @shm: the window
  * @wait: woken by the interrupt of vector 0
- * @lock: held over an epoch change and a suspend; guards all below
+ * @lock: guards @devices, and is held while all of them are called: for no longer than the end
+ *	of a callback takes, and never for an answer
  * @work: looks at the epoch and sends each device's work; by interrupt and as watchdog.
  *	I/O depends on it, so it waits for no I/O, and for no device longer than for a
- *	callback that is about to end
+ *	callback that is about to end. What follows is its own, but where somebody else is named;
+ *	of who has stopped it, while the bus is frozen
  * @scan: adds and removes devices; takes @lock for short only, because a probe
  *	does I/O that may need @work to go on
  * @scan_lock: one scan at a time
@@ -91,6 +93,7 @@ struct pvbus_transport {
  * @alive_at: jiffies when either changed, or a command was answered
  * @looked_at: jiffies when the devices' works were last sent
  * @stalled: it has been said that the device side stands still
+ * @unanswered: HELLOs in a row that nobody answered
  * @said: why there is no epoch, as said in the log; NULL: nothing
  * @devices: by slot
  */
@@ -119,6 +122,7 @@ struct pvbus {
 	unsigned long		alive_at;
 	unsigned long		looked_at;
 	bool			stalled;
+	unsigned int		unanswered;
 	const char		*said;
 	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
 };

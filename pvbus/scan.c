@@ -135,7 +135,7 @@ void pvbus_scan_work(struct work_struct *work)
 
 /**
  * pvbus_scan_mark() - with a new epoch or table, see which devices are still there
- * @bus: the bus; its lock is held
+ * @bus: the bus; of its work
  * @new_epoch: a new life may count generations anew; within one, another generation is
  *	another device, and what was in flight on the old one is lost
  */
@@ -145,6 +145,7 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 	struct pvbus_device *pdev;
 	u32 slot;
 
+	mutex_lock(&bus->lock);
 	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++) {
 		pdev = bus->devices[slot];
 		if (!pdev)
@@ -156,6 +157,7 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 		else
 			pdev->generation = le32_to_cpu(entry.generation);
 	}
+	mutex_unlock(&bus->lock);
 	/*
 	 * Not pvbus_wq, which reclaim may wait for: drivers wait for I/O when they come and when
 	 * they leave. And not while the guest sleeps.
