@@ -36,10 +36,13 @@ static void freeze(struct pvbus_device *pdev)
  */
 void pvbus_device_freeze(struct pvbus_device *pdev)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	mutex_lock(&pdev->call_lock);
 	if (pdev->state == PVBUS_RUNNING)
 		freeze(pdev);
 	mutex_unlock(&pdev->call_lock);
+	memalloc_noio_restore(noio);
 }
 
 /* Tell the driver that the device has failed. */

@@ -2,6 +2,7 @@
 /*
  * Who waits until a device is gone: its removal, the unloading of its driver, a reboot.
  */
+#include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/reboot.h>
 #include "pvbus.h"
