@@ -15,6 +15,21 @@ static inline void set_bit(long nr, unsigned long *word)
 	__atomic_fetch_or(word, BIT(nr), __ATOMIC_RELAXED);
 }
 
+static inline bool test_bit_acquire(long nr, const unsigned long *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE) & BIT(nr);
+}
+
+static inline void clear_bit(long nr, unsigned long *word)
+{
+	__atomic_fetch_and(word, ~BIT(nr), __ATOMIC_RELAXED);
+}
+
+static inline bool test_and_set_bit(long nr, unsigned long *word)
+{
+	return __atomic_fetch_or(word, BIT(nr), __ATOMIC_SEQ_CST) & BIT(nr);
+}
+
 static inline bool test_and_set_bit_lock(long nr, unsigned long *word)
 {
 	return __atomic_fetch_or(word, BIT(nr), __ATOMIC_ACQUIRE) & BIT(nr);

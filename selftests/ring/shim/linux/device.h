@@ -2,7 +2,7 @@
 #ifndef SHIM_LINUX_DEVICE_H
 #define SHIM_LINUX_DEVICE_H
 
-#include <errno.h>
+#include <linux/err.h>
 #include <linux/types.h>
 
 struct attribute_group;
@@ -13,13 +13,20 @@ struct kobject;
 struct module;
 struct pci_driver;
 
-struct device {
-	void *data;
-};
-
 struct device_driver {
 	const char *name;
 };
+
+struct device {
+	void			*data;
+	struct device_driver	*driver;
+};
+
+static inline const char *dev_name(const struct device *dev)
+{
+	(void)dev;
+	return "device";
+}
 
 #define container_of_const(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -39,6 +46,8 @@ void shim_log(const struct device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 #define dev_err_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
+#define dev_warn_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
+#define dev_info_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
 #define dev_err(dev, ...)		shim_log(dev, __VA_ARGS__)
 #define dev_warn(dev, ...)		shim_log(dev, __VA_ARGS__)
 #define dev_info(dev, ...)		shim_log(dev, __VA_ARGS__)

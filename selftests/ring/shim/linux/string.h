@@ -5,7 +5,12 @@
 #include <string.h>
 
 /* Always terminated, and the rest is zero. */
-#define strscpy_pad(dst, src, size) ((void)strncpy((char *)(dst), src, (size) - 1), \
-				     (dst)[(size) - 1] = 0)
+static inline void strscpy_pad(void *dst, const char *src, size_t size)
+{
+	size_t len = strnlen(src, size - 1);
+
+	memcpy(dst, src, len);
+	memset((char *)dst + len, 0, size - len);
+}
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The shim: what the guest's files take from the kernel, for a build in user
- * space. Only what pvbus/ring.c, shm.c, header.c, command.c, pvblk/{request,queue}.c
- * and pvclock/math.c need.
+ * space. Only what those need that are tested so; their Makefiles say which.
  */
 #ifndef SHIM_LINUX_TYPES_H
 #define SHIM_LINUX_TYPES_H
@@ -28,6 +27,13 @@ typedef __s64	s64;
 #define max(a, b)	((a) > (b) ? (a) : (b))
 #define clamp_t(type, v, lo, hi) \
 	((type)min(max((type)(v), (type)(lo)), (type)(hi)))
+#define min_t(type, a, b)	((type)min((type)(a), (type)(b)))
+#define max_t(type, a, b)	((type)max((type)(a), (type)(b)))
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((noinline))
 #define __packed	__attribute__((packed))
 

@@ -12,4 +12,8 @@ void shim_sleep(unsigned long timeout);
 #define wait_event_timeout(wait, condition, timeout)			\
 	((void)&(wait), (condition) ? 1L : (shim_sleep(timeout), (long)!!(condition)))
 
+#define init_waitqueue_head(wait)	((void)((wait)->sleepers = 0))
+#define wake_up(wait)			((void)(wait))
+#define wake_up_all(wait)		((void)(wait))
+
 #endif

@@ -2,14 +2,48 @@
 #ifndef SHIM_LINUX_WORKQUEUE_H
 #define SHIM_LINUX_WORKQUEUE_H
 
-struct workqueue_struct;
+#include <stdbool.h>
 
+struct workqueue_struct;
+struct work_struct;
+typedef void (*work_func_t)(struct work_struct *work);
+
+/* When a work runs is the test's to say. */
 struct work_struct {
-	int pending;
+	work_func_t	func;
+	bool		pending;
 };
 
 struct delayed_work {
 	struct work_struct work;
 };
+
+static inline struct delayed_work *to_delayed_work(struct work_struct *work)
+{
+	return (struct delayed_work *)work;
+}
+
+static inline void INIT_WORK(struct work_struct *work, work_func_t func)
+{
+	*work = (struct work_struct) { .func = func };
+}
+
+static inline void INIT_DELAYED_WORK(struct delayed_work *work, work_func_t func)
+{
+	INIT_WORK(&work->work, func);
+}
+
+static inline bool cancel_work_sync(struct work_struct *work)
+{
+	bool pending = work->pending;
+
+	work->pending = false;
+	return pending;
+}
+
+static inline bool cancel_delayed_work_sync(struct delayed_work *work)
+{
+	return cancel_work_sync(&work->work);
+}
 
 #endif
