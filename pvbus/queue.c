@@ -2,10 +2,10 @@
 /*
  * Queues of a device: their place in the window, their vectors, kicks and interrupts.
  */
-#include <linux/bitops.h>
 #include <linux/export.h>
 #include <linux/interrupt.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include "pvbus.h"

@@ -2,6 +2,7 @@
 #ifndef SHIM_LINUX_DEVICE_H
 #define SHIM_LINUX_DEVICE_H
 
+#include <stdio.h>
 #include <linux/err.h>
 #include <linux/types.h>
 

@@ -10,6 +10,11 @@ static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 	return (unsigned __int128)a * b >> shift;
 }
 
+static inline u64 div_u64(u64 a, u32 b)
+{
+	return a / b;
+}
+
 /* On x86 the kernel's divides with an instruction that traps when the quotient does not fit. */
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 {
