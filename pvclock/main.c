@@ -2,6 +2,8 @@
 /*
  * Probe and remove of the clock driver, and what disrupts the guest's time.
  */
+#include <linux/jiffies.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>

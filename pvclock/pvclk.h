@@ -6,6 +6,7 @@
 #define _PVCLK_H
 
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>

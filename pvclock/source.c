@@ -6,6 +6,7 @@
  * CLOCK_MONOTONIC (CLOCK-G5). The host's part is to have said how fast the counter is, before
  * the kernel relies on it, checked against the clock that the guest had by then.
  */
+#include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>

@@ -7,6 +7,14 @@
 
 #define COMPAT_BUS_CONST	const
 
+struct clocksource;
+
+static inline void compat_set_uncertainty(struct clocksource *cs, u32 ns)
+{
+	(void)cs;
+	(void)ns;
+}
+
 typedef struct request *compat_rq_list;
 
 static inline struct request *rq_list_pop(compat_rq_list *list)

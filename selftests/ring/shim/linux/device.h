@@ -10,15 +10,20 @@ struct attribute_group;
 struct bus_type;
 struct cpumask;
 struct dentry;
-struct kobject;
 struct module;
 struct pci_driver;
 
 struct device_driver {
-	const char *name;
+	const char			*name;
+	const struct attribute_group	**dev_groups;
+};
+
+struct kobject {
+	int unused;
 };
 
 struct device {
+	struct kobject		kobj;
 	void			*data;
 	struct device_driver	*driver;
 };
@@ -46,6 +51,7 @@ static inline void *dev_get_drvdata(const struct device *dev)
 void shim_log(const struct device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+#define pr_warn(...)			shim_log(NULL, __VA_ARGS__)
 #define dev_err_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
 #define dev_warn_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
 #define dev_info_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)

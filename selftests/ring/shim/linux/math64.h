@@ -10,6 +10,14 @@ static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 	return (unsigned __int128)a * b >> shift;
 }
 
+#undef abs
+#define abs(x)	((x) < 0 ? -(x) : (x))
+
+static inline s64 div_s64(s64 a, s32 b)
+{
+	return a / b;
+}
+
 static inline u64 div_u64(u64 a, u32 b)
 {
 	return a / b;

@@ -9,6 +9,8 @@ struct mutex {
 	int held;
 };
 
+#define DEFINE_MUTEX(name)	struct mutex name
+
 static inline void mutex_init(struct mutex *lock)
 {
 	lock->held = 0;

@@ -3,13 +3,11 @@
 #define SHIM_LINUX_REBOOT_H
 
 #include <stddef.h>
+#include <linux/notifier.h>
 
-#define NOTIFY_DONE	0
+#ifndef __init
 #define __init
-
-struct notifier_block {
-	int (*notifier_call)(struct notifier_block *nb, unsigned long event, void *data);
-};
+#endif
 
 /* The last one, for the test to call. */
 __attribute__((weak)) struct notifier_block *shim_reboot;

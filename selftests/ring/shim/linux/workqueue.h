@@ -3,6 +3,7 @@
 #define SHIM_LINUX_WORKQUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct workqueue_struct;
 struct work_struct;
@@ -31,6 +32,42 @@ static inline void INIT_WORK(struct work_struct *work, work_func_t func)
 static inline void INIT_DELAYED_WORK(struct delayed_work *work, work_func_t func)
 {
 	INIT_WORK(&work->work, func);
+}
+
+/* Those of the kernel are one. */
+#define system_power_efficient_wq	((struct workqueue_struct *)NULL)
+#define system_highpri_wq		((struct workqueue_struct *)NULL)
+#define DECLARE_WORK(name, fn)		struct work_struct name = { .func = (fn) }
+
+static inline bool schedule_work(struct work_struct *work)
+{
+	work->pending = true;
+	return true;
+}
+
+static inline bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work)
+{
+	(void)cpu;
+	(void)wq;
+	return schedule_work(work);
+}
+
+static inline bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+				      unsigned long delay)
+{
+	(void)wq;
+	(void)delay;
+	return schedule_work(&work->work);
+}
+
+#define mod_delayed_work(wq, work, delay)	queue_delayed_work(wq, work, delay)
+
+static inline void flush_work(struct work_struct *work)
+{
+	if (work->pending) {
+		work->pending = false;
+		work->func(work);
+	}
 }
 
 static inline bool cancel_work_sync(struct work_struct *work)

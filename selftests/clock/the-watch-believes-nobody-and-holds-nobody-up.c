@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lock that the bus waits for in freeze is held for an exchange, and never while a clocksource comes
+ * or goes, which stops all CPUs, while the wall clock is set, or while sysfs is told. The counter is no
+ * clocksource where neither CPU nor kernel promise anything of it, at any time, but for the user's word; it
+ * is verified by the kernel. And no host sets the wall clock of a guest that does not want it.
+ * pvclock/main.c and pvclock/source.c as they are, against a kernel that the test plays.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../pvclock/pvclk.h"
+
+#include "ktap.h"
+
+#define SECOND	1000000000ULL
+#define HZ_TRUE	1000000000ULL	/* of the counter */
+#define IN_2024	(1704067200ULL * SECOND)
+
+bool *shim_param_step_on_resume(void);
+bool *shim_param_trust_counter(void);
+int shim_module_init(void);
+void shim_module_exit(void);
+
+static u64 now_ns = 10 * SECOND, real_ahead_ns, host_real_ns = IN_2024;
+static bool constant_tsc = true, tsc_unstable;
+static struct pvbus_driver *driver;
+static struct clocksource *registered;
+static unsigned int nr_registered, nr_set, nr_told, nr_under_lock, nr_not_locked;
+static struct timespec64 set_to;
+
+static _Alignas(64) u8 drv_area[4096], dev_area[4096];
+static struct pvbus_queue queue;
+static struct pvbus_queue *queues[] = { &queue };
+static struct pvbus_device pdev = { .max_queue_size = 16 };
+
+static struct pvclk *clk(void)
+{
+	return pvbus_get_drvdata(&pdev);
+}
+
+/* To be called with the lock held would hold up the bus. */
+static void must_not_be_locked(void)
+{
+	nr_under_lock += clk()->lock.held;
+}
+
+/* The kernel. */
+
+u64 rdtsc_ordered(void)
+{
+	return now_ns += 100;
+}
+
+int check_tsc_unstable(void)
+{
+	return tsc_unstable;
+}
+
+bool boot_cpu_has(int feature)
+{
+	return feature == X86_FEATURE_TSC || constant_tsc;
+}
+
+u64 ktime_get_raw_ns(void)
+{
+	return now_ns;
+}
+
+u64 ktime_get_real_ns(void)
+{
+	return host_real_ns + now_ns - real_ahead_ns;
+}
+
+int do_settimeofday64(const struct timespec64 *ts)
+{
+	must_not_be_locked();
+	nr_set++;
+	set_to = *ts;
+	return 0;
+}
+
+int clocksource_register_hz(struct clocksource *cs, u32 hz)
+{
+	must_not_be_locked();
+	nr_registered += hz > HZ_TRUE - HZ_TRUE / 1000 && hz < HZ_TRUE + HZ_TRUE / 1000;
+	registered = cs;
+	return 0;
+}
+
+int clocksource_register_khz(struct clocksource *cs, u32 khz)
+{
+	(void)khz;
+	return clocksource_register_hz(cs, 0);
+}
+
+int clocksource_unregister(struct clocksource *cs)
+{
+	must_not_be_locked();
+	if (registered != cs)
+		nr_under_lock++;
+	registered = NULL;
+	return 0;
+}
+
+void sysfs_notify(struct kobject *kobj, const char *dir, const char *attr)
+{
+	(void)kobj;
+	(void)dir;
+	(void)attr;
+	must_not_be_locked();
+	nr_told++;
+}
+
+void shim_sleep(unsigned long timeout)
+{
+	now_ns += timeout * (SECOND / 250);
+}
+
+void shim_log(const struct device *dev, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	(void)dev;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	ktap_note("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* The rest of the kit. */
+
+const struct attribute_group *pvclk_groups[1];
+
+int __pvbus_register_driver(struct pvbus_driver *drv, struct module *owner)
+{
+	(void)owner;
+	driver = drv;
+	return 0;
+}
+
+void pvbus_unregister_driver(struct pvbus_driver *drv)
+{
+	(void)drv;
+}
+
+int pvbus_alloc_queues(struct pvbus_device *device, unsigned int nr, const struct pvbus_queue_params *params)
+{
+	pvring_init(&queue.ring, drv_area, dev_area, params->size, params->sqe_shift, params->cqe_shift);
+	device->queues = queues;
+	device->nr_queues = nr;
+	return 0;
+}
+
+void pvbus_free_queues(struct pvbus_device *device)
+{
+	device->queues = NULL;
+}
+
+int pvbus_device_start(struct pvbus_device *device)
+{
+	(void)device;
+	return 0;
+}
+
+int pvbus_device_stop(struct pvbus_device *device)
+{
+	(void)device;
+	return 0;
+}
+
+void pvbus_device_broken(struct pvbus_device *device, const char *why)
+{
+	(void)device;
+	ktap_note("broken: %s", why);
+}
+
+int pvclk_ptp_register(struct pvclk *c)
+{
+	(void)c;
+	return 0;
+}
+
+void pvclk_ptp_unregister(struct pvclk *c)
+{
+	(void)c;
+}
+
+void pvclk_exchange_reset(struct pvclk *c)
+{
+	nr_not_locked += !c->lock.held;
+}
+
+u64 pvclk_hz(const struct pvclk *c)
+{
+	(void)c;
+	return HZ_TRUE;
+}
+
+int pvclk_exchange(struct pvclk *c, struct pvclk_sample *best, struct ptp_system_timestamp *sts)
+{
+	(void)sts;
+	nr_not_locked += !c->lock.held;
+	if (!c->running)
+		return -EAGAIN;
+	best->before = rdtsc_ordered();
+	best->raw_ns = now_ns + 50;
+	best->counter = best->raw_ns;
+	best->real_ns = host_real_ns + now_ns + 50;
+	best->error_ns = 10;
+	best->after = rdtsc_ordered();
+	return 0;
+}
+
+/* The watch looks once a second. */
+static void pass(unsigned int seconds)
+{
+	while (seconds--) {
+		now_ns += SECOND;
+		flush_work(&clk()->watch.work);
+	}
+}
+
+static void come(void)
+{
+	if (shim_module_init() || driver->probe(&pdev))
+		ktap_bail("no clock");
+}
+
+static void go(void)
+{
+	driver->remove(&pdev);
+	shim_module_exit();
+}
+
+/* The counter jumps, as after a pause. */
+static void pause_guest(void)
+{
+	now_ns += 20 * SECOND;
+	real_ahead_ns += 5 * SECOND;
+	driver->freeze(&pdev);
+	clk()->slept = true;
+	driver->restore(&pdev);
+	pass(2);
+}
+
+static void clocksource(void)
+{
+	come();
+	pass(10);
+	ktap_ok(registered && nr_registered == 1, "a counter that CPU and kernel trust becomes a clocksource");
+	ktap_ok(registered && registered->flags & CLOCK_SOURCE_MUST_VERIFY, "the kernel verifies it");
+	tsc_unstable = true;
+	pass(1);
+	ktap_ok(!registered && pvclk_source_state() == PVCLK_SRC_REFUSED, "until the kernel finds its TSC unstable");
+	pass(10);
+	ktap_ok(!registered, "for good");
+	go();
+
+	come();
+	pass(10);
+	ktap_ok(!registered, "nor does another device's clock bring it back");
+	go();
+	tsc_unstable = false;
+	constant_tsc = false;
+	come();
+	pass(10);
+	ktap_ok(!registered, "a CPU that promises no constant rate has none");
+	go();
+
+	*shim_param_trust_counter() = true;
+	come();
+	pass(10);
+	ktap_ok(registered && nr_registered == 2, "but for the user's word");
+	registered->flags |= CLOCK_SOURCE_UNSTABLE;
+	pass(1);
+	ktap_ok(!registered, "which does not overrule that the kernel has found it unstable");
+	go();
+}
+
+static void wall_clock(void)
+{
+	come();
+	pass(3);
+	nr_told = 0;
+	pause_guest();
+	ktap_ok(!nr_set && nr_told == 1, "after a pause the wall clock is the guest's own");
+	*shim_param_step_on_resume() = true;
+	pause_guest();
+	ktap_ok(nr_set == 1 && nr_told == 2 && (u64)set_to.tv_sec >= (host_real_ns + now_ns) / SECOND - 3,
+		"with step_on_resume it is set to the host's");
+	host_real_ns = 0;
+	pause_guest();
+	ktap_ok(nr_set == 1 && nr_told == 3, "but not to a time before 2020");
+	go();
+}
+
+int main(void)
+{
+	ktap_plan(13);
+	clocksource();
+	wall_clock();
+	ktap_ok(!nr_under_lock, "nothing that stops CPUs, or waits for others, was done under the lock");
+	ktap_ok(!nr_not_locked, "and all exchanges were");
+	return ktap_finish();
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_MODULE_H
+#define SHIM_LINUX_MODULE_H
+
+#include <stddef.h>
+#include <linux/moduleparam.h>
+
+#define __init
+#define __exit
+#define THIS_MODULE	NULL
+
+/* For the test to call. */
+#define module_init(fn)	int shim_module_init(void) { return fn(); } extern int shim_unused
+#define module_exit(fn)	void shim_module_exit(void) { fn(); } extern int shim_unused
+
+#define MODULE_DESCRIPTION(text)	extern int shim_unused
+#define MODULE_LICENSE(text)		extern int shim_unused
+#define MODULE_VERSION(text)		extern int shim_unused
+#define MODULE_ALIAS(text)		extern int shim_unused
+
+#endif

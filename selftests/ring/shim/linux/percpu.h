@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_PERCPU_H
+#define SHIM_LINUX_PERCPU_H
+
+#define DEFINE_PER_CPU(type, name)	type name[1]
+#define per_cpu_ptr(name, cpu)		(&(*(name))[cpu])
+
+#endif
