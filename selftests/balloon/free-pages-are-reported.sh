@@ -15,12 +15,21 @@ set -u
 . "$(dirname "$0")/../lib/balloon.sh"
 
 shrinks_below() { [ "$(balloon_file_mib)" -lt "$1" ]; }
+# A program fills memory, and frees it when it is told: what is reported afterwards was in use before.
+fill() {
+	vm_run 'rm -f /run/let-go'
+	vm_run_bg "/root/memtool hold $1 /run/let-go"
+	filler=$VM_JOB
+	wait_for 60 vm_run "grep -q filled /run/job/$filler.out"
+}
+let_go() { vm_run 'touch /run/let-go' && vm_wait "$filler"; }
 
 hostd_start --no-watchdog --balloon=stats=0 || ktap_bail 'no pvhostd'
 ktap_check 'a guest of 1 GiB boots' balloon_boot || ktap_bail 'no guest'
 balloon_hold 64
-ktap_check 'it touches and frees 512 MiB' vm_run '/root/memtool grab 512'
+ktap_check 'it fills 512 MiB' fill 512
 full=$(balloon_file_mib)
+ktap_check 'and frees them' let_go
 ktap_check 'within seconds they are gone' wait_for 20 shrinks_below $((full - 450))
 ktap_check 'and counted' [ "$(balloon_mib reported)" -ge 450 ]
 for i in 1 2 3; do
@@ -32,11 +41,12 @@ done
 ktap_check 'a worker that dies meanwhile changes nothing' wait_for 20 shrinks_below $((full - 400))
 ktap_check 'no page of a program was touched' balloon_held
 
-# What was reported to a worker that stands still is nobody's until it goes on, however late.
+# What is reported to a worker that stands still is nobody's until it goes on, however late.
 vm_run 'rm /run/enough'
 worker=$(hostd_worker_pid)
-vm_run '/root/memtool grab 500' > /dev/null
+ktap_check 'a program fills 500 MiB' fill 500
 kill -STOP "$worker"
+ktap_check 'and frees them, while the worker stands still' let_go
 sleep 33
 ktap_check 'a program gets memory while the worker stands still' balloon_hold $(($(balloon_free_mib) - 160))
 kill -CONT "$worker"
