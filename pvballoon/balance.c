@@ -3,8 +3,10 @@
  * The way to the target: grow, give, shrink, tell, and wait when the guest or the device cannot.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include "pvballoon.h"
 

@@ -2,6 +2,7 @@
 /*
  * What is given to the device, and what was taken back: INFLATE and DEFLATE (balloon.md).
  */
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include "pvballoon.h"

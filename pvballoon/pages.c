@@ -6,6 +6,7 @@
  * given. Whoever is short of memory takes fresh and given ones, under a spinlock and
  * without waiting for the device; blocks in flight belong to their request.
  */
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/sched.h>

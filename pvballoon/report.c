@@ -2,6 +2,7 @@
 /*
  * Free page reporting: the host gets what is free anyway, and the guest uses it when it likes.
  */
+#include <linux/atomic.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include "pvballoon.h"

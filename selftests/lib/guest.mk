@@ -45,23 +45,18 @@ compiler = $(or $(cc-$(1)),$(CC))
 fuzz-works := $(wildcard $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null))
 
 headers	:= $(wildcard $(top)/include/pv/*.h $(top)/include/uapi/pv/*.h $(top)/host-ref/worker/bus/ring.h \
-	     $(top)/host-ref/lib/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/selftests/lib/*.h \
+	     $(top)/host-ref/lib/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/pvballoon/*.h $(top)/selftests/lib/*.h \
 	     $(foreach depth,* */* */*/*,$(ring)/$(depth).h))
+
+# objects-of-module <kind> <module>
+define objects-of-module
+$(O)/$(1)/$(2)/%.o: $(top)/$(2)/%.c $$(headers)
+	@mkdir -p $$(@D)
+	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
+endef
 
 # objects-of <kind>
 define objects-of
-$(O)/$(1)/pvbus/%.o: $(top)/pvbus/%.c $$(headers)
-	@mkdir -p $$(@D)
-	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
-
-$(O)/$(1)/pvblk/%.o: $(top)/pvblk/%.c $$(headers)
-	@mkdir -p $$(@D)
-	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
-
-$(O)/$(1)/pvclock/%.o: $(top)/pvclock/%.c $$(headers)
-	@mkdir -p $$(@D)
-	@$$(call compiler,$(1)) $$(base) $$(guest-warn) $$($(1)) $$(guest-inc) -c -o $$@ $$<
-
 $(O)/$(1)/host-ref/%.o: $(top)/host-ref/%.c $$(headers)
 	@mkdir -p $$(@D)
 	@$$(call compiler,$(1)) $$(base) $$($(1)) $$(host-inc-$(1)) $$(host-inc) -c -o $$@ $$<
@@ -71,7 +66,8 @@ $(O)/$(1)/ring/%.o: $(ring)/%.c $$(headers)
 	@$$(call compiler,$(1)) $$(base) $$($(1)) $$(test-inc) -c -o $$@ $$<
 endef
 plain :=
-$(foreach kind,asan plain tsan interleave fuzz,$(eval $(call objects-of,$(kind))))
+$(foreach kind,asan plain tsan interleave fuzz,$(eval $(call objects-of,$(kind))) \
+	$(foreach module,pvbus pvblk pvclock pvballoon,$(eval $(call objects-of-module,$(kind),$(module)))))
 
 # program <kind> <target> <source> <objects>
 define program

@@ -14,6 +14,7 @@
 #define smp_wmb()			virt_wmb()
 #define smp_store_release(p, v)		virt_store_release(p, v)
 #define smp_load_acquire(p)		virt_load_acquire(p)
+#define xchg(p, v)			__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define smp_mb__before_atomic()		virt_mb()
 #define smp_mb__after_atomic()		virt_mb()
 

@@ -2,6 +2,7 @@
 #ifndef SHIM_LINUX_ATOMIC_H
 #define SHIM_LINUX_ATOMIC_H
 
+#include <asm/barrier.h>
 #include <linux/types.h>
 
 typedef struct {

@@ -4,4 +4,11 @@
 
 #include <linux/blk-mq.h>
 
+struct page;
+
+/* The test's. */
+void *kmap_local_page(struct page *page);
+
+#define kunmap_local(at)	((void)(at))
+
 #endif

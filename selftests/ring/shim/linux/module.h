@@ -13,6 +13,10 @@
 #define module_init(fn)	int shim_module_init(void) { return fn(); } extern int shim_unused
 #define module_exit(fn)	void shim_module_exit(void) { fn(); } extern int shim_unused
 
+#define module_driver(driver, add, remove)				\
+	int shim_module_init(void) { return add(&(driver)); }		\
+	void shim_module_exit(void) { remove(&(driver)); } extern int shim_unused
+
 #define MODULE_DESCRIPTION(text)	extern int shim_unused
 #define MODULE_LICENSE(text)		extern int shim_unused
 #define MODULE_VERSION(text)		extern int shim_unused

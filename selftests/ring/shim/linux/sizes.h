@@ -3,5 +3,9 @@
 #define SHIM_LINUX_SIZES_H
 
 #define SZ_128K		0x20000
+#define SZ_2M		0x200000
+#define SZ_64M		0x4000000
+#define SZ_256M		0x10000000
+#define SZ_1G		0x40000000
 
 #endif

@@ -8,6 +8,10 @@
 #define kzalloc(size, gfp)	shim_alloc(1, size)
 #define kcalloc(nr, size, gfp)	shim_alloc(nr, size)
 #define kfree(p)		free(p)
+#define kmalloc(size, gfp)	shim_alloc(1, size)
+#define kvzalloc(size, gfp)	shim_alloc(1, size)
+#define kvcalloc(nr, size, gfp)	shim_alloc(nr, size)
+#define kvfree(p)		free(p)
 
 /* So many allocations succeed; negative: all do. */
 __attribute__((weak)) int shim_allocations = -1;

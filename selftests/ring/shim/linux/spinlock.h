@@ -9,6 +9,9 @@ typedef struct {
 	int held;
 } spinlock_t;
 
+#define spin_lock_init(lock)			((void)((lock)->held = 0))
+#define spin_lock(lock)				((void)(lock)->held++)
+#define spin_unlock(lock)			((void)(lock)->held--)
 #define spin_lock_irqsave(lock, flags)		((void)((flags) = (lock)->held++))
 #define spin_unlock_irqrestore(lock, flags)	((void)((lock)->held = (int)(flags)))
 

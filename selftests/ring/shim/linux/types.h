@@ -32,6 +32,10 @@ typedef __s64	s64;
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
+#define round_down(n, to)	((n) & ~((__typeof__(n))(to) - 1))
+#define round_up(n, to)		round_down((n) + (to) - 1, to)
+#define min_not_zero(a, b)	((a) && ((a) < (b) || !(b)) ? (a) : (b))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((noinline))

@@ -34,7 +34,30 @@ static inline void INIT_DELAYED_WORK(struct delayed_work *work, work_func_t func
 	INIT_WORK(&work->work, func);
 }
 
+#define WQ_UNBOUND	1
+#define WQ_FREEZABLE	2
+
+struct workqueue_struct {
+	const char *name;
+};
+
+static inline struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max)
+{
+	static struct workqueue_struct wq;
+
+	(void)flags;
+	(void)max;
+	wq.name = name;
+	return &wq;
+}
+
+static inline void destroy_workqueue(struct workqueue_struct *wq)
+{
+	(void)wq;
+}
+
 /* Those of the kernel are one. */
+#define system_long_wq			((struct workqueue_struct *)NULL)
 #define system_power_efficient_wq	((struct workqueue_struct *)NULL)
 #define system_highpri_wq		((struct workqueue_struct *)NULL)
 #define DECLARE_WORK(name, fn)		struct work_struct name = { .func = (fn) }
@@ -48,6 +71,12 @@ static inline bool schedule_work(struct work_struct *work)
 static inline bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
 	(void)cpu;
+	(void)wq;
+	return schedule_work(work);
+}
+
+static inline bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
 	(void)wq;
 	return schedule_work(work);
 }

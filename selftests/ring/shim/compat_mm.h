@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_COMPAT_MM_H
+#define SHIM_COMPAT_MM_H
+
+/* In the place of compat/compat_mm.h. */
+#include <linux/mm.h>
+
+#define COMPAT_GFP_UNCLEARED	0u
+#define COMPAT_BALLOON_MOVES	1
+
+enum migrate_mode { MIGRATE_SYNC };
+
+struct shrinker;
+
+struct balloon_dev_info {
+	unsigned long		isolated_pages;
+	struct list_head	pages;
+	int (*migratepage)(struct balloon_dev_info *info, struct page *newpage, struct page *page,
+			   enum migrate_mode mode);
+};
+
+static inline void balloon_devinfo_init(struct balloon_dev_info *info)
+{
+	info->isolated_pages = 0;
+	INIT_LIST_HEAD(&info->pages);
+}
+
+static inline size_t balloon_page_list_enqueue(struct balloon_dev_info *info, struct list_head *pages)
+{
+	list_splice_init(pages, &info->pages);
+	return 0;
+}
+
+static inline size_t balloon_page_list_dequeue(struct balloon_dev_info *info, struct list_head *pages,
+					       size_t nr)
+{
+	size_t done;
+
+	for (done = 0; done < nr && !list_empty(&info->pages); done++)
+		list_move_tail(info->pages.next, pages);
+	return done;
+}
+
+/* The test's: the kernel is not done with the page yet. */
+int compat_balloon_deflated(struct balloon_dev_info *info, struct page *page);
+
+#endif
