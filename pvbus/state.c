@@ -15,7 +15,7 @@ static void set_state(struct pvbus_device *pdev, enum pvbus_state state)
 {
 	lockdep_assert_held(&pdev->call_lock);
 	trace_pvbus_state(pdev->bus->id, pdev->slot, pdev->state, state);
-	/* Pairs with the looks of who does not hold the lock. */
+	/* sysfs, and who starts or suspends the device, look without the lock. */
 	WRITE_ONCE(pdev->state, state);
 }
 
