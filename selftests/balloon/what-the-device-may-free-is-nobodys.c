@@ -24,7 +24,7 @@
 #define NR_PAGES	65536
 #define MINUTE		(60 * HZ)
 
-int shim_module_init(void);
+void shim_module_init(void);
 
 static struct page memory[NR_PAGES];
 static unsigned long nr_taken, nr_wrong;

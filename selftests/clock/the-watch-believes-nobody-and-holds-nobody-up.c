@@ -21,7 +21,7 @@
 
 bool *shim_param_step_on_resume(void);
 bool *shim_param_trust_counter(void);
-int shim_module_init(void);
+void shim_module_init(void);
 void shim_module_exit(void);
 
 static u64 now_ns = 10 * SECOND, real_ahead_ns, host_real_ns = IN_2024;
@@ -226,7 +226,8 @@ static void pass(unsigned int seconds)
 
 static void come(void)
 {
-	if (shim_module_init() || driver->probe(&pdev))
+	shim_module_init();
+	if (driver->probe(&pdev))
 		ktap_bail("no clock");
 }
 

@@ -9,12 +9,14 @@
 #define __exit
 #define THIS_MODULE	NULL
 
-/* For the test to call. */
-#define module_init(fn)	int shim_module_init(void) { return fn(); } extern int shim_unused
-#define module_exit(fn)	void shim_module_exit(void) { fn(); } extern int shim_unused
+/* What came of it. */
+__attribute__((weak)) int shim_module_err;
 
-#define module_driver(driver, add, remove)				\
-	int shim_module_init(void) { return add(&(driver)); }		\
+/* For the test to call. */
+#define module_init(fn)	void shim_module_init(void) { shim_module_err = fn(); } extern int shim_unused
+#define module_exit(fn)	void shim_module_exit(void) { fn(); } extern int shim_unused
+#define module_driver(driver, add, remove)					\
+	void shim_module_init(void) { shim_module_err = add(&(driver)); }	\
 	void shim_module_exit(void) { remove(&(driver)); } extern int shim_unused
 
 #define MODULE_DESCRIPTION(text)	extern int shim_unused
