@@ -31,6 +31,8 @@ static void change_devices(struct broker *b)
 	broker_command(b, "balloon", "{\"target\":65536,\"rate\":4096}");
 	wait_until(!strstr(broker_ask(b, "list"), "\"gone\""));
 	snprintf(list, sizeof(list), "%s", broker_ask(b, "list"));
+	ktap_ok(strstr(list, "\"target\":65536") && strstr(list, "\"rate\":4096") &&
+		strstr(list, "\"size\":2097152"), "devices are added, changed and removed");
 }
 
 static void restart(struct broker *b, struct qemu *q, const char *how, bool by_force)
@@ -216,7 +218,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(29);
+	ktap_plan(30);
 	broker_start(&b, VECTORS);
 	broker_log_here(&b);
 	ktap_ok(!state_is_there(&b), "without a QEMU there is nothing to be found again");

@@ -197,8 +197,9 @@ static void test_processes(void)
 	end();
 
 	begin();
-	memfd = memfd_create("pvkit-window", MFD_CLOEXEC);
-	if (ftruncate(memfd, 128 << 20) < 0 || dup2(memfd, qemu.memfd) < 0)
+	memfd = memfd_create("pvkit-window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (ftruncate(memfd, 128 << 20) < 0 || dup2(memfd, qemu.memfd) < 0 ||
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		ktap_bail("%s", "memfd");
 	close(memfd);
 	begins_anew("QEMU has other memory of that name");
