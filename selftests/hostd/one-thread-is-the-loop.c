@@ -69,7 +69,8 @@ static unsigned int random_number(void)
 
 void hostd_report(int level, const char *fmt, ...)
 {
-	(void)level, (void)fmt;
+	(void)level;
+	(void)fmt;
 }
 
 /* As the kernel may: at once, or late. */
