@@ -15,7 +15,7 @@
 int hostd_engines_init(struct hostd_engines *engines)
 {
 	static const struct hostd_engine_ops *const ops[HOSTD_ENGINES] = {
-		&hostd_engine_uring, &hostd_engine_sync, &hostd_engine_null,
+		&hostd_engine_uring, &hostd_engine_sync,
 	};
 	unsigned int i;
 
@@ -117,5 +117,5 @@ void hostd_engines_close(struct hostd_engines *engines, const struct hostd_file 
 	c->io.file = &c->file;
 	c->io.op = HOSTD_IO_CLOSE;
 	c->io.complete = closed;
-	hostd_io_submit(&c->io);
+	c->file.engine->ops->submit(c->file.engine, &c->io);
 }

@@ -14,6 +14,7 @@
 
 #include "backend/guard.h"
 
+struct hostd_backend_ops;
 struct hostd_crew;
 struct hostd_engine;
 struct hostd_file;
@@ -103,7 +104,6 @@ struct hostd_engine_ops {
 
 extern const struct hostd_engine_ops hostd_engine_uring;
 extern const struct hostd_engine_ops hostd_engine_sync;
-extern const struct hostd_engine_ops hostd_engine_null;
 
 /**
  * struct hostd_engine - an engine of this worker
@@ -126,7 +126,7 @@ struct hostd_engine {
 };
 
 /* The engines of a worker, in the order of preference for "auto". */
-#define HOSTD_ENGINES		3
+#define HOSTD_ENGINES		2
 
 /**
  * struct hostd_engines - the engines of a loop
@@ -156,7 +156,7 @@ void hostd_engines_exit(struct hostd_engines *engines);
 /**
  * hostd_engines_find - the engine for a device
  * @engines: the set
- * @name: "auto", "uring", "sync" or "null"
+ * @name: "auto", "uring" or "sync"
  *
  * Return: an engine that works; NULL if there is none of that name or it doesn't.
  */
@@ -227,12 +227,13 @@ struct hostd_medium {
 
 /**
  * struct hostd_file - a file that requests go to
- * @engine: its engine
+ * @backend: its kind
+ * @engine: its engine, or NULL
  * @crew: its threads, or NULL
  * @in_flight: requests that an engine has
  * @progress: requests that an engine is done with
  * @nr_taken: calls that kept the loop for too long and have not returned
- * @fd: descriptor, or -1 with the null engine
+ * @fd: descriptor, or -1
  * @direct: opened with O_DIRECT
  * @in_memory: on tmpfs: a flush has nothing to do
  * @is_remote: on a file system whose server may be slow or gone: no call may block
@@ -246,6 +247,7 @@ struct hostd_medium {
  * @writes: inline writes
  */
 struct hostd_file {
+	const struct hostd_backend_ops *backend;
 	struct hostd_engine *engine;
 	struct hostd_crew *crew;
 	unsigned int in_flight;
@@ -275,26 +277,6 @@ struct hostd_file {
  * Return: 0; -EINVAL for something that is neither file nor block device; another -errno.
  */
 int hostd_medium_look(int fd, struct hostd_medium *medium);
-
-/**
- * hostd_file_init - make a file
- * @file: the file
- * @engine: its engine
- * @fd: descriptor, the file's from now on; -1 with the null engine
- * @medium: what it is; NULL: look
- *
- * Return: 0; -EINVAL for something that is neither file nor block device; another -errno.
- */
-int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd,
-		    const struct hostd_medium *medium);
-
-/**
- * hostd_io_submit - start a request
- * @io: the request; stays untouched by the caller until it is done
- *
- * Return: true if it is done already (complete() is not called).
- */
-static inline bool hostd_io_submit(struct hostd_io *io);
 
 /**
  * hostd_io_try - do a request at once if that is quick
@@ -356,16 +338,6 @@ static inline void hostd_io_count(struct hostd_engine *e, struct hostd_io *io, i
 		return;
 	io->file->in_flight += nr;
 	io->file->progress += nr < 0;
-}
-
-static inline bool hostd_io_submit(struct hostd_io *io)
-{
-	struct hostd_engine *e = io->file->engine;
-
-	io->done = 0;
-	io->tries = 0;
-	io->result = 0;
-	return e->ops->submit(e, io);
 }
 
 #endif /* HOSTD_ENGINE_H */

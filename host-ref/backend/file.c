@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of the engines: what a descriptor is, and what its file system can do.
+ * The back end that is a file or a block device of the host's: what a descriptor is, and what its
+ * file system can do. Engines do the work.
  */
-#include "backend/engine.h"
+#include "backend/backend.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <linux/falloc.h>
 #include <linux/magic.h>
@@ -60,27 +64,81 @@ int hostd_medium_look(int fd, struct hostd_medium *medium)
 	return 0;
 }
 
-int hostd_file_init(struct hostd_file *file, struct hostd_engine *engine, int fd,
-		    const struct hostd_medium *medium)
+static struct hostd_engine *find_engine(struct hostd_engines *engines, const char *name, char *error,
+					size_t len)
 {
+	struct hostd_engine *engine = hostd_engines_find(engines, name);
+
+	if (!engine)
+		snprintf(error, len, "the worker may not use io_uring here (%s): use engine=auto or engine=sync",
+			 strerror(-engines->all[0].error));
+	return engine;
+}
+
+static int file_open(struct hostd_file *file, struct hostd_engines *engines,
+		     const struct hostd_backend_spec *spec, char *error, size_t len)
+{
+	struct hostd_engine *engine = find_engine(engines, spec->engine, error, len);
+	const struct hostd_medium *medium = spec->medium;
 	struct hostd_medium seen;
 	int ret;
 
-	*file = (struct hostd_file) { .engine = engine, .fd = fd };
-	if (fd < 0)
-		return engine->ops == &hostd_engine_null ? 0 : -EBADF;
+	if (!engine)
+		return -EINVAL;
+	if (spec->fd < 0) {
+		snprintf(error, len, "no image was given");
+		return -EINVAL;
+	}
 	if (!medium) {
-		ret = hostd_medium_look(fd, &seen);
-		if (ret)
+		ret = hostd_medium_look(spec->fd, &seen);
+		if (ret) {
+			snprintf(error, len, "the image is neither a file nor a block device");
 			return ret;
+		}
 		medium = &seen;
 	}
-	file->is_block = medium->is_block;
-	file->direct = medium->direct;
-	file->in_memory = medium->in_memory;
-	file->is_remote = medium->is_remote;
-	file->no_punch = !medium->punch;
-	file->discard_granularity = medium->discard_granularity;
-	file->fallocate_block = medium->fallocate_block;
+	*file = (struct hostd_file) {
+		.backend = &hostd_backend_file,
+		.engine = engine,
+		.fd = spec->fd,
+		.is_block = medium->is_block,
+		.direct = medium->direct,
+		.in_memory = medium->in_memory,
+		.is_remote = medium->is_remote,
+		.no_punch = !medium->punch,
+		.discard_granularity = medium->discard_granularity,
+		.fallocate_block = medium->fallocate_block,
+	};
 	return 0;
 }
+
+static void file_close(struct hostd_file *file, struct hostd_engines *engines)
+{
+	hostd_engines_close(engines, file);
+}
+
+static bool file_submit(struct hostd_io *io)
+{
+	struct hostd_engine *engine = io->file->engine;
+
+	return engine->ops->submit(engine, io);
+}
+
+static const char *file_describe(const struct hostd_file *file)
+{
+	return file->engine->ops->name;
+}
+
+static int file_sync(struct hostd_file *file)
+{
+	return fdatasync(file->fd) < 0 ? -errno : 0;
+}
+
+const struct hostd_backend_ops hostd_backend_file = {
+	.name = "file",
+	.open = file_open,
+	.close = file_close,
+	.submit = file_submit,
+	.describe = file_describe,
+	.sync = file_sync,
+};

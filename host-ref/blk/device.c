@@ -80,19 +80,6 @@ static void set_features(struct hdev *dev, struct blk *blk, struct json_object *
 	}
 }
 
-static int find_engine(struct hdev *dev, struct blk *blk, const char *name, char *error)
-{
-	struct hostd_engines *engines = &dev->bus->engines;
-
-	blk->file.engine = hostd_engines_find(engines, name);
-	if (blk->file.engine)
-		return 0;
-	snprintf(error, HDEV_ERROR_LEN,
-		 "the worker may not use io_uring here (%s): use engine=auto or engine=sync",
-		 strerror(-engines->all[0].error));
-	return -EINVAL;
-}
-
 static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
 {
 	*medium = (struct hostd_medium) {
@@ -110,24 +97,18 @@ static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
 static int open_file(struct hdev *dev, struct blk *blk, struct json_object *config, int fd,
 		     char *error)
 {
-	const char *engine = hostd_json_get(config, "null") ? "null" : hostd_json_str(config, "engine");
+	const struct hostd_backend_ops *backend = hostd_json_get(config, "null") ? &hostd_backend_null :
+										  &hostd_backend_file;
+	const char *engine = hostd_json_str(config, "engine");
 	struct hostd_medium medium;
 	bool known = parse_medium(hostd_json_get(config, "medium"), &medium);
-	bool null;
-	int ret;
+	struct hostd_backend_spec spec = {
+		.fd = fd,
+		.engine = engine ? engine : "auto",
+		.medium = known ? &medium : NULL,
+	};
 
-	ret = find_engine(dev, blk, engine, error);
-	if (ret)
-		return ret;
-	null = blk->file.engine->ops == &hostd_engine_null;
-	if (!null && fd < 0)
-		return fail(error, "no image was given");
-	if (null && fd >= 0)
-		return fail(error, "engine null takes no image");
-	ret = hostd_file_init(&blk->file, blk->file.engine, fd, known ? &medium : NULL);
-	if (ret)
-		snprintf(error, HDEV_ERROR_LEN, "the image is neither a file nor a block device");
-	return ret;
+	return backend->open(&blk->file, &dev->bus->engines, &spec, error, HDEV_ERROR_LEN);
 }
 
 static int blk_create(struct hdev *dev, struct json_object *config, const int *fds,
@@ -164,8 +145,7 @@ static void blk_destroy(struct hdev *dev)
 {
 	struct blk *blk = dev->priv;
 
-	if (blk->file.fd >= 0)
-		hostd_engines_close(&dev->bus->engines, &blk->file);
+	blk->file.backend->close(&blk->file, &dev->bus->engines);
 	free(blk->trouble.path);
 	free(blk);
 	dev->priv = NULL;
@@ -189,7 +169,7 @@ static void blk_describe(const struct hdev *dev, struct json_object *obj)
 {
 	const struct blk *blk = dev->priv;
 
-	hostd_json_add_str(obj, "engine", blk->file.engine->ops->name);
+	hostd_json_add_str(obj, "engine", blk->file.backend->describe(&blk->file));
 	hdev_blk_describe_trouble(blk, obj);
 	hdev_blk_describe_stall(dev, obj);
 }
@@ -204,9 +184,7 @@ static int blk_sync(struct hdev *dev)
 {
 	struct blk *blk = dev->priv;
 
-	if (blk->ro || blk->file.fd < 0)
-		return 0;
-	return fdatasync(blk->file.fd) < 0 ? -errno : 0;
+	return blk->ro ? 0 : blk->file.backend->sync(&blk->file);
 }
 
 static int blk_start(struct hdev_queue *q)

@@ -5,6 +5,7 @@
 #ifndef HOSTD_DEV_BLK_H
 #define HOSTD_DEV_BLK_H
 
+#include "backend/backend.h"
 #include "worker/bus/device.h"
 
 #include <pv/blk.h>

@@ -39,12 +39,11 @@ static void answer_late(void)
 }
 
 /* What gets to an engine is inside the medium, and its data inside the queue's extent. */
-static bool check_io(struct hostd_engine *e, struct hostd_io *io)
+static bool check_io(struct hostd_io *io)
 {
 	uint8_t *data = testdrv_data(&t.drv, &q);
 	bool has_data = io->op == HOSTD_IO_READ || io->op == HOSTD_IO_WRITE;
 
-	(void)e;
 	if (io->op > HOSTD_IO_ZERO || io->pos > MEDIUM || io->len > MEDIUM - io->pos)
 		abort();
 	if (has_data && (io->len > 65536 || io->buf < data || io->buf + io->len > data + (1 << 20)))
@@ -82,8 +81,7 @@ static void check_held(void)
 		abort();
 }
 
-static const struct hostd_engine_ops strict_ops = { .name = "strict", .submit = check_io };
-static struct hostd_engine strict = { .ops = &strict_ops, .fd = -1 };
+static struct hostd_backend_ops strict;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -94,7 +92,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	testbus_run_null(&t, &q, CONFIG);
 	/* The file is the first member of a block device's private part. */
-	((struct hostd_file *)t.bus->devices[0].priv)->engine = &strict;
+	strict = hostd_backend_null;
+	strict.submit = check_io;
+	((struct hostd_file *)t.bus->devices[0].priv)->backend = &strict;
 	return 0;
 }
 

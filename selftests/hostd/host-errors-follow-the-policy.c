@@ -25,12 +25,11 @@ static struct testdrv_queue q, other;
 static int log_fd;
 static int fail_with;		/* what the medium answers; 0: it works */
 static unsigned int nr_calls;
-static struct hostd_engine *waiting_engine;
+static const struct hostd_backend_ops *waiting_backend;
 static struct hostd_io *waiting;
 
-static bool bad_submit(struct hostd_engine *e, struct hostd_io *io)
+static bool bad_submit(struct hostd_io *io)
 {
-	(void)e;
 	nr_calls++;
 	io->result = -fail_with;
 	io->done = fail_with ? 0 : io->len;
@@ -38,16 +37,13 @@ static bool bad_submit(struct hostd_engine *e, struct hostd_io *io)
 }
 
 /* The same, answered later. */
-static bool late_submit(struct hostd_engine *e, struct hostd_io *io)
+static bool late_submit(struct hostd_io *io)
 {
-	(void)e;
 	waiting = io;
 	return false;
 }
 
-static const struct hostd_engine_ops bad_ops = { .name = "bad", .submit = bad_submit };
-static const struct hostd_engine_ops late_ops = { .name = "late", .submit = late_submit };
-static struct hostd_engine bad = { .ops = &bad_ops, .fd = -1 }, late = { .ops = &late_ops, .fd = -1 };
+static struct hostd_backend_ops bad, late;
 
 static struct blk *blk(void)
 {
@@ -105,7 +101,9 @@ static void begin(const char *policy)
 		ktap_bail("add");
 	hostd_bus_begin_epoch(t.bus);
 	testdrv_hello(&t.drv);
-	blk()->file.engine = &bad;
+	bad = hostd_backend_null;
+	bad.submit = bad_submit;
+	blk()->file.backend = &bad;
 	fail_with = 0;
 	if (!testdrv_run(&t.drv, 0, &q, 64, 1 << 16))
 		ktap_bail("START");
@@ -302,8 +300,10 @@ static void check_ends(void)
 	/* The one that is tried is in flight when the reset comes. */
 	try_op(PVBLK_OP_WRITE, ENOMEM);
 	submit(PVBLK_OP_READ);
-	waiting_engine = blk()->file.engine;
-	blk()->file.engine = &late;
+	waiting_backend = blk()->file.backend;
+	late = hostd_backend_null;
+	late.submit = late_submit;
+	blk()->file.backend = &late;
 	pass(200);
 	if (!waiting)
 		ktap_bail("it is not tried");
@@ -311,7 +311,7 @@ static void check_ends(void)
 	pump(3);
 	waiting->result = -EIO;
 	waiting->complete(waiting);
-	blk()->file.engine = waiting_engine;
+	blk()->file.backend = waiting_backend;
 	ktap_ok(testdrv_wait(&t.drv, &testdrv_entry(&t.drv, 0)->ack) == PVBUS_R_OK && !blk()->trouble.held,
 		"RESET waits for the one that is in flight");
 	testdrv_run(&t.drv, 0, &q, 64, 1 << 16);

@@ -107,7 +107,7 @@ static void check_stale_completion(struct testbus *t)
 {
 	struct blk *blk = t->bus->devices[0].priv;
 	static struct hostd_io *held[2];
-	struct hostd_engine *engine;
+	const struct hostd_backend_ops *backend;
 	uint8_t *copy = malloc(TESTBUS_WINDOW);
 	struct testdrv_queue q;
 	struct pvblk_sqe sqe;
@@ -117,7 +117,7 @@ static void check_stale_completion(struct testbus *t)
 	if (!copy || !testdrv_run(&t->drv, 0, &q, 16, 1 << 16) || write_block(t, &q, 0, 'o'))
 		ktap_bail("the disk does not run");
 	memcpy(copy, t->drv.base, TESTBUS_WINDOW);
-	engine = testbus_hold(t, 0, held);
+	backend = testbus_hold(t, 0, held);
 	sqe = testdrv_request(&q, PVBLK_OP_READ, 0, 8, 0);
 	testdrv_submit(&q, &sqe);
 	testbus_pump(t);
@@ -125,7 +125,7 @@ static void check_stale_completion(struct testbus *t)
 		ktap_bail("nothing is in flight");
 	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
 	testbus_release(t, held);
-	blk->file.engine = engine;
+	blk->file.backend = backend;
 	for (i = 0; i < 10; i++)
 		testbus_pump(t);
 	ktap_ok(!testdrv_reap(&q, &cqe), "a snapshot of this beat: no request that it has not is completed");

@@ -191,11 +191,10 @@ static inline void testbus_run_null(struct testbus *t, struct testdrv_queue *q, 
 
 static struct hostd_io **testbus_held;
 
-static inline bool testbus_hold_io(struct hostd_engine *e, struct hostd_io *io)
+static inline bool testbus_hold_io(struct hostd_io *io)
 {
 	struct hostd_io **at = testbus_held;
 
-	(void)e;
 	while (*at)
 		at++;
 	*at = io;
@@ -204,18 +203,19 @@ static inline bool testbus_hold_io(struct hostd_engine *e, struct hostd_io *io)
 
 /*
  * Requests of the disk in @slot are done when testbus_release() says so; @held has an end. Returns its
- * engine, to be given back.
+ * back end, to be given back.
  */
-static inline struct hostd_engine *testbus_hold(struct testbus *t, unsigned int slot,
-						struct hostd_io **held)
+static inline const struct hostd_backend_ops *testbus_hold(struct testbus *t, unsigned int slot,
+							  struct hostd_io **held)
 {
-	static const struct hostd_engine_ops ops = { .name = "slow", .submit = testbus_hold_io };
-	static struct hostd_engine slow = { .ops = &ops, .fd = -1 };
+	static struct hostd_backend_ops slow;
 	struct hostd_file *file = &((struct blk *)t->bus->devices[slot].priv)->file;
-	struct hostd_engine *old = file->engine;
+	const struct hostd_backend_ops *old = file->backend;
 
 	testbus_held = held;
-	file->engine = &slow;
+	slow = *old;
+	slow.submit = testbus_hold_io;
+	file->backend = &slow;
 	return old;
 }
 

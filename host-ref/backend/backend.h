@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Back ends: where the blocks of a disk are. A device knows these functions; how a back end does
+ * its work (engines, threads, one day a connection) is its own.
+ */
+#ifndef HOSTD_BACKEND_H
+#define HOSTD_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backend/engine.h"
+
+/**
+ * struct hostd_backend_spec - what a back end is to open
+ * @fd: the image, or -1; the back end's from now on, if it opens
+ * @engine: "auto", or the one that the operator wants
+ * @medium: what the image is; NULL: look, which may wait
+ */
+struct hostd_backend_spec {
+	int fd;
+	const char *engine;
+	const struct hostd_medium *medium;
+};
+
+/**
+ * struct hostd_backend_ops - a kind of back end
+ * @name: for the operator
+ * @open: make @file of @spec; 0 or -errno, with text of at most @len bytes in @error
+ * @close: end it; no request is in flight, and nothing waits
+ * @submit: start a request; true if it is done already, with its result, and complete() is not called
+ * @describe: what does the work, for the operator
+ * @sync: put on the medium what was written; nothing is in flight; may wait; 0 or -errno
+ *
+ * Context: the loop, all of them. complete() of a request is called from hostd_engines_reap().
+ */
+struct hostd_backend_ops {
+	const char *name;
+	int (*open)(struct hostd_file *file, struct hostd_engines *engines,
+		    const struct hostd_backend_spec *spec, char *error, size_t len);
+	void (*close)(struct hostd_file *file, struct hostd_engines *engines);
+	bool (*submit)(struct hostd_io *io);
+	const char *(*describe)(const struct hostd_file *file);
+	int (*sync)(struct hostd_file *file);
+};
+
+extern const struct hostd_backend_ops hostd_backend_file;
+extern const struct hostd_backend_ops hostd_backend_null;
+
+/**
+ * hostd_io_submit - start a request
+ * @io: the request; stays untouched by the caller until it is done
+ *
+ * Return: true if it is done already (complete() is not called).
+ */
+static inline bool hostd_io_submit(struct hostd_io *io)
+{
+	io->done = 0;
+	io->tries = 0;
+	io->result = 0;
+	return io->file->backend->submit(io);
+}
+
+#endif /* HOSTD_BACKEND_H */
