@@ -49,9 +49,9 @@ ktap_check 'most of which needed no interrupt' test "$(counter interrupts)" -lt 
 rings=$(vm_run 'cat /sys/kernel/debug/pvbus/pvbus0.0/rings')
 ktap_is 'debugfs shows both queues' "$(grep -c '^queue [01]: size [0-9]* .* outstanding 0$' <<< "$rings")" 2
 ktap_is 'and their newest entries' "$(grep -cE '^  (sq|cq)\[[0-9]+\]( [0-9a-f]{8}){4,16}$' <<< "$rings")" 64
-ktap_check 'tracepoints are there' vm_run 'cd /sys/kernel/tracing/events && ls pvbus/pvbus_kick pvbus/pvbus_epoch pvblk/pvblk_submit > /dev/null'
+ktap_check 'tracepoints are there' vm_run 'cd /sys/kernel/tracing/events && ls pvbus/pvbus_kick pvbus/pvbus_epoch pvbus/pvbus_state pvblk/pvblk_submit > /dev/null'
 vm_run 'echo pvbus0.0 > /sys/bus/pvbus/drivers/pvblk/unbind'
 ktap_check 'without its driver it has no queues' vm_run '[ ! -e /sys/bus/pvbus/devices/pvbus0.0/queues ]'
-shows state reset
+shows state idle
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
