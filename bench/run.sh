@@ -54,6 +54,7 @@ servers_start() {
 	if wants pvblk-before; then
 		# An image has one pvhostd.
 		cp "$image" "$image.before" || die "no room for another image of $image_mib MiB in $TMPDIR"
+		# shellcheck disable=SC2119
 		HOSTD=before hostd_bin=$before hostd_start || die "the pvhostd of $before does not start"
 		HOSTD=before hostd_bin=$before pvctl add-disk before "file=$image.before" >/dev/null ||
 			die "pvctl add-disk of $before failed"
