@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "broker/state.h"
-#include "broker/upgrade.h"
+#include "broker/heir/state.h"
+#include "broker/heir/upgrade.h"
 #include "broker/run.h"
 #include "keys/class.h"
 #include "lib/json.h"

@@ -16,7 +16,7 @@
 #include "blk/opener.h"
 #include "broker/command/device.h"
 #include "broker/life/session.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

@@ -17,7 +17,7 @@
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/listener.h"
-#include "broker/upgrade.h"
+#include "broker/heir/upgrade.h"
 #include "lib/log/log.h"
 #include "lib/loop.h"
 #include "lib/files/store.h"

@@ -1,13 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Within a module, or within a part of the host side, no file needs another that needs it in turn, at any
+# Within a module, or within the host side, no file needs another that needs it in turn, at any
 # distance: who reads one file has to read only what lies below it. Objects say by their symbols who needs whom.
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
-
-# Folders of host-ref/, each of which is looked at by itself, with all below it; . is all of them.
-host_parts='lib broker clock'
 
 # objects <folder of objects> <folder of sources>: those of files that are still there.
 objects() {
@@ -93,7 +90,5 @@ for module in "$top"/pv*/Kbuild; do
 		ktap_skip "$module" 'not built: make modules KDIR=6.12'
 	fi
 done
-for part in $host_parts; do
-	no_circle "host-ref/$part" "$build/host/obj/$part" "$top/host-ref/$part"
-done
+no_circle host-ref "$build/host/obj" "$top/host-ref"
 ktap_done

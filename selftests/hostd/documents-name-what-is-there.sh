@@ -57,7 +57,7 @@ lost_links() {
 two_names() {
 	local word place
 
-	for word in $(sed -n 's/^CLASSES.*:= *//p' host-ref/rooms.mk); do
+	for word in $(sed -n 's/^\tadd(\(.*\)).*/\1/p' host-ref/classes.c); do
 		for place in "Documentation/abi/$word.md" "include/uapi/pv/$word.h" "pv$word/main.c" \
 			"host-ref/$word/class.c" "host-ref/$word/device.c" "selftests/$word"; do
 			[ -e "$place" ] || echo "$word: no $place"

@@ -23,7 +23,7 @@
 #include "broker/carrier/find.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/proc/notify.h"
 #include "lib/proc/pidfd.h"

@@ -21,8 +21,8 @@
 #include "broker/life/lives.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
-#include "broker/state.h"
-#include "broker/upgrade.h"
+#include "broker/heir/state.h"
+#include "broker/heir/upgrade.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

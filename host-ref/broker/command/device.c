@@ -13,7 +13,7 @@
 #include "broker/control.h"
 #include "broker/devices.h"
 #include "broker/life/session.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

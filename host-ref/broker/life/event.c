@@ -8,7 +8,7 @@
 
 #include "broker/broker.h"
 #include "broker/devices.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

@@ -22,7 +22,7 @@
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/request.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/ipc.h"
 #include "lib/json.h"
 #include "lib/proc/notify.h"

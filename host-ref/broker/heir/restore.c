@@ -6,7 +6,7 @@
  * manager, which may have kept them, and of the QEMU that has them (carrier/find.c). Or it has
  * executed this program in its own place: then everything is here, by number.
  */
-#include "broker/restore.h"
+#include "broker/heir/restore.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/proc/notify.h"
 #include "lib/proc/pidfd.h"

@@ -2,7 +2,7 @@
 /*
  * What the next broker has to know to go on where this one stops.
  */
-#include "broker/state.h"
+#include "broker/heir/state.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * Become another pvhostd.
  */
-#include "broker/upgrade.h"
+#include "broker/heir/upgrade.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "broker/control.h"
 #include "broker/errand.h"
 #include "broker/life/life.h"
-#include "broker/state.h"
+#include "broker/heir/state.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
 
