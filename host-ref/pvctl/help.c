@@ -21,8 +21,8 @@ static const char usage_head[] =
 /* Between them: commands of classes. */
 static const char usage_tail[] =
 	"  set ID SPEC               change a device; 'help set' lists the keys\n"
-	"  remove ID [--force]       take a device away, as if pulled out: unmount a disk in the\n"
-	"                            guest first; --force: without asking the guest\n"
+	"  remove ID [--force]       take a device away, as if pulled out: unmount in the guest\n"
+	"                            what is on it first; --force: without asking the guest\n"
 	"  resize ID SIZE [--shrink] change the size of a device; --shrink: it may be smaller\n"
 	"  continue ID               have a device that the host has failed try again\n"
 	"  restart-worker            replace the worker\n"

@@ -164,7 +164,8 @@ static void check_good(void)
 	json_object_put(args);
 	ktap_ok(takes_text("x", "must=1,size=1G,count=64,time=100,target=auto,mode=one,label=12345,file=off"),
 		"bounds are allowed");
-	ktap_ok(takes_text(NULL, "must=1,size=4K,count=2,time=10,target=0,file=auto"), "both");
+	ktap_ok(takes_text(NULL, "must=1,size=4K,count=2,time=10,target=0,file=auto") &&
+		takes_text(NULL, "must=1,time=0"), "both");
 	ktap_ok(takes_json("{\"id\":\"it\",\"count\":4,\"target\":\"auto\",\"grow\":5}", HOSTD_USE_SET),
 		"what may change does");
 	ktap_ok(takes_json("{\"count\":4,\"medium\":{}}", HOSTD_USE_WORKER), "a worker gets more than keys");

@@ -190,7 +190,7 @@ static void look_for_driver(struct hdev *dev)
 		return;
 	dev->lonely = true;
 	if (has_running_peer(dev))
-		hostd_report(HOSTD_LOG_WARN, "%s: no driver takes it, though others of its kind have one: if the guest's log says 'no room', give pvhostd a larger --window or its disks fewer queues",
+		hostd_report(HOSTD_LOG_WARN, "%s: no driver takes it, though others of its kind have one: if the guest's log says 'no room', give pvhostd a larger --window or the devices fewer queues",
 			     dev->name);
 }
 
