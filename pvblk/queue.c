@@ -306,8 +306,9 @@ static bool user_waits(struct pvblk_queue *queue)
 	u32 depth = pvring_outstanding(&queue->q->ring);
 
 	queue->depth_now = max(queue->depth_now, depth);
-	if (++queue->batches == DEPTH_WINDOW) {
-		queue->depth_seen = queue->depth_now;
+	/* Several CPUs may count at once, and step over the end. */
+	if (++queue->batches >= DEPTH_WINDOW) {
+		WRITE_ONCE(queue->depth_seen, queue->depth_now);
 		queue->depth_now = 0;
 		queue->batches = 0;
 	}
