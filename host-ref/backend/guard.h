@@ -22,6 +22,8 @@ struct hostd_io;
  * @turn: odd while the loop is in a call
  * @io: what the call is for
  * @covered: the standby looks; the loop's
+ * @bound: requests that only this thread can complete, so that it must not wait: the kernel ends what
+ *	io_uring has taken in the thread that has submitted it, and not while that one is in a call
  * @cover: have the standby look; NULL: there is none
  * @deliver: give @io->called to the loop; any thread's
  * @overtaken: another thread is the loop: does not return
@@ -32,6 +34,7 @@ struct hostd_guard {
 	uint64_t turn;
 	struct hostd_io *io;
 	bool covered;
+	const unsigned int *bound;
 	void (*cover)(struct hostd_guard *g);
 	void (*deliver)(struct hostd_guard *g, struct hostd_io *io);
 	void (*overtaken)(struct hostd_guard *g);

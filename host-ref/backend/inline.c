@@ -115,13 +115,25 @@ static bool call_inline(struct hostd_io *io, struct hostd_optimism *o, long *res
 	return true;
 }
 
+/* Must this thread not wait, as others' requests would wait with it? */
+static bool is_bound(const struct hostd_io *io)
+{
+	const struct hostd_guard *guard = io->file->engine->guard;
+
+	return guard->bound && *guard->bound && !io->file->in_memory;
+}
+
 static bool try_rw(struct hostd_io *io, struct hostd_optimism *o)
 {
+	bool bound = is_bound(io);
 	long res;
 
 	if (io->file->direct || (io->flags & HOSTD_IO_DURABLE && !io->file->in_memory))
 		return false;
 	if (io->file->nr_taken || (o->pause_until_ns && is_paused(o, now_ns())))
+		return false;
+	/* A read that is not to wait does not, not even for a file system that is frozen. */
+	if (bound && (io->op != HOSTD_IO_READ || o->no_nowait))
 		return false;
 	if (!o->no_nowait) {
 		res = rw_inline(io, RWF_NOWAIT);
@@ -131,7 +143,7 @@ static bool try_rw(struct hostd_io *io, struct hostd_optimism *o)
 			return hostd_io_called(io, res);
 		o->no_nowait = true;
 	}
-	return call_inline(io, o, &res) && hostd_io_called(io, res);
+	return !bound && call_inline(io, o, &res) && hostd_io_called(io, res);
 }
 
 bool hostd_io_try(struct hostd_io *io)

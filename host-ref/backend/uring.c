@@ -124,6 +124,7 @@ static int uring_init(struct hostd_engine *e)
 	u->tail = &u->backlog;
 	u->submission = (struct hostd_io) { .op = HOSTD_IO_RING, .complete = resume };
 	e->priv = u;
+	e->guard->bound = &e->in_flight;
 	e->fd = u->ring.ring_fd;
 	return 0;
 
@@ -138,6 +139,7 @@ static void uring_exit(struct hostd_engine *e)
 {
 	struct uring *u = e->priv;
 
+	e->guard->bound = NULL;
 	io_uring_queue_exit(&u->ring);
 	free(u);
 }
