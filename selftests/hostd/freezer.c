@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * freezer [--direct] SECONDS MOUNT FROZEN GOOD: a worker with three disks, of which the image FROZEN is on
- * MOUNT, and a driver. FROZEN is written at depth 8 all the time, GOOD read at depth 1. After half of
+ * freezer CACHES SECONDS MOUNT FROZEN GOOD: a worker with three disks, of which the image FROZEN is on
+ * MOUNT, and a driver. CACHES has a letter for each of the two: c if it is used through the page cache, d
+ * if direct. FROZEN is written at depth 8 all the time, GOOD read at depth 1. After half of
  * SECONDS the file system at MOUNT is frozen for SECONDS, then thawed. Prints, for before, frozen
  * and after: the reads of GOOD, their median in us and the longest in ms; then how many of the writes
  * to FROZEN were completed, and how many blocks are not what was written last.
@@ -121,7 +122,7 @@ static void keep_writing(void)
 	}
 }
 
-/* One read of GOOD; false after 10 s. */
+/* One read of GOOD, with writes to FROZEN while it is in flight; false after 10 s. */
 static bool read_good(void)
 {
 	struct pvblk_sqe sqe = testdrv_request(&q[GOOD], PVBLK_OP_READ, rand() % BLOCKS * 8, 8, 0);
@@ -130,6 +131,7 @@ static bool read_good(void)
 
 	submit(GOOD, &sqe);
 	while (!testdrv_reap(&q[GOOD], &cqe)) {
+		keep_writing();
 		if (now_us() - start_us > 10000000)
 			return false;
 	}
@@ -152,7 +154,6 @@ static void measure(const char *what, double seconds)
 
 	nr_samples = 0;
 	while (now_us() < end_us) {
-		keep_writing();
 		if (!read_good()) {
 			printf("%s: a read got no answer\n", what);
 			exit(1);
@@ -179,9 +180,9 @@ static unsigned int count_lost(int fd)
 	return lost;
 }
 
-static void add(unsigned int disk, const char *path, int flags)
+static void add(unsigned int disk, const char *path, bool direct)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | flags);
+	int fd = open(path, O_RDWR | O_CLOEXEC | (direct ? O_DIRECT : 0));
 
 	if (fd < 0 || !testworker_add(&t, disk, "{\"size\":16777216}", fd))
 		ktap_bail("%s", path);
@@ -214,22 +215,21 @@ static void finish_writes(void)
 
 int main(int argc, char **argv)
 {
-	int flags = argc > 1 && !strcmp(argv[1], "--direct") ? O_DIRECT : 0, mount, fd;
-	char **args = argv + !!flags;
 	double seconds;
+	int mount, fd;
 
-	if (argc != 5 + !!flags)
+	if (argc != 6 || strlen(argv[1]) != 2)
 		return 2;
-	seconds = atof(args[1]);
-	mount = open(args[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = open(args[3], O_RDONLY | O_CLOEXEC);
+	seconds = atof(argv[2]);
+	mount = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(argv[4], O_RDONLY | O_CLOEXEC);
 	samples = calloc(SAMPLES_MAX, sizeof(*samples));
 	testworker_init(&t);
 	if (mount < 0 || fd < 0 || !samples || !testworker_spawn(&t, ""))
 		ktap_bail("start");
-	add(FROZEN, args[3], flags);
-	add(GOOD, args[4], flags);
-	testworker_add(&t, 2, "{\"size\":1048576,\"engine\":\"null\"}", -1);
+	add(FROZEN, argv[4], argv[1][0] == 'd');
+	add(GOOD, argv[5], argv[1][1] == 'd');
+	testworker_add(&t, 2, "{\"null\":1048576}", -1);
 	if (!testworker_tell(&t, "{\"op\":\"go\"}", NULL, 0) || testdrv_hello(&t.drv) != PVBUS_R_OK)
 		ktap_bail("no epoch");
 	start(FROZEN);
