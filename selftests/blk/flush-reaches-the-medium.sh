@@ -37,7 +37,7 @@ worker_trace_end
 
 fio_bg load --name=l --filename=/dev/pvblk0 --offset=32m --size=32m --rw=randwrite --bsrange=4k-64k --direct=1 \
 	--ioengine=libaio --iodepth=16 --time_based --runtime=100
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 200 ]; do sleep 0.2; done'
+blk_goes_on
 worker_trace "$test_tmp/busy" fdatasync,pwritev2
 ktap_check 'so does one amid the writes of others' write_and_flush
 worker_trace_end

@@ -20,7 +20,7 @@ ktap_is 'the disk has a cache, and FUA' "$(vm_run 'cd /sys/block/pvblk0/queue &&
 
 fio_bg load --name=l --filename=/dev/pvblk0 --offset=32m --size=32m --rw=randwrite --bsrange=4k-64k --direct=1 \
 	--ioengine=libaio --iodepth=16 --time_based --runtime=100
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 200 ]; do sleep 0.2; done'
+blk_goes_on
 worker_trace "$test_tmp/trace" fdatasync,pwritev2
 ktap_check 'a user writes with O_DSYNC, another without' vm_run "
 	fio --name=d --filename=/dev/pvblk0 --rw=write --bs=4k --size=$((nr * 4))k --direct=1 --sync=dsync \

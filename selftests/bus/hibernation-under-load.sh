@@ -13,10 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-case $PVKIT_KERNEL in
-6.1)	smp=1 ;;
-*)	smp=4 ;;
-esac
+smp=$(vm_cpus)
 debugfs=$(PATH=$PATH:/usr/sbin:/sbin command -v debugfs) || ktap_skip_all 'no debugfs; run: scripts/deps.sh test'
 blk_image data 64M
 blk_image swap 512M
@@ -36,14 +33,8 @@ vm_run 'tr 0 x < /dev/zero | head -c 16m > /dev/shm/pages; sha256sum /dev/shm/pa
 	echo shutdown > /sys/power/disk'
 fio_engine=io_uring
 fio_bg load --size=32m --loops=1000 "$(fio_verify 1 pvblk0)"
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+blk_goes_on
 
-written() { vm_run "awk '{ print \$7 }' /sys/block/pvblk0/stat"; }
-more() { [ "$(written)" -gt "$before" ]; }
-goes_on() {
-	before=$(written)
-	wait_for 20 more
-}
 is_written() { grep -aqi 'saving image data' "$(vm_console)"; }
 # hibernate <swap> <pvkit.resume>: QEMU ends when the guest is off. What goes on here says so on its console.
 # The kernel has to be told where a file is before it sleeps too; told so, it looks for an image and finds none.
@@ -64,7 +55,7 @@ round() {
 	ktap_check "it hibernates to a swap $1" hibernate "$2" "$3" || ktap_bail 'it does not'
 	ktap_check 'nothing bad was logged' vm_dmesg_clean
 	ktap_check 'another boot goes on with it' go_on "$3" || ktap_bail 'it does not'
-	ktap_check 'and its load' goes_on
+	ktap_check 'and its load' blk_goes_on
 	ktap_check 'programs and files are as they were' vm_run \
 		'echo 3 > /proc/sys/vm/drop_caches; sha256sum -c /run/sum'
 }

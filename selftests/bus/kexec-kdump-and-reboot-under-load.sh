@@ -13,10 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-case $PVKIT_KERNEL in
-6.1)	smp=1 ;;
-*)	smp=4 ;;
-esac
+smp=$(vm_cpus)
 blk_image data 64M
 hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no pvhostd'
 read -ra args <<< "$(hostd_qemu_args)"
@@ -39,8 +36,7 @@ load() {
 		exec fio --name=l --filename=/dev/pvblk0 --offset=32m --size=32m --rw=randwrite --bsrange=4k-128k \
 		--direct=1 --ioengine=libaio --iodepth=32 --numjobs=$((last + 1)) --time_based --runtime=600 --minimal \
 		--cpus_allowed=0-$last --cpus_allowed_policy=split --output=/dev/null'
-	vm_run 'from=$(awk "{ print \$7 }" /sys/block/pvblk0/stat)
-		until [ "$(awk "{ print \$7 }" /sys/block/pvblk0/stat)" -gt $((from + 2000)) ]; do sleep 0.1; done'
+	blk_goes_on
 }
 starts() { grep -ac 'pvkit-guest: ready' "$(vm_console)"; }
 started_anew() { [ "$(starts)" -gt "$before" ] && vm_ping 5; }

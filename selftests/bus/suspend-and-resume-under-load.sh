@@ -14,10 +14,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-case $PVKIT_KERNEL in
-6.1)	smp=1 ;;
-*)	smp=4 ;;
-esac
+smp=$(vm_cpus)
 blk_image data 128M
 hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no pvhostd'
 ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
@@ -26,12 +23,10 @@ ktap_is 'each has a queue' "$(vm_run 'ls /sys/block/pvblk0/mq | wc -l')" "$smp"
 fio_engine=io_uring
 fio_bg load --size=16m --loops=1000 --numjobs="$smp" --offset_increment=16m \
 	--cpus_allowed="0-$((smp - 1))" --cpus_allowed_policy=split "$(fio_verify 1 pvblk0)"
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+blk_goes_on
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
-# In sectors: fio writes for a while, and then it reads what it wrote.
-moved() { vm_run "awk '{ print \$3 + \$7 }' /sys/block/pvblk0/stat"; }
 refused() { VM_TIMEOUT=2 vm_run "[ -e /run/job/$sleeper.status ]"; }
 asleep_or_refused() { is_suspended || refused; }
 
@@ -82,14 +77,9 @@ worker_still() {
 	kill -CONT "$worker"
 	VM_TIMEOUT=30 vm_wait "$sleeper" || true
 }
-more() { [ "$(moved)" -gt "$before" ]; }
-goes_on() {
-	before=$(moved)
-	wait_for 20 more
-}
 # each <what> command...: and the load goes on after it.
 each() {
-	if ktap_check "$@" && ktap_check 'and the load goes on' goes_on; then return; fi
+	if ktap_check "$@" && ktap_check 'and the load goes on' blk_goes_on; then return; fi
 	vm_run 'echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger'
 	ktap_bail 'it stands still'
 }

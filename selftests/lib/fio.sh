@@ -5,6 +5,7 @@
 #   blk_image NAME SIZE        make an image of zeroes; its path is in the variable NAME
 #   blk_boot [vm_boot args]    boot a guest on pvhostd and wait for its first disk
 #   blk_kill_worker            kill -9; if there is no worker just now, the next
+#   blk_goes_on [DISK]         wait, VM_TIMEOUT seconds at most, for 100 more reads and writes of a disk (pvblk0)
 #   blk_state DEVICE           what the guest says of it in sysfs, as: blk_state pvbus0.0
 #   fio_verify SEED DISK...    arguments of fio: 4k to 128k at depth 32, each block once, with a
 #                              checksum and the seed of the run in its header
@@ -37,6 +38,11 @@ blk_kill_worker() {
 		sleep 0.01
 		pid=$(hostd_worker_pid)
 	done
+}
+
+blk_goes_on() {
+	vm_run "nr() { awk '{ print \$1 + \$5 }' /sys/block/${1:-pvblk0}/stat; }
+		from=\$(nr); until [ \$(nr) -ge \$((from + 100)) ]; do sleep 0.1; done"
 }
 
 blk_state() { vm_run "cat /sys/bus/pvbus/devices/$1/state"; }

@@ -13,6 +13,7 @@
 #   vm_ended seconds           wait for QEMU to end by itself
 #   vm_console                 path of the console's log
 #   vm_dmesg_clean [pattern]   nothing bad in it, but for lines that match the pattern
+#   vm_cpus                    how many a guest has in tests that are to see one and several: 1 on 6.1, else 4
 #
 # Several at once: VM=name in front of any call ("vm" unless told). Call vm_boot from
 # the script itself, not from a subshell: the guest dies with the shell that started it.
@@ -38,6 +39,7 @@ vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung ta
 vm_bad+='|INFO: trying to register'
 vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
+vm_cpus() { [ "$PVKIT_KERNEL" = 6.1 ] && echo 1 || echo 4; }
 vm_dir() { echo "$test_tmp/$VM"; }
 vm_console() { echo "$test_tmp/$VM/console.log"; }
 vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" ]; }

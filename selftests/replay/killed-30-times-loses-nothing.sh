@@ -44,7 +44,7 @@ vm_run_bg "nr=0
 load=$VM_JOB
 fio_bg prober --name=p --filename=/dev/pvblk1 --rw=randread --direct=1 --bs=4k --thinktime=2000 \
 	--time_based --runtime=600
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+blk_goes_on
 machine_watch "${vm_pid[$VM]}" "${hostd_pid[$HOSTD]}"
 # A worker is faster than its guest: what is in flight has mostly been executed, and would not be
 # missed. So every second one stands still for a moment first, and leaves a queue full behind.

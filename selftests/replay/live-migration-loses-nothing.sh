@@ -20,13 +20,6 @@ blk_image data 128M
 
 # There is a pvhostd and a VM on each of the hosts a, b, c.
 state_is() { pvctl status | grep -q "^worker   $1"; }
-ops() { vm_run 'awk "{ print \$1 + \$5 }" /sys/block/pvblk0/stat'; }
-goes_on() {
-	local before
-
-	before=$(ops) && wait_for 20 more_than "$before"
-}
-more_than() { [ "$(ops)" -gt "$1" ]; }
 said() { grep -q "$1" "$(hostd_log)"; }
 host_start() { hostd_start --disk "id=d0,file=$data,uuid=$uuid${1:+,$1}"; }
 target_boot() {
@@ -52,13 +45,13 @@ at a vm_run_bg "nr=0
 	done
 	echo \$nr > /run/last"
 load=$VM_JOB
-ktap_check 'its disk is busy' at a goes_on
+ktap_check 'its disk is busy' at a blk_goes_on
 
 # As after a migration that was cancelled.
 ktap_check 'the image can be released' at a pvctl release
 ktap_check 'there is no worker then' at a state_is released
 ktap_check 'and it is taken back' at a pvctl restart-worker
-ktap_check 'the disk goes on' at a goes_on
+ktap_check 'the disk goes on' at a blk_goes_on
 
 ktap_check 'a second host waits for the image' at b target_boot || ktap_bail 'no target'
 at a pause_at_switchover > /dev/null
@@ -68,7 +61,7 @@ ktap_check 'the image is released' at a pvctl release
 at a switch_over > /dev/null
 ktap_check 'the migration completes' wait_for 60 at a migrate_is completed
 at b migrate_arrive > /dev/null
-ktap_check 'the disk goes on on the second host' at b goes_on
+ktap_check 'the disk goes on on the second host' at b blk_goes_on
 at a vm_stop
 sleep 1
 ktap_check 'the first host takes no image back when its QEMU has left' at a state_is released
@@ -80,7 +73,7 @@ at c migrate_arrive > /dev/null
 sleep 1.5	# the guest runs on the third host, its I/O waits
 ktap_check 'a guest that is there before its image is waits for it' at c said 'is in use: waiting'
 at b pvctl release > /dev/null
-ktap_check 'the disk goes on on the third host' at c goes_on
+ktap_check 'the disk goes on on the third host' at c blk_goes_on
 sleep 2
 
 at c vm_run 'touch /run/enough'
