@@ -17,8 +17,9 @@ hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 # Kernel events that say RESIZE, as udev gets them.
 vm_run_bg '/usr/lib/systemd/systemd-udevd --daemon; exec udevadm monitor --kernel --property --subsystem-match=block > /run/events'
+vm_run 'until [ -s /run/events ]; do sleep 0.1; done'
 fio_bg load --size=32m --loops=100 "$(fio_verify 1 pvblk0)"
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+blk_goes_on
 
 sectors() { vm_run 'cat /sys/block/pvblk0/size'; }
 has() { [ "$(sectors)" = $(($1 * 2048)) ]; }
@@ -27,7 +28,8 @@ for size in $sizes; do
 	pvctl resize d0 "${size}M" --shrink > /dev/null && wait_for 30 has "$size" && followed=$((followed + 1))
 done
 ktap_is 'the guest follows each step' "$followed" "$(wc -w <<< "$sizes")"
-ktap_is 'and tells its users each time' "$(vm_run 'sleep 1; grep -c ^RESIZE=1 /run/events')" "$(wc -w <<< "$sizes")"
+told() { [ "$(vm_run 'grep -c ^RESIZE=1 /run/events')" = "$(wc -w <<< "$sizes")" ]; }
+ktap_check 'and tells its users each time' wait_for 20 told
 
 write() { vm_run "fio --name=w --filename=/dev/pvblk0 --rw=write --bs=64k --direct=1 --offset=$1 --size=$2 --minimal --output=/dev/null"; }
 refused() { ! vm_run "dd if=/dev/zero of=/dev/pvblk0 bs=1M seek=$1 count=1 oflag=direct"; }

@@ -13,10 +13,10 @@ set -u
 
 ktap_plan 8
 blk_image data 128M
-hostd_start --watchdog 3 --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
+hostd_start --watchdog "$((3 * test_slow))" --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 fio_bg load --size=64m --loops=50 "$(fio_verify 1 pvblk0)"
-vm_run 'until [ "$(awk "{ print \$5 }" /sys/block/pvblk0/stat)" -gt 100 ]; do sleep 0.2; done'
+blk_goes_on
 
 epoch() { vm_run 'cat /sys/bus/pvbus/devices/pvbus0.0/epoch'; }
 before=$(epoch) pid=$(hostd_worker_pid)
