@@ -8,7 +8,7 @@ set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
-ktap_plan 9
+ktap_plan 10
 truncate -s 16M "$test_tmp/disk.img"
 ktap_check 'a stock guest boots' vm_boot --no-pvkit-modules -- \
 	-drive "file=$test_tmp/disk.img,if=none,id=d0,format=raw" \
@@ -29,4 +29,6 @@ ktap_check 'the console is clean' vm_dmesg_clean
 vm_run 'echo c > /proc/sysrq-trigger' 2>/dev/null
 ktap_is 'a crash ends QEMU and shows on the console' \
 	"$(vm_ended 10 && vm_dmesg_clean | grep -c 'sysrq triggered crash')" 1
+ktap_is 'a later command says what became of the guest' \
+	"$(vm_run true 2>&1 | grep -c 'not syncing: sysrq triggered crash')" 1
 ktap_done

@@ -33,7 +33,7 @@ hostd_start() {
 	test_spawn "$dir/hostd.log" "$hostd_bin/pvhostd" --name "$HOSTD" --run-dir "$dir" "$@"
 	hostd_is "$test_pid"
 	until pvctl list >/dev/null 2>&1; do
-		if ! hostd_alive || [ $((tries += 1)) -gt 100 ]; then
+		if ! hostd_alive || [ $((tries += 1)) -gt $((100 * test_slow)) ]; then
 			echo "hostd: $HOSTD does not answer:" >&2
 			tail -n 10 "$dir/hostd.log" >&2
 			return 1

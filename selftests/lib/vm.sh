@@ -10,7 +10,7 @@
 #   vm_monitor 'command'       human monitor, or QMP if it starts with '{'
 #   vm_stop, vm_kill, vm_alive
 #   vm_ready                   wait for a guest that is booting (after --incoming: vm_ping 20)
-#   vm_ended seconds           wait for QEMU to end by itself
+#   vm_ended seconds           wait for QEMU to end by itself, longer on a slow kernel
 #   vm_console                 path of the console's log
 #   vm_dmesg_clean [pattern]   nothing bad in it, but for lines that match the pattern
 #   vm_cpus                    how many a guest has in tests that are to see one and several: 1 on 6.1, else 4
@@ -46,7 +46,8 @@ vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" 
 
 vm_complain() {
 	echo "vm: $VM: $*; the end of its console:" >&2
-	tail -n 25 "$(vm_console)" 2>/dev/null | tr -d '\r' | sed 's/^/vm:   /' >&2
+	# A panic fits.
+	tail -n 60 "$(vm_console)" 2>/dev/null | tr -d '\r' | sed 's/^/vm:   /' >&2
 	[ ! -s "$(vm_dir)/qemu.log" ] || tail -n 5 "$(vm_dir)/qemu.log" | sed 's/^/vm: qemu: /' >&2
 }
 
@@ -130,7 +131,7 @@ vm_run() {
 	local dir status=0
 
 	dir=$(vm_dir)
-	vm_alive || { echo "vm: $VM is not running" >&2; return 125; }
+	vm_alive || { vm_complain "QEMU has ended"; return 125; }
 	# One command at a time: QEMU's socket takes one client.
 	flock "$dir/agent.lock" "$vmexec" run "$dir/agent.sock" "$(vm_seconds)" "$1" || status=$?
 	case $status in
@@ -189,7 +190,7 @@ vm_kill() {
 }
 
 vm_ended() {
-	local tries=$(($1 * 10))
+	local tries=$(($1 * 10 * test_slow))
 
 	while vm_alive; do
 		[ $((tries -= 1)) -gt 0 ] || return 1
