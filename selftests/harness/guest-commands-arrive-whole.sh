@@ -8,12 +8,13 @@ set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
-ktap_plan 10
+ktap_plan 11
 truncate -s 16M "$test_tmp/disk.img"
 ktap_check 'a stock guest boots' vm_boot --no-pvkit-modules -- \
 	-drive "file=$test_tmp/disk.img,if=none,id=d0,format=raw" \
 	-device virtio-blk-pci,drive=d0 || ktap_bail 'no guest'
 
+ktap_check 'no reserve of its scheduler counts as a task' vm_run '! cat /sys/kernel/debug/sched/fair_server/*/runtime 2>/dev/null | grep -v "^0$"'
 ktap_is 'output of 200 KB is complete' \
 	"$(vm_run 'seq 40000' | md5sum)" "$(seq 40000 | md5sum)"
 vm_run 'exit 7'
