@@ -21,9 +21,9 @@
 #include "broker/heir/upgrade.h"
 #include "broker/run.h"
 #include "keys/class.h"
+#include "lib/files/rundir.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
-#include "lib/files/rundir.h"
 #include "lib/util.h"
 #include "worker/worker.h"
 

@@ -143,7 +143,7 @@ struct hostd_engines {
  * @engines: the set
  *
  * Return: 0 or -ENOMEM. That io_uring or threads are not allowed is no failure: see @error of the
- * engine, and engine_sync.c.
+ * engine, and sync.c.
  */
 int hostd_engines_init(struct hostd_engines *engines);
 

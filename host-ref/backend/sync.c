@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "backend/crew.h"
-#include "lib/util.h"
 #include "lib/log/report.h"
+#include "lib/util.h"
 
 /* How long the end waits for files to close. */
 #define CLOSE_MS	1000

@@ -9,10 +9,10 @@
 
 #include <pv/balloon.h>
 
-#include "worker/bus/bus.h"
 #include "balloon/class.h"
 #include "balloon/given.h"
 #include "balloon/ram.h"
+#include "worker/bus/bus.h"
 
 #define BALLOON_QUEUES		2
 #define BALLOON_QUEUE_SIZE	64

@@ -18,11 +18,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "balloon/ram_file.h"
 #include "lib/ipc.h"
 #include "lib/proc/process.h"
-#include "balloon/ram_file.h"
-#include "worker/sandbox.h"
 #include "lib/util.h"
+#include "worker/sandbox.h"
 
 /* Freed at once: a helper that is killed meanwhile is gone soon. */
 #define PUNCH_MAX	(8U << 20)

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "worker/bus/shmem.h"
 #include "lib/util.h"
+#include "worker/bus/shmem.h"
 
 /* Then others have their turn; a request may take long if the guest wants that. */
 #define POLL_MS		2

@@ -15,8 +15,8 @@
 
 #include "blk/opener.h"
 #include "broker/command/device.h"
-#include "broker/life/session.h"
 #include "broker/heir/state.h"
+#include "broker/life/session.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

@@ -5,9 +5,9 @@
 #ifndef HOSTD_DISKS_H
 #define HOSTD_DISKS_H
 
+#include "blk/image.h"
 #include "broker/devices.h"
 #include "keys/class.h"
-#include "blk/image.h"
 
 struct pvdev_ops;
 

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/bus/bus.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "worker/bus/bus.h"
 
 #define BIT(n)			(1ULL << (n))
 #define OPTIMAL_IO		(64U << 10)

@@ -5,9 +5,9 @@
 #include "blk/device.h"
 
 #include "lib/json.h"
+#include "lib/log/report.h"
 #include "lib/util.h"
 #include "worker/bus/bus.h"
-#include "lib/log/report.h"
 
 /* Slow disks take that long, too. */
 #define STALL_NS	2000000000ULL

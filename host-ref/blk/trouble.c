@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/bus/bus.h"
 #include "lib/json.h"
 #include "lib/log/report.h"
 #include "lib/util.h"
+#include "worker/bus/bus.h"
 
 #define MS_NS			1000000ULL
 #define PAUSE_MIN_NS		(100 * MS_NS)

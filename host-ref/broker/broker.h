@@ -13,14 +13,14 @@
 #include "broker/carrier/ivshmem.h"
 #include "broker/control.h"
 #include "broker/devices.h"
+#include "broker/heir/upgrade.h"
 #include "broker/life/exe.h"
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/listener.h"
-#include "broker/heir/upgrade.h"
+#include "lib/files/store.h"
 #include "lib/log/log.h"
 #include "lib/loop.h"
-#include "lib/files/store.h"
 
 struct hostd_errand;
 struct hostd_helper;

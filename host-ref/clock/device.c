@@ -14,8 +14,8 @@
 
 #include <pv/clock.h>
 
-#include "worker/bus/bus.h"
 #include "clock/counter.h"
+#include "worker/bus/bus.h"
 #include "worker/bus/shmem.h"
 
 #define NS_PER_S	1000000000LL

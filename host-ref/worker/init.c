@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/json.h"
 #include "lib/ipc.h"
+#include "lib/json.h"
 #include "lib/log/report.h"
-#include "worker/sandbox.h"
 #include "lib/util.h"
+#include "worker/sandbox.h"
 
 /* The peer number that the broker gives to the device side (carriers.md). */
 #define DEVICE_PEER		1

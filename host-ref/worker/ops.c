@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/json.h"
 #include "lib/ipc.h"
-#include "lib/parcel.h"
+#include "lib/json.h"
 #include "lib/log/report.h"
+#include "lib/parcel.h"
 #include "lib/util.h"
 
 /* Keeps only what says which request it answers. */

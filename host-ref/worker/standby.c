@@ -13,8 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lib/util.h"
 #include "lib/log/report.h"
+#include "lib/util.h"
 
 /* Looks that find the loop asleep before nobody looks any more. */
 #define RESTS		3

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/json.h"
 #include "lib/ipc.h"
+#include "lib/json.h"
 #include "lib/util.h"
 
 /* Of the devices in a message; the rest of it is small. */

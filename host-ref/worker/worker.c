@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/proc/process.h"
 #include "lib/log/report.h"
+#include "lib/proc/process.h"
 #include "lib/util.h"
 
 /* While polling: how often to look at descriptors. */

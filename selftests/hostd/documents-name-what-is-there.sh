@@ -57,13 +57,13 @@ lost_links() {
 two_names() {
 	local word place
 
-	for word in $(sed -n 's/^\tadd(\(.*\)).*/\1/p' host-ref/classes.c); do
+	while read -r word; do
 		for place in "Documentation/abi/$word.md" "include/uapi/pv/$word.h" "pv$word/main.c" \
 			"host-ref/$word/class.c" "host-ref/$word/device.c" "selftests/$word"; do
 			[ -e "$place" ] || echo "$word: no $place"
 		done
 		grep -q "\"$word\"" "host-ref/$word/class.c" || echo "$word: host-ref/$word/class.c calls it something else"
-	done
+	done < <(sed -n 's/^\tadd(\([a-z0-9_]*\)).*/\1/p' host-ref/classes.c)
 }
 
 nothing() { [ -z "$("$@" | tee /dev/stderr)" ]; }

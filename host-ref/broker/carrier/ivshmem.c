@@ -21,13 +21,13 @@
 
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
+#include "broker/heir/state.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
-#include "broker/heir/state.h"
 #include "lib/json.h"
+#include "lib/parcel.h"
 #include "lib/proc/notify.h"
 #include "lib/proc/pidfd.h"
-#include "lib/parcel.h"
 #include "lib/util.h"
 
 #define PROTOCOL_VERSION	0

@@ -12,8 +12,8 @@
 #include "broker/command/ask.h"
 #include "broker/control.h"
 #include "broker/devices.h"
-#include "broker/life/session.h"
 #include "broker/heir/state.h"
+#include "broker/life/session.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

@@ -19,8 +19,8 @@
 #include "broker/broker.h"
 #include "broker/control.h"
 #include "broker/errand.h"
-#include "broker/life/life.h"
 #include "broker/heir/state.h"
+#include "broker/life/life.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
 

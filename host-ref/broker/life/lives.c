@@ -12,13 +12,13 @@
 #include <sys/wait.h>
 
 #include "broker/broker.h"
+#include "broker/heir/state.h"
+#include "broker/heir/upgrade.h"
 #include "broker/life/exe.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
-#include "broker/heir/state.h"
-#include "broker/heir/upgrade.h"
 #include "lib/json.h"
 #include "lib/util.h"
 

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lib/json.h"
 #include "lib/ipc.h"
+#include "lib/json.h"
 #include "lib/util.h"
 
 /* At most BURST lines in each INTERVAL_MS. */

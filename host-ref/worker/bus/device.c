@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/bus/bus.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "worker/bus/bus.h"
 
 /* May the slot become this device? It is free, or held for it. */
 static bool is_for(const struct hdev *dev, const struct hdev_spec *spec)

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/bus/bus.h"
 #include "lib/log/report.h"
-#include "worker/bus/shmem.h"
 #include "lib/util.h"
+#include "worker/bus/bus.h"
+#include "worker/bus/shmem.h"
 
 void hdev_queues_free(struct hdev *dev)
 {
