@@ -9,6 +9,7 @@ set -u
 . "$(dirname "$0")/../lib/env.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 
+served() { [ "$(pvctl list | awk '$3 == "served"' | wc -l)" = 2 ]; }
 # shown <id> <key>
 shown() { pvctl show "$1" | awk -v key="$2" '$1 == key { print $2 }'; }
 # of_worker <id> <member>: what the worker says of it.
@@ -29,6 +30,7 @@ complete_line() {
 
 hostd_start --device disk,id=d0,null=16M,on-error=enospc --device balloon,stats=0 ||
 	ktap_bail 'pvhostd does not start'
+ktap_check 'pvhostd serves' wait_for 60 served
 ktap_is 'what is not said has its default' "$(shown d0 max-io) $(shown d0 queues) $(shown d0 discard)" '128K 4 on'
 ktap_is 'on-error is both' "$(shown d0 werror) $(shown d0 rerror) $(shown d0 on-error)" 'enospc report '
 ktap_is 'set says so' "$(pvctl set d0 werror=stop,rerror=ignore)" 'd0: set'

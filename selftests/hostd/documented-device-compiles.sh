@@ -26,6 +26,7 @@ compile_driver() {
 	cc -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I"$top/include/uapi" -I"$top/selftests/lib" -I"$here" \
 		-I"$top/host-ref" -o "$test_tmp/driver" "$here/documented_device.c"
 }
+served() { [ "$(pvctl list | awk '$3 == "served"' | wc -l)" = 2 ]; }
 # row <id>: its line of the list, with single blanks.
 row() { pvctl list | tr -s ' ' | grep "^$1 "; }
 # complete <words...>: what the shell offers for the last one.
@@ -60,6 +61,7 @@ ktap_is 'the shell completes its keys' "$(complete_line pvctl add-echo e ent)" '
 
 hostd_bin=$test_tmp/out
 hostd_start --vectors 3 --echo=id=first --device echo,id=second || ktap_bail 'pvhostd does not start'
+ktap_check 'pvhostd serves it' wait_for 60 served
 ktap_is 'options add it' "$(pvctl list | awk 'NR > 1 { print $1, $2, $3, $5 }')" \
 	"$(printf 'first echo served 64\nsecond echo served 64')"
 pvctl remove first > /dev/null
