@@ -3,6 +3,7 @@
  * The window: the one function that turns an offset into a pointer, and the
  * allocator of the space.
  */
+#include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/genalloc.h>
 #include <linux/log2.h>
@@ -63,15 +64,23 @@ int pvshm_init_space(struct pvshm *shm, pvshm_off_t off, u64 len)
 	return err;
 }
 
+static void forget_taken(struct gen_pool *pool, struct gen_pool_chunk *chunk, void *unused)
+{
+	bitmap_zero(chunk->bits,
+		    (chunk->end_addr - chunk->start_addr + 1) >> ilog2(PV_PAGE_SIZE));
+}
+
 /**
  * pvshm_exit_space() - end the allocator
- * @shm: the window
+ * @shm: the window; no longer in use
  */
 void pvshm_exit_space(struct pvshm *shm)
 {
-	/* What a silent device side may still write to was never freed; the pool insists on it. */
-	if (shm->pool && gen_pool_avail(shm->pool) == gen_pool_size(shm->pool))
-		gen_pool_destroy(shm->pool);
+	if (!shm->pool)
+		return;
+	/* What a silent device side may still write to was never freed; a pool insists on it. */
+	gen_pool_for_each_chunk(shm->pool, forget_taken, NULL);
+	gen_pool_destroy(shm->pool);
 	shm->pool = NULL;
 }
 
