@@ -85,7 +85,7 @@ struct pvbus_transport {
  *	but that to BYE
  * @dying: the carrier goes; no device is added
  * @dying_at: jiffies since when
- * @retry: a probe had no answer; the next sign of life is a reason for another scan
+ * @retry: a probe had no answer, or a device no memory: scan again, once there is a sign of life
  * @nr_vectors: vectors in use, the smaller of the guest's and the device side's
  * @next_vector: vector of the next queue
  * @last_epoch: the window's epoch when it was last looked at

@@ -73,19 +73,21 @@ static void remove_device(struct pvbus *bus, u32 slot)
 	put_device(&pdev->dev);
 }
 
-static void add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *entry)
+static int add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *entry)
 {
 	struct pvbus_device *pdev = alloc_device(bus, slot, entry);
+	int err;
 
 	if (!pdev)
-		return;
+		return -ENOMEM;
 
 	mutex_lock(&bus->lock);
 	bus->devices[slot] = pdev;
 	mutex_unlock(&bus->lock);
 
 	pvbus_debugfs_add(pdev);
-	if (device_add(&pdev->dev)) {
+	err = device_add(&pdev->dev);
+	if (err) {
 		mutex_lock(&bus->lock);
 		bus->devices[slot] = NULL;
 		mutex_unlock(&bus->lock);
@@ -93,6 +95,19 @@ static void add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_en
 		pvbus_debugfs_del(pdev);
 		put_device(&pdev->dev);
 	}
+	return err;
+}
+
+/* A device that nobody sees could not even be bound by hand, so it is tried again. */
+static void try_to_add(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *entry)
+{
+	int err = add_device(bus, slot, entry);
+
+	if (!err)
+		return;
+	dev_err_ratelimited(bus->transport->dev, "device %u cannot be added (%d)\n", slot, err);
+	if (err == -ENOMEM)
+		WRITE_ONCE(bus->retry, true);
 }
 
 static void scan_slot(struct pvbus *bus, u32 slot)
@@ -105,7 +120,7 @@ static void scan_slot(struct pvbus *bus, u32 slot)
 	     test_bit(PVBUS_MARK_VANISHED, &bus->devices[slot]->marks)))
 		remove_device(bus, slot);
 	if (!bus->devices[slot] && wanted(&entry))
-		add_device(bus, slot, &entry);
+		try_to_add(bus, slot, &entry);
 	else if (bus->devices[slot] &&
 		 pvbus_device_probe_again(bus->devices[slot]) &&
 		 device_attach(&bus->devices[slot]->dev) < 0)
