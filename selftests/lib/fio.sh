@@ -10,7 +10,7 @@
 #   fio_verify SEED DISK...    arguments of fio: 4k to 128k at depth 32, each block once, with a
 #                              checksum and the seed of the run in its header
 #   fio_image SEED IMAGE opts  whether an image has, here on the host, what that wrote with these options
-#   fio_bg NAME args...        fio in the guest's background; its report is JSON
+#   fio_bg NAME args...        fio in the guest's background, from where it begins; its report is JSON
 #   fio_end NAME               ask it to end; whether all its I/O was good
 #   fio_max_ms NAME            its longest completion of a read or a write, in ms
 #
@@ -71,6 +71,9 @@ fio_bg() {
 	vm_run_bg "echo \$\$ > /run/$name.pid
 		exec fio --output-format=json --output=/run/$name.json $(tr '\n' ' ' <<< "$*")"
 	fio_jobs[$name]=$VM_JOB
+	# It catches SIGTERM from there on; before, fio_end would kill it.
+	wait_for 60 vm_run "[ -e /run/job/$VM_JOB.status ] ||
+		grep -q '^SigCgt:.*[4-7c-f][0-9a-f]\{3\}\$' /proc/\$(cat /run/$name.pid)/status"
 }
 
 fio_end() {
