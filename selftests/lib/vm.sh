@@ -34,9 +34,11 @@ vm_append+=" sysctl.kernel.hung_task_timeout_secs=$vm_patience rcupdate.rcu_cpu_
 vm_append+=" pvkit.slow=$test_slow no_timer_check"
 # The kernel's own races are none of ours: vm_log sorts them out.
 [ "$PVKIT_KERNEL" = kcsan ] || vm_append+=' panic_on_warn=1'
-vm_bad='BUG:|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection|lockdep is turned off'
-vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup'
+vm_bad='BUG[: ]|WARNING:|Oops|KFENCE|UBSAN|Call Trace|Kernel panic|general protection'
+vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung task|soft lockup|hard LOCKUP'
 vm_bad+='|INFO: trying to register'
+# What would have noticed has given up.
+vm_bad+='|lockdep is turned off|kmemleak: .*(disabled|pool empty)|DMA-API: .*disabling'
 vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
 vm_cpus() { [ "$PVKIT_KERNEL" = 6.1 ] && echo 1 || echo 4; }
@@ -167,8 +169,9 @@ vm_wait() {
 vm_monitor() { "$vmexec" qmp "$(vm_dir)/qmp.sock" "$(vm_seconds)" "$1"; }
 
 # What is allocated and nobody points to, to the console: the second look, because the first takes
-# what changed meanwhile for used. Nothing where the kernel does not look for leaks.
+# what changed meanwhile for used. Nothing where the kernel does not look for leaks, or the guest has migrated.
 vm_leaks() {
+	vm_monitor 'info status' | grep -q running || return 0
 	vm_ping 5 && vm_run 'leaks=/sys/kernel/debug/kmemleak
 		[ -e $leaks ] || exit 0
 		echo scan > $leaks; sleep 6; echo scan > $leaks
@@ -198,10 +201,13 @@ vm_ended() {
 	done
 }
 
-# The console without races of which no side is the kit.
+# The console without races of which no side is the kit, but with what got into their reports.
 vm_log() {
 	tr -d '\r' < "$(vm_console)" | awk -v races="$([ "$PVKIT_KERNEL" != kcsan ] || echo yes)" '
-		function flush() { if (block !~ /BUG: KCSAN/ || block ~ /\[pv(bus|blk|clock|balloon)\]/) printf "%s", block }
+		function flush() {
+			if (block !~ /\[pv(bus|blk|clock|balloon)\]/) gsub(/[^\n]*BUG: KCSAN[^\n]*\n/, "", block)
+			printf "%s", block
+		}
 		!races { print; next }
 		/=====================/ { flush(); block = "" }
 		{ block = block $0 "\n" }
@@ -211,7 +217,10 @@ vm_log() {
 vm_dmesg_clean() {
 	local bad
 
-	[ "$PVKIT_KERNEL" != debug ] || ! vm_alive || vm_leaks >&2
+	if [ "$PVKIT_KERNEL" = debug ] && vm_alive && ! vm_leaks >&2; then
+		echo "# $VM: cannot be searched for leaks"
+		return 1
+	fi
 	bad=$(vm_log | grep -aE "$vm_bad" | grep -avE "${1:-^$}") || return 0
 	printf '%s\n' "$bad" | sed "s/^/# $VM: /"
 	return 1
