@@ -35,10 +35,10 @@ messages=$(($(ops) - messages))
 ktap_check 'in at most 1,000 messages for each GiB' at_most $messages $((target * 1000 / 1024))
 ktap_note "the file of its memory: $before MiB before, $(balloon_file_mib) MiB after"
 ktap_check 'at least 99 % of it are not in the file' \
-	at_most "$(balloon_file_mib)" $((size - target * 99 / 100))
+	at_most "$(balloon_file_mib)" $((balloon_ram_mib - target * 99 / 100))
 ktap_check 'of which some were' at_least $((before - $(balloon_file_mib))) 900
 ktap_check 'the host knows how much is left' eval \
-	'[ $(($(pvctl balloon --json | jq .resident) >> 20)) -le $((size - target)) ]'
+	'[ $(($(pvctl balloon --json | jq .resident) >> 20)) -le $((balloon_ram_mib - target)) ]'
 ktap_check 'it takes all back' balloon_set 0 30
 ktap_check 'and all is free again' wait_for 20 all_is_back
 

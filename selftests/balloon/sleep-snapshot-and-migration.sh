@@ -14,7 +14,7 @@ set -u
 . "$(dirname "$0")/../lib/balloon.sh"
 . "$(dirname "$0")/../lib/migrate.sh"
 
-size=768 uuid=2b3a3b7e-7c36-4a39-8f0b-9a4f3d2f6c01
+uuid=2b3a3b7e-7c36-4a39-8f0b-9a4f3d2f6c01
 
 # There is a pvhostd and a VM on each of the hosts a, b.
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
@@ -33,7 +33,7 @@ sleep_and_wake() {
 
 qemu-img create -q -f qcow2 "$test_tmp/scratch.qcow2" 64M || ktap_skip_all 'no qemu-img; run: scripts/deps.sh test'
 at a hostd_start --balloon="uuid=$uuid,stats=0" || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' at a balloon_boot --mem $size -- -drive "file=$test_tmp/scratch.qcow2,if=virtio" ||
+ktap_check 'a guest boots' at a balloon_boot --mem 768 -- -drive "file=$test_tmp/scratch.qcow2,if=virtio" ||
 	ktap_bail 'no guest'
 at a balloon_hold 32
 
@@ -52,12 +52,12 @@ VM_TIMEOUT=120 ktap_check 'the snapshot is restored' at a vm_monitor 'loadvm s'
 ktap_check 'the guest answers' at a vm_ping 20
 at a pvctl balloon 200M > /dev/null
 ktap_check 'guest and host agree on 200 MiB' at a at_rest_with 200
-ktap_check 'which are gone from the file' wait_for 30 at a file_is_below $((size - 198))
+ktap_check 'which are gone from the file' wait_for 30 at a file_is_below $((balloon_ram_mib - 198))
 
 at b hostd_start --balloon="uuid=$uuid,stats=0,target=200M" || ktap_bail 'no pvhostd'
-read -ra args <<< "$(at b hostd_qemu_args) $(balloon_ram $size)"
+read -ra args <<< "$(at b hostd_qemu_args) $(balloon_ram "$balloon_ram_mib")"
 at a vm_monitor 'delvm s' > /dev/null
-ktap_check 'another host waits for it' at b vm_boot --mem $size --incoming -- "${args[@]}" \
+ktap_check 'another host waits for it' at b vm_boot --mem "$balloon_ram_mib" --incoming -- "${args[@]}" \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio,file.locking=off"
 at b migrate_listen b > /dev/null
 at a migrate_to b > /dev/null
@@ -65,7 +65,7 @@ ktap_check 'it migrates' wait_for 60 at a migrate_is completed
 at b migrate_arrive > /dev/null
 ktap_check 'the guest answers there' at b vm_ping 30
 ktap_check 'the balloon is told to the new host' at b at_rest_with 200
-ktap_check 'and gone from its memory' wait_for 30 at b file_is_below $((size - 198))
+ktap_check 'and gone from its memory' wait_for 30 at b file_is_below $((balloon_ram_mib - 198))
 at a vm_stop
 at b pvctl balloon 0 > /dev/null
 ktap_check 'it takes all back' at b at_rest_with 0

@@ -81,7 +81,7 @@ ktap_check 'targets are taken while workers are killed' wait "$changing"
 ktap_check 'the balloon ends at the last one' wait_for 60 balloon_reached 700
 ktap_check 'as the host counts it' wait_for 30 host_counts
 ktap_note "refused, or in flight when a helper died: $(balloon_attr refused)"
-ktap_check 'the memory has left its file' eval '[ "$(balloon_file_mib)" -le $((size - 700 * 99 / 100)) ]'
+ktap_check 'the memory has left its file' eval '[ "$(balloon_file_mib)" -le $((balloon_ram_mib - 700 * 99 / 100)) ]'
 ktap_check 'all comes back' balloon_set 0 30
 ktap_check 'and no page is lost' wait_for 20 all_is_back
 ktap_check 'no page of a program was touched' balloon_held
