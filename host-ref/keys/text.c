@@ -194,15 +194,16 @@ static void name_value(const struct hostd_key *key, char *buf, size_t len)
 			 key->words ? key->words : "");
 }
 
-/* What it is, what is allowed, and the default. */
-static void describe(const struct hostd_key *key, char *buf, size_t len)
+/* What it is, what is allowed, and the default of what is not given. */
+static void describe(const struct hostd_key *key, enum hostd_use use, char *buf, size_t len)
 {
+	const char *def = use == HOSTD_USE_ADD ? key->def : NULL;
 	char allowed[200] = "";
 
 	if (!(key->kind == HOSTD_KEY_TEXT && key->words) && key->kind != HOSTD_KEY_UUID)
 		hostd_key_allowed(key, allowed, sizeof(allowed));
 	snprintf(buf, len, "%s%s%s%s%s%s", key->help ? key->help : "", allowed[0] ? "; " : "", allowed,
-		 key->def ? " (" : "", key->def ? key->def : "", key->def ? ")" : "");
+		 def ? " (" : "", def ? def : "", def ? ")" : "");
 }
 
 /* Words of @text from @column on, in lines of at most HELP_WIDTH. */
@@ -231,7 +232,7 @@ char *hostd_keys_help(const struct hostd_key *keys, enum hostd_use use)
 		if (keys->kind == HOSTD_KEY_NAME || (use == HOSTD_USE_SET ? !keys->live : keys->only_live))
 			continue;
 		name_value(keys, left, sizeof(left));
-		describe(keys, right, sizeof(right));
+		describe(keys, use, right, sizeof(right));
 		fprintf(f, "  %-*s", HELP_COLUMN - 2, left);
 		if (strlen(left) > HELP_COLUMN - 3)
 			fprintf(f, "\n%*s", HELP_COLUMN, "");

@@ -96,11 +96,15 @@ static void help_add(const struct pv_class *const *classes)
 
 static void help_set(const struct pv_class *const *classes)
 {
+	char *help;
+
 	puts("usage: pvctl set ID KEY=VALUE,...\n"
 	     "What may change while a device is there:");
 	for (; *classes; classes++) {
-		printf("\n%s:\n", (*classes)->word);
-		print_keys(*classes, HOSTD_USE_SET);
+		help = hostd_keys_help((*classes)->keys, HOSTD_USE_SET);
+		if (help && *help)
+			printf("\n%s:\n%s", (*classes)->word, help);
+		free(help);
 	}
 	puts("\nas: pvctl set d0 werror=stop");
 }
@@ -124,7 +128,6 @@ static void help_word(const struct pv_class *class)
 {
 	const struct hostd_key *key = class->keys;
 	const struct hostd_key *main;
-	char allowed[200];
 
 	while (key->name && !key->live)
 		key++;
@@ -133,16 +136,12 @@ static void help_word(const struct pv_class *class)
 	for (; key->name; key++)
 		if (key != main && key->live)
 			printf(" [--%s VALUE]", key->name);
-	printf("%s\nShow the %s of the VM, or change it.\n\n", main->name && main->reached ?
-	       " [--wait[=SECONDS]]" : "", class->word);
-	printf("  %-23s name of the VM, as --name\n", "VM");
-	for (key = main; key->name; key++) {
-		if (!key->live)
-			continue;
-		hostd_key_allowed(key, allowed, sizeof(allowed));
-		printf("  %s%-*s %s%s%s\n", key == main ? "" : "--", key == main ? 23 : 21,
-		       key == main ? "VALUE" : key->name, key->help, *allowed ? "; " : "", allowed);
-	}
+	puts(main->name && main->reached ? " [--wait[=SECONDS]]" : "");
+	printf("Show the %s of the VM, or change it.", class->word);
+	if (main->name)
+		printf(" VALUE is that of %s=.", main->name);
+	printf("\n\n  %-23s name of the VM, as --name\n", "VM");
+	print_keys(class, HOSTD_USE_SET);
 	if (main->name && main->reached)
 		printf("  --wait[=SECONDS]        until it has %s that much, to 1 %%, for at most so long (60)\n",
 		       main->reached);
