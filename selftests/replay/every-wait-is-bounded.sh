@@ -62,18 +62,23 @@ for fd in "/proc/${hostd_pid[$HOSTD]}/fd/"*; do
 	[[ $(readlink "$fd") != /memfd:pvkit* ]] || window=$fd
 done
 word64() { od -A n -t u8 -j "$1" -N 8 "$window" | tr -d ' '; }
-stop_queue() {
+# The place where the device side says that it has stopped the first queue.
+stop_word() {
 	local driver desc
 
 	driver=$(word64 48)
 	desc=$(word64 $((driver + 256 + 40)))
-	printf '\2\0\0\0' | dd of="$window" bs=1 seek=$(($(word64 $((desc + 8))) + 4)) conv=notrunc status=none
+	echo $(($(word64 $((desc + 8))) + 4))
 }
+stop_queue() { printf '\2\0\0\0' | dd of="$window" bs=1 seek="$(stop_word)" conv=notrunc status=none; }
+is_zeroed() { [ "$(od -A n -t u4 -j "$(stop_word)" -N 4 "$window" | tr -d ' ')" = 0 ]; }
 anew() { [ "$(grep -ac 'it is started anew' "$(vm_console)")" -ge "$1" ]; }
 fio_bg load --size=32m --loops=1000 "$(fio_verify 1 pvblk0)"
 for i in 1 2 3; do
 	stop_queue
 	ktap_check 'a queue that is not served any more is started anew' wait_for 20 anew "$i"
+	# After that was said, and what was written there before it is void.
+	wait_for 20 is_zeroed
 done
 ktap_check 'the disk runs' wait_for 10 state_is running
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
