@@ -13,7 +13,6 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/balloon.sh"
 
-holes() { echo $(($(stat -c %s "$1") / 512 - $(stat -c %b "$1"))); }
 smallest_is() { [ "$(balloon_attr blocks | awk '{ print $1 }' | sort -n | head -n 1)" = "$1" ]; }
 counts_only() {
 	ktap_check "the balloon takes memory" balloon_set 200M 30
@@ -24,10 +23,11 @@ counts_only() {
 
 # QEMU has the memory for itself, and another file is named.
 head -c 64M /dev/urandom > "$test_tmp/other"
+sum=$(sha256sum < "$test_tmp/other")
 hostd_start --balloon="ram=$test_tmp/other" || ktap_bail 'no pvhostd'
 balloon_qemu_ram='' ktap_check 'a guest boots' balloon_boot --mem 768 || ktap_bail 'no guest'
 counts_only
-ktap_is 'the other file is as it was' "$(holes "$test_tmp/other")" 0
+ktap_is 'the other file is as it was' "$(sha256sum < "$test_tmp/other")" "$sum"
 ktap_check "its kernel's log says it" grep -aq 'the host gets no memory back' "$(vm_console)"
 ktap_check "pvhostd's log says it" grep -q 'balloon: ' "$(hostd_log)"
 pvctl remove balloon > /dev/null
