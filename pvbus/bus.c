@@ -137,8 +137,10 @@ static int begin_epoch(struct pvbus *bus)
 	bus->unanswered = 0;
 	bus->stalled = false;
 	call_devices(bus, forget_epoch);
-	WRITE_ONCE(bus->epoch, epoch);
 	pvbus_scan_mark(bus, true);
+	/* Pairs with the acquire in pvbus_current_epoch(): the devices are those of the epoch. */
+	smp_store_release(&bus->epoch, epoch);
+	pvbus_scan_start(bus);
 	wake_up_all(&bus->wait);
 	dev_info_ratelimited(bus->transport->dev, "window of %llu MiB served by %s, epoch %#llx\n",
 			     bus->shm.len >> 20, bus->hdr.ident, epoch);
@@ -184,8 +186,10 @@ static unsigned int watch(struct pvbus *bus)
 	if (err)
 		return REFUSED_RETRY_MS;
 
-	if (table_changed(bus))
+	if (table_changed(bus)) {
 		pvbus_scan_mark(bus, false);
+		pvbus_scan_start(bus);
+	}
 	return pvbus_window_epoch(bus) == bus->epoch ? PVBUS_WATCHDOG_MS : 0;
 }
 

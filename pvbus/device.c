@@ -105,7 +105,7 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch, unsigned long timeout
 static u64 wait_for_epoch(struct pvbus *bus)
 {
 	wait_event_timeout(bus->wait, READ_ONCE(bus->epoch), PVBUS_ANSWER_TIMEOUT);
-	return READ_ONCE(bus->epoch);
+	return pvbus_current_epoch(bus);
 }
 
 /**
@@ -187,7 +187,7 @@ int pvbus_device_reset(struct pvbus_device *pdev)
 
 	mutex_lock(&pdev->lock);
 	while (READ_ONCE(pdev->shared) && time_before(jiffies, end)) {
-		epoch = READ_ONCE(bus->epoch);
+		epoch = pvbus_current_epoch(bus);
 		if (epoch && reset(pdev, epoch, end - jiffies) != -ESTALE)
 			break;
 		if (pvbus_silent(bus))

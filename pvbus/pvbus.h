@@ -142,6 +142,13 @@ static inline bool pvbus_is_live(const struct pvbus_device *pdev)
 	return READ_ONCE(pdev->state) >= PVBUS_RUNNING;
 }
 
+/* The epoch in which devices may be given commands; 0: none. */
+static inline u64 pvbus_current_epoch(const struct pvbus *bus)
+{
+	/* Pairs with the release in begin_epoch(): the device's generation is that of the epoch. */
+	return smp_load_acquire(&bus->epoch);
+}
+
 /* bus.c */
 struct pvbus *pvbus_register(struct pvbus_transport *transport);
 void pvbus_unregister(struct pvbus *bus);
@@ -173,6 +180,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 
 /* scan.c */
 void pvbus_scan_work(struct work_struct *work);
 void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
+void pvbus_scan_start(struct pvbus *bus);
 void pvbus_remove_devices(struct pvbus *bus);
 
 /* table.c */

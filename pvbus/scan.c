@@ -173,6 +173,14 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 			pdev->generation = le32_to_cpu(entry.generation);
 	}
 	mutex_unlock(&bus->lock);
+}
+
+/**
+ * pvbus_scan_start() - make the devices agree with the device table, soon
+ * @bus: the bus; in an epoch, after pvbus_scan_mark()
+ */
+void pvbus_scan_start(struct pvbus *bus)
+{
 	/*
 	 * Not pvbus_wq, which reclaim may wait for: drivers wait for I/O when they come and when
 	 * they leave. And not while the guest sleeps.

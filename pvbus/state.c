@@ -162,7 +162,7 @@ static void look_at_waiters(struct pvbus_device *pdev)
 
 static void look_after(struct pvbus_device *pdev)
 {
-	u64 epoch = READ_ONCE(pdev->bus->epoch);
+	u64 epoch = pvbus_current_epoch(pdev->bus);
 	bool served = epoch && READ_ONCE(pdev->epoch) == epoch;
 
 	/* Removed by force: what is in flight would wait for ever, and with it the removal. */

@@ -41,7 +41,7 @@ static unsigned long bus_due;
 static const char *broken_in_restore;
 static int restore_result, start_result;
 static char calls[256];
-static unsigned int nr_expired, nr_under_lock, nr_without_noio, nr_odd;
+static unsigned int nr_expired, nr_under_lock, nr_without_noio, nr_odd, nr_early;
 static unsigned long expired_at, longest_gap;
 
 static void answer(const struct pvbus_cmd *cmd, struct pvbus_ack *ack, bool hears)
@@ -145,8 +145,14 @@ void pvbus_scan_work(struct work_struct *work)
 
 void pvbus_scan_mark(struct pvbus *b, bool new_epoch)
 {
-	(void)new_epoch;
+	/* A command that is given before would name the generation of the last life. */
+	nr_early += new_epoch && b->epoch;
 	b->table_seq = header->table_seq;
+}
+
+void pvbus_scan_start(struct pvbus *b)
+{
+	nr_early += !b->epoch;
 }
 
 void pvbus_remove_devices(struct pvbus *b)
@@ -470,7 +476,7 @@ static void leaves(void)
 
 int main(void)
 {
-	ktap_plan(44);
+	ktap_plan(45);
 	begin();
 	lives();
 	silent_device();
@@ -481,6 +487,7 @@ int main(void)
 	leaves();
 	ktap_ok(!nr_odd, "each callback came in its state, and under its lock");
 	ktap_ok(!nr_under_lock, "no command was given or waited for under the lock of the bus");
+	ktap_ok(!nr_early, "no epoch was known before the devices were those of it");
 	ktap_ok(!nr_without_noio, "nothing that I/O depends on could have waited for I/O");
 	pvbus_unregister(bus);
 	return ktap_finish();
