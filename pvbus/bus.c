@@ -71,6 +71,7 @@ static void call_devices(struct pvbus *bus, void (*fn)(struct pvbus_device *pdev
 static void forget_epoch(struct pvbus_device *pdev)
 {
 	WRITE_ONCE(pdev->epoch, 0);
+	WRITE_ONCE(pdev->agreed, false);
 	WRITE_ONCE(pdev->shared, false);
 	pdev->mends = 0;
 }

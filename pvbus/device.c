@@ -48,8 +48,10 @@ static int reset(struct pvbus_device *pdev, u64 epoch, unsigned long timeout)
 	err = begin(pdev, epoch, timeout);
 	if (!err)
 		err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_RESET, epoch);
-	if (err != -ESTALE && err != -ETIMEDOUT)
+	if (err != -ESTALE && err != -ETIMEDOUT) {
+		WRITE_ONCE(pdev->agreed, false);
 		WRITE_ONCE(pdev->shared, false);
+	}
 	return err;
 }
 
@@ -93,6 +95,8 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch, unsigned long timeout
 		pdev->features[i] = pdev->offered[i] & known[i];
 		slot->features[i] = cpu_to_le64(pdev->features[i]);
 	}
+	/* Whatever the answer is, and whether there is one. */
+	WRITE_ONCE(pdev->agreed, true);
 	err = pvbus_command(pdev->bus, &pdev->channel, PVBUS_CMD_FEATURES, epoch);
 	if (err)
 		return err;
@@ -171,8 +175,13 @@ void pvbus_device_abandon(struct pvbus_device *pdev, u64 epoch)
 	mutex_unlock(&pdev->lock);
 }
 
+static bool is_reset(const struct pvbus_device *pdev)
+{
+	return !READ_ONCE(pdev->agreed) && !READ_ONCE(pdev->shared);
+}
+
 /**
- * pvbus_device_reset() - stop the device
+ * pvbus_device_reset() - stop the device, also one that was only negotiated with
  * @pdev: the device
  *
  * Context: process. Return: 0: the device side touches nothing of the device any more, because
@@ -186,13 +195,13 @@ int pvbus_device_reset(struct pvbus_device *pdev)
 	u64 epoch;
 
 	mutex_lock(&pdev->lock);
-	while (READ_ONCE(pdev->shared) && time_before(jiffies, end)) {
+	while (!is_reset(pdev) && time_before(jiffies, end)) {
 		epoch = pvbus_current_epoch(bus);
 		if (epoch && reset(pdev, epoch, end - jiffies) != -ESTALE)
 			break;
 		if (pvbus_silent(bus))
 			break;
-		wait_event_timeout(bus->wait, !READ_ONCE(pdev->shared), max(HZ / 50, 1));
+		wait_event_timeout(bus->wait, is_reset(pdev), max(HZ / 50, 1));
 	}
 	shared = READ_ONCE(pdev->shared);
 	mutex_unlock(&pdev->lock);

@@ -64,6 +64,8 @@ static void remove_device(struct pvbus *bus, u32 slot)
 	/* Not under the lock: the driver may have to finish I/O first. */
 	pvbus_debugfs_del(pdev);
 	device_del(&pdev->dev);
+	/* Its driver has done that, if it had one; BUS-D13 waits for it in any case. */
+	pvbus_device_reset(pdev);
 
 	mutex_lock(&bus->lock);
 	bus->devices[slot] = NULL;

@@ -167,6 +167,7 @@ struct pvbus_device {
 	struct mutex		lock;		/* commands, and what they change */
 	struct pvbus_channel	channel;
 	u64			epoch;		/* in which the device was negotiated with */
+	bool			agreed;		/* it was given FEATURES, and no RESET since */
 	bool			shared;		/* the device side may use the queues */
 	unsigned int		mends;		/* started anew in this epoch */
 	unsigned long		held_at;	/* jiffies when it was frozen */

@@ -50,6 +50,10 @@ ktap_note "$there disks"
 ktap_check 'it has some of the disks' test "$there" -gt 0 -a "$there" -lt "$nr"
 ktap_is 'and one message about each other' "$(vm_run 'dmesg | grep -c "no room for the queues in the window.*pvhostd --window"')" $((nr - there))
 ktap_check 'those it has work' vm_run "fio $(fio_verify 1 pvblk0 | tr '\n' ' ') --size=512k --minimal --output=/dev/null"
+without=$(vm_run 'for device in /sys/bus/pvbus/devices/*; do [ -e $device/driver ] || cat $device/name; done' | tail -n 1)
+pvctl remove "$without" > /dev/null 2>&1
+gone() { ! pvctl list --json | grep -q "\"$1\""; }
+ktap_check 'one for which there is no room can be removed' wait_for 10 gone "$without"
 left=$(vm_run 'cat /sys/block/pvblk0/device/name')
 pvctl remove "$left" > /dev/null
 appeared() { [ "$(vm_run 'cat /sys/block/pvblk*/device/name | sort -u | wc -l')" -ge "$there" ]; }

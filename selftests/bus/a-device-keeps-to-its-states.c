@@ -30,6 +30,7 @@ static struct pvbus_driver_header *const drv_header = (void *)(window + DRV);
 static struct pvbus_driver_slot *const drv_slot = (void *)(window + DRV + sizeof(*drv_header));
 
 /* The device side. */
+static unsigned int nr_resets;
 static bool beats, hears_bus, hears_device;
 static u32 result;
 
@@ -48,6 +49,7 @@ static void answer(const struct pvbus_cmd *cmd, struct pvbus_ack *ack, bool hear
 {
 	if (!hears || !cmd->seq || cmd->seq == ack->seq || cmd->epoch != header->epoch)
 		return;
+	nr_resets += cmd->op == PVBUS_CMD_RESET;
 	ack->epoch = cmd->epoch;
 	ack->result = cmd->op == PVBUS_CMD_START ? result : PVBUS_R_OK;
 	ack->seq = cmd->seq;
@@ -467,6 +469,11 @@ static void leaves(void)
 	pvbus_device_stop(&pdev);
 	hears_device = true;
 
+	ktap_ok(!pvbus_device_negotiate(&pdev), "a driver comes that finds no room");
+	nr_resets = 0;
+	ktap_ok(!pvbus_device_reset(&pdev) && nr_resets == 1, "it leaves a device that is reset");
+	ktap_ok(!pvbus_device_reset(&pdev) && nr_resets == 1, "which is not told twice");
+
 	pvbus_device_unprobed(&pdev);
 	new_life();
 	run(HZ);
@@ -476,7 +483,7 @@ static void leaves(void)
 
 int main(void)
 {
-	ktap_plan(45);
+	ktap_plan(48);
 	begin();
 	lives();
 	silent_device();
