@@ -72,10 +72,18 @@ static struct json_object *ask_program(void)
 
 const struct pv_class *const *pvctl_find_classes(const struct pvctl *ctl)
 {
-	struct json_object *list = ctl && ctl->control ? pvctl_try(ctl, "query-classes") : NULL;
-
 	/* They live as long as this program. */
-	return hostd_classes_load(list ? list : ask_program());
+	static const struct pv_class *const *classes;
+	static struct json_object *list;
+
+	if (classes)
+		return classes;
+	if (ctl && ctl->control)
+		list = pvctl_try(ctl, "query-classes");
+	if (!list)
+		list = ask_program();
+	classes = hostd_classes_load(list);
+	return classes;
 }
 
 const struct pv_class *const *pvctl_classes(const struct pvctl *ctl)
