@@ -21,7 +21,8 @@ host_counts() { [ "$(pvctl balloon --json | jq .given)" = "$(balloon_attr given)
 huge_pages() { vm_run 'cat /proc/sys/vm/nr_hugepages'; }
 # Whether compaction may move locked pages.
 locked_may_move() { vm_run "echo $1 > /proc/sys/vm/compact_unevictable_allowed"; }
-more_huge() { vm_run "echo 150 > /proc/sys/vm/nr_hugepages; [ \$(cat /proc/sys/vm/nr_hugepages) -ge 60 ]"; }
+# Not many more: what comes back to the balloon for them is large, and below it is to be asked for single pages.
+more_huge() { vm_run "echo 80 > /proc/sys/vm/nr_hugepages; [ \$(cat /proc/sys/vm/nr_hugepages) -ge 60 ]"; }
 
 relieved() { [ "$(balloon_mib relieved)" -ge $((before + relief)) ]; }
 oom_kills() { vm_run "awk '/^oom_kill / { print \$2 }' /proc/vmstat"; }
