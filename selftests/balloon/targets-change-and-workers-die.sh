@@ -77,7 +77,8 @@ ktap_check 'as the host counts it' wait_for 30 host_counts
 targets 6000 10 $((700 << 20)) > "$test_tmp/targets.log" 2>&1 &
 changing=$!
 ktap_note "$(kill_20) lives ended"
-ktap_check 'targets are taken while workers are killed' wait "$changing"
+all_taken() { wait "$changing" || { cat "$test_tmp/targets.log"; return 1; }; }
+ktap_check 'targets are taken while workers are killed' all_taken
 ktap_check 'the balloon ends at the last one' wait_for 60 balloon_reached 700
 ktap_check 'as the host counts it' wait_for 30 host_counts
 ktap_note "refused, or in flight when a helper died: $(balloon_attr refused)"

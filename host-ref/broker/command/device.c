@@ -173,7 +173,7 @@ static void set_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 
 	if (!dev)
 		return;
-	/* Without a worker it is done: the next one has it. */
+	/* When the worker has died meanwhile it is done, too. */
 	if (!reply && b->life.state == HOSTD_LIFE_SERVING && dev->state == HOSTD_DEVICE_SERVED)
 		hostd_call_error(call, "%s: %s", dev->id, error);
 	else
@@ -183,7 +183,10 @@ static void set_done(struct hostd_broker *b, void *ctx, struct json_object *repl
 void hostd_command_prepared(struct hostd_device *dev, const char *error)
 {
 	struct hostd_call *call = dev->set_call;
-	struct json_object *msg;
+	struct hostd_request_op op = {
+		.timeout_ms = HOSTD_ANSWER_MS, .done = set_done, .ctx = call,
+	};
+	int err;
 
 	dev->set_call = NULL;
 	if (error) {
@@ -192,10 +195,15 @@ void hostd_command_prepared(struct hostd_device *dev, const char *error)
 	}
 	hostd_device_note(dev, call->args);
 	hostd_state_save(call->b);
-	msg = hostd_ask_new("set");
-	hostd_json_add_u64(msg, "slot", dev->slot);
-	json_object_object_add(msg, "config", hostd_device_select(dev, call->args));
-	hostd_ask_worker(call, msg, HOSTD_ANSWER_MS, set_done);
+	op.msg = hostd_ask_new("set");
+	hostd_json_add_u64(op.msg, "slot", dev->slot);
+	json_object_object_add(op.msg, "config", hostd_device_select(dev, call->args));
+	err = hostd_request_send(call->b, &op);
+	/* Without a worker, or with one that has just died, it is done: the next one has it. */
+	if (err == -ENOTCONN || err == -EPIPE || err == -ECONNRESET)
+		hostd_call_return(call, describe(dev, NULL));
+	else if (err)
+		hostd_call_error(call, "%s: the worker takes no requests (%s): try again", dev->id, strerror(-err));
 }
 
 /* The command's arguments, without those that name the device, are what changes. */
