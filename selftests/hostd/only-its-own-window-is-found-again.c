@@ -123,7 +123,7 @@ static void test_files(void)
 static void test_damage(void)
 {
 	static const char * const damaged[] = {
-		"", "{", "[]", "null", "\xff\xfe", "{\"version\":1}{}", "{\"version\":1,\"version\":1}",
+		" ", "{", "[]", "null", "\xff\xfe", "{\"version\":1}{}", "{\"version\":1,\"version\":1}",
 		"{\"version\":1",
 	};
 	char *big = malloc(3 << 20);
@@ -142,6 +142,11 @@ static void test_damage(void)
 	/* No QEMU, no boot: about nobody. */
 	replace_state("{\"version\":1}");
 	begins_anew("a state about no QEMU");
+	end();
+
+	begin();
+	replace_state("");
+	begins_anew("one that a machine which crashed has left empty");
 	end();
 }
 
@@ -241,7 +246,7 @@ static void test_two(void)
 
 int main(void)
 {
-	ktap_plan(34);
+	ktap_plan(35);
 	strcpy(broker.dir, "/tmp/pvkit-test-XXXXXX");
 	if (!mkdtemp(broker.dir))
 		ktap_bail("%s", "mkdtemp");

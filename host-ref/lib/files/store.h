@@ -68,7 +68,7 @@ void hostd_store_remove(struct hostd_store *store);
 /**
  * hostd_store_read - read such a file
  * @name: its name, in the current directory
- * @text: gets the content, to be freed; NULL: there is no such file
+ * @text: gets the content, to be freed; NULL: there is no such file, or nothing in it
  *
  * Return: 0; -EPERM if it is no file of this user's that nobody else can write to; -EFBIG; another
  * -errno.
