@@ -7,7 +7,7 @@ set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
-ktap_plan 7
+ktap_plan 8
 
 # console_has <text>: it is all of the console. As a serial line has it, among messages of the usual kind.
 console_has() {
@@ -90,7 +90,7 @@ ktap_check 'what a test expects is not, and all else is' eval '
 	is_found "pvblk pvbus0.0: broken: another granule
 BUG: KASAN: slab-out-of-bounds in x" "broken: another granule"'
 
-# race <function> <function> [line]: a report, and a line of somebody else's that got into it.
+# race <function>[, its callers] <function> [line]: a report, and a line of somebody else's that got into it.
 race() {
 	printf '%s\n' ================================================================== \
 		"BUG: KCSAN: data-race in ${1%% *} / ${2%% *}" '' \
@@ -105,6 +105,10 @@ ktap_check 'a data race counts if the kit is on either side' eval \
 	'is_found "$(race "$ours" "$other")" && is_found "$(race "$other" "$ours")"'
 ktap_check 'and not otherwise' eval 'is_clean "$(race "$other" "$other")" && is_clean "$(race "$other" "$other")
 $(race "$other" "$other")"'
+calls() { printf '%s\n %s' "$1" "$2"; }
+ktap_check 'nor does one who only calls those that race, unless they copy for him' eval \
+	'is_clean "$(race "$(calls "aio_complete+0x1a6/0x4b0" "$ours")" "$other")" &&
+	is_found "$(race "$(calls "memcpy+0x1a/0x40" "$ours")" "$other")"'
 ktap_check 'what comes beside one, or in its midst, counts' eval 'is_found "$(race "$other" "$other")
 $(race "$ours" "$other")" && is_found "$(race "$other" "$other" "BUG: sleeping function called from invalid context")"'
 ktap_done

@@ -205,11 +205,15 @@ vm_ended() {
 vm_log() {
 	tr -d '\r' < "$(vm_console)" | awk -v races="$([ "$PVKIT_KERNEL" != kcsan ] || echo yes)" '
 		function flush() {
-			if (block !~ /\[pv(bus|blk|clock|balloon)\]/) gsub(/[^\n]*BUG: KCSAN[^\n]*\n/, "", block)
+			if (!ours) gsub(/[^\n]*BUG: KCSAN[^\n]*\n/, "", block)
 			printf "%s", block
+			block = ours = top = ""
 		}
 		!races { print; next }
-		/=====================/ { flush(); block = "" }
+		/=====================/ { flush() }
+		# Who races is at the top of a stack, or has called what copies for it.
+		top && /\[pv(bus|blk|clock|balloon)\]/ { ours = 1 }
+		{ top = / to 0x[0-9a-f]+ of [0-9]+ bytes by / || (top && / (__)?(mem|str|copy_)[a-z_]*\+/) }
 		{ block = block $0 "\n" }
 		END { flush() }'
 }
