@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -294,12 +295,24 @@ static void free_worker(struct hostd_worker *w)
 	free(w);
 }
 
-/* Threads come while the sandbox is locked, where the C library could not ask how many heaps to make for them. */
-static void share_heap(void)
+static void *do_nothing(void *arg)
 {
+	return arg;
+}
+
+/*
+ * Threads come while the sandbox is locked, where the C library could neither ask how many heaps to make for
+ * them, nor install the signal handler that comes with the first.
+ */
+static void prepare_threads(void)
+{
+	pthread_t thread;
+
 #ifdef M_ARENA_MAX
 	mallopt(M_ARENA_MAX, 1);
 #endif
+	if (!pthread_create(&thread, NULL, do_nothing, NULL))
+		pthread_join(thread, NULL);
 }
 
 int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
@@ -309,7 +322,7 @@ int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 
 	if (!w)
 		return 1;
-	share_heap();
+	prepare_threads();
 	hostd_signals_ignore(true);
 	hostd_report_init(ipc_fd);
 	w->classes = classes;
