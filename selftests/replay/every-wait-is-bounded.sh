@@ -58,7 +58,8 @@ ktap_check 'the disk goes on' wait_for 20 state_is running
 
 # The device area of queue 0: the header's drv_off, the slot's queues_off, the descriptor's dev_off.
 window=''
-for fd in "/proc/${hostd_pid[$HOSTD]}/fd/"*; do
+# QEMU's: the broker has one more for each life.
+for fd in "/proc/${vm_pid[$VM]}/fd/"*; do
 	[[ $(readlink "$fd") != /memfd:pvkit* ]] || window=$fd
 done
 word64() { od -A n -t u8 -j "$1" -N 8 "$window" | tr -d ' '; }
