@@ -47,10 +47,9 @@ static inline void gen_pool_free(struct gen_pool *pool, unsigned long start, siz
 	(void)len;
 }
 
-static inline void gen_pool_for_each_chunk(struct gen_pool *pool,
-					   void (*fn)(struct gen_pool *pool,
-						      struct gen_pool_chunk *chunk, void *data),
-					   void *data)
+typedef void (*gen_pool_chunk_fn)(struct gen_pool *pool, struct gen_pool_chunk *chunk, void *data);
+
+static inline void gen_pool_for_each_chunk(struct gen_pool *pool, gen_pool_chunk_fn fn, void *data)
 {
 	(void)pool;
 	(void)fn;
