@@ -47,14 +47,7 @@ static inline void gen_pool_free(struct gen_pool *pool, unsigned long start, siz
 	(void)len;
 }
 
-typedef void (*gen_pool_chunk_fn)(struct gen_pool *pool, struct gen_pool_chunk *chunk, void *data);
-
-static inline void gen_pool_for_each_chunk(struct gen_pool *pool, gen_pool_chunk_fn fn, void *data)
-{
-	(void)pool;
-	(void)fn;
-	(void)data;
-}
+#define gen_pool_for_each_chunk(pool, fn, data)	((void)(pool), (void)(fn), (void)(data))
 
 static inline size_t gen_pool_avail(struct gen_pool *pool)
 {
