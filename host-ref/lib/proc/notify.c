@@ -15,19 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/parcel.h"
+
 #define FIRST_FD	3
 
 int hostd_notify(const char *text, const int *fds, unsigned int nr_fds)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(HOSTD_NOTIFY_FDS * sizeof(int))];
-	} control = { 0 };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct iovec iov = { .iov_base = (void *)text, .iov_len = strlen(text) };
-	struct msghdr mh = { .msg_name = &addr, .msg_iov = &iov, .msg_iovlen = 1 };
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct cmsghdr *cmsg;
+	socklen_t len;
 	int sock, err;
 
 	if (!path || !path[0])
@@ -37,20 +33,12 @@ int hostd_notify(const char *text, const int *fds, unsigned int nr_fds)
 	strcpy(addr.sun_path, path);
 	if (path[0] == '@')
 		addr.sun_path[0] = 0;
-	mh.msg_namelen = offsetof(struct sockaddr_un, sun_path) + strlen(path);
-	if (nr_fds) {
-		mh.msg_control = control.buf;
-		mh.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nr_fds * sizeof(int));
-	}
-	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	len = offsetof(struct sockaddr_un, sun_path) + strlen(path);
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return -errno;
-	err = sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	err = connect(sock, (struct sockaddr *)&addr, len) < 0 ? -errno :
+	      hostd_parcel_send(sock, text, strlen(text), fds, nr_fds);
 	close(sock);
 	return err;
 }
