@@ -68,13 +68,14 @@ mapfile -t list < <(objects "$test_tmp/o" "$test_tmp/o")
 needs "$test_tmp/o" "${list[@]}" > "$test_tmp/needs"
 ktap_is 'and none where one file of it is gone' "$(circles "$test_tmp/needs")" ''
 
-# complete <folder>: are all modules built in it
+# complete <folder>: are all modules built in it, and from the files that are there now
 complete() {
 	local module
 
 	for module in "$top"/pv*/Kbuild; do
 		module=$(basename "$(dirname "$module")")
 		[ -e "$1/$module/$module.ko" ] || return 1
+		[ -z "$(find "$top/$module" -name '*.c' -newer "$1/$module/$module.ko")" ] || return 1
 	done
 }
 
