@@ -182,7 +182,8 @@ static int take_device(struct arguments *a, const struct pv_class *class, const 
 	struct json_object *args = hostd_class_parse(class, NULL, text, err, sizeof(err));
 	struct json_object *device;
 
-	if (!args) {
+	if (!args || hostd_class_complete(class, args, err, sizeof(err))) {
+		json_object_put(args);
 		snprintf(a->err, sizeof(a->err), "--%s %.32s: %s", class->word, text, err);
 		hostd_text_clean(a->err);
 		return -EINVAL;

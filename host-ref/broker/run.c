@@ -135,8 +135,7 @@ static int add_devices(struct hostd_broker *b, struct json_object *devices)
 		args = hostd_json_get(item, "arguments");
 		if (hostd_device_add(b, class, args, err))
 			continue;
-		hostd_log(HOSTD_LOG_ERR, "--%s %s: %s", class->word,
-			  hostd_json_str(args, "id") ?: "?", err);
+		hostd_log(HOSTD_LOG_ERR, "--%s %s: %s", class->word, hostd_json_str(args, "id"), err);
 		return -EINVAL;
 	}
 	return 0;

@@ -137,7 +137,9 @@ refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
 refuses 2 'pvctl help add-clock' "$hostd_bin/pvhostd" --clock=colour=red
 refuses 2 "'here' is not an option" "$hostd_bin/pvhostd" --clock here
 refuses 2 'pvctl help add-balloon' "$hostd_bin/pvhostd" --balloon=colour=red
-refuses 1 'granule= is' "$hostd_bin/pvhostd" --run-dir "$test_tmp/run" --balloon=granule=1
+refuses 2 'granule= is' "$hostd_bin/pvhostd" --balloon=granule=1
+refuses 2 "--disk file=/none: the id is missing: give id=NAME" "$hostd_bin/pvhostd" --disk file=/none
+refuses 1 "--disk d0: there is a device of this name" "$hostd_bin/pvhostd" --run-dir "$test_tmp/run" --disk id=d0,null=1M --disk id=d0,null=1M
 refuses 2 "QEMU's command" "$hostd_bin/pvctl" run
 refuses 1 'create it first' "$hostd_bin/pvctl" run --disk "id=d0,file=$test_tmp/nofile" -- true
 refuses 1 'pvctl help add-clock' "$hostd_bin/pvctl" run --clock=colour=red -- true
