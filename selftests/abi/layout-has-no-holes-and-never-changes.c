@@ -10,6 +10,7 @@
 #include <pv/blk.h>
 #include <pv/bus.h>
 #include <pv/clock.h>
+#include <pv/net.h>
 #include <pv/ring.h>
 
 #include "ktap.h"

@@ -7,6 +7,7 @@
 #include <pv/blk.h>
 #include <pv/bus.h>
 #include <pv/clock.h>
+#include <pv/net.h>
 #include <pv/ring.h>
 
 /* No array has -1 elements. */
