@@ -7,7 +7,6 @@
  * a device side that the test plays, in a time of its own.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <linux/interrupt.h>
@@ -92,18 +91,6 @@ static struct pvbus_transport transport = {
 };
 
 /* What the guest's files call that are not here. */
-
-void shim_log(const struct device *dev, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	(void)dev;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	ktap_note("%.*s", (int)strcspn(line, "\n"), line);
-}
 
 int request_irq(int nr, irq_handler_t handler, unsigned long flags, const char *name, void *data)
 {

@@ -7,7 +7,6 @@
  * pvclock/main.c and pvclock/source.c as they are, against a kernel that the test plays.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,18 +116,6 @@ void sysfs_notify(struct kobject *kobj, const char *dir, const char *attr)
 void shim_sleep(unsigned long timeout)
 {
 	now_ns += timeout * (SECOND / 250);
-}
-
-void shim_log(const struct device *dev, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	(void)dev;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	ktap_note("%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* The rest of the kit. */

@@ -47,7 +47,9 @@ static inline void *dev_get_drvdata(const struct device *dev)
 	return dev->data;
 }
 
-/* Evaluated, so that what is printed is looked at by the sanitizers. */
+/* ring/log.c. Evaluated, so that what is printed is looked at by the sanitizers. */
+extern unsigned int shim_log_lines;
+extern bool shim_log_quiet;
 void shim_log(const struct device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
