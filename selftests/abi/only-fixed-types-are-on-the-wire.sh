@@ -20,7 +20,7 @@ members() {
 only_fixed_types() {
 	local bad
 
-	bad=$(members "$1" | grep -vE '^(__u8|__le(16|32|64)|struct pv[a-z_]+) [a-z_0-9]+(\[[0-9]+\])?;$')
+	bad=$(members "$1" | grep -vE '^(__u8|__le(16|32|64)|struct pv[a-z_]+) [a-z_0-9]+(\[[0-9]+\])*;$')
 	[ -z "$bad" ] || { echo "not allowed: $bad"; return 1; }
 }
 

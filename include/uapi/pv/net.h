@@ -266,12 +266,13 @@ struct pvnet_settings {
 	__le64	offloads;
 	__le32	hash_types;
 	__le32	reserved;
-	__u8	rss_key[PVNET_RSS_KEY_LEN];
-	__u8	rss_table[PVNET_RSS_SIZE_MAX];
-	__u8	vlans[PVNET_VLANS_LEN];
-	__u8	macs[PVNET_MACS_MAX][6];
+	__u8	rss_key[40];
+	__u8	rss_table[128];
+	__u8	vlans[512];
+	__u8	macs[64][6];
 };
 PV_ASSERT_SIZE(pvnet_settings, 1096);
 PV_ASSERT_OFFSET(pvnet_settings, rss_key, 32);
+PV_ASSERT(sizeof(((struct pvnet_settings *)0)->macs) == 6 * PVNET_MACS_MAX);
 
 #endif /* _UAPI_PV_NET_H */
