@@ -30,11 +30,14 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 }
 
 /* Vector 0 is the bus's, as long as there are others. */
-static u16 next_vector(struct pvbus *bus)
+static u16 choose_vector(const struct pvbus_queue *queue, const struct pvbus_queue_params *params)
 {
+	struct pvbus *bus = queue->pdev->bus;
 	/* A new epoch may bring another number meanwhile. */
 	unsigned int nr = READ_ONCE(bus->nr_vectors);
 
+	if (params->same_vector && queue->index)
+		return queue->pdev->queues[queue->index - 1]->vector;
 	if (nr == 1)
 		return PVBUS_VECTOR_BUS;
 	return 1 + bus->next_vector++ % (nr - 1);
@@ -79,9 +82,12 @@ static int place_queue(struct pvbus_queue *queue, const struct pvbus_queue_param
 static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int index,
 				       const struct pvbus_queue_params *params)
 {
-	struct pvbus_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	struct pvbus_queue *queue;
 	int err;
 
+	if (params->size > pdev->max_queue_size || !is_power_of_2(params->size))
+		return ERR_PTR(-EINVAL);
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 
@@ -98,7 +104,7 @@ static struct pvbus_queue *alloc_queue(struct pvbus_device *pdev, unsigned int i
 		free_queue(queue);
 		return ERR_PTR(err);
 	}
-	queue->vector = next_vector(pdev->bus);
+	queue->vector = choose_vector(queue, params);
 	return queue;
 }
 
@@ -132,24 +138,15 @@ u64 pvbus_space_share(struct pvbus_device *pdev)
 }
 EXPORT_SYMBOL_GPL(pvbus_space_share);
 
-/**
- * pvbus_alloc_queues() - take memory of the window and vectors for queues
- * @pdev: the device
- * @nr: how many, at most pvbus_device.max_queues
- * @params: what they are like
- *
- * Context: process, from probe. Return: 0; -ENOSPC: the window is used up; -EINVAL:
- * more or larger queues than the device serves; other -errno.
- */
-int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
-		       const struct pvbus_queue_params *params)
+/* Queue i is as params[i * @step] says. */
+static int alloc_queues(struct pvbus_device *pdev, unsigned int nr,
+			const struct pvbus_queue_params *params, unsigned int step)
 {
 	struct pvbus_queue *queue;
 	unsigned int i;
 	int err;
 
-	if (!nr || nr > pdev->max_queues || params->size > pdev->max_queue_size ||
-	    !is_power_of_2(params->size))
+	if (!nr || nr > pdev->max_queues)
 		return -EINVAL;
 
 	pdev->desc_off = pvshm_alloc(&pdev->bus->shm, nr * sizeof(struct pvbus_queue_desc));
@@ -163,7 +160,7 @@ int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		goto free;
 	}
 	for (i = 0; i < nr; i++) {
-		queue = alloc_queue(pdev, i, params);
+		queue = alloc_queue(pdev, i, &params[i * step]);
 		if (IS_ERR(queue)) {
 			err = PTR_ERR(queue);
 			goto free;
@@ -179,7 +176,37 @@ free:
 	pvbus_free_queues(pdev);
 	return err;
 }
+
+/**
+ * pvbus_alloc_queues() - take memory of the window and vectors for queues
+ * @pdev: the device
+ * @nr: how many, at most pvbus_device.max_queues
+ * @params: what each of them is like
+ *
+ * Context: process, from probe. Return: 0; -ENOSPC: the window is used up; -EINVAL:
+ * more or larger queues than the device serves; other -errno.
+ */
+int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
+		       const struct pvbus_queue_params *params)
+{
+	return alloc_queues(pdev, nr, params, 0);
+}
 EXPORT_SYMBOL_GPL(pvbus_alloc_queues);
+
+/**
+ * pvbus_alloc_queues_each() - the same where queues differ
+ * @pdev: the device
+ * @nr: how many
+ * @params: an array: what the queue of the same index is like
+ *
+ * Context and return: as pvbus_alloc_queues().
+ */
+int pvbus_alloc_queues_each(struct pvbus_device *pdev, unsigned int nr,
+			    const struct pvbus_queue_params *params)
+{
+	return alloc_queues(pdev, nr, params, 1);
+}
+EXPORT_SYMBOL_GPL(pvbus_alloc_queues_each);
 
 /**
  * pvbus_free_queues() - give memory and vectors back

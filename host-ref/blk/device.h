@@ -175,8 +175,10 @@ void hdev_blk_retry(struct hdev *dev);
 /**
  * hdev_blk_work - pvdev_ops.work: start some of what was held
  * @dev: a disk that goes on
+ *
+ * Return: true.
  */
-void hdev_blk_work(struct hdev *dev);
+bool hdev_blk_work(struct hdev *dev);
 
 /* trouble.c */
 

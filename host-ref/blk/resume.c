@@ -24,7 +24,7 @@ void hdev_blk_retry(struct hdev *dev)
 	hdev_blk_start(t->probe);
 }
 
-void hdev_blk_work(struct hdev *dev)
+bool hdev_blk_work(struct hdev *dev)
 {
 	struct blk_trouble *t = &((struct blk *)dev->priv)->trouble;
 	unsigned int nr;
@@ -39,4 +39,5 @@ void hdev_blk_work(struct hdev *dev)
 	}
 	if (t->stopped || !t->held)
 		hdev_set_busy(dev, false);
+	return true;
 }

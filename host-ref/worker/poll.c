@@ -51,7 +51,7 @@ static void poll_queue(struct hdev_queue *q)
 /* A queue that has been idle among many others costs a doorbell, not a look in each pass. */
 static void rest_queue(struct hostd_worker *w, struct hdev_queue *q)
 {
-	if (w->bus->nr_running <= POLL_ALL_MAX || w->bus->now_ns - q->work_ns < w->poll_ns)
+	if (q->quiet || w->bus->nr_running <= POLL_ALL_MAX || w->bus->now_ns - q->work_ns < w->poll_ns)
 		return;
 	hdev_queue_arm(q);
 }
@@ -67,7 +67,7 @@ static bool poll_queues(struct hostd_worker *w)
 
 		if (bus->now_ns >= q->ring.irq_at_ns)
 			hdev_queue_signal_late(q);
-		if (!q->armed && hring_has_work(&q->ring)) {
+		if (!q->armed && hdev_queue_has_work(q)) {
 			worked |= !q->dev->ops->is_patient;
 			poll_queue(q);
 		} else if (!q->armed) {
@@ -112,7 +112,7 @@ static bool arm_queues(struct hostd_bus *bus)
 	while (i < bus->nr_running) {
 		struct hdev_queue *q = bus->running[i];
 
-		if (!q->armed && !hdev_queue_arm(q))
+		if (!q->armed && !q->quiet && !hdev_queue_arm(q))
 			return false;
 		if (q->running)
 			i++;

@@ -56,9 +56,9 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 	for (i = 0; i < bus->nr_running; i++) {
 		struct hdev_queue *q = bus->running[i];
 
-		if (q->kick_vector != vector)
+		if (q->kick_vector != vector || q->quiet)
 			continue;
-		if (!first || (!hring_has_work(&first->ring) && hring_has_work(&q->ring)))
+		if (!first || (!hdev_queue_has_work(first) && hdev_queue_has_work(q)))
 			first = q;
 		rouse_queue(q, bus->now_ns);
 		q->kicked = true;
@@ -127,7 +127,7 @@ static void look_around(struct hostd_worker *w)
 	hostd_bus_beat(bus);
 	hostd_bus_look(bus);
 	for (i = 0; i < bus->nr_running; i++) {
-		if (hring_has_work(&bus->running[i]->ring)) {
+		if (hdev_queue_has_work(bus->running[i])) {
 			rouse_queue(bus->running[i], bus->now_ns);
 			note_device(w, bus->running[i]->dev);
 		}

@@ -27,6 +27,7 @@ struct pvbus_queue;
  * @sqe_shift: log2 of the bytes of a submission entry
  * @cqe_shift: log2 of the bytes of a completion entry
  * @data_len: bytes of the data extent of each queue
+ * @same_vector: it has the vector of the queue before it
  * @callback: called in hard interrupt context when the device has raised the
  *	queue's vector, from pvbus_device_start() on; the vector may be shared, so there
  *	may be nothing new. NULL: the driver polls
@@ -37,6 +38,7 @@ struct pvbus_queue_params {
 	u8		sqe_shift;
 	u8		cqe_shift;
 	u64		data_len;
+	bool		same_vector;
 	void		(*callback)(struct pvbus_queue *queue);
 };
 
@@ -278,6 +280,8 @@ u64 pvbus_space_share(struct pvbus_device *pdev);
 
 int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		       const struct pvbus_queue_params *params);
+int pvbus_alloc_queues_each(struct pvbus_device *pdev, unsigned int nr,
+			    const struct pvbus_queue_params *params);
 void pvbus_free_queues(struct pvbus_device *pdev);
 int pvbus_device_start(struct pvbus_device *pdev);
 void pvbus_device_ready(struct pvbus_device *pdev);

@@ -68,14 +68,15 @@ static void stop_all(struct hostd_bus *bus)
 bool hostd_bus_work(struct hostd_bus *bus)
 {
 	unsigned int slot;
+	bool worked = false;
 
 	if (!bus->nr_busy)
 		return false;
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		if (bus->devices[slot].busy)
-			bus->devices[slot].ops->work(&bus->devices[slot]);
+			worked |= bus->devices[slot].ops->work(&bus->devices[slot]);
 	}
-	return true;
+	return worked;
 }
 
 bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)

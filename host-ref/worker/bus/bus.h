@@ -32,7 +32,7 @@
  * @cmd_result: its result
  * @cmd_greets: it is a HELLO that succeeds
  * @nr_draining: devices that are draining
- * @nr_busy: devices that have work
+ * @nr_busy: devices that have work, or may have
  * @ident: the driver's name and version, or ""
  * @kernel: the guest's kernel, or ""
  * @running: queues that run, in no order
@@ -140,10 +140,10 @@ void hostd_bus_look(struct hostd_bus *bus);
 void hostd_bus_settle(struct hostd_bus *bus);
 
 /**
- * hostd_bus_work - let devices work that have something to do without being asked
+ * hostd_bus_work - let devices work that may have something to do without being asked
  * @bus: the bus
  *
- * Return: true if there was one.
+ * Return: true if one had.
  */
 bool hostd_bus_work(struct hostd_bus *bus);
 

@@ -59,7 +59,8 @@ struct hdev_shape {
  * @describe: add what the operator wants to know to @obj; may be NULL
  * @go_on: try again what the device holds because the host had failed it; returns how many requests;
  *	NULL: it holds nothing
- * @work: do a part of what hdev_set_busy() has announced, and don't wait; may be NULL
+ * @work: do a part of what hdev_set_busy() has announced, and don't wait; true if there was something to
+ *	do, for which the loop goes on polling; may be NULL
  * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
  */
 struct pvdev_ops {
@@ -80,7 +81,7 @@ struct pvdev_ops {
 	int (*set)(struct hdev *dev, struct json_object *config, char *error);
 	void (*describe)(const struct hdev *dev, struct json_object *obj);
 	unsigned int (*go_on)(struct hdev *dev);
-	void (*work)(struct hdev *dev);
+	bool (*work)(struct hdev *dev);
 	int (*sync)(struct hdev *dev);
 };
 
@@ -115,6 +116,7 @@ struct hdev_stats {
  * @irq_vector: vector to raise
  * @kick_vector: vector that the driver rings
  * @running: submissions are taken and completions posted
+ * @quiet: the class takes submissions when it wants them: they are no work, and no doorbell is asked for
  * @armed: it waits for a doorbell
  * @kicked: its doorbell rang, and nothing has been taken since
  * @in_flight: requests taken and still in an engine
@@ -130,6 +132,7 @@ struct hdev_queue {
 	uint16_t irq_vector;
 	uint16_t kick_vector;
 	bool running;
+	bool quiet;
 	bool armed;
 	bool kicked;
 	unsigned int in_flight;
@@ -236,7 +239,9 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error);
 /**
  * hdev_set_busy - have @work called in each pass of the loop, or not any more
  * @dev: the device
- * @busy: is there work
+ * @busy: there is work, or may be though no descriptor says so while the loop polls
+ *
+ * While the loop sleeps @work is not called: what ends the sleep is watched (worker/bus/wait.h).
  */
 void hdev_set_busy(struct hdev *dev, bool busy);
 
@@ -341,6 +346,17 @@ void hdev_queue_signal(struct hdev_queue *q);
  * @q: the queue, whose ring's irq_at_ns has come
  */
 void hdev_queue_signal_late(struct hdev_queue *q);
+
+/**
+ * hdev_queue_has_work - is there a submission that the loop should have taken
+ * @q: the queue
+ *
+ * Return: true if so.
+ */
+static inline bool hdev_queue_has_work(const struct hdev_queue *q)
+{
+	return !q->quiet && hring_has_work(&q->ring);
+}
 
 /**
  * hdev_has_feature - was it agreed
