@@ -136,6 +136,19 @@ static int alloc(void)
 	return pvbus_alloc_queues(&pdev, NR_QUEUES, &params);
 }
 
+/* Queues that differ: the second has the vector of the first, and half its entries. */
+static int alloc_each(u32 second)
+{
+	const struct pvbus_queue_params params[] = {
+		{ .name = "one", .size = 16, .sqe_shift = 5, .cqe_shift = 4, .callback = callback },
+		{ .name = "two", .size = second, .sqe_shift = 6, .cqe_shift = 4, .same_vector = true },
+		{ .name = "three", .size = 2, .sqe_shift = 4, .cqe_shift = 4, .data_len = 4096 },
+	};
+
+	next_off = 0;
+	return pvbus_alloc_queues_each(&pdev, NR_QUEUES, params);
+}
+
 static bool nothing_left(void)
 {
 	return !taken && !nr_irqs && !pdev.queues && !pdev.nr_queues && !nr_wrong;
@@ -172,7 +185,7 @@ int main(void)
 	unsigned int nr;
 	u64 all;
 
-	ktap_plan(8);
+	ktap_plan(11);
 	fails(&shim_allocations, "allocations");
 	fails(&extents_left, "extents of the window");
 	sysfs_fails = true;
@@ -192,7 +205,6 @@ int main(void)
 	ktap_ok(nr == NR_QUEUES, "any interrupt fails when the device is started");
 
 	ktap_ok(!alloc() && !nr_irqs, "no interrupt calls a driver that is not ready");
-	all = taken;
 	pvbus_listen_queues(&pdev);
 	pvbus_listen_queues(&pdev);
 	raise();
@@ -201,6 +213,16 @@ int main(void)
 	pvbus_silence_queues(&pdev);
 	raise();
 	ktap_ok(!nr_irqs && !nr_called && !nr_wrong, "until the end of the device");
+	pvbus_free_queues(&pdev);
+	ktap_ok(alloc_each(32) == -EINVAL && nothing_left(), "one that is larger than the device serves fails");
+	bus.nr_vectors = 4;
+	ktap_ok(!alloc_each(8) && pdev.queues[0]->ring.sqe_shift == 5 && pdev.queues[1]->ring.size == 8 &&
+		!pdev.queues[1]->data_len && pdev.queues[2]->data_len == 4096 &&
+		pdev.queues[1]->vector == pdev.queues[0]->vector &&
+		pdev.queues[2]->vector != pdev.queues[0]->vector, "queues may differ, and share a vector");
+	pvbus_free_queues(&pdev);
+	ktap_ok(!alloc(), "or be alike");
+	all = taken;
 	pdev.shared = true;
 	pvbus_free_queues(&pdev);
 	ktap_ok(taken == all && !pdev.queues, "a silent device side keeps what it may write to");

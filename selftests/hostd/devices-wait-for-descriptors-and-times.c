@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a device may have besides one queue of one kind: descriptors in the plural, queues whose
- * entries differ, watches of any number and direction, timers. All of it ends with the device.
+ * entries differ, or which are no work by themselves, watches of any number and direction, timers, work
+ * to look for while the loop polls. All of it ends with the device.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@ static struct {
 	int last_fd;
 	unsigned int fired[2];
 	bool rearm;
+	bool has_work;
+	unsigned int looks;
 	struct hdev_timer timers[2];
 } state;
 
@@ -78,6 +81,13 @@ static unsigned int poll_queue(struct hdev_queue *q, unsigned int budget)
 	return 0;
 }
 
+static bool work(struct hdev *dev)
+{
+	(void)dev;
+	state.looks++;
+	return state.has_work;
+}
+
 /* The second queue's entries are larger than the first one's. */
 static void shape(const struct hdev *dev, unsigned int index, struct hdev_shape *shape)
 {
@@ -88,7 +98,7 @@ static void shape(const struct hdev *dev, unsigned int index, struct hdev_shape 
 
 static const struct pvdev_ops ops = {
 	.shape = shape, .max_fds = NR_FDS, .create = create,
-	.destroy = destroy, .start = start, .stop = stop, .poll = poll_queue,
+	.destroy = destroy, .start = start, .stop = stop, .poll = poll_queue, .work = work,
 };
 
 static const struct pv_class class = {
@@ -189,6 +199,31 @@ static void check_timers(void)
 		"one that sets itself again does");
 }
 
+/* It is asked while it is busy, and only what it finds keeps the loop awake. */
+static void check_work(void)
+{
+	struct hdev *dev = &t.bus->devices[0];
+
+	ktap_ok(!hostd_bus_work(t.bus) && !state.looks, "a device that is not busy is not asked for work");
+	hdev_set_busy(dev, true);
+	ktap_ok(!hostd_bus_work(t.bus) && state.looks == 1, "one that is busy is; it may have none");
+	state.has_work = true;
+	ktap_ok(hostd_bus_work(t.bus) && state.looks == 2, "or some");
+}
+
+/* Buffers to be filled some time are no work. */
+static void check_quiet(struct testdrv_queue *tq)
+{
+	struct hdev_queue *q = &t.bus->devices[0].queues[0];
+	uint32_t *seq = (uint32_t *)(tq->drv + PV_CACHE_LINE + (1 << tq->desc.sqe_shift)) - 1;
+
+	__atomic_store_n(seq, htole32(PVRING_SEQ(0)), __ATOMIC_RELEASE);
+	ktap_ok(hdev_queue_has_work(q), "a submission is work");
+	q->quiet = true;
+	ktap_ok(!hdev_queue_has_work(q) && hring_has_work(&q->ring), "in a queue that is quiet it waits until the class wants it");
+	q->quiet = false;
+}
+
 /* Two queues, with the entries that the device says. */
 static void check_shapes(void)
 {
@@ -204,6 +239,7 @@ static void check_shapes(void)
 	}
 	ktap_ok(testdrv_take_features(&t.drv, 0) == PVBUS_R_OK &&
 		testdrv_start(&t.drv, 0, q, 2) == PVBUS_R_OK, "queues of two kinds run");
+	check_quiet(&q[0]);
 	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
 	q[1].desc.sqe_shift = 5;
 	ktap_ok(testdrv_take_features(&t.drv, 0) == PVBUS_R_OK &&
@@ -215,7 +251,7 @@ int main(void)
 	int pairs[3][2];
 	unsigned int i;
 
-	ktap_plan(20);
+	ktap_plan(25);
 	testbus_init(&t);
 	t.bus->watch = watch;
 	epoll_fd = epoll_create1(0);
@@ -225,6 +261,7 @@ int main(void)
 	check_descriptors(pairs);
 	check_watches(pairs);
 	check_timers();
+	check_work();
 	check_shapes();
 	hdev_watch(&t.bus->devices[0], pairs[1][0], EPOLLIN, ready);
 	hdev_remove(&t.bus->devices[0], true);
