@@ -24,16 +24,6 @@ chrony_get() {
 	[ -x "$chrony/usr/sbin/chronyd" ]
 }
 
-# Its libraries go along with the guest's file list.
-chrony_files() {
-	local library
-
-	echo --file "$chrony/usr/sbin/chronyd:/usr/sbin/chronyd"
-	for library in $(ldd "$chrony/usr/sbin/chronyd" | grep -o '/[^ ]*'); do
-		echo --file "$library:/usr${library#/usr}"	# /lib is a link there
-	done
-}
-
 # The host as an NTP server on loopback: it tells its time and does not touch it.
 ntp_start() {
 	printf '%s\n' 'local stratum 8' 'allow 127.0.0.1' "port $ntp_port" 'bindaddress 127.0.0.1' \
@@ -66,7 +56,7 @@ args=()
 if [ -z "$quick" ]; then
 	if chrony_get; then
 		ntp_start
-		read -r -d '' -a more < <(chrony_files)
+		read -r -d '' -a more < <(program_files "$chrony/usr/sbin/chronyd")
 		files+=("${more[@]}")
 		args+=(--ntp-port "$ntp_port")
 	else

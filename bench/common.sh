@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What run.sh, clock.sh and balloon.sh share: the builds, and starting the script that measures.
+# What run.sh, clock.sh, balloon.sh and net.sh share: the builds, and starting the script that measures.
 #
 #   die, say
 #   kit_build                         host side and modules
 #   harness_build [target...]         vmexec, the agent, and targets of selftests/
+#   program_files <path>...           options of vm_boot for installed programs with their libraries
 #   script_run <script> [option...]   on the guest VM, with the pvhostd if there is one
 # No -e: the harness's clean-up goes on after a process that is gone already.
 set -u
@@ -29,6 +30,17 @@ kit_build() {
 harness_build() {
 	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" \
 		"$build/selftests/vmexec" "$build/selftests/agent" "$@" >&2 || die "the harness does not build"
+}
+
+program_files() {
+	local program library
+
+	for program; do
+		echo --file "$program:/usr/bin/$(basename "$program")"
+		for library in $(ldd "$program" | grep -o '/[^ ]*'); do
+			echo --file "$library:/usr${library#/usr}"	# /lib is a link there
+		done
+	done
 }
 
 # In the background and waited for, so that a signal ends it at once.

@@ -32,8 +32,8 @@ def family(pid):
     return pids
 
 
-def cpu_us(pids):
-    """User and system time of the processes so far, in microseconds."""
+def cpu_us(pids, waited=False):
+    """User and system time of the processes so far, in microseconds; waited: and of children that have ended."""
     ticks = 0
     for pid in pids:
         try:
@@ -41,7 +41,7 @@ def cpu_us(pids):
         except OSError:
             continue
         fields = text.rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += sum(map(int, fields[11:15 if waited else 13]))
     return ticks * TICK_US
 
 

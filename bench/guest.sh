@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
-# What measure.py calls inside the guest: find a device, run a load on it, read its counters.
+# What measure.py and net.py call inside the guest: find a device, set it up, read its counters.
 # Each function prints lines of "key value" that it parses.
 
 TRACEFS=/sys/kernel/tracing
@@ -35,22 +35,62 @@ find_irqs() {
 	fi
 }
 
-# The disk that pvctl calls $1, and the PCI slot of its window.
-find_pvblk() {
-	local disk device
+# The disk or the NIC that pvctl calls $1, and the PCI slot of its window.
+find_ours() {
+	local device name
 
-	for disk in /sys/block/pvblk*; do
-		device=$(readlink -f "$disk/device")
+	for device in /sys/bus/pvbus/devices/*; do
 		[ "$(cat "$device/name")" = "$1" ] || continue
-		echo "disk /dev/${disk##*/}"
+		device=$(readlink -f "$device")
+		for name in "$device"/block/* "$device"/net/*; do
+			case $name in
+			*/\*)		;;
+			*/block/*)	echo "disk /dev/${name##*/}" ;;
+			*)		echo "nic ${name##*/}" ;;
+			esac
+		done
 		device=${device#*/0000:00:}
 		echo "slot ${device%%/*}"
 	done
 }
 
-# The drivers that rc has not loaded, and no elevator for anybody: none of these devices
+# The NIC in PCI slot $1.
+find_nic() {
+	local nic
+
+	for nic in /sys/class/net/*; do
+		case $(readlink -f "$nic/device")/ in
+		*/0000:00:"$1"/*) echo "nic ${nic##*/}"; return 0 ;;
+		esac
+	done
+}
+
+# NIC $1 with address $2 and an MTU of $3, and its link up.
+nic_up() {
+	local tries=100
+
+	ip link set dev "$1" mtu "$3" && ip addr add "$2/24" dev "$1" && ip link set dev "$1" up || return
+	until [ "$(cat "/sys/class/net/$1/carrier")" = 1 ]; do
+		[ $((tries -= 1)) -gt 0 ] || { echo "$1 has no link"; return 1; }
+		sleep 0.1
+	done
+}
+
+# What NIC $1 has counted so far.
+nic_frames() {
+	awk -F'[: ]+' -v nic="$1" '{ sub(/^ +/, "") } $1 == nic {
+		printf "rx_bytes %s\nrx_frames %s\ntx_bytes %s\ntx_frames %s\n", $2, $3, $10, $11 }' /proc/net/dev
+}
+
+# For NICs: what rc has not loaded, and nothing but the load on the links.
+nic_setup() {
+	! modinfo pvnet >/dev/null 2>&1 || modprobe pvnet
+	echo 1 | tee /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv6/conf/default/disable_ipv6
+} >/dev/null
+
+# For disks: the drivers that rc has not loaded, and no elevator for anybody: none of these devices
 # gains from one.
-setup() {
+disk_setup() {
 	local file
 
 	modprobe -a sd_mod nvme virtio_blk

@@ -2,26 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure every block device in turn, in the guest that run.sh has booted."""
 
-import argparse
 import dataclasses
 import json
-import random
-import re
 import resource
 import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import devices as catalogue
 import report
 from common import HIDDEN, add_hidden, describe, say, write_json
-from guest import BenchError, Guest, GuestLost, cpu_us, machine_us
-
-COUNT_SECS = 0.3        # length of a pass that counts exits
-BUSY_PERCENT = 10       # of one core used by others: say that the figures are unsure
-NAME_IN_TRACE = re.compile(r"name '([^']*)'")
+from guest import BenchError, Guest, cpu_us
+from rounds import Parser, Schedule, name_list, positive, print_doubts
 
 
 @dataclasses.dataclass
@@ -30,34 +23,6 @@ class Target:
     name: str
     disk: str
     irqs: str
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse without the usage in front of each error: one line says it."""
-
-    def error(self, message):
-        self.exit(2, f"bench: {message}; see bench/run.sh --help\n")
-
-
-def name_list(known, what):
-    """An argparse type: comma-separated names, each known."""
-    def parse(text):
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"unknown {what} '{name}', known are: {' '.join(known)}")
-        return names
-    return parse
-
-
-def positive(kind):
-    def parse(text):
-        value = kind(text)
-        if value <= 0:
-            raise ValueError
-        return value
-    parse.__name__ = "positive number"
-    return parse
 
 
 def parse_args():
@@ -96,7 +61,7 @@ def find_target(guest, name):
         return Target(name, "", "")
     slot, path = device.slot, device.dev
     if device.disk:
-        ours = dict(guest.call("find_pvblk", device.disk))
+        ours = dict(guest.call("find_ours", device.disk))
         slot, path = ours.get("slot", ""), ours.get("disk", "/none")
     disk = dict(guest.call("find_disk", slot, path)).get("disk")
     if not disk:
@@ -109,36 +74,15 @@ def rate_of(workload, load):
     return load["mbps"] if report.unit_of(workload) == "MB/s" else load["iops"]
 
 
-class Bench:
-    """The schedule: rounds, then the passes that count exits."""
+class Bench(Schedule):
+    """Disks."""
 
     def __init__(self, args, guest):
-        self.args = args
-        self.guest = guest
+        super().__init__(args, guest, catalogue.DEVICES)
         self.image_bytes = args.image.stat().st_size
-        self.targets = {}
-        self.failed = []
-        self.others_percent = None
-        self.standstills = []   # runs that ended much too late
-        self.samples = {w: {d: [] for d in args.devices} for w in args.workloads}
 
-    def attempt(self, name, function, *args):
-        """Call; a device that fails takes no further part, and the others go on."""
-        try:
-            return function(*args)
-        except GuestLost:
-            raise
-        except BenchError as why:
-            say(f"{why}; {name} is left out from here on")
-            self.targets.pop(name, None)
-            self.failed.append(name)
-            return None
-
-    def find_targets(self):
-        for name in self.args.devices:
-            target = self.attempt(name, find_target, self.guest, name)
-            if target:
-                self.targets[name] = target
+    def find_target(self, name):
+        return find_target(self.guest, name)
 
     def load_args(self, workload, secs, path):
         return ["--dev", str(path), *catalogue.load_args(workload, secs, self.image_bytes)]
@@ -151,9 +95,7 @@ class Bench:
             load = json.loads(output)
         except ValueError:
             raise BenchError(f"{name}: {workload}: {output.strip() or 'no answer'}") from None
-        if load["secs"] > 2 * secs + 1:
-            self.standstills.append({"workload": workload, "device": name, "secs": load["secs"]})
-            say(f"{name}: {workload}: ended after {load['secs']:g} s instead of {secs:g}")
+        self.note_standstill(name, workload, load["secs"], secs)
         return load
 
     def counters(self, name):
@@ -192,63 +134,11 @@ class Bench:
         return {"rate": rate_of(workload, load), "kicks_per_op": None, "irqs_per_op": None,
                 "host_cpu_us_per_op": cpu * 1e6 / load["ops_total"]}
 
-    def ours_us(self):
-        """What the benchmark itself has used of the host's cores so far."""
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return cpu_us(self.guest.all_pids()) + sum(u.ru_utime + u.ru_stime for u in used) * 1e6
+    def measure(self, name, workload):
+        return (self.measure_guest if catalogue.DEVICES[name].in_guest else self.measure_host)(name, workload)
 
-    def run_all(self):
-        """The rounds; notes how much of a core others used meanwhile."""
-        start, machine, ours = time.monotonic(), machine_us(), self.ours_us()
-        self.run_rounds()
-        others = machine_us() - machine - (self.ours_us() - ours)
-        self.others_percent = round(max(others, 0) / (time.monotonic() - start) / 1e4, 1)
-
-    def run_rounds(self):
-        order = random.Random(0)
-        for number in range(1, self.args.rounds + 1):
-            for workload in self.args.workloads:
-                say(f"round {number}/{self.args.rounds}: {workload}")
-                # A new order each time, so that nobody always runs after the same neighbour.
-                for name in order.sample(list(self.targets), len(self.targets)):
-                    measure = self.measure_guest if catalogue.DEVICES[name].in_guest else self.measure_host
-                    sample = self.attempt(name, measure, name, workload)
-                    if sample:
-                        self.samples[workload][name].append({"round": number, **sample})
-
-    def count_exits(self):
-        """Exits per operation of the peers, apart from the timed rounds: tracing is slow."""
-        for workload in self.args.workloads:
-            say(f"counting exits: {workload}")
-            for name in [n for n in self.targets if catalogue.DEVICES[n].regions]:
-                try:
-                    exits = self.count_once(name, workload)
-                except GuestLost:
-                    raise
-                except BenchError as why:
-                    say(f"{why}; exits of {name} are not known")
-                    exits = None
-                for sample in self.samples[workload][name]:
-                    sample["kicks_per_op"] = exits
-
-    def count_once(self, name, workload):
-        device = catalogue.DEVICES[name]
-        log = self.args.trace_log
-        if device.notify:
-            self.guest.call("count_start", device.notify)
-        start = log.stat().st_size
-        self.guest.trace(True)
-        try:
-            load = self.run_in_guest(name, workload, COUNT_SECS)
-        finally:
-            self.guest.trace(False)
-        exits = int(dict(self.guest.call("count_stop"))["calls"]) if device.notify else 0
-        with open(log, encoding="utf-8", errors="replace") as lines:
-            lines.seek(start)
-            for line in lines:
-                region = NAME_IN_TRACE.search(line)
-                exits += bool(region and region[1].startswith(device.regions))
-        return exits / load["ops_total"]
+    def ops_in(self, name, workload, secs):
+        return self.run_in_guest(name, workload, secs)["ops_total"]
 
 
 def write_results(args, samples, head):
@@ -258,12 +148,7 @@ def write_results(args, samples, head):
     report.print_table(samples, rows, sys.stdout)
     report.print_before(samples, sys.stdout)
     report.print_verdicts(samples, sys.stdout)
-    if head["others_cpu_percent"] > BUSY_PERCENT:
-        print(f"\nThe host was busy: others used {head['others_cpu_percent']:g} % of a core meanwhile. "
-              "Trust counts and wide margins only.")
-    if head["standstills"]:
-        print(f"\n{len(head['standstills'])} runs ended much too late; the JSON says which, "
-              "bench/README.md (Limits) why.")
+    print_doubts(head)
     write_json(args.out / "blk.json", head, rows)
     report.write_svg(args.out / "blk.svg", rows, head)
     print(f"\nWritten: {args.out / 'blk.json'} {args.out / 'blk.svg'}")
@@ -277,13 +162,12 @@ def main():
         return 0
     guest = Guest(args.vmexec, args.vm_dir, args.qemu_pid, dict(args.server))
     try:
-        guest.call("setup")
+        guest.call("disk_setup")
         bench = Bench(args, guest)
         bench.find_targets()
         bench.run_all()
         bench.count_exits()
-        head = {**describe(args, guest), "rounds": args.rounds, "secs": args.secs, "aio": args.aio,
-                "others_cpu_percent": bench.others_percent, "standstills": bench.standstills}
+        head = {**describe(args, guest), "aio": args.aio, **bench.head()}
         write_results(args, bench.samples, head)
     except BenchError as why:
         say(why)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The schedule that disks and NICs share: rounds over devices and workloads, then the passes that count exits."""
+
+import argparse
+import random
+import re
+import resource
+import time
+
+from common import say
+from guest import BenchError, GuestLost, cpu_us, machine_us
+
+COUNT_SECS = 0.3        # length of a pass that counts exits
+BUSY_PERCENT = 10       # of one core used by others: say that the figures are unsure
+NAME_IN_TRACE = re.compile(r"name '([^']*)'")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse without the usage in front of each error: one line says it."""
+
+    def error(self, message):
+        self.exit(2, f"bench: {message}; see {self.prog} --help\n")
+
+
+def name_list(known, what):
+    """An argparse type: comma-separated names, each known."""
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"unknown {what} '{name}', known are: {' '.join(known)}")
+        return names
+    return parse
+
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise ValueError
+        return value
+    parse.__name__ = "positive number"
+    return parse
+
+
+class Schedule:
+    """
+    What a kind of device adds: find_target(name) looks it up, measure(name, workload) makes a sample with a
+    "round" to come, ops_in(name, workload, secs) runs the load and tells how many operations that were.
+    """
+
+    def __init__(self, args, guest, catalogue):
+        self.args = args
+        self.guest = guest
+        self.catalogue = catalogue
+        self.targets = {}
+        self.failed = []
+        self.others_percent = None
+        self.standstills = []   # runs that ended much too late
+        self.samples = {w: {d: [] for d in args.devices} for w in args.workloads}
+
+    def find_target(self, name):
+        raise NotImplementedError
+
+    def measure(self, name, workload):
+        raise NotImplementedError
+
+    def ops_in(self, name, workload, secs):
+        raise NotImplementedError
+
+    def attempt(self, name, function, *args):
+        """Call; a device that fails takes no further part, and the others go on."""
+        try:
+            return function(*args)
+        except GuestLost:
+            raise
+        except BenchError as why:
+            say(f"{why}; {name} is left out from here on")
+            self.targets.pop(name, None)
+            self.failed.append(name)
+            return None
+
+    def find_targets(self):
+        for name in self.args.devices:
+            target = self.attempt(name, self.find_target, name)
+            if target:
+                self.targets[name] = target
+
+    def note_standstill(self, name, workload, took, secs):
+        if took > 2 * secs + 1:
+            self.standstills.append({"workload": workload, "device": name, "secs": took})
+            say(f"{name}: {workload}: ended after {took:g} s instead of {secs:g}")
+
+    def ours_us(self):
+        """What the benchmark itself has used of the host's cores so far."""
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return cpu_us(self.guest.all_pids(), waited=True) + sum(u.ru_utime + u.ru_stime for u in used) * 1e6
+
+    def run_all(self):
+        """The rounds; notes how much of a core others used meanwhile."""
+        start, machine, ours = time.monotonic(), machine_us(), self.ours_us()
+        self.run_rounds()
+        others = machine_us() - machine - (self.ours_us() - ours)
+        self.others_percent = round(max(others, 0) / (time.monotonic() - start) / 1e4, 1)
+
+    def run_rounds(self):
+        order = random.Random(0)
+        for number in range(1, self.args.rounds + 1):
+            for workload in self.args.workloads:
+                say(f"round {number}/{self.args.rounds}: {workload}")
+                # A new order each time, so that nobody always runs after the same neighbour.
+                for name in order.sample(list(self.targets), len(self.targets)):
+                    sample = self.attempt(name, self.measure, name, workload)
+                    if sample:
+                        self.samples[workload][name].append({"round": number, **sample})
+
+    def count_exits(self):
+        """Exits per operation of the peers, apart from the timed rounds: tracing is slow."""
+        for workload in self.args.workloads:
+            say(f"counting exits: {workload}")
+            for name in [n for n in self.targets if self.catalogue[n].regions]:
+                try:
+                    exits = self.count_once(name, workload)
+                except GuestLost:
+                    raise
+                except BenchError as why:
+                    say(f"{why}; exits of {name} are not known")
+                    exits = None
+                for sample in self.samples[workload][name]:
+                    sample["kicks_per_op"] = exits
+
+    def count_once(self, name, workload):
+        device = self.catalogue[name]
+        log = self.args.trace_log
+        if device.notify:
+            self.guest.call("count_start", device.notify)
+        start = log.stat().st_size
+        self.guest.trace(True)
+        try:
+            ops = self.ops_in(name, workload, COUNT_SECS)
+        finally:
+            self.guest.trace(False)
+        exits = int(dict(self.guest.call("count_stop"))["calls"]) if device.notify else 0
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            lines.seek(start)
+            for line in lines:
+                region = NAME_IN_TRACE.search(line)
+                exits += bool(region and region[1].startswith(device.regions))
+        return exits / ops
+
+    def head(self):
+        """What the JSON says of the rounds."""
+        return {"rounds": self.args.rounds, "secs": self.args.secs,
+                "others_cpu_percent": self.others_percent, "standstills": self.standstills}
+
+
+def print_doubts(head):
+    """What makes figures unsure."""
+    if head["others_cpu_percent"] > BUSY_PERCENT:
+        print(f"\nThe host was busy: others used {head['others_cpu_percent']:g} % of a core meanwhile. "
+              "Trust counts and wide margins only.")
+    if head["standstills"]:
+        print(f"\n{len(head['standstills'])} runs ended much too late; the JSON says which, "
+              "bench/README.md (Limits) why.")
