@@ -46,6 +46,7 @@ bench:
 	@bench/run.sh
 	@bench/clock.sh
 	@bench/balloon.sh
+	@bench/net.sh
 
 bench-quick:
 	@$(deps) bench
@@ -76,6 +77,6 @@ help:
 	@echo 'make check-fast       no root, no VM            (one minute at most)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
 	@echo 'make check-versions   other kernels and QEMUs; VERSIONS="7.3/11 6.12-rt": only these'
-	@echo 'make bench            disks, clocks and balloons against their peers; make bench-quick: disks, 5 minutes at most'
+	@echo 'make bench            disks, clocks, balloons and NICs against their peers; make bench-quick: disks, 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
 	@echo 'make clean            remove build/'
