@@ -6,6 +6,7 @@
 
 #define CLASSES(add)	\
 	add(blk)	\
+	add(net)	\
 	add(clock)	\
 	add(balloon)
 

@@ -23,6 +23,7 @@
 
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <seccomp.h>
 
 #include "lib/proc/process.h"
@@ -58,6 +59,8 @@ static const int worker_calls[] = {
 	/* files; lseek is the C library's */
 	SCMP_SYS(preadv2), SCMP_SYS(pwritev2), SCMP_SYS(fdatasync), SCMP_SYS(fallocate),
 	SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(io_uring_enter), SCMP_SYS(lseek),
+	/* frames */
+	SCMP_SYS(readv), SCMP_SYS(writev),
 	/* memory, threads, the end */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
@@ -98,10 +101,13 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
 /* Calls of which only a harmless form is needed. */
 static int worker_forms(scmp_filter_ctx ctx)
 {
-	int ret;
+	static const unsigned long ioctls[] = { BLKGETSIZE64, TUNSETOFFLOAD, TUNSETQUEUE };
+	unsigned int i;
+	int ret = 0;
 
-	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			       SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
+	for (i = 0; i < HOSTD_ARRAY_SIZE(ioctls) && !ret; i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				       SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The network device's own: a NIC, its pairs, its settings.
+ */
+#ifndef HOSTD_DEV_NET_H
+#define HOSTD_DEV_NET_H
+
+#include <pv/net.h>
+
+#include "net/backend/backend.h"
+#include "worker/bus/device.h"
+#include "worker/bus/wait.h"
+
+/* Room for a frame of any length, and so much more that one that is too long is seen to be. */
+#define NET_KEPT_MAX	(PVNET_FRAME_MAX + 64)
+
+/**
+ * struct net_buf - a buffer of the driver's for frames
+ * @data: its place
+ * @len: bytes
+ * @id: the driver's
+ */
+struct net_buf {
+	uint8_t *data;
+	uint32_t len;
+	uint32_t id;
+};
+
+/**
+ * struct net_kept - a frame that waits for a buffer
+ * @len: bytes; 0: there is none
+ * @frame: its header
+ * @data: the frame, private
+ */
+struct net_kept {
+	uint32_t len;
+	struct pvnet_frame frame;
+	uint8_t data[NET_KEPT_MAX];
+};
+
+/**
+ * struct net_rxq - the receive queue of a pair
+ * @q: the queue
+ * @open: frames are being packed into @buf
+ * @buf: that buffer
+ * @at: where the next frame goes, a multiple of PVNET_FRAME_ALIGN
+ * @used: where the last one ends
+ * @nr_frames: how many
+ * @largest: of this batch, in bytes
+ * @starved: there are no buffers: the queue is armed, and its source is not looked at
+ * @look_ns: when to look at its source next
+ * @kept: a frame that waits for a buffer
+ * @nr: of @stack
+ * @stack: buffers that are free, the one that came last on top
+ */
+struct net_rxq {
+	struct hdev_queue *q;
+	bool open;
+	struct net_buf buf;
+	uint32_t at;
+	uint32_t used;
+	uint32_t nr_frames;
+	uint32_t largest;
+	bool starved;
+	uint64_t look_ns;
+	struct net_kept kept;
+	unsigned int nr;
+	struct net_buf stack[];
+};
+
+/**
+ * struct net_txq - the transmit queue of a pair
+ * @q: the queue
+ * @nr: frames that wait for room in the back end
+ * @out: those
+ */
+struct net_txq {
+	struct hdev_queue *q;
+	unsigned int nr;
+	struct net_out out[NET_SEND_MAX];
+};
+
+/**
+ * struct net_counts - frames of a NIC; what was taken of the back end or the driver is in one of them
+ * @rx_frames: given to the driver
+ * @rx_filtered: not for it
+ * @rx_no_buffers: the pair that they are for has no buffers
+ * @rx_too_long: longer than its settings allow
+ * @rx_bad: no frames, or with offloads that it does not want
+ * @rx_starved: times that there were no buffers at all, and the back end had to wait
+ * @tx_frames: given to the back end
+ * @tx_no_link: there is no link
+ * @tx_full: the back end had no room for long
+ * @tx_failed: the back end did not take them
+ * @tx_bad: what was left to be done makes no sense, or was not agreed
+ */
+struct net_counts {
+	uint64_t rx_frames;
+	uint64_t rx_filtered;
+	uint64_t rx_no_buffers;
+	uint64_t rx_too_long;
+	uint64_t rx_bad;
+	uint64_t rx_starved;
+	uint64_t tx_frames;
+	uint64_t tx_no_link;
+	uint64_t tx_full;
+	uint64_t tx_failed;
+	uint64_t tx_bad;
+};
+
+/**
+ * struct net - a NIC
+ * @dev: its device
+ * @be: its back end
+ * @line: brings the back end's descriptors; -1: they do not change
+ * @config: as published
+ * @wants_link: the operator wants it to be up
+ * @has_peer: the back end has one
+ * @up: frames are received
+ * @set: the last settings; before the first ones all zero
+ * @mtu: longest packet without segmentation
+ * @nr_pairs: in use; at least as many as sources
+ * @rx: receive queues, by pair; NULL: it does not run
+ * @tx: transmit queues, by pair; NULL: it does not run
+ * @watched: what each source is watched for, EPOLL* bits
+ * @full_timer: when frames that wait for room are dropped
+ * @full: the back end has had no room for long: nothing waits for it any more
+ * @count: counters
+ */
+struct net {
+	struct hdev *dev;
+	struct net_backend be;
+	int line;
+	struct pvnet_config config;
+	bool wants_link;
+	bool has_peer;
+	bool up;
+	struct pvnet_settings set;
+	uint32_t mtu;
+	unsigned int nr_pairs;
+	struct net_rxq *rx[PVNET_MAX_PAIRS];
+	struct net_txq *tx[PVNET_MAX_PAIRS];
+	uint32_t watched[PVNET_MAX_PAIRS];
+	struct hdev_timer full_timer;
+	bool full;
+	struct net_counts count;
+};
+
+/* Is there a link, and a back end behind it? */
+static inline bool net_has_link(const struct net *net)
+{
+	return net->wants_link && net->has_peer;
+}
+
+/* device.c */
+
+/**
+ * net_publish - show the driver the config area, with the link as it is
+ * @net: the NIC
+ */
+void net_publish(struct net *net);
+
+/* settings.c */
+
+/**
+ * net_ctrl_poll - pvdev_ops.poll of the control queue
+ * @q: the queue
+ * @budget: how many commands at most
+ *
+ * Return: how many it took.
+ */
+unsigned int net_ctrl_poll(struct hdev_queue *q, unsigned int budget);
+
+/**
+ * net_down - receive nothing until there are settings again
+ * @net: the NIC
+ */
+void net_down(struct net *net);
+
+/* rx.c */
+
+/**
+ * net_rx_start - pvdev_ops.start of a receive queue
+ * @net: the NIC
+ * @q: the queue
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int net_rx_start(struct net *net, struct hdev_queue *q);
+
+/**
+ * net_rx_poll - pvdev_ops.poll of a receive queue: there are buffers again
+ * @q: the queue
+ *
+ * Return: 0.
+ */
+unsigned int net_rx_poll(struct hdev_queue *q);
+
+/**
+ * net_rx_can_look - may a source be looked at: is there a link, and a driver that has buffers
+ * @net: the NIC
+ * @source: of the back end, in use
+ *
+ * Return: true if so.
+ */
+bool net_rx_can_look(const struct net *net, unsigned int source);
+
+/**
+ * net_rx_look - take what a source has, as far as there are buffers
+ * @net: the NIC
+ * @source: of the back end; it may be looked at
+ *
+ * Return: true if there was something.
+ */
+bool net_rx_look(struct net *net, unsigned int source);
+
+/**
+ * net_rx_work - pvdev_ops.work: look at sources, if it is time
+ * @dev: a NIC that is up
+ *
+ * Return: true if there was something.
+ */
+bool net_rx_work(struct hdev *dev);
+
+/* tx.c */
+
+/**
+ * net_tx_start - pvdev_ops.start of a transmit queue
+ * @net: the NIC
+ * @q: the queue
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int net_tx_start(struct net *net, struct hdev_queue *q);
+
+/**
+ * net_tx_poll - pvdev_ops.poll of a transmit queue
+ * @q: the queue
+ * @budget: how many frames at most
+ *
+ * Return: how many it took.
+ */
+unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget);
+
+/**
+ * net_tx_go_on - the back end may have room again, or will never
+ * @net: the NIC
+ */
+void net_tx_go_on(struct net *net);
+
+/**
+ * net_tx_init - give the NIC its timer
+ * @net: the NIC
+ */
+void net_tx_init(struct net *net);
+
+/* watch.c */
+
+/**
+ * net_watch - wait for what there is to wait for, of each source
+ * @net: the NIC
+ */
+void net_watch(struct net *net);
+
+/**
+ * net_lost - the back end has no peer any more
+ * @net: the NIC
+ * @why: for the log
+ */
+void net_lost(struct net *net, const char *why);
+
+/**
+ * net_source_of - the source of a pair: where its frames go, and, if nothing else says so, come from
+ * @net: the NIC
+ * @pair: the pair
+ *
+ * Source n feeds pair n.
+ *
+ * Return: the source.
+ */
+static inline unsigned int net_source_of(const struct net *net, unsigned int pair)
+{
+	return pair % net->be.nr_used;
+}
+
+#endif /* HOSTD_DEV_NET_H */

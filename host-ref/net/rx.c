@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receiving: frames are read straight into the driver's buffers, as many into one as fit.
+ *
+ * A frame that the rest of a buffer has no room for has its end in private memory, is put together there,
+ * and goes into the next buffer. While there is no next one it stays, and nothing more is read.
+ */
+#include "net/device.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/bus/bus.h"
+#include "worker/bus/shmem.h"
+
+#define HEADER		((uint32_t)sizeof(struct pvnet_frame))
+#define BUF_MIN		64
+/* Frames that one look takes: then others have their turn. */
+#define BUDGET		64
+/* After a look that found nothing: an empty look at a tap costs half a microsecond. */
+#define PAUSE_NS	3000
+
+/**
+ * struct arrival - a frame that was read
+ * @data: where it is: in the open buffer of its source's pair, or kept
+ * @len: bytes
+ * @pair: whom it is for
+ * @frame: its header
+ */
+struct arrival {
+	uint8_t *data;
+	uint32_t len;
+	unsigned int pair;
+	struct pvnet_frame frame;
+};
+
+int net_rx_start(struct net *net, struct hdev_queue *q)
+{
+	struct net_rxq *rx = calloc(1, sizeof(*rx) + q->ring.size * sizeof(rx->stack[0]));
+
+	if (!rx)
+		return -ENOMEM;
+	rx->q = q;
+	/* Buffers wait in the ring: they are no work, and no doorbell is wanted for them (NET-D7). */
+	q->quiet = true;
+	q->priv = rx;
+	net->rx[(q->index - 1) / 2] = rx;
+	return 0;
+}
+
+/* NET-G5 */
+static bool take_buffer(struct net_rxq *rx, const struct pvnet_rx_sqe *sqe)
+{
+	struct net_buf *buf = &rx->stack[rx->nr];
+
+	buf->id = le32toh(sqe->id);
+	buf->len = le32toh(sqe->len);
+	buf->data = hostd_window_at(&rx->q->data, le64toh(sqe->data_off), buf->len, PVNET_FRAME_ALIGN);
+	if (!buf->data || buf->len < BUF_MIN)
+		return false;
+	rx->nr++;
+	return true;
+}
+
+static void refill(struct net_rxq *rx)
+{
+	struct pvnet_rx_sqe sqe;
+
+	while (hdev_queue_pop(rx->q, &sqe)) {
+		if (take_buffer(rx, &sqe))
+			continue;
+		hdev_queue_break(rx->q, PVRING_E_ENTRY, "a receive buffer lies where none may lie");
+		return;
+	}
+}
+
+/* Complete the open buffer; one without frames stays the driver's last word, on top of the stack. */
+static void close_buffer(struct net_rxq *rx)
+{
+	struct pvnet_rx_cqe cqe = {
+		.id = htole32(rx->buf.id), .used = htole32(rx->used), .nr_frames = htole32(rx->nr_frames),
+	};
+
+	if (!rx->open)
+		return;
+	rx->open = false;
+	if (rx->nr_frames)
+		hdev_queue_push(rx->q, &cqe, true);
+	else
+		rx->stack[rx->nr++] = rx->buf;
+}
+
+static bool open_buffer(struct net_rxq *rx)
+{
+	if (rx->open)
+		return true;
+	refill(rx);
+	if (!rx->q->running || !rx->nr)
+		return false;
+	rx->buf = rx->stack[--rx->nr];
+	rx->open = true;
+	rx->at = rx->used = rx->nr_frames = 0;
+	return true;
+}
+
+static uint32_t room_of(const struct net_rxq *rx)
+{
+	return rx->buf.len - rx->at > HEADER ? rx->buf.len - rx->at - HEADER : 0;
+}
+
+static void note_frame(struct net_rxq *rx, uint32_t len)
+{
+	rx->used = rx->at + HEADER + len;
+	rx->at = (rx->used + PVNET_FRAME_ALIGN - 1) & ~(PVNET_FRAME_ALIGN - 1);
+	rx->nr_frames++;
+	if (rx->largest < len)
+		rx->largest = len;
+	rx->q->stats.read_bytes += len;
+	/* What would hardly fit is better read where it does. */
+	if (rx->at > rx->buf.len || room_of(rx) < rx->largest)
+		close_buffer(rx);
+}
+
+/* An empty buffer that is too short: the driver breaks NET-G5, and loses the frame. */
+static bool is_too_long(const struct net_rxq *rx, uint32_t len)
+{
+	return !rx->nr_frames && room_of(rx) < len;
+}
+
+/* Put a frame into a buffer of its pair; -EAGAIN: there is none, -EMSGSIZE: it is too short. */
+static int place(struct net *net, const struct arrival *a)
+{
+	struct net_rxq *rx = net->rx[a->pair];
+	uint8_t *to;
+
+	if (!open_buffer(rx))
+		return -EAGAIN;
+	if (room_of(rx) < a->len && rx->nr_frames) {
+		close_buffer(rx);
+		if (!open_buffer(rx))
+			return -EAGAIN;
+	}
+	if (is_too_long(rx, a->len))
+		return -EMSGSIZE;
+	to = rx->buf.data + rx->at;
+	if (to + HEADER != a->data)
+		memcpy(to + HEADER, a->data, a->len);
+	hostd_copy_out(to, &a->frame, HEADER);
+	note_frame(rx, a->len);
+	net->count.rx_frames++;
+	return 0;
+}
+
+/* Is it of a length that the settings allow? */
+static bool is_allowed(const struct net *net, uint32_t len, const struct net_offload *o)
+{
+	if (o->gso_type != PVNET_GSO_NONE)
+		return len <= le32toh(net->config.max_frame);
+	return len <= net->mtu + PVNET_FRAME_OVERHEAD;
+}
+
+/* For whom is it, and what is said of it; false: for nobody. @peek: its start */
+static bool choose(struct net *net, struct arrival *a, unsigned int source, const uint8_t *peek)
+{
+	unsigned int mode = le16toh(net->set.mode);
+	uint32_t hash, type, len = a->len < NET_PEEK_LEN ? a->len : NET_PEEK_LEN;
+	struct net_headers h;
+
+	a->pair = source;
+	if (!(mode & (PVNET_M_HASH | PVNET_M_RSS | PVNET_M_VLANS)) && mode & PVNET_M_PROMISC)
+		return true;
+	net_headers_find(&h, peek, len);
+	if (hdev_has_feature(net->dev, PVNET_F_FILTER) && !net_filter_wants(&net->set, peek, h.vlan))
+		return false;
+	if (!(mode & (PVNET_M_HASH | PVNET_M_RSS)))
+		return true;
+	type = net_hash(&net->set, &h, peek, &hash);
+	if (mode & PVNET_M_HASH) {
+		a->frame.hash = htole32(hash);
+		a->frame.hash_type = htole32(type);
+	}
+	if (mode & PVNET_M_RSS)
+		a->pair = net->set.rss_table[type ? hash % le16toh(net->config.rss_size) : 0];
+	return true;
+}
+
+static void keep(struct net_kept *kept, const struct arrival *a)
+{
+	kept->len = a->len;
+	kept->frame = a->frame;
+	if (a->data != kept->data)
+		memcpy(kept->data, a->data, a->len);
+}
+
+/* A frame was read: check it, and give it to whom it is for. */
+static void arrive(struct net *net, struct arrival *a, unsigned int source, const struct net_offload *o)
+{
+	uint8_t peek[NET_PEEK_LEN];
+	int ret;
+
+	if (a->len < PVNET_FRAME_MIN || !net_offload_is_sound(o, a->len, net->be.offloads >> NET_RX_SHIFT)) {
+		net->count.rx_bad++;
+		return;
+	}
+	if (!is_allowed(net, a->len, o)) {
+		net->count.rx_too_long++;
+		return;
+	}
+	memcpy(peek, a->data, a->len < sizeof(peek) ? a->len : sizeof(peek));
+	if (!choose(net, a, source, peek)) {
+		net->count.rx_filtered++;
+		return;
+	}
+	a->frame.len = htole32(a->len);
+	net_offload_store(&a->frame.offload, o);
+	ret = place(net, a);
+	if (ret == -EMSGSIZE)
+		net->count.rx_too_long++;
+	else if (ret && a->pair == source)
+		keep(&net->rx[source]->kept, a);
+	else if (ret)
+		net->count.rx_no_buffers++;
+}
+
+/* Nothing more is read for this pair before it has buffers: now, and only now, the driver shall ring. */
+static void starve(struct net *net, struct net_rxq *rx)
+{
+	rx->starved = true;
+	rx->q->quiet = false;
+	net->count.rx_starved++;
+	net_watch(net);
+}
+
+/* Give the driver what was kept; false: there is still no buffer. */
+static bool place_kept(struct net *net, unsigned int pair)
+{
+	struct net_kept *k = &net->rx[pair]->kept;
+	struct arrival a = { .data = k->data, .len = k->len, .pair = pair, .frame = k->frame };
+	int ret;
+
+	if (!k->len)
+		return true;
+	ret = place(net, &a);
+	if (ret == -EAGAIN)
+		return false;
+	if (ret)
+		net->count.rx_too_long++;
+	k->len = 0;
+	return true;
+}
+
+/* Read a frame of a source into the open buffer; its length, or -errno. */
+static int read_one(struct net *net, unsigned int source)
+{
+	struct net_rxq *rx = net->rx[source];
+	struct arrival a = { .data = rx->buf.data + rx->at + HEADER };
+	uint32_t room = room_of(rx);
+	struct net_offload o = { 0 };
+	struct iovec iov[2];
+	ssize_t len;
+
+	if (room > NET_KEPT_MAX)
+		room = NET_KEPT_MAX;
+	iov[0] = (struct iovec) { a.data, room };
+	iov[1] = (struct iovec) { rx->kept.data + room, NET_KEPT_MAX - room };
+	len = net->be.ops->receive(&net->be, source, iov, 2, &o);
+	if (len == -EBADMSG)
+		net->count.rx_bad++;
+	if (len < 0)
+		return len;
+	a.len = len;
+	if (a.len > room) {
+		memcpy(rx->kept.data, a.data, room);
+		a.data = rx->kept.data;
+	}
+	if (!(net->be.offloads >> PVNET_F_RX_CSUM & 1))
+		o.flags &= ~PVNET_O_CSUM_VALID;
+	arrive(net, &a, source, &o);
+	return len;
+}
+
+/* Frames go on when there are no more at hand (NET-D6). */
+static void close_all(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++) {
+		close_buffer(net->rx[i]);
+		net->rx[i]->largest = 0;
+	}
+}
+
+bool net_rx_look(struct net *net, unsigned int source)
+{
+	struct net_rxq *rx = net->rx[source];
+	bool found = false;
+	unsigned int nr;
+	int len = 0;
+
+	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG); nr++) {
+		if (!place_kept(net, source) || !open_buffer(rx)) {
+			starve(net, rx);
+			break;
+		}
+		len = read_one(net, source);
+		found |= len >= 0;
+	}
+	close_all(net);
+	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
+		net_lost(net, strerror(-len));
+	return found;
+}
+
+bool net_rx_can_look(const struct net *net, unsigned int source)
+{
+	const struct net_rxq *rx = net->rx[source];
+
+	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running;
+}
+
+bool net_rx_work(struct hdev *dev)
+{
+	struct net *net = dev->priv;
+	bool found = false, one;
+	unsigned int i;
+
+	for (i = 0; i < net->be.nr_used; i++) {
+		if (!net_rx_can_look(net, i) || dev->bus->now_ns < net->rx[i]->look_ns)
+			continue;
+		one = net_rx_look(net, i);
+		net->rx[i]->look_ns = one ? 0 : dev->bus->now_ns + PAUSE_NS;
+		found |= one;
+	}
+	return found;
+}
+
+unsigned int net_rx_poll(struct hdev_queue *q)
+{
+	struct net *net = q->dev->priv;
+	unsigned int i, pair = (q->index - 1) / 2;
+	struct net_rxq *rx = q->priv;
+
+	if (!rx->starved)
+		return 0;
+	rx->starved = false;
+	q->quiet = true;
+	if (net_rx_can_look(net, pair) && pair < net->be.nr_used)
+		net_rx_look(net, pair);
+	net_watch(net);
+	/* What it has read may be for others, too. */
+	for (i = 0; i < net->nr_pairs; i++)
+		if (net->rx[i]->q->running)
+			hdev_queue_signal(net->rx[i]->q);
+	return 0;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Taps, as the broker opens them: by name, with as many queues as they have, and a header for each frame.
+ */
+#include "net/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+#include "net/backend/tun.h"
+
+#define DEVICE		"/dev/net/tun"
+#define BIT(n)		(1ULL << (n))
+
+static int explain(int error, const char *name, char *err)
+{
+	switch (error) {
+	case -EBUSY:
+		snprintf(err, HOSTD_ERROR_MAX, "tap %s is in use by another process: see who has it ('ip -d link show %s', 'fuser " DEVICE "'), or take another",
+			 name, name);
+		break;
+	case -EPERM:
+	case -EACCES:
+		snprintf(err, HOSTD_ERROR_MAX, "tap %s may not be used by this user: make it with 'ip tuntap add %s mode tap user USER', or run pvhostd as root",
+			 name, name);
+		break;
+	case -EINVAL:
+		snprintf(err, HOSTD_ERROR_MAX, "%s is no tap that can be used: give the name of one that 'ip tuntap add NAME mode tap' has made",
+			 name);
+		break;
+	default:
+		snprintf(err, HOSTD_ERROR_MAX, "tap %s: %s", name, strerror(-error));
+	}
+	return error;
+}
+
+/* One queue; its descriptor or -errno. */
+static int open_queue(const char *name, short flags)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
+	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), hdr_len = TUN_HDR_LEN, le = 1, err = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) < 0 ||
+	    ioctl(fd, TUNSETVNETLE, &le) < 0)
+		err = -errno;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* As many queues as there may be; fewer are no error, if there is one. */
+static int open_queues(struct net_tap *tap, const char *name, unsigned int nr, short flags)
+{
+	int fd = 0;
+
+	while (tap->nr < nr) {
+		fd = open_queue(name, flags);
+		if (fd < 0)
+			break;
+		tap->fds[tap->nr++] = fd;
+	}
+	return tap->nr ? 0 : fd;
+}
+
+void net_tap_probe(struct net_tap *tap)
+{
+	static const struct {
+		unsigned int flags;
+		uint64_t features;
+	} probes[] = {
+		{ TUN_F_CSUM, BIT(PVNET_F_CSUM) | BIT(PVNET_F_RX_CSUM) },
+		{ TUN_F_CSUM | TUN_F_TSO4, BIT(PVNET_F_TSO4) | BIT(PVNET_F_RX_TSO4) },
+		{ TUN_F_CSUM | TUN_F_TSO6, BIT(PVNET_F_TSO6) | BIT(PVNET_F_RX_TSO6) },
+		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN, BIT(PVNET_F_TSO_ECN) | BIT(PVNET_F_RX_TSO_ECN) },
+		{ TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6, BIT(PVNET_F_USO) | BIT(PVNET_F_RX_USO) },
+	};
+	unsigned int i;
+
+	tap->offloads = 0;
+	for (i = 0; i < HOSTD_ARRAY_SIZE(probes); i++)
+		if (!ioctl(tap->fds[0], TUNSETOFFLOAD, probes[i].flags))
+			tap->offloads |= probes[i].features;
+	/* The driver says later what it wants. */
+	ioctl(tap->fds[0], TUNSETOFFLOAD, 0);
+}
+
+int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *err)
+{
+	int ret;
+
+	/* The kernel would make one, that ends with its descriptors, and that is in no bridge. */
+	if (!if_nametoindex(name)) {
+		snprintf(err, HOSTD_ERROR_MAX, "there is no tap %s: 'ip tuntap add %s mode tap%s', and 'ip link set %s up'",
+			 name, name, nr > 1 ? " multi_queue" : "", name);
+		return -ENODEV;
+	}
+	/* A tap has one queue or many, as it was made, and has to be opened so. */
+	ret = open_queues(tap, name, nr, IFF_MULTI_QUEUE);
+	if (ret == -EINVAL)
+		ret = open_queues(tap, name, 1, 0);
+	if (ret)
+		return explain(ret, name, err);
+	net_tap_probe(tap);
+	return 0;
+}
+
+void net_tap_close(struct net_tap *tap)
+{
+	while (tap->nr)
+		close(tap->fds[--tap->nr]);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taps, as the broker opens them.
+ */
+#ifndef HOSTD_NET_TAP_H
+#define HOSTD_NET_TAP_H
+
+#include <stdint.h>
+
+#include <pv/net.h>
+
+/**
+ * struct net_tap - a tap
+ * @nr: queues; 0: it is not open
+ * @fds: a descriptor of each, which stays open over lives of the worker
+ * @offloads: PVNET_F_* of what the kernel can take and give, as bits
+ */
+struct net_tap {
+	unsigned int nr;
+	int fds[PVNET_MAX_PAIRS];
+	uint64_t offloads;
+};
+
+/**
+ * net_tap_open - open a tap by its name
+ * @tap: gets it; not open
+ * @name: the name
+ * @nr: most queues; a tap that has one is opened with one
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: 0 or -errno.
+ */
+int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *err);
+
+/**
+ * net_tap_close - close it
+ * @tap: the tap, open or not
+ */
+void net_tap_close(struct net_tap *tap);
+
+/**
+ * net_tap_probe - find out what the kernel can do for it
+ * @tap: the tap, with its descriptors
+ */
+void net_tap_probe(struct net_tap *tap);
+
+#endif /* HOSTD_NET_TAP_H */

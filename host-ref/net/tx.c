@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmitting: frames are checked on a copy of what is said of them, and given to the back end.
+ *
+ * One that has no room keeps the frames for a second at most (NET-D5). Meanwhile the queue is quiet: what
+ * else is in it is no work.
+ */
+#include "net/device.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/bus/bus.h"
+
+#define FULL_NS		1000000000ULL
+
+int net_tx_start(struct net *net, struct hdev_queue *q)
+{
+	struct net_txq *tx = calloc(1, sizeof(*tx));
+
+	if (!tx)
+		return -ENOMEM;
+	tx->q = q;
+	q->priv = tx;
+	net->tx[(q->index - 2) / 2] = tx;
+	return 0;
+}
+
+static void post(struct hdev_queue *q, uint32_t id, uint32_t status)
+{
+	struct pvnet_cqe cqe = { .id = htole32(id), .status = htole32(status) };
+
+	hdev_queue_push(q, &cqe, status == PVNET_S_OK);
+}
+
+/* PVNET_S_*, or -EPROTO for a broken ABI (NET-D1). */
+static int check_frame(const struct hdev_queue *q, const struct pvnet_tx_sqe *sqe, struct net_out *out)
+{
+	const struct net *net = q->dev->priv;
+	uint32_t len = le32toh(sqe->len);
+
+	if (len < PVNET_FRAME_MIN || len > le32toh(net->config.max_frame))
+		return -EPROTO;
+	out->data = hostd_window_at(&q->data, le64toh(sqe->data_off), len, 1);
+	if (!out->data)
+		return -EPROTO;
+	out->len = len;
+	out->id = le32toh(sqe->id);
+	net_offload_load(&out->offload, &sqe->offload);
+	if (out->offload.flags & PVNET_O_CSUM_VALID ||
+	    !net_offload_is_sound(&out->offload, len, q->dev->taken[0]))
+		return PVNET_S_INVAL;
+	if (out->offload.gso_type == PVNET_GSO_NONE && len > net->mtu + PVNET_FRAME_OVERHEAD)
+		return PVNET_S_INVAL;
+	return PVNET_S_OK;
+}
+
+static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget)
+{
+	struct hdev_queue *q = tx->q;
+	struct pvnet_tx_sqe sqe;
+	int ret;
+
+	while (tx->nr < budget && hdev_queue_pop(q, &sqe)) {
+		ret = check_frame(q, &sqe, &tx->out[tx->nr]);
+		if (ret < 0) {
+			hdev_queue_break(q, PVRING_E_ENTRY, "a frame is too short or too long, or lies where none may lie");
+			return;
+		}
+		if (ret == PVNET_S_OK) {
+			tx->nr++;
+			continue;
+		}
+		net->count.tx_bad++;
+		post(q, le32toh(sqe.id), ret);
+	}
+}
+
+static void drop_all(struct net_txq *tx, uint64_t *count)
+{
+	unsigned int i;
+
+	for (i = 0; i < tx->nr; i++) {
+		(*count)++;
+		post(tx->q, tx->out[i].id, PVNET_S_DROPPED);
+	}
+	tx->nr = 0;
+	tx->q->quiet = false;
+}
+
+static void end_frame(struct net *net, struct net_txq *tx, const struct net_out *out, int error)
+{
+	if (error) {
+		net->count.tx_failed++;
+	} else {
+		net->count.tx_frames++;
+		tx->q->stats.write_bytes += out->len;
+	}
+	post(tx->q, out->id, error ? PVNET_S_DROPPED : PVNET_S_OK);
+}
+
+/* Give the back end what it takes; the rest waits until it has room. */
+static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
+{
+	unsigned int i, nr = tx->nr, done;
+	int errors[NET_SEND_MAX];
+
+	done = net->be.ops->send(&net->be, net_source_of(net, pair), tx->out, nr, errors);
+	for (i = 0; i < done; i++)
+		end_frame(net, tx, &tx->out[i], errors[i]);
+	tx->nr -= done;
+	memmove(tx->out, tx->out + done, tx->nr * sizeof(tx->out[0]));
+	tx->q->quiet = tx->nr;
+	if (!tx->nr)
+		return;
+	if (net->full_timer.at_ns == HDEV_NEVER)
+		hdev_timer_set(&net->full_timer, net->dev->bus->now_ns + FULL_NS);
+	net_watch(net);
+}
+
+static void send_or_drop(struct net *net, struct net_txq *tx, unsigned int pair)
+{
+	if (!net_has_link(net))
+		drop_all(tx, &net->count.tx_no_link);
+	else if (net->full)
+		drop_all(tx, &net->count.tx_full);
+	else if (tx->nr)
+		send_frames(net, tx, pair);
+}
+
+unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget)
+{
+	struct net *net = q->dev->priv;
+	struct net_txq *tx = q->priv;
+	unsigned int nr;
+
+	if (tx->nr)
+		return 0;
+	take_frames(net, tx, budget < NET_SEND_MAX ? budget : NET_SEND_MAX);
+	nr = tx->nr;
+	send_or_drop(net, tx, (q->index - 2) / 2);
+	return nr;
+}
+
+void net_tx_go_on(struct net *net)
+{
+	unsigned int i;
+
+	if (net_has_link(net) && net->be.ops->flush && !net->be.ops->flush(&net->be))
+		return;
+	net->full = false;
+	hdev_timer_set(&net->full_timer, HDEV_NEVER);
+	for (i = 0; i < PVNET_MAX_PAIRS; i++)
+		if (net->tx[i] && net->tx[i]->nr)
+			send_or_drop(net, net->tx[i], i);
+	net_watch(net);
+}
+
+/* What waited has waited long enough, and what follows waits no more until there is room. */
+static void full_due(struct hdev_timer *timer)
+{
+	struct net *net = timer->dev->priv;
+	unsigned int i;
+
+	net->full = true;
+	for (i = 0; i < PVNET_MAX_PAIRS; i++)
+		if (net->tx[i] && net->tx[i]->nr)
+			drop_all(net->tx[i], &net->count.tx_full);
+	net_watch(net);
+}
+
+void net_tx_init(struct net *net)
+{
+	hdev_timer_init(net->dev, &net->full_timer, full_due);
+}
