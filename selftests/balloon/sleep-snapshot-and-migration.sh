@@ -57,7 +57,7 @@ ktap_check 'which are gone from the file' wait_for 30 at a file_is_below $((ball
 at b hostd_start --balloon="uuid=$uuid,stats=0,target=200M" || ktap_bail 'no pvhostd'
 read -ra args <<< "$(at b hostd_qemu_args) $(balloon_ram "$balloon_ram_mib")"
 at a vm_monitor 'delvm s' > /dev/null
-ktap_check 'another host waits for it' at b vm_boot --mem "$balloon_ram_mib" --incoming -- "${args[@]}" \
+ktap_check 'another host waits for it' at b vm_boot --mem 768 --incoming -- "${args[@]}" \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio,file.locking=off"
 at b migrate_listen b > /dev/null
 at a migrate_to b > /dev/null

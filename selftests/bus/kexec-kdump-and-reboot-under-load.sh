@@ -18,7 +18,7 @@ blk_image data 64M
 hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no pvhostd'
 read -ra args <<< "$(hostd_qemu_args)"
 image=$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image)
-ktap_check "a guest of $smp vCPUs boots" vm_boot --smp "$smp" --append crashkernel=256M -- "${args[@]}" \
+ktap_check "a guest of $smp vCPUs boots" vm_boot --smp "$smp" --append "crashkernel=$(vm_mem 256)M" -- "${args[@]}" \
 	-drive "file=$(vm_dir)/initrd,format=raw,if=virtio,readonly=on" \
 	-drive "file=$image,format=raw,if=virtio,readonly=on" || ktap_bail 'no guest'
 vm_monitor '{"execute":"set-action","arguments":{"reboot":"reset"}}' > /dev/null

@@ -5,7 +5,7 @@
 #   balloon_boot [--mem MIB] [vm_boot args] [-- qemu args]
 #                            boot a guest whose memory is a file, with memtool, on the pvhostd,
 #                            whose first device is a balloon; with --no-load without a driver;
-#                            a kernel that watches itself gets more, and balloon_ram_mib is all
+#                            balloon_ram_mib is all that it gets
 #   balloon_hold MIB         a program holds so much, until balloon_held, which says whether all of it stayed
 #                            as it was
 #   balloon_attr NAME        attribute of the balloon in sysfs, as given
@@ -38,10 +38,8 @@ balloon_boot() {
 		shift
 	done
 	[ $# = 0 ] || shift
-	# KASAN alone takes an eighth of all.
-	[ "$PVKIT_KERNEL" != debug ] || mem=$((mem * 5 / 4 + 64))
-	balloon_ram_mib=$mem
-	read -ra args <<< "$(hostd_qemu_args) ${balloon_qemu_ram-$(balloon_ram "$mem")}"
+	balloon_ram_mib=$(vm_mem "$mem")
+	read -ra args <<< "$(hostd_qemu_args) ${balloon_qemu_ram-$(balloon_ram "$balloon_ram_mib")}"
 	vm_boot --mem "$mem" "${options[@]}" --file "$memtool" -- "${args[@]}" "$@" || return 1
 	case " ${options[*]} " in
 	*' --no-load '*) return ;;

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Test guests: stock Debian kernels under stock QEMU. Source it after ktap.sh.
 #
-#   vm_boot [--kernel 6.1] [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
+#   vm_boot [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
 #           [--no-load] [--no-pvkit-modules] [--incoming] [-- qemu args...]
+#   vm_mem MIB                 what a guest really gets that is to have so much: a kernel that watches itself takes
+#                              a part. vm_boot does it by itself
 #   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60), more on a slow kernel
 #   vm_run_bg 'command'        in the background; sets VM_JOB
 #   vm_wait [job]              its output and exit status; VM_TIMEOUT seconds
@@ -42,6 +44,8 @@ vm_bad+='|lockdep is turned off|kmemleak: .*(disabled|pool empty)|DMA-API: .*dis
 vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
 
 vm_cpus() { [ "$PVKIT_KERNEL" = 6.1 ] && echo 1 || echo 4; }
+# KASAN alone takes an eighth of all.
+vm_mem() { [ "$PVKIT_KERNEL" = debug ] && echo $(($1 * 5 / 4 + 64)) || echo "$1"; }
 vm_dir() { echo "$test_tmp/$VM"; }
 vm_console() { echo "$test_tmp/$VM/console.log"; }
 vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" ]; }
@@ -75,11 +79,10 @@ vm_ping() {
 }
 
 vm_boot() {
-	local kernel=$PVKIT_KERNEL smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel attempt
+	local smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel attempt
 
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--kernel)		kernel=$2; shift ;;
 		--smp)			smp=$2; shift ;;
 		--mem)			mem=$2; shift ;;
 		--append)		append+=" $2"; shift ;;
@@ -97,7 +100,7 @@ vm_boot() {
 	dir=$(vm_dir)
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	"$top/selftests/vm/mkoverlay.sh" "$kernel" "$dir/overlay" "$kit" "${files[@]}" || return 1
+	"$top/selftests/vm/mkoverlay.sh" "$PVKIT_KERNEL" "$dir/overlay" "$kit" "${files[@]}" || return 1
 	cat "$("$top/selftests/vm/mkinitramfs.sh" tools)" "$dir/overlay" > "$dir/initrd"
 	rm "$dir/overlay"
 	mapfile -t accel < <(accel_args)
@@ -107,8 +110,8 @@ vm_boot() {
 	# guest with several die of it ("int3"), most likely while it boots: that guest is booted again.
 	for attempt in 1 2 3; do
 		test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
-			-smp "$smp" -m "$mem" -nodefaults -no-user-config -display none -no-reboot \
-			-kernel "$("$top/scripts/kernels.sh" path "$kernel" image)" -initrd "$dir/initrd" \
+			-smp "$smp" -m "$(vm_mem "$mem")" -nodefaults -no-user-config -display none -no-reboot \
+			-kernel "$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image)" -initrd "$dir/initrd" \
 			-append "$append" \
 			-chardev "file,id=console,path=$dir/console.log" -serial chardev:console \
 			-chardev "socket,id=agent,path=$dir/agent.sock,server=on,wait=off" -serial chardev:agent \
