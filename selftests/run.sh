@@ -10,7 +10,8 @@
 # As many run at once as there are cores; JOBS=1: one after the other.
 #
 # A test is selftests/<group>/<claim>.sh, or a program in build/selftests/<group>/tests/.
-# It prints KTAP and exits with 0, 1, or 4 for "skipped". Comments at its top (for a
+# It prints KTAP and exits with 0, 1, 4 for "skipped", or 75 for "to begin anew": what else is under
+# test has spoilt it, and it is run twice more at most. Comments at its top (for a
 # program: at the top of selftests/<group>/<claim>.c) may say
 #   needs: vm root alone         timeout: 120 (seconds)         kernels: 6.1 6.12
 #   not on: debug kcsan, because it measures time
@@ -151,9 +152,25 @@ left_behind() {
 	rm -rf "$1"
 }
 
+# run_once <seconds> <program>: sets status, count, and left: what it left behind.
+run_once() {
+	local dir
+
+	rm -f "$log" "${log%.log}".*
+	dir=$(mktemp -d /tmp/pvkit-run.XXXXXX)
+	chmod 755 "$dir"
+	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec timeout -k 30 "$1" "$2" > "$log" 2>&1 < /dev/null &
+	child=$!
+	wait "$child"
+	status=$?
+	child=
+	count=$(points "$log") || [ "$status" != 0 ] || status=broken
+	left=$(left_behind "$dir" "${log%.log}")
+}
+
 # run_one <seconds> <kernel> <name> <program>: prints its verdict; returns 0, 1 or 4.
 run_one() {
-	local limit=$(($1 * ($(slowness "$2") + 1))) kernel=$2 name program=$4 log dir start status count left child=
+	local limit=$(($1 * ($(slowness "$2") + 1))) kernel=$2 name program=$4 log start status count left child='' anew=()
 
 	name=$(title "$3" "$kernel")
 	if [[ $program = 'skip '* ]]; then
@@ -162,18 +179,11 @@ run_one() {
 	fi
 	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 130' TERM
 	log=$logs/$(tr / . <<< "$name" | tr -d '()' | tr ' ' '-').log
-	rm -f "$log" "${log%.log}".*
 	[ "$kernel" = - ] || export PVKIT_KERNEL=$kernel
-	dir=$(mktemp -d /tmp/pvkit-run.XXXXXX)
-	chmod 755 "$dir"
 	start=$(date +%s%N)
-	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec timeout -k 30 "$limit" "$program" > "$log" 2>&1 < /dev/null &
-	child=$!
-	wait "$child"
-	status=$?
-	child=
-	count=$(points "$log") || [ "$status" != 0 ] || status=broken
-	left=$(left_behind "$dir" "${log%.log}")
+	while run_once "$limit" "$program"; [ "$status" = 75 ] && [ -z "$left" ] && [ ${#anew[@]} -lt 2 ]; do
+		anew+=("; begun anew, because $(sed -n 's/^# to begin anew: //p' "$log" | tail -n 1)")
+	done
 	case $status in
 	0)	status=ok ;;
 	4)	status=skip count=$(sed -n 's/.*# *SKIP *//p' "$log" | head -n 1) ;;
@@ -182,6 +192,7 @@ run_one() {
 	*)	count="$count, exit status $status" status=FAIL ;;
 	esac
 	[ -z "$left" ] || count="$count, left behind: $left" status=FAIL
+	count+=$(printf '%s' "${anew[@]}")
 	printf '%-4s %6.1fs  %s: %s\n' "$status" "$((($(date +%s%N) - start) / 100000000))e-1" "$name" "$count"
 	case $status in
 	ok)	return 0 ;;

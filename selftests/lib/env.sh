@@ -15,6 +15,7 @@ test_slow=$(slowness "$PVKIT_KERNEL")
 # Short, because a UNIX socket's path has at most 107 bytes.
 test_tmp=$(mktemp -d "${TMPDIR:-/tmp}/pvkit.XXXXXX")
 test_pids=()
+# Called at the end, whatever way that comes; one may change the exit status, $status.
 test_exit_hooks=()
 
 # test_spawn <log> command...: run in the background; sets test_pid. It dies with us
@@ -55,6 +56,12 @@ wait_for() {
 		[ "$(date +%s)" -lt "$until" ] || return 1
 		sleep 0.1
 	done
+}
+
+# test_anew <why>: for an exit hook: what else is under test has spoilt this run, so the runner is to begin anew.
+test_anew() {
+	echo "# to begin anew: $1"
+	status=75
 }
 
 # Logs outlive the test where the runner asks for them.
