@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Files and functions that the documents name are there, links lead somewhere, and a thing has one
-# name: in the ABI, on the wire, in guest and host, in the tests and for pvctl.
+# Files, functions and commands that the documents name are there, links lead somewhere, and a thing has
+# one name: in the ABI, on the wire, in guest and host, in the tests and for pvctl, which may have a
+# plainer word besides.
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
@@ -37,6 +38,15 @@ lost_functions() {
 	done < <(grep -oHE '`[a-z][A-Za-z0-9_./-]+\.[ch]:[a-z0-9_]+\(\)' "${documents[@]}" | tr -d '`()' | sort -u)
 }
 
+lost_commands() {
+	local where command commands
+
+	commands=" $("$build/host/pvctl" completion bash | sed -n "s/^_pvctl_commands='\(.*\)'$/\1/p") "
+	while IFS=: read -r where command; do
+		[[ $commands == *" $command "* ]] || echo "$where: pvctl has no $command"
+	done < <(grep -oHE '(`|^    )(sudo )?pvctl [a-z][a-z-]+' "${documents[@]}" | sed -E 's/:.*pvctl /:/' | sort -u)
+}
+
 # The anchor of a heading, as it is on the web.
 anchors() { sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'; }
 
@@ -62,6 +72,7 @@ two_names() {
 			"host-ref/$word/class.c" "host-ref/$word/device.c" "selftests/$word"; do
 			[ -e "$place" ] || echo "$word: no $place"
 		done
+		"$build/host/pvctl" help "add-$word" | grep -q '^usage: pvctl add-' || echo "$word: pvctl cannot add it"
 		grep -q "\"$word\"" "host-ref/$word/class.c" || echo "$word: host-ref/$word/class.c calls it something else"
 	done < <(sed -n 's/^\tadd(\([a-z0-9_]*\)).*/\1/p' host-ref/classes.c)
 }
@@ -70,6 +81,7 @@ nothing() { [ -z "$("$@" | tee /dev/stderr)" ]; }
 
 ktap_check 'files that documents name are there' nothing lost_files
 ktap_check 'and functions' nothing lost_functions
+ktap_check 'and commands' nothing lost_commands
 ktap_check 'links lead somewhere' nothing lost_links
 ktap_check 'a class of devices has one name' nothing two_names
 ktap_done
