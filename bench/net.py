@@ -111,6 +111,8 @@ class Bench(Schedule):
         interface, slot = found.get("nic"), found.get("slot", nic.slot)
         if not interface:
             raise BenchError(f"{nic.name}: no such NIC in the guest")
+        for words in nic.tune:
+            guest.sh(f"ethtool {words.format(interface)}")
         guest.call("nic_up", interface, nic.address(host), str(nic.mtu))
         # Vectors come with the link.
         irqs = [nr for _, nr in guest.call("find_irqs", slot, "")]

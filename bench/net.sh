@@ -133,7 +133,7 @@ guest_boot() {
 		args+=("${ours[@]}")
 	fi
 	vm_boot "$load" --mem 512 --append "quiet kfence.sample_interval=0" ${iperf3[@]+"${iperf3[@]}"} \
-		--file "$out/netload" --file "$top/bench/guest.sh" -- \
+		--file "$out/netload" --file "$top/bench/guest.sh" "${ethtool[@]}" -- \
 		-trace "file=$test_tmp/trace$guest.log" "${args[@]}" || die "the guest does not boot"
 }
 
@@ -198,6 +198,7 @@ ip link set lo up
 sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 # Each part adds its own.
 rm -f "$out/net.json"
+read -r -d '' -a ethtool < <(program_files "$(command -v ethtool)")
 status=0
 read -ra hosted < <(plan --what host)
 [ ${#hosted[@]} = 0 ] || host_to_guest "${hosted[@]}"

@@ -23,6 +23,7 @@ class Nic:
     notify: str = ""        # guest function called once per doorbell that no region shows
     server: str = ""        # "", "passt" or "pvhostd"
     mtu: int = 1500
+    tune: tuple = ()        # what ethtool is told in the guest; {} is the interface
 
     @property
     def ours(self):
@@ -42,14 +43,15 @@ class Nic:
         return f"10.66.{self.index}.{host}"
 
 
+RINGS = "-G {} rx 4096 tx 4096"
 VIRTIO = "virtio-net-pci,rx_queue_size=1024"
 VIRTIO_REGIONS = ("virtio-pci",)
 
 NICS = {n.name: n for n in (
     Nic("rtl8139", 1, "05.0", "rtl8139", regions=("rtl8139",)),
-    Nic("e1000", 2, "06.0", "e1000", regions=("e1000-",)),
-    Nic("e1000e", 3, "07.0", "e1000e", regions=("e1000e-",)),
-    Nic("vmxnet3", 4, "08.0", "vmxnet3", regions=("vmxnet3",)),
+    Nic("e1000", 2, "06.0", "e1000", regions=("e1000-",), tune=("-K {} rx on", RINGS)),
+    Nic("e1000e", 3, "07.0", "e1000e", regions=("e1000e-",), tune=(RINGS,)),
+    Nic("vmxnet3", 4, "08.0", "vmxnet3", regions=("vmxnet3",), tune=(RINGS,)),
     Nic("virtio-net", 5, "09.0", VIRTIO, regions=VIRTIO_REGIONS, notify="vp_notify"),
     Nic("virtio-net-timer", 6, "0a.0", f"{VIRTIO},tx=timer", regions=VIRTIO_REGIONS, notify="vp_notify"),
     Nic("virtio-net-passt", 7, "0b.0", VIRTIO, backend="passt", regions=VIRTIO_REGIONS, notify="vp_notify",
