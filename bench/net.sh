@@ -96,13 +96,14 @@ passt_start() {
 	wait_for 5 test -S "$test_tmp/passt.sock" || die "passt: $(tail -n 1 "$test_tmp/passt.log")"
 }
 
-# ours_add <id> <index> <back end> <guest>: pvnet by the pvhostd of a guest.
+# ours_add <id> <index> <back end> <guest>: pvnet by the pvhostd of a guest. Without it the guest finds
+# none, and the others go on.
 ours_add() {
 	[ -n "${hostd_pid[$HOSTD]:-}" ] || hostd_start || die "pvhostd does not start"
 	case $3 in
-	tap)	nic_join "$1g$4" "$2" && pvctl add net "$1" "tap=$1g$4" >/dev/null ;;
-	passt)	uplink_make && pvctl add net "$1" passt >/dev/null ;;
-	esac || die "pvctl add net failed"
+	tap)	nic_join "$1g$4" "$2" && pvctl add-net "$1" "tap=$1g$4" ;;
+	passt)	uplink_make && pvctl add-net "$1" passt=on ;;
+	esac >/dev/null || say "$1: pvctl add-net failed"
 }
 
 # nics_start <guest> <name>...: the host's end of each.
@@ -173,10 +174,10 @@ guest_to_guest() {
 	hosts=2 servers=() iperf3=()
 
 	say "booting two guests: $*"
-	VM=peer HOSTD=peer nics_start 3 "$@"
-	VM=peer HOSTD=peer guest_boot 3 "$@"
+	VM=peer HOSTD=peerd nics_start 3 "$@"
+	VM=peer HOSTD=peerd guest_boot 3 "$@"
 	servers+=(--server "peer=${vm_pid[peer]}")
-	[ -z "${hostd_pid[peer]:-}" ] || servers+=(--server "pvhostd-peer=${hostd_pid[peer]}")
+	[ -z "${hostd_pid[peerd]:-}" ] || servers+=(--server "pvhostd-peer=${hostd_pid[peerd]}")
 	nics_start 2 "$@"
 	guest_boot 2 "$@"
 	script_run net.py ${options[@]+"${options[@]}"} "${servers[@]}" --what guests \
