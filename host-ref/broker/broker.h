@@ -22,6 +22,7 @@
 #include "lib/log/log.h"
 #include "lib/loop.h"
 
+struct hostd_daemon;
 struct hostd_errand;
 struct hostd_helper;
 struct hostd_request;
@@ -73,6 +74,7 @@ struct hostd_options {
  * @qemu: ivshmem server
  * @life: the worker
  * @helpers: helpers of the worker that have not been reaped
+ * @daemons: programs of others' that devices need, and have not been reaped
  * @errands: processes that do what may wait, and have not been reaped
  * @errand_timer: due at the first deadline of @errands
  * @requests: requests that the worker has not answered
@@ -111,6 +113,7 @@ struct hostd_broker {
 	struct hostd_qemu qemu;
 	struct hostd_life life;
 	struct hostd_helper *helpers;
+	struct hostd_daemon *daemons;
 	struct hostd_errand *errands;
 	struct hostd_timer errand_timer;
 	struct hostd_request *requests;

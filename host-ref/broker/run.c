@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/command/command.h"
 #include "broker/control.h"
+#include "broker/daemon.h"
 #include "broker/errand.h"
 #include "broker/heir/restore.h"
 #include "broker/heir/state.h"
@@ -82,6 +83,7 @@ static void reap(struct hostd_broker *b)
 	hostd_upgrade_reap(b);
 	hostd_lives_reap(b);
 	hostd_errands_reap(b);
+	hostd_daemons_reap(b);
 }
 
 static void signals_ready(struct hostd_source *src, uint32_t events)
@@ -277,6 +279,7 @@ int hostd_broker_free(struct hostd_broker *b)
 	hostd_qemu_stop(b);
 	hostd_loop_close(&b->loop, &b->signals);
 	hostd_errands_free(b);
+	hostd_daemons_free(b);
 	hostd_carrier_free(&b->window);
 	hostd_store_exit(&b->store);
 	hostd_loop_exit(&b->loop);

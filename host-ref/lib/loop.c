@@ -12,6 +12,7 @@
 int hostd_loop_init(struct hostd_loop *loop)
 {
 	loop->timers = NULL;
+	loop->next = NULL;
 	loop->stop = false;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return loop->epoll_fd < 0 ? -errno : 0;
@@ -61,6 +62,18 @@ void hostd_timer_init(struct hostd_loop *loop, struct hostd_timer *timer,
 	loop->timers = timer;
 }
 
+void hostd_timer_exit(struct hostd_loop *loop, struct hostd_timer *timer)
+{
+	struct hostd_timer **link = &loop->timers;
+
+	while (*link && *link != timer)
+		link = &(*link)->next;
+	if (*link)
+		*link = timer->next;
+	if (loop->next == timer)
+		loop->next = timer->next;
+}
+
 void hostd_timer_set(struct hostd_timer *timer, uint64_t delay_ms)
 {
 	timer->due_ms = hostd_now_ms() + delay_ms;
@@ -76,7 +89,8 @@ static void fire_timers(struct hostd_loop *loop)
 	uint64_t now_ms = hostd_now_ms();
 	struct hostd_timer *timer;
 
-	for (timer = loop->timers; timer; timer = timer->next) {
+	for (timer = loop->timers; timer; timer = loop->next) {
+		loop->next = timer->next;
 		if (!timer->due_ms || timer->due_ms > now_ms)
 			continue;
 		timer->due_ms = 0;

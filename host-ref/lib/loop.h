@@ -35,11 +35,13 @@ struct hostd_timer {
  * struct hostd_loop - a loop
  * @epoll_fd: its sources
  * @timers: its timers
+ * @next: the one after that which fires
  * @stop: set to make hostd_loop_run() return
  */
 struct hostd_loop {
 	int epoll_fd;
 	struct hostd_timer *timers;
+	struct hostd_timer *next;
 	bool stop;
 };
 
@@ -88,9 +90,18 @@ void hostd_loop_close(struct hostd_loop *loop, struct hostd_source *src);
  * @loop: the loop, which keeps it until hostd_loop_exit()
  * @timer: the timer
  * @fire: called when due
+ *
+ * One that goes earlier is taken back by hostd_timer_exit().
  */
 void hostd_timer_init(struct hostd_loop *loop, struct hostd_timer *timer,
 		      void (*fire)(struct hostd_timer *timer));
+
+/**
+ * hostd_timer_exit - take a timer from a loop
+ * @loop: the loop
+ * @timer: the timer; nothing happens if the loop has not got it. Also from within a @fire
+ */
+void hostd_timer_exit(struct hostd_loop *loop, struct hostd_timer *timer);
 
 /**
  * hostd_timer_set - switch a timer on

@@ -14,27 +14,41 @@
 #include <pv/bus.h>
 #include <pv/net.h>
 
+#include "broker/daemon.h"
 #include "broker/devices.h"
 #include "broker/heir/state.h"
+#include "broker/life/session.h"
 #include "lib/json.h"
 #include "lib/util.h"
-#include "net/tap.h"
+#include "net/host/passt.h"
+#include "net/host/peer.h"
+#include "net/host/tap.h"
 
 /**
  * struct hostd_nic - configuration of a NIC
  * @dev: what all devices have
+ * @kind: which back end it has: the key that chooses it
  * @tap: its tap
+ * @peer: whom it is connected to
+ * @passt: its passt
+ * @line: the next worker's end of the line to @peer, until that is connected; -1: none
  */
 struct hostd_nic {
 	struct hostd_device dev;
+	const char *kind;
 	struct net_tap tap;
+	struct net_peer peer;
+	struct net_passt passt;
+	int line;
 };
 
 _Static_assert(!offsetof(struct hostd_nic, dev), "struct hostd_device_ops asks for it");
 _Static_assert(PVNET_MAX_PAIRS <= HOSTD_DEVICE_FDS_MAX, "a descriptor for each pair");
 
-/* The back ends, by the key that chooses one. */
-static const char *const kinds[] = { "tap", "null" };
+#define PASST_MTU	65520	/* the largest that it has: fewer and longer packets */
+
+/* The keys that choose a back end. */
+static const char *const kinds[] = { "tap", "passt", "stream", "dgram", "null" };
 
 static struct hostd_nic *nic_of(const struct hostd_device *dev)
 {
@@ -47,10 +61,9 @@ static int refuse(char *err, const char *text)
 	return -EINVAL;
 }
 
-/* The key that says which back end it is; NULL: none does, or two. */
-static const char *kind_of(struct json_object *args)
+/* The key that says which back end it is. */
+static int choose_kind(struct hostd_nic *nic, struct json_object *args, char *err)
 {
-	const char *kind = NULL;
 	unsigned int i;
 
 	for (i = 0; i < HOSTD_ARRAY_SIZE(kinds); i++) {
@@ -58,11 +71,64 @@ static const char *kind_of(struct json_object *args)
 
 		if (!val || (json_object_is_type(val, json_type_boolean) && !json_object_get_boolean(val)))
 			continue;
-		if (kind)
-			return NULL;
-		kind = kinds[i];
+		if (nic->kind)
+			return refuse(err, "give one of tap=NAME, passt=on, stream=PATH, dgram=PATH and null=on");
+		nic->kind = kinds[i];
 	}
-	return kind;
+	if (!nic->kind)
+		nic->kind = "passt";
+	return 0;
+}
+
+static bool is_passt(const struct hostd_nic *nic)
+{
+	return !strcmp(nic->kind, "passt");
+}
+
+static int check_paths(struct json_object *args, char *err)
+{
+	static const char *const paths[] = { "stream", "dgram", "local" };
+	unsigned int i;
+
+	for (i = 0; i < HOSTD_ARRAY_SIZE(paths); i++) {
+		const char *path = hostd_json_str(args, paths[i]);
+
+		if (!path || strlen(path) <= NET_PEER_PATH_MAX)
+			continue;
+		snprintf(err, HOSTD_ERROR_MAX, "%s= is longer than the path of a socket may be, %zu characters",
+			 paths[i], NET_PEER_PATH_MAX);
+		return -EINVAL;
+	}
+	if (hostd_json_get(args, "local") && !hostd_json_get(args, "dgram"))
+		return refuse(err, "local= goes with dgram=");
+	return 0;
+}
+
+static int init_peer(struct hostd_nic *nic, struct json_object *args, char *err)
+{
+	struct hostd_broker *b = nic->dev.b;
+	struct net_peer_spec spec = { .local = hostd_json_str(args, "local"), .is_ours = is_passt(nic) };
+
+	if (is_passt(nic)) {
+		if (!hostd_daemon_is_installed("passt"))
+			return refuse(err, "passt is not installed: 'apt install passt', or give tap=NAME or another back end");
+		if (net_passt_init(&nic->passt, b, nic->dev.id))
+			return refuse(err, "the host has no random numbers");
+		nic->passt.mtu = hostd_json_u64(args, "mtu", 0);
+		nic->passt.options = hostd_json_str(args, "passt-options");
+		spec.path = nic->passt.path;
+	} else {
+		spec.is_dgram = !strcmp(nic->kind, "dgram");
+		spec.path = hostd_json_str(args, nic->kind);
+		nic->dev.needs = nic->kind;
+	}
+	net_peer_init(&nic->peer, b, nic->dev.id, &spec);
+	return 0;
+}
+
+static bool has_peer(const struct hostd_nic *nic)
+{
+	return nic->peer.b;
 }
 
 static int take_mac(struct hostd_device *dev, struct json_object *args, char *err)
@@ -91,37 +157,60 @@ static int check_mtu(struct json_object *args, uint64_t mtu, char *err)
 	return -EINVAL;
 }
 
+static int take_mtu(struct hostd_nic *nic, struct json_object *args, char *err)
+{
+	uint64_t max = hostd_json_u64(args, "max-mtu", PVNET_MTU_MAX), usual = is_passt(nic) ? PASST_MTU : 1500;
+
+	if (!hostd_json_get(args, "mtu"))
+		hostd_json_add_u64(args, "mtu", max < usual ? max : usual);
+	return check_mtu(args, hostd_json_u64(args, "mtu", 0), err);
+}
+
 static int nic_init(struct hostd_device *dev, struct json_object *args, char *err)
 {
-	uint64_t max = hostd_json_u64(args, "max-mtu", PVNET_MTU_MAX);
+	struct hostd_nic *nic = nic_of(dev);
 
-	if (!kind_of(args))
-		return refuse(err, "give one of tap=NAME and null=on");
-	if (!hostd_json_get(args, "mtu"))
-		hostd_json_add_u64(args, "mtu", max < 1500 ? max : 1500);
-	if (check_mtu(args, hostd_json_u64(args, "mtu", 0), err))
+	nic->line = -1;
+	if (choose_kind(nic, args, err) || take_mtu(nic, args, err) || take_mac(dev, args, err) ||
+	    check_paths(args, err))
 		return -EINVAL;
-	dev->needs = hostd_json_str(args, "tap");
-	return take_mac(dev, args, err);
+	if (hostd_json_get(args, "passt-options") && !is_passt(nic))
+		return refuse(err, "passt-options= goes with passt=on");
+	if (!strcmp(nic->kind, "tap"))
+		dev->needs = hostd_json_str(args, "tap");
+	else if (strcmp(nic->kind, "null"))
+		return init_peer(nic, args, err);
+	return 0;
+}
+
+static void drop_line(struct hostd_nic *nic)
+{
+	if (nic->line >= 0)
+		close(nic->line);
+	nic->line = -1;
 }
 
 static void nic_exit(struct hostd_device *dev)
 {
-	net_tap_close(&nic_of(dev)->tap);
+	struct hostd_nic *nic = nic_of(dev);
+
+	net_tap_close(&nic->tap);
+	net_peer_exit(&nic->peer);
+	net_passt_exit(&nic->passt);
+	if (nic->kind)
+		drop_line(nic);
 }
 
 /* The tap stays open over lives of the worker: its queues keep what comes meanwhile. */
-static int nic_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err)
+static int open_tap(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char *err)
 {
-	const char *name = hostd_json_str(dev->args, "tap");
-	struct net_tap *tap = &nic_of(dev)->tap;
+	struct net_tap *tap = &nic->tap;
 	unsigned int i;
 	int ret = 0;
 
-	if (!name)
-		return 0;
 	if (!tap->nr)
-		ret = net_tap_open(tap, name, hostd_json_u64(dev->args, "queues", 1), err);
+		ret = net_tap_open(tap, hostd_json_str(nic->dev.args, "tap"),
+				   hostd_json_u64(nic->dev.args, "queues", 1), err);
 	if (ret)
 		return ret;
 	for (i = 0; i < tap->nr; i++) {
@@ -137,26 +226,81 @@ static int nic_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, ch
 	return 0;
 }
 
+/* The first attempt to connect has come to this. */
+static void peer_told(void *owner, const char *error)
+{
+	struct hostd_nic *nic = owner;
+	int line = nic->line;
+
+	nic->line = -1;
+	hostd_session_opened(nic->dev.b, &nic->dev, &line, line >= 0, error);
+}
+
+/*
+ * Who adds a device is told that its peer is not there; later it is served without a link until that is.
+ */
+static int open_peer(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char *err)
+{
+	bool waits = nic->dev.fresh && !is_passt(nic);
+	int line;
+
+	drop_line(nic);
+	if (is_passt(nic))
+		net_passt_start(&nic->passt);
+	line = net_peer_open(&nic->peer, waits ? peer_told : NULL, nic, err);
+	if (line < 0)
+		return line;
+	if (waits) {
+		nic->line = line;
+		return -EINPROGRESS;
+	}
+	fds[0] = line;
+	*nr_fds = 1;
+	return 0;
+}
+
+static int nic_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err)
+{
+	struct hostd_nic *nic = nic_of(dev);
+
+	if (has_peer(nic))
+		return open_peer(nic, fds, nr_fds, err);
+	return strcmp(nic->kind, "tap") ? 0 : open_tap(nic, fds, nr_fds, err);
+}
+
 static void nic_released(struct hostd_device *dev)
 {
-	net_tap_close(&nic_of(dev)->tap);
+	struct hostd_nic *nic = nic_of(dev);
+
+	net_tap_close(&nic->tap);
+	if (has_peer(nic))
+		net_peer_close(&nic->peer);
+	drop_line(nic);
+	if (is_passt(nic))
+		net_passt_stop(&nic->passt);
 }
 
 static void nic_configure(const struct hostd_device *dev, struct json_object *config)
 {
-	hostd_json_add_str(config, "backend", kind_of(dev->args));
-	if (nic_of(dev)->tap.nr)
-		hostd_json_add_u64(config, "offloads", nic_of(dev)->tap.offloads);
+	const struct hostd_nic *nic = nic_of(dev);
+
+	/* passt speaks the same as any stream. */
+	hostd_json_add_str(config, "backend", is_passt(nic) ? "stream" : nic->kind);
+	if (nic->tap.nr)
+		hostd_json_add_u64(config, "offloads", nic->tap.offloads);
 }
 
 static void nic_describe(const struct hostd_device *dev, struct json_object *obj)
 {
-	const char *kind = kind_of(dev->args), *place = hostd_json_str(dev->args, kind);
+	const struct hostd_nic *nic = nic_of(dev);
+	const char *place = hostd_json_str(dev->args, nic->kind);
 
 	hostd_json_add_str(obj, "mode", hostd_json_bool(dev->args, "link", true) ? "up" : "down");
-	hostd_json_add_str(obj, "backend", kind);
+	hostd_json_add_str(obj, "backend", nic->kind);
 	hostd_json_add_str(obj, "place", place ? place : "-");
 	hostd_json_add_str(obj, "mac", hostd_json_str(dev->args, "mac"));
+	if (nic->passt.daemon)
+		hostd_json_add_u64(obj, "passt_pid", nic->passt.daemon->pid);
 }
 
 static int nic_set(struct hostd_device *dev, struct json_object *args, char *err)
@@ -177,6 +321,7 @@ static void nic_save(const struct hostd_device *dev, struct json_object *kept, s
 	char key[16];
 	unsigned int i;
 
+	net_passt_save(&nic_of(dev)->passt, kept, fds);
 	hostd_json_add_u64(kept, "offloads", tap->offloads);
 	for (i = 0; i < tap->nr; i++)
 		hostd_json_add_u64(fds, fd_key(i, key, sizeof(key)), tap->fds[i]);
@@ -189,6 +334,8 @@ static int nic_restore(struct hostd_device *dev, struct json_object *kept, struc
 	int fd;
 
 	(void)err;
+	if (is_passt(nic_of(dev)))
+		net_passt_restore(&nic_of(dev)->passt, kept, fds);
 	tap->offloads = hostd_json_u64(kept, "offloads", 0);
 	while (tap->nr < PVNET_MAX_PAIRS) {
 		fd = hostd_kept_fd(fds, fd_key(tap->nr, key, sizeof(key)));
@@ -220,7 +367,8 @@ const struct pv_class pv_net_class = {
 	.keys = hostd_net_keys,
 	.columns = hostd_net_columns,
 	.counters = hostd_net_counters,
-	.example = "tap=tap0",
+	.example = "tap=tap0,mac=52:54:00:12:34:56",
+	.notes = "Without another back end it is passt: a network without privileges, with the addresses of the host.\n",
 	.broker = &nic_ops,
 	.worker = &hdev_net_ops,
 };

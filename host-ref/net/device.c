@@ -116,13 +116,19 @@ static int open_backend(struct net *net, struct json_object *config, const int *
 	if (be->ops != &net_backend_null && !nr_fds)
 		return fail(error, -EINVAL, "its back end has no descriptor");
 	be->features = hostd_json_u64(config, "offloads", be->ops->features);
-	be->nr_sources = nr_fds;
 	be->nr_used = 1;
-	if (nr_fds)
+	net->line = -1;
+	net->has_peer = !be->ops->attach;
+	if (be->ops->attach) {
+		be->nr_sources = 1;
+		be->fds[0] = -1;
+		net->line = fds[0];
+	} else if (nr_fds) {
+		be->nr_sources = nr_fds;
 		memcpy(be->fds, fds, nr_fds * sizeof(*fds));
-	net->has_peer = true;
+	}
 	err = be->ops->open(be);
-	return err ? fail(error, err, "its back end cannot be opened") : 0;
+	return err ? fail(error, err, "out of memory") : 0;
 }
 
 static int net_create(struct hdev *dev, struct json_object *config, const int *fds, unsigned int nr_fds,
@@ -147,7 +153,12 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	net_tx_init(net);
 	set_up(net, config);
 	net_publish(net);
-	return 0;
+	ret = net_watch_line(net);
+	if (!ret)
+		return 0;
+	net->be.ops->close(&net->be);
+	free(net);
+	return fail(error, ret, "its line to the broker cannot be watched");
 }
 
 static void net_destroy(struct hdev *dev)
@@ -159,6 +170,8 @@ static void net_destroy(struct hdev *dev)
 	for (i = 0; i < net->be.nr_sources; i++)
 		if (net->be.fds[i] >= 0)
 			close(net->be.fds[i]);
+	if (net->line >= 0)
+		close(net->line);
 	free(net);
 	dev->priv = NULL;
 }

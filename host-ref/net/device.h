@@ -112,7 +112,7 @@ struct net_counts {
  * struct net - a NIC
  * @dev: its device
  * @be: its back end
- * @line: brings the back end's descriptors; -1: they do not change
+ * @line: brings the back end's descriptor, and the next one; -1: they do not change
  * @config: as published
  * @wants_link: the operator wants it to be up
  * @has_peer: the back end has one
@@ -255,6 +255,14 @@ void net_tx_go_on(struct net *net);
 void net_tx_init(struct net *net);
 
 /* watch.c */
+
+/**
+ * net_watch_line - wait for the back end's descriptor, if it comes by a line
+ * @net: the NIC
+ *
+ * Return: 0 or -errno.
+ */
+int net_watch_line(struct net *net);
 
 /**
  * net_watch - wait for what there is to wait for, of each source

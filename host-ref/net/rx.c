@@ -308,6 +308,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 		found |= len >= 0;
 	}
 	close_all(net);
+	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
 	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
 		net_lost(net, strerror(-len));
 	return found;
@@ -323,16 +324,12 @@ bool net_rx_can_look(const struct net *net, unsigned int source)
 bool net_rx_work(struct hdev *dev)
 {
 	struct net *net = dev->priv;
-	bool found = false, one;
+	bool found = false;
 	unsigned int i;
 
-	for (i = 0; i < net->be.nr_used; i++) {
-		if (!net_rx_can_look(net, i) || dev->bus->now_ns < net->rx[i]->look_ns)
-			continue;
-		one = net_rx_look(net, i);
-		net->rx[i]->look_ns = one ? 0 : dev->bus->now_ns + PAUSE_NS;
-		found |= one;
-	}
+	for (i = 0; i < net->be.nr_used; i++)
+		if (net_rx_can_look(net, i) && dev->bus->now_ns >= net->rx[i]->look_ns)
+			found |= net_rx_look(net, i);
 	return found;
 }
 

@@ -101,6 +101,13 @@ static void end_frame(struct net *net, struct net_txq *tx, const struct net_out 
 	post(tx->q, out->id, error ? PVNET_S_DROPPED : PVNET_S_OK);
 }
 
+/* Is there nobody at the other end? Of a tap, that is no reason: it may be there again. */
+static bool is_lost(const struct net *net, int error)
+{
+	return net->be.ops->attach && (error == -EPIPE || error == -ECONNREFUSED || error == -ECONNRESET ||
+				       error == -ENOTCONN);
+}
+
 /* Give the back end what it takes; the rest waits until it has room. */
 static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 {
@@ -113,6 +120,10 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 	tx->nr -= done;
 	memmove(tx->out, tx->out + done, tx->nr * sizeof(tx->out[0]));
 	tx->q->quiet = tx->nr;
+	if (done && is_lost(net, errors[done - 1])) {
+		net_lost(net, strerror(-errors[done - 1]));
+		return;
+	}
 	if (!tx->nr)
 		return;
 	if (net->full_timer.at_ns == HDEV_NEVER)

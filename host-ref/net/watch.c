@@ -6,10 +6,12 @@
  */
 #include "net/device.h"
 
-#include <string.h>
+#include <errno.h>
+#include <unistd.h>
 
 #include "lib/log/log.h"
 #include "lib/log/report.h"
+#include "lib/parcel.h"
 
 static unsigned int find_source(const struct net *net, int fd)
 {
@@ -74,11 +76,58 @@ void net_watch(struct net *net)
 	}
 }
 
-void net_lost(struct net *net, const char *why)
+/* One that comes by a line comes anew. */
+static void detach(struct net *net)
 {
-	hostd_report(HOSTD_LOG_WARN, "%s: the %s is gone: %s", net->dev->name, net->be.ops->name, why);
 	net->has_peer = false;
 	net_tx_go_on(net);
 	net_watch(net);
+	if (net->line < 0 || net->be.fds[0] < 0)
+		return;
+	close(net->be.fds[0]);
+	net->be.fds[0] = -1;
+	/* The broker asks for the next one, in its own time. */
+	hostd_parcel_send(net->line, "", 1, NULL, 0);
+}
+
+void net_lost(struct net *net, const char *why)
+{
+	hostd_report(HOSTD_LOG_WARN, "%s has lost its link: the other end of its %s: %s", net->dev->name,
+		     net->be.ops->name, why);
+	detach(net);
 	net_publish(net);
+}
+
+static void line_ready(struct hdev *dev, int fd, uint32_t events)
+{
+	struct net *net = dev->priv;
+	int new_fd = -1, err;
+	char byte;
+	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &new_fd, .nr_fds = 1 };
+
+	(void)events;
+	err = hostd_parcel_recv(fd, &parcel);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		hdev_unwatch(dev, fd);
+		return;
+	}
+	if (!parcel.nr_fds)
+		return;
+	if (net->be.fds[0] >= 0) {
+		close(new_fd);
+		return;
+	}
+	net->be.fds[0] = new_fd;
+	net->be.ops->attach(&net->be);
+	net->has_peer = true;
+	net->full = false;
+	net_watch(net);
+	net_publish(net);
+}
+
+int net_watch_line(struct net *net)
+{
+	return net->line < 0 ? 0 : hdev_watch(net->dev, net->line, EPOLLIN, line_ready);
 }

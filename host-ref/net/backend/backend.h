@@ -38,10 +38,9 @@ struct net_out {
  * struct net_backend_ops - a back end
  * @name: for the operator
  * @features: PVNET_F_* of offloads that it may have, as bits, both directions
- * @is_stream: its descriptor comes and goes; @attach takes it
  * @open: make what is its own; @be has the descriptors; 0 or -errno
  * @close: free that; descriptors are closed by the caller
- * @attach: go on with @be->fds[0], which is new, or -1; NULL: it never changes
+ * @attach: go on with @be->fds[0], which is new; NULL: descriptors stay
  * @send: take frames, in order, from @out[0] on: gives the number of those that are done with, and in
  *	@errors 0 or -errno for each; fewer than @nr: the descriptor has no room, and EPOLLOUT says when
  * @flush: go on with what of a frame is not sent yet; false: there is no room still; NULL: there is
@@ -49,14 +48,12 @@ struct net_out {
  * @receive: take the next frame of a source into @iov, and its offload: its length (of one that is
  *	longer than @iov, that of @iov); -EAGAIN: there is none; -EBADMSG: there was one that is of no use;
  *	another -errno: there will be none
- * @has_more: without a look at the descriptor, is there a frame; NULL: nobody knows
  * @set_offloads: @be->offloads has changed; 0 or -errno; NULL: it does not matter
  * @set_sources: the first @be->nr_used sources are in use; NULL: there is only one
  */
 struct net_backend_ops {
 	const char *name;
 	uint64_t features;
-	bool is_stream;
 	int (*open)(struct net_backend *be);
 	void (*close)(struct net_backend *be);
 	void (*attach)(struct net_backend *be);
@@ -65,7 +62,6 @@ struct net_backend_ops {
 	bool (*flush)(struct net_backend *be);
 	ssize_t (*receive)(struct net_backend *be, unsigned int source, const struct iovec *iov,
 			   unsigned int nr_iov, struct net_offload *offload);
-	bool (*has_more)(const struct net_backend *be);
 	int (*set_offloads)(struct net_backend *be);
 	void (*set_sources)(struct net_backend *be);
 };
@@ -94,6 +90,8 @@ struct net_backend {
 #define NET_SEND_MAX	32
 
 extern const struct net_backend_ops net_backend_tap;
+extern const struct net_backend_ops net_backend_stream;
+extern const struct net_backend_ops net_backend_dgram;
 extern const struct net_backend_ops net_backend_null;
 
 /**

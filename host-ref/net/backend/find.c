@@ -8,6 +8,8 @@
 
 static const struct net_backend_ops *const backends[] = {
 	&net_backend_tap,
+	&net_backend_stream,
+	&net_backend_dgram,
 	&net_backend_null,
 	NULL,
 };

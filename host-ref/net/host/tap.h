@@ -2,8 +2,8 @@
 /*
  * Taps, as the broker opens them.
  */
-#ifndef HOSTD_NET_TAP_H
-#define HOSTD_NET_TAP_H
+#ifndef HOSTD_NET_HOST_TAP_H
+#define HOSTD_NET_HOST_TAP_H
 
 #include <stdint.h>
 
@@ -44,4 +44,4 @@ void net_tap_close(struct net_tap *tap);
  */
 void net_tap_probe(struct net_tap *tap);
 
-#endif /* HOSTD_NET_TAP_H */
+#endif /* HOSTD_NET_HOST_TAP_H */

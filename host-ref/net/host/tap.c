@@ -2,7 +2,7 @@
 /*
  * Taps, as the broker opens them: by name, with as many queues as they have, and a header for each frame.
  */
-#include "net/tap.h"
+#include "net/host/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>

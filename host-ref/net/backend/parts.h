@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What back ends share whose peers know no offloads.
+ */
+#ifndef HOSTD_NET_PARTS_H
+#define HOSTD_NET_PARTS_H
+
+#include "net/backend/backend.h"
+
+/* Most parts of a frame: its length, and what is before, at, and after its checksum. */
+#define NET_PARTS_MAX	4
+
+/**
+ * struct net_parts - a frame as it is sent
+ * @iov: its parts: room for NET_PARTS_MAX
+ * @nr: their number
+ * @len: bytes of all
+ * @be_len: its length, in network order
+ * @csum: its checksum
+ */
+struct net_parts {
+	struct iovec *iov;
+	unsigned int nr;
+	size_t len;
+	uint32_t be_len;
+	uint16_t csum;
+};
+
+/**
+ * net_parts_make - make the parts of a frame, with its checksum complete
+ * @parts: gets them; stays where it is until they are sent
+ * @out: the frame
+ * @with_len: begin with its length
+ */
+void net_parts_make(struct net_parts *parts, const struct net_out *out, bool with_len);
+
+/**
+ * net_parts_copy - copy a frame into @iov
+ * @iov: room
+ * @nr_iov: parts of that
+ * @frame: the frame
+ * @len: its length
+ *
+ * Return: bytes copied: less than @len if there is no room.
+ */
+size_t net_parts_copy(const struct iovec *iov, unsigned int nr_iov, const uint8_t *frame, size_t len);
+
+/**
+ * net_arrival_check - find out what can be said of a frame that came
+ * @be: the back end
+ * @frame: a private copy
+ * @len: its length
+ * @offload: gets whether its checksum is right, if the driver wants to know
+ */
+void net_arrival_check(const struct net_backend *be, const uint8_t *frame, size_t len, struct net_offload *offload);
+
+#endif /* HOSTD_NET_PARTS_H */

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames are packed into the driver's buffers whole, in their order, each once, and by its settings: to the
+ * pair and with the hash that it has, or to nobody. Without buffers a back end is not read, waits for nothing,
+ * and keeps the loop neither awake nor asking for doorbells; with buffers again it goes on where it stopped.
+ */
+#include "testnet.h"
+
+#define BUFFER	(68U << 10)
+#define EACH	(72U << 10)	/* from buffer to buffer */
+
+static struct pvnet_rx_cqe cqe;
+
+static void restart(unsigned int mode)
+{
+	testnet_start(0);
+	testnet_up(mode);
+	memset(testnet_data(1, 0), 0xee, TESTNET_DATA);
+}
+
+/* Frame @i of a buffer at @at, if it is there as a driver checks it; NULL. */
+static const uint8_t *frame(unsigned int index, uint64_t at, uint32_t used, unsigned int i, uint32_t *len)
+{
+	uint32_t pos = 0;
+
+	for (;; i--) {
+		const struct pvnet_frame *f = (void *)testnet_data(index, at + pos);
+
+		*len = le32toh(f->len);
+		if (pos + sizeof(*f) > used || *len > used - pos - sizeof(*f))
+			return NULL;
+		if (!i)
+			return (const uint8_t *)(f + 1);
+		pos = (pos + sizeof(*f) + *len + PVNET_FRAME_ALIGN - 1) & ~(PVNET_FRAME_ALIGN - 1);
+	}
+}
+
+/* Is it a frame of @len bytes that was filled with @fill? */
+static bool has(unsigned int index, uint64_t at, unsigned int i, uint32_t len, uint8_t fill)
+{
+	uint32_t real, pos;
+	const uint8_t *f = frame(index, at, le32toh(cqe.used), i, &real);
+
+	for (pos = 14; f && pos < len; pos++)
+		if (f[pos] != fill)
+			return false;
+	return f && real == len;
+}
+
+static void check_packing(void)
+{
+	unsigned int i;
+	bool ok = true;
+
+	restart(0);
+	testnet_give(0, 5, 0, BUFFER);
+	for (i = 0; i < 5; i++)
+		testnet_come(60 + i, i);
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(5) && cqe.nr_frames == htole32(5) &&
+		le32toh(cqe.used) == 4 * 128 + 32 + 64, "what is at hand goes into one buffer");
+	for (i = 0; i < 5; i++)
+		ok &= has(1, 0, i, 60 + i, i);
+	ktap_ok(ok, "each as it came, in order");
+	testnet_give(0, 6, 0, BUFFER);
+	testnet_come(PVNET_FRAME_MAX, 9)->offload =
+		(struct net_offload) { .flags = 1, .gso_type = PVNET_GSO_TCPV4, .gso_size = 1448, .csum_start = 34, .csum_offset = 16 };
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && has(1, 0, 0, PVNET_FRAME_MAX, 9) && testnet_data(1, 16)[1] == PVNET_GSO_TCPV4,
+		"the longest segment fits, and says what it is");
+	testnet_pump();
+	ktap_ok(!testnet_reap(1, &cqe), "a buffer without frames is not completed");
+}
+
+static void check_overflow(void)
+{
+	restart(0);
+	testnet_give(0, 1, 0, 4096);
+	testnet_give(0, 2, 8192, 4096);
+	/* In the order in which they are taken: the last one first. */
+	testnet_come(900, 1);
+	testnet_come(2500, 2)->offload = (struct net_offload) { .flags = 1, .gso_type = PVNET_GSO_UDP, .gso_size = 1000, .csum_start = 34, .csum_offset = 6 };
+	testnet_come(1500, 3);
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(2) && cqe.nr_frames == htole32(2) && has(1, 8192, 0, 900, 1) &&
+		has(1, 8192, 1, 2500, 2), "the buffer that came last is filled first");
+	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(1) && has(1, 0, 0, 1500, 3), "the next frame goes to the next one");
+	testnet_give(0, 1, 0, 2048);
+	testnet_give(0, 2, 8192, 2048);
+	testnet_come(500, 4);
+	testnet_come(1520, 5);
+	testnet_come(600, 6);
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1) && has(1, 8192, 0, 500, 4),
+		"a frame that the rest has no room for");
+	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(1) && has(1, 0, 0, 1520, 5), "is whole in the next buffer");
+	ktap_ok(!testnet_reap(1, &cqe) && n.next_rx == n.nr_rx - 1, "and what no buffer is for is not read");
+}
+
+static struct hdev_queue *queue(unsigned int index)
+{
+	return &n.t.bus->devices[0].queues[index];
+}
+
+static void check_starving(void)
+{
+	unsigned int looks, i;
+	bool worked;
+
+	testnet_start(0);
+	testnet_give(0, 1, 0, 2048);
+	testnet_up(0);
+	ktap_ok(queue(1)->quiet && n.net->watched[0] == EPOLLIN, "with buffers: quiet, and watched");
+	testnet_come(1000, 1);
+	testnet_come(1200, 2);
+	testnet_come(60, 3);
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && has(1, 0, 0, 1000, 1) && !testnet_reap(1, &cqe), "one buffer, one of three frames");
+	ktap_ok(!queue(1)->quiet && !n.net->watched[0] && hdev_queue_arm(queue(1)),
+		"then the queue may be armed, and the back end is not watched");
+	looks = n.looks;
+	for (i = 0, worked = false; i < 100; i++) {
+		n.t.bus->now_ns += 1000000;
+		worked |= hostd_bus_work(n.t.bus);
+		hostd_bus_ready_all(n.t.bus);
+	}
+	ktap_ok(n.looks == looks && !worked, "nor looked at, however often the loop comes around");
+	testnet_give(0, 2, 8192, 4096);
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(2) && cqe.nr_frames == htole32(2) && has(1, 8192, 0, 1200, 2) &&
+		has(1, 8192, 1, 60, 3), "a buffer: the frame that was kept, and those after it");
+	ktap_ok(n.net->count.rx_starved, "and it is counted");
+	testnet_give(0, 3, 0, 4096);
+	testnet_pump();
+	ktap_ok(queue(1)->quiet && n.net->watched[0] == EPOLLIN, "quiet and watched again");
+	testnet_give(0, 4, 8192, 64);
+	testnet_come(500, 7);
+	looks = n.net->count.rx_too_long;
+	testnet_pump();
+	ktap_ok(n.net->count.rx_too_long == looks + 1 && testdrv_status(&n.t.drv, 0) == PVBUS_S_RUNNING,
+		"a buffer that is too short costs its driver a frame");
+}
+
+static void check_states(void)
+{
+	struct pvnet_settings down = testnet_settings(0);
+
+	testnet_start(0);
+	testnet_give(0, 1, 0, BUFFER);
+	testnet_come(60, 1);
+	testnet_pump();
+	ktap_ok(!testnet_reap(1, &cqe) && !n.next_rx && !n.net->watched[0] && !n.t.bus->nr_busy,
+		"before the first settings with UP nothing is read");
+	n.net->wants_link = false;
+	testnet_up(0);
+	testnet_pump();
+	ktap_ok(!n.next_rx, "nor without a link");
+	n.net->wants_link = true;
+	testnet_pump();
+	ktap_ok(testnet_reap(1, &cqe), "with both it comes");
+	testnet_set(&down);
+	ktap_ok(!n.net->watched[0] && !n.t.bus->nr_busy, "down again: nothing is watched");
+	testnet_up(0);
+	testdrv_command(&n.t.drv, 0, PVBUS_CMD_RESET);
+	ktap_ok(!n.net->watched[0] && !n.t.bus->nr_busy && !n.net->up, "nor after RESET");
+	restart(0);
+	n.rx_error = -EBADFD;
+	testnet_give(0, 1, 0, BUFFER);
+	testnet_pump();
+	ktap_ok(!n.net->watched[0] && !net_has_link(n.net) &&
+		!((struct pvnet_config *)hostd_window_config(&n.t.bus->win, 0))->flags,
+		"a back end that is gone is not watched, and the driver sees that there is no link");
+	n.net->has_peer = true;
+	net_publish(n.net);
+}
+
+static struct testnet_frame *to(const char *mac, unsigned int type, unsigned int vlan)
+{
+	struct testnet_frame *f = testnet_come(100, 1);
+
+	memcpy(f->data, mac, 6);
+	f->data[12] = type >> 8;
+	f->data[13] = type;
+	f->data[14] = vlan >> 8;
+	f->data[15] = vlan;
+	return f;
+}
+
+static bool comes(void)
+{
+	uint64_t filtered = n.net->count.rx_filtered;
+	bool reaped;
+
+	testnet_give(0, 1, 0, BUFFER);
+	testnet_pump();
+	reaped = testnet_reap(1, &cqe);
+	/* Which of both is counted. */
+	return reaped && n.net->count.rx_filtered == filtered;
+}
+
+static void check_filter(void)
+{
+	struct pvnet_settings set = testnet_settings(PVNET_M_UP | PVNET_M_VLANS);
+
+	restart(0);
+	ktap_ok((to(TESTNET_MAC, 0x800, 0), comes()) && (to("\xff\xff\xff\xff\xff\xff", 0x806, 0), comes()),
+		"its own address and all stations");
+	ktap_ok((to("\x52\x54\0\x12\x34\x57", 0x800, 0), !comes()) && (to("\x33\x33\0\0\0\1", 0x86dd, 0), !comes()),
+		"no other one, no group");
+	testnet_up(PVNET_M_ALLMULTI);
+	ktap_ok((to("\x52\x54\0\x12\x34\x57", 0x800, 0), !comes()) && (to("\x33\x33\0\0\0\1", 0x86dd, 0), comes()),
+		"with ALLMULTI any group");
+	memcpy(set.macs[0], "\x33\x33\0\0\0\1", 6);
+	memcpy(set.macs[1], "\x52\x54\0\x12\x34\x57", 6);
+	set.nr_macs = htole16(1);
+	set.vlans[10 / 8] = 1 << 10 % 8;
+	testnet_set(&set);
+	ktap_ok((to("\x52\x54\0\x12\x34\x57", 0x800, 0), !comes()) && (to("\x33\x33\0\0\0\1", 0x86dd, 0), comes()),
+		"the first of a list, not the second");
+	ktap_ok((to(TESTNET_MAC, 0x8100, 10), comes()) && (to(TESTNET_MAC, 0x8100, 0x700a), comes()) &&
+		(to(TESTNET_MAC, 0x8100, 0), comes()) && (to(TESTNET_MAC, 0x8100, 11), !comes()) &&
+		(to(TESTNET_MAC, 0x88a8, 11), comes()), "the VLAN of the list, and none");
+	testnet_up(PVNET_M_PROMISC | PVNET_M_VLANS);
+	ktap_ok((to(TESTNET_MAC, 0x8100, 11), comes()) && (to("\x52\x54\0\x12\x34\x58", 0x800, 0), comes()), "with PROMISC all");
+	testnet_start(1 << PVNET_F_FILTER);
+	testnet_up(0);
+	ktap_ok((to("\x52\x54\0\x12\x34\x58", 0x800, 0), comes()), "without the feature all");
+}
+
+/* TCP over IPv4 with the addresses and ports of the first published vector. */
+static struct testnet_frame *tcp(void)
+{
+	static const uint8_t ip[] = { 0x45, 0, 0, 80, 0, 0, 0, 0, 64, 6, 0, 0, 66, 9, 149, 187, 161, 142, 100, 80,
+				      10, 234, 6, 230 };	/* 2794, 1766 */
+	struct testnet_frame *f = to(TESTNET_MAC, 0x800, 0);
+
+	memcpy(f->data + 14, ip, sizeof(ip));
+	return f;
+}
+
+static void check_spreading(void)
+{
+	static const uint8_t key[PVNET_RSS_KEY_LEN] = {
+		0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
+		0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
+		0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+	};
+	struct pvnet_settings set = testnet_settings(PVNET_M_UP | PVNET_M_RSS | PVNET_M_HASH);
+	uint64_t dropped;
+
+	restart(0);
+	memcpy(set.rss_key, key, sizeof(key));
+	set.nr_pairs = htole16(2);
+	set.hash_types = htole32(PVNET_HASH_IPV4 | PVNET_HASH_TCPV4);
+	set.rss_table[0x51ccc178 % PVNET_RSS_SIZE_MAX] = 1;
+	ktap_ok(testnet_set(&set) == PVNET_S_OK, "a table");
+	testnet_give(0, 1, 0, BUFFER);
+	testnet_give(1, 2, 0, BUFFER);
+	tcp();
+	to(TESTNET_MAC, 0x86dd, 0);
+	testnet_pump();
+	ktap_ok(testnet_reap(3, &cqe) && le32toh(((struct pvnet_frame *)testnet_data(3, 0))->hash) == 0x51ccc178 &&
+		le32toh(((struct pvnet_frame *)testnet_data(3, 0))->hash_type) == PVNET_HASH_TCPV4,
+		"a frame goes to the pair of its hash, and has that");
+	ktap_ok(testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1) && !((struct pvnet_frame *)testnet_data(1, 0))->hash_type,
+		"one without a hash to the first of the table");
+	testnet_give(0, 1, 0, BUFFER);
+	dropped = n.net->count.rx_no_buffers;
+	tcp();
+	to(TESTNET_MAC, 0x86dd, 0);
+	testnet_pump();
+	ktap_ok(n.net->count.rx_no_buffers == dropped + 1 && testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1),
+		"a pair without buffers holds up no other");
+	testnet_give(0, 1, 0, 2048);
+	testnet_give(1, 2, 0, BUFFER);
+	to(TESTNET_MAC, 0x806, 0)->len = 700;
+	tcp()->len = 1300;
+	testnet_pump();
+	ktap_ok(testnet_reap(3, &cqe) && le32toh(((struct pvnet_frame *)testnet_data(3, 0))->len) == 1300 &&
+		!memcmp(testnet_data(3, 32), TESTNET_MAC, 6), "one that has overflown a buffer of another pair's too");
+}
+
+/* Frames that were read are in one counter each. */
+static void check_sum(void)
+{
+	const struct net_counts *c = &n.net->count;
+
+	ktap_ok(c->rx_frames && c->rx_filtered && c->rx_no_buffers && c->rx_too_long, "what was read, kept and dropped is counted");
+}
+
+int main(void)
+{
+	ktap_plan(4 + 5 + 8 + 6 + 7 + 5 + 1);
+	testnet_init();
+	check_packing();
+	check_overflow();
+	check_starving();
+	check_states();
+	check_filter();
+	check_spreading();
+	check_sum();
+	testbus_exit(&n.t);
+	return ktap_finish();
+}
