@@ -41,7 +41,7 @@ vm_bad+='|possible (circular|recursive)|refcount_t|blocked for more than|hung ta
 vm_bad+='|INFO: trying to register'
 # What would have noticed has given up.
 vm_bad+='|lockdep is turned off|kmemleak: .*(disabled|pool empty)|DMA-API: .*disabling'
-vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk).*broken'
+vm_bad+='|unreferenced object|rcu.*(stalls? on|starved)|self-detected|page allocation failure|pv(bus|blk|net).*broken'
 
 vm_cpus() { [ "$PVKIT_KERNEL" = 6.1 ] && echo 1 || echo 4; }
 # KASAN alone takes an eighth of all.
@@ -215,7 +215,7 @@ vm_log() {
 		!races { print; next }
 		/=====================/ { flush() }
 		# Who races is at the top of a stack, or has called what copies for it.
-		top && /\[pv(bus|blk|clock|balloon)\]/ { ours = 1 }
+		top && /\[pv(bus|blk|net|clock|balloon)\]/ { ours = 1 }
 		{ top = / to 0x[0-9a-f]+ of [0-9]+ bytes by / || (top && / (__)?(mem|str|copy_)[a-z_]*\+/) }
 		{ block = block $0 "\n" }
 		END { flush() }'

@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 modules="virtio_pci virtio_blk virtio_net virtio_console virtio_scsi virtio_balloon virtio-rng
 	ata_piix ahci sd_mod sg vmw_pvscsi scsi_debug nvme null_blk brd loop uio_pci_generic
 	dm-mod dm-log-writes dm-flakey dm-snapshot ext4 crc32c_generic crc32c-intel
-	e1000 e1000e 8139cp vmxnet3 ptp_kvm button qemu_fw_cfg i6300esb"
+	e1000 e1000e 8139cp vmxnet3 8021q ptp_kvm button qemu_fw_cfg i6300esb"
 tools="dash kmod mount umount fio dmsetup blkdiscard blockdev lsblk blkid wipefs losetup fallocate fsfreeze
 	mke2fs e2fsck tune2fs resize2fs udevadm taskset chrt setsid flock"
 helpers="/usr/lib/systemd/systemd-udevd /usr/lib/udev/ata_id /usr/lib/udev/scsi_id /usr/lib/udev/cdrom_id"
@@ -98,6 +98,9 @@ tools_add() {
 	ln -s usr/bin/busybox "$root/init"
 }
 
+# old_remove <pattern>: what has not been used for a day; another checkout may be at work with its own.
+old_remove() { find "$cache" -maxdepth 1 -name "$1" -mmin +1440 -exec rm -rf {} +; }
+
 tools_archive() {
 	local tool key out
 
@@ -105,12 +108,13 @@ tools_archive() {
 		sha256sum | cut -c 1-12)
 	out=$cache/tools-$key.cpio
 	if [ ! -e "$out" ]; then
-		rm -f "$cache"/tools-*.cpio
+		old_remove 'tools-*.cpio'
 		skeleton_add
 		tools_add
 		( cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet ) > "$out.tmp"
 		mv "$out.tmp" "$out"
 	fi
+	touch "$out"
 	echo "$out"
 }
 
@@ -141,10 +145,11 @@ modules_tree() {
 	key=$({ cat "$0"; stat -c %Y "$from/modules.order"; } | sha256sum | cut -c 1-12)
 	out=$cache/modules-$release-$key
 	if [ ! -e "$out" ]; then
-		rm -rf "$cache/modules-$release"-*
+		old_remove "modules-$release-*"
 		modules_copy "$release" "$from" "$root/modules"
 		mv "$root/modules" "$out"
 	fi
+	touch "$out"
 	echo "$out"
 }
 
