@@ -64,7 +64,7 @@ clean:
 
 help:
 	@echo 'make                  the kernel modules and the host side'
-	@echo 'make modules          pvbus pvblk pvclock pvballoon, in build/modules/<release>/'
+	@echo 'make modules          pvbus pvblk pvnet pvclock pvballoon, in build/modules/<release>/'
 	@echo '                      KDIR=<header tree>, or KDIR=6.1, 6.12, 7.3, 6.12-rt ... (scripts/kernels.sh)'
 	@echo 'make modules_install  install them for the kernel of KDIR (root)'
 	@echo 'make dkms-install     install them through DKMS, for this and later kernels (root)'

@@ -47,7 +47,7 @@ ktap_check 'no number stands for two rules' not_twice
 ktap_check 'each is in the chapter of its name' in_their_chapter
 ktap_check 'none is missing in between' without_gaps
 ktap_check 'the documents cite rules that are there' unknown Documentation README.md
-ktap_check 'so do the headers and the guest' unknown include pvbus pvblk pvclock pvballoon compat
+ktap_check 'so do the headers and the guest' unknown include pvbus pvblk pvnet pvclock pvballoon compat
 ktap_check 'so does the host' unknown host-ref
 ktap_check 'so do the tests' unknown selftests
 ktap_note "cited by no test: $(cited selftests | cut -d' ' -f1 | sort -u |

@@ -45,7 +45,7 @@ compiler = $(or $(cc-$(1)),$(CC))
 fuzz-works := $(wildcard $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer-$(shell uname -m).a 2>/dev/null))
 
 headers	:= $(wildcard $(top)/include/pv/*.h $(top)/include/uapi/pv/*.h $(top)/host-ref/worker/bus/ring.h \
-	     $(top)/host-ref/lib/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvclock/*.h $(top)/pvballoon/*.h $(top)/selftests/lib/*.h \
+	     $(top)/host-ref/lib/shmem.h $(top)/pvbus/*.h $(top)/pvblk/*.h $(top)/pvnet/*.h $(top)/pvclock/*.h $(top)/pvballoon/*.h $(top)/selftests/lib/*.h \
 	     $(foreach depth,* */* */*/*,$(ring)/$(depth).h))
 
 # objects-of-module <kind> <module>
@@ -67,7 +67,7 @@ $(O)/$(1)/ring/%.o: $(ring)/%.c $$(headers)
 endef
 plain :=
 $(foreach kind,asan plain tsan interleave fuzz,$(eval $(call objects-of,$(kind))) \
-	$(foreach module,pvbus pvblk pvclock pvballoon,$(eval $(call objects-of-module,$(kind),$(module)))))
+	$(foreach module,pvbus pvblk pvnet pvclock pvballoon,$(eval $(call objects-of-module,$(kind),$(module)))))
 
 # program <kind> <target> <source> <objects>
 define program

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who looks at a pair's queues: its NAPI, called by the device's interrupt or by the poller, which
+ * looks while the CPU has nothing else to do. An interrupt, and the sleep before it, cost a hundred
+ * times a look.
+ *
+ * The NAPI alone reaps and arms, but that who sends reaps what was sent. When it has nothing more to
+ * do it always arms: if the poller is awake, for what the poller does not come to in time, else for
+ * the next completion. The poller touches no ring. Before it sleeps it says so, and then calls the
+ * NAPI once more.
+ *
+ * The tests build this file in user space, and run it in every order of its accesses.
+ */
+#include <linux/kthread.h>
+#include <linux/netdevice.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <pv/bus.h>
+#include "pvnet.h"
+
+int pvnet_poll_us = -1;
+
+/* By default the poller looks for so many sleeps after the last frame. */
+#define WINDOW_SLEEPS		4
+/* cpu_relax() is an exit of its own under some hypervisors: look at the lines more often than that. */
+#define LOOKS_PER_RELAX		32
+
+/*
+ * How long a completion may wait for its interrupt where somebody looks anyway: until then he has
+ * come to it, if he runs.
+ */
+static u32 delay_us(const struct pvnet_pair *pair)
+{
+	return max(pvbus_sleep_ns(pair->net->pdev) / (u32)NSEC_PER_USEC, 1U);
+}
+
+/* Older than anything that the device may have posted. */
+static u32 no_event(const struct pvring *ring)
+{
+	return ring->cq_next - 1 - ring->size;
+}
+
+/* Is somebody looking, or to look from now on, as there was traffic? */
+static bool wake_poller(struct pvnet_pair *pair, bool traffic)
+{
+	bool awake = READ_ONCE(pair->awake);
+
+	if (awake || !traffic || !READ_ONCE(pvnet_poll_us))
+		return awake;
+	WRITE_ONCE(pair->awake, true);
+	wake_up_process(pair->poller);
+	return true;
+}
+
+/*
+ * Nobody waits for a frame that was sent, but sockets and the queue's limits: the last one in flight
+ * is enough, and what is sent later may take a while.
+ */
+static bool arm_tx(struct pvnet_pair *pair, bool awake)
+{
+	struct pvring *ring = &pair->tx.q->ring;
+	u32 event = no_event(ring);
+	bool more;
+
+	pvnet_tx_lock(pair);
+	if (!awake && ring->sq_next != ring->cq_next)
+		event = ring->sq_next - 1;
+	more = pvring_arm(ring, event, delay_us(pair));
+	pvnet_tx_unlock(pair);
+	return more;
+}
+
+/* Ask for the next interrupt. True if there is something already. */
+static bool arm(struct pvnet_pair *pair, bool traffic)
+{
+	struct pvring *ring = &pair->rx.q->ring;
+	bool awake = wake_poller(pair, traffic);
+	bool more = arm_tx(pair, awake);
+
+	if (awake)
+		return pvring_arm(ring, no_event(ring), delay_us(pair)) || more;
+	return pvring_arm(ring, ring->cq_next, 0) || more;
+}
+
+/**
+ * pvnet_poll() - the NAPI of a pair
+ * @napi: it
+ * @budget: most frames to receive; 0: reap only what was sent
+ *
+ * It arms before it lets go: nobody else touches the rings meanwhile, and who comes between the two
+ * makes napi_complete_done() call it again.
+ */
+int pvnet_poll(struct napi_struct *napi, int budget)
+{
+	struct pvnet_pair *pair = container_of(napi, struct pvnet_pair, napi);
+	unsigned int sent;
+	int work;
+
+	sent = pvnet_tx_poll(pair, budget);
+	work = pvnet_rx_poll(pair, budget);
+	/* Who polls busily comes back, at last without this bit. */
+	if (work == budget || test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
+		return work;
+	if (!READ_ONCE(pair->halted) && arm(pair, work || sent))
+		return budget;
+	napi_complete_done(napi, work);
+	return work;
+}
+
+static bool pending(const struct pvnet_pair *pair)
+{
+	return pvring_pending(&pair->rx.q->ring) || pvring_pending(&pair->tx.q->ring);
+}
+
+/**
+ * pvnet_interrupt() - the device has raised the vector of a pair
+ * @queue: its receive queue
+ */
+void pvnet_interrupt(struct pvbus_queue *queue)
+{
+	struct pvnet_pair *pair = queue->priv;
+
+	if (pending(pair))
+		napi_schedule(&pair->napi);
+}
+
+/**
+ * pvnet_poll_soon() - let the NAPI of a pair look, and arm
+ * @pair: the pair; process context
+ */
+void pvnet_poll_soon(struct pvnet_pair *pair)
+{
+	local_bh_disable();
+	napi_schedule(&pair->napi);
+	local_bh_enable();
+}
+
+/**
+ * pvnet_sent() - frames have been submitted: what comes back is looked for
+ * @pair: the pair
+ *
+ * The queue was armed for them before, by the NAPI. Any context.
+ */
+void pvnet_sent(struct pvnet_pair *pair)
+{
+	wake_poller(pair, true);
+}
+
+/* True if there was something, and the NAPI has been called for it. */
+static bool look(struct pvnet_pair *pair)
+{
+	unsigned int i;
+
+	for (i = 0; i < LOOKS_PER_RELAX; i++) {
+		if (!pending(pair))
+			continue;
+		/* If it runs elsewhere, it sees this itself. */
+		if (test_bit(NAPI_STATE_SCHED, &pair->napi.state))
+			return false;
+		pvnet_count(pair->polls, 1);
+		pvnet_poll_soon(pair);
+		return true;
+	}
+	return false;
+}
+
+static u64 window_ns(const struct pvnet_pair *pair)
+{
+	int us = READ_ONCE(pvnet_poll_us);
+
+	return us < 0 ? (u64)WINDOW_SLEEPS * pvbus_sleep_ns(pair->net->pdev) :
+			us * (u64)NSEC_PER_USEC;
+}
+
+/* Look until there has been nothing for a while. */
+static void watch(struct pvnet_pair *pair)
+{
+	u64 window = window_ns(pair), end = local_clock() + window;
+
+	while (local_clock() < end && !kthread_should_stop()) {
+		if (look(pair))
+			end = local_clock() + window;
+		else
+			cpu_relax();
+		if (need_resched())
+			schedule();
+	}
+	/* Before the NAPI is called: if it runs just now, it is called again. */
+	WRITE_ONCE(pair->awake, false);
+	pvnet_poll_soon(pair);
+}
+
+/**
+ * pvnet_poller() - the poller of a pair
+ * @data: the pair
+ *
+ * Return: 0, when it is to stop.
+ */
+int pvnet_poller(void *data)
+{
+	struct pvnet_pair *pair = data;
+
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (!READ_ONCE(pair->awake) && !kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		if (READ_ONCE(pair->awake))
+			watch(pair);
+	}
+	return 0;
+}

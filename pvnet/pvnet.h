@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of pvnet share.
+ */
+#ifndef _PVNET_H
+#define _PVNET_H
+
+#include <linux/bitmap.h>
+#include <linux/if_vlan.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/workqueue.h>
+#include <pv/bus.h>
+#include <uapi/pv/net.h>
+#include "arena.h"
+#include "compat_net.h"
+
+/* Ids: what is in flight, and above it its generation. */
+#define PVNET_ID_BITS		16
+
+/* Bytes that are copied as headers where the rest of a frame goes to pages. */
+#define PVNET_HEAD_LEN		256
+
+/**
+ * struct pvnet_tx_slot - a frame in flight; the private memory that replay starts from
+ * @skb: kept until the completion, so that its socket knows; NULL: nobody waits for it
+ * @off: its place in the data extent
+ * @len: bytes
+ * @gen: generation of the id, so that a stale completion is refused
+ * @busy: the device has it
+ * @submitted: jiffies
+ */
+struct pvnet_tx_slot {
+	struct sk_buff	*skb;
+	u32		off;
+	u32		len;
+	u16		gen;
+	bool		busy;
+	unsigned long	submitted;
+};
+
+/* What becomes of a frame that is to be sent now. */
+enum pvnet_mode {
+	PVNET_PASS,	/* it is submitted */
+	PVNET_HOLD,	/* it waits in the stack, and what is in flight for the next restore */
+	PVNET_DROP,	/* it is dropped, and counted */
+};
+
+/**
+ * struct pvnet_tx_stats - what became of frames; each is counted in one of the first five
+ * @packets: given to the back end
+ * @bytes: of those
+ * @dropped: the back end did not take them, or there was no device
+ * @invalid: the device did not take what was left to be done
+ * @stale: dropped because a new life of the device does not offer what they need
+ * @oversize: longer than the device takes
+ * @replayed: submitted again in a new epoch; counted above as well
+ * @stops: times that the stack was told to wait
+ * @wakes: and to go on
+ * @xdp: frames of XDP among @packets
+ */
+struct pvnet_tx_stats {
+	u64	packets;
+	u64	bytes;
+	u64	dropped;
+	u64	invalid;
+	u64	stale;
+	u64	oversize;
+	u64	replayed;
+	u64	stops;
+	u64	wakes;
+	u64	xdp;
+};
+
+/**
+ * struct pvnet_tx - the transmit queue of a pair; guarded by the lock of its netdev_queue
+ * @q: the queue in the window
+ * @txq: the stack's side of it
+ * @slots: what is in flight, by number modulo the ring's size
+ * @head: number of the next frame
+ * @tail: number of the oldest frame in flight
+ * @arena: the data extent
+ * @mode: what becomes of the next frame
+ * @stats: counters
+ */
+struct pvnet_tx {
+	struct pvbus_queue	*q;
+	struct netdev_queue	*txq;
+	struct pvnet_tx_slot	*slots;
+	u32			head;
+	u32			tail;
+	struct pvnet_arena	arena;
+	enum pvnet_mode		mode;
+	struct pvnet_tx_stats	stats;
+};
+
+/**
+ * struct pvnet_rx_stats - what became of frames received; each is counted once
+ * @packets: given to the stack, or to XDP
+ * @bytes: of those
+ * @no_memory: dropped: no memory
+ * @bad_offload: dropped: what is left to be done makes no sense
+ * @down: dropped: the interface is down
+ * @buffers: receive buffers that the device has filled
+ * @xdp_drop: among @packets: XDP dropped them
+ * @xdp_tx: and sent them back
+ * @xdp_redirect: and sent them elsewhere
+ */
+struct pvnet_rx_stats {
+	u64	packets;
+	u64	bytes;
+	u64	no_memory;
+	u64	bad_offload;
+	u64	down;
+	u64	buffers;
+	u64	xdp_drop;
+	u64	xdp_tx;
+	u64	xdp_redirect;
+};
+
+/**
+ * struct pvnet_rx_cursor - where in a filled buffer the next frame is
+ * @buf: number of the buffer
+ * @pos: place of the next header in it
+ * @used: end of the last frame in it
+ * @left: frames that are left; 0: no buffer
+ */
+struct pvnet_rx_cursor {
+	u32	buf;
+	u32	pos;
+	u32	used;
+	u32	left;
+};
+
+/**
+ * struct pvnet_rx - the receive queue of a pair; its NAPI's
+ * @q: the queue in the window
+ * @pool: where frames are copied to
+ * @nr_bufs: buffers in the data extent
+ * @buf_len: bytes of each
+ * @gens: generations of the ids, by buffer
+ * @posted: bitmap of the buffers that the device has
+ * @cursor: in the buffer that is being read
+ * @stats: counters
+ */
+struct pvnet_rx {
+	struct pvbus_queue	*q;
+	struct page_pool	*pool;
+	u32			nr_bufs;
+	u32			buf_len;
+	u16			*gens;
+	unsigned long		*posted;
+	struct pvnet_rx_cursor	cursor;
+	struct pvnet_rx_stats	stats;
+};
+
+/**
+ * struct pvnet_pair - a pair of queues, the NAPI that serves them, and its poller
+ * @net: the NIC
+ * @index: number of the pair
+ * @napi: reaps and arms both queues; nobody else does, but that who sends reaps what was sent
+ * @rx: its receive queue
+ * @tx: its transmit queue
+ * @poller: looks at the queues while the CPU is idle; NULL: there is none
+ * @awake: it looks, so that interrupts may be late
+ * @halted: the device lied, or its epoch is over: nothing is looked at until a freeze
+ * @cpus: that use the pair
+ * @polls: times that the poller found something
+ */
+struct pvnet_pair {
+	struct pvnet		*net;
+	unsigned int		index;
+	struct napi_struct	napi;
+	struct pvnet_rx		rx;
+	struct pvnet_tx		tx;
+	struct task_struct	*poller;
+	bool			awake;
+	bool			halted;
+	cpumask_t		cpus;
+	u64			polls;
+};
+
+/**
+ * struct pvnet_control - the control queue
+ * @q: the queue in the window
+ * @lock: the queue's, and that of what follows; taken in a freeze: nobody holds it for long
+ * @running: the queue may be used
+ * @dirty: what the driver wants has changed since it was last said
+ * @busy: a command is outstanding
+ * @id: of the last command
+ * @settings: what was said last
+ * @work: says what is wanted, and takes answers
+ */
+struct pvnet_control {
+	struct pvbus_queue	*q;
+	struct mutex		lock;
+	bool			running;
+	bool			dirty;
+	bool			busy;
+	u32			id;
+	struct pvnet_settings	settings;
+	struct work_struct	work;
+};
+
+/* Bits of pvnet.news: what the stack is to be told. */
+#define PVNET_NEWS_FEATURES	0	/* the device offers others */
+#define PVNET_NEWS_MTU		1	/* the operator wants another */
+#define PVNET_NEWS_MOVED	2	/* the guest may have moved: announce its addresses */
+
+/**
+ * struct pvnet - a NIC
+ * @pdev: the device
+ * @dev: the interface
+ * @pairs: its pairs of queues
+ * @nr_pairs: how many were started; how many are in use is dev->real_num_tx_queues
+ * @config: checked copy of the device's config; written by the bus's callbacks
+ * @features: PVNET_F_* that are agreed, as bits; the same
+ * @offer: what it can do for the stack, as features of the stack's; the same
+ * @control: the control queue
+ * @running: the queues are in use; of the bus's callbacks
+ * @news: PVNET_NEWS_*
+ * @update: tells the stack; takes rtnl, so nothing waits for it
+ * @mtu: what the operator wants; of the config
+ * @max_mtu: the largest; the same
+ * @vlans: that are wanted, as pvnet_settings.vlans
+ * @restarts: times that the device was started anew because frames were stuck
+ */
+struct pvnet {
+	struct pvbus_device	*pdev;
+	struct net_device	*dev;
+	struct pvnet_pair	*pairs;
+	unsigned int		nr_pairs;
+	struct pvnet_config	config;
+	u64			features;
+	netdev_features_t	offer;
+	struct pvnet_control	control;
+	bool			running;
+	unsigned long		news;
+	struct work_struct	update;
+	u32			mtu;
+	u32			max_mtu;
+	u8			vlans[PVNET_VLANS_LEN];
+	u64			restarts;
+};
+
+static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
+{
+	return READ_ONCE(net->features) & BIT_ULL(feature);
+}
+
+/* A counter that others read. */
+#define pvnet_count(counter, n)	WRITE_ONCE(counter, (counter) + (n))
+
+/* netdev.c */
+int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config);
+void pvnet_take_config(struct pvnet *net, const struct pvnet_config *config);
+void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config);
+void pvnet_update_work(struct work_struct *work);
+void pvnet_tell_stack(struct pvnet *net, unsigned int news);
+
+/* pair.c */
+int pvnet_init_pairs(struct pvnet *net);
+void pvnet_exit_pairs(struct pvnet *net);
+void pvnet_spread_pairs(struct pvnet *net);
+void pvnet_halt_pair(struct pvnet_pair *pair, const char *lie);
+
+/* poll.c */
+extern int pvnet_poll_us;
+int pvnet_poll(struct napi_struct *napi, int budget);
+void pvnet_poll_soon(struct pvnet_pair *pair);
+void pvnet_sent(struct pvnet_pair *pair);
+void pvnet_interrupt(struct pvbus_queue *queue);
+int pvnet_poller(void *data);
+
+/* tx.c */
+netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
+unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget);
+void pvnet_tx_lock(struct pvnet_pair *pair);
+void pvnet_tx_unlock(struct pvnet_pair *pair);
+void pvnet_tx_hold(struct pvnet_pair *pair);
+unsigned int pvnet_tx_resume(struct pvnet_pair *pair);
+void pvnet_tx_drop(struct pvnet_pair *pair);
+void pvnet_tx_refuse(struct pvnet_pair *pair);
+bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit);
+
+/* rx.c */
+int pvnet_rx_poll(struct pvnet_pair *pair, int budget);
+bool pvnet_rx_fits(const struct pvnet_pair *pair, const struct pvnet_config *config);
+void pvnet_rx_start(struct pvnet_pair *pair);
+
+/* offload.c */
+bool pvnet_offload_from_skb(const struct pvnet *net, const struct sk_buff *skb,
+			    struct pvnet_offload *offload);
+bool pvnet_offload_to_skb(const struct pvnet *net, struct sk_buff *skb,
+			  const struct pvnet_offload *offload);
+
+/* settings.c */
+void pvnet_init_control(struct pvnet *net);
+void pvnet_change_settings(struct pvnet *net);
+void pvnet_control_start(struct pvnet *net);
+void pvnet_control_stop(struct pvnet *net);
+void pvnet_control_poll(struct pvnet *net);
+void pvnet_control_interrupt(struct pvbus_queue *queue);
+
+/* epoch.c */
+void pvnet_go(struct pvnet *net);
+void pvnet_halt(struct pvnet *net);
+void pvnet_restart(struct pvnet *net, unsigned int pair);
+void pvnet_freeze(struct pvbus_device *pdev);
+int pvnet_restore(struct pvbus_device *pdev);
+void pvnet_gone(struct pvbus_device *pdev);
+void pvnet_config_changed(struct pvbus_device *pdev);
+void pvnet_watchdog(struct pvbus_device *pdev);
+void pvnet_expire(struct pvbus_device *pdev);
+int pvnet_suspend(struct pvbus_device *pdev);
+void pvnet_resume(struct pvbus_device *pdev);
+
+#endif /* _PVNET_H */

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All that the driver wants, said over the control queue whenever it has changed. Nobody waits.
+ */
+#include <linux/netdevice.h>
+#include "pvnet.h"
+
+/* More addresses than the device filters: it is asked for all of their kind. */
+static u16 add_macs(const struct pvnet *net, struct pvnet_settings *s)
+{
+	u16 max = min_t(u16, le16_to_cpu(net->config.max_macs), PVNET_MACS_MAX);
+	const struct net_device *dev = net->dev;
+	struct netdev_hw_addr *ha;
+	u16 nr = 0;
+
+	netdev_for_each_uc_addr(ha, dev) {
+		if (nr == max)
+			return PVNET_M_PROMISC;
+		ether_addr_copy(s->macs[nr++], ha->addr);
+	}
+	s->nr_macs = cpu_to_le16(nr);
+	netdev_for_each_mc_addr(ha, dev) {
+		if (nr == max)
+			return PVNET_M_ALLMULTI;
+		ether_addr_copy(s->macs[nr++], ha->addr);
+	}
+	s->nr_macs = cpu_to_le16(nr);
+	return 0;
+}
+
+static u64 wanted_offloads(const struct pvnet *net)
+{
+	netdev_features_t features = READ_ONCE(net->dev->features);
+	u64 bits = 0;
+
+	if (features & NETIF_F_RXCSUM)
+		bits |= BIT_ULL(PVNET_F_RX_CSUM);
+	if (features & NETIF_F_GRO_HW)
+		bits |= BIT_ULL(PVNET_F_RX_TSO4) | BIT_ULL(PVNET_F_RX_TSO6) |
+			BIT_ULL(PVNET_F_RX_TSO_ECN) | BIT_ULL(PVNET_F_RX_USO);
+	return bits & net->features;
+}
+
+static void fill(struct pvnet *net, struct pvnet_settings *s)
+{
+	struct net_device *dev = net->dev;
+	u16 mode = 0;
+
+	memset(s, 0, sizeof(*s));
+	netif_addr_lock_bh(dev);
+	ether_addr_copy(s->mac, dev->dev_addr);
+	mode |= add_macs(net, s);
+	if (dev->flags & IFF_PROMISC)
+		mode |= PVNET_M_PROMISC;
+	if (dev->flags & IFF_ALLMULTI)
+		mode |= PVNET_M_ALLMULTI;
+	netif_addr_unlock_bh(dev);
+
+	if (netif_running(dev))
+		mode |= PVNET_M_UP;
+	if (pvnet_has(net, PVNET_F_FILTER) &&
+	    (READ_ONCE(dev->features) & NETIF_F_HW_VLAN_CTAG_FILTER))
+		mode |= PVNET_M_VLANS;
+	s->mode = cpu_to_le16(mode);
+	s->nr_pairs = cpu_to_le16(READ_ONCE(dev->real_num_tx_queues));
+	s->mtu = cpu_to_le32(READ_ONCE(dev->mtu));
+	s->offloads = cpu_to_le64(wanted_offloads(net));
+	memcpy(s->vlans, net->vlans, sizeof(s->vlans));
+}
+
+/* The answers; each command has one. The lock is held. */
+static void take_answers(struct pvnet *net)
+{
+	struct pvnet_control *c = &net->control;
+	struct pvnet_cqe cqe;
+
+	while (pvring_get(&c->q->ring, &cqe)) {
+		if (!c->busy || le32_to_cpu(cqe.id) != c->id) {
+			if (!pvbus_epoch_over(net->pdev))
+				pvbus_device_broken(net->pdev, "it answered what was not asked");
+			c->running = false;
+			return;
+		}
+		c->busy = false;
+		pvnet_count(c->q->ops, 1);
+		if (cqe.status)
+			dev_warn_ratelimited(&net->pdev->dev,
+					     "%s: the device side did not take the settings (%u)\n",
+					     net->dev->name, le32_to_cpu(cqe.status));
+	}
+	pvring_set_head(&c->q->ring);
+}
+
+/* Say what is wanted. The lock is held. */
+static void say(struct pvnet *net)
+{
+	struct pvnet_control *c = &net->control;
+	struct pvnet_ctrl_sqe sqe = {
+		.id		= cpu_to_le32(++c->id),
+		.op		= cpu_to_le32(PVNET_CTRL_SET),
+		.data_off	= cpu_to_le64(pvshm_raw(c->q->data_off)),
+		.len		= cpu_to_le32(sizeof(struct pvnet_settings)),
+	};
+
+	/* What changes from now on is said once more. Pairs with pvnet_change_settings(). */
+	smp_store_mb(c->dirty, false);
+	fill(net, &c->settings);
+	memcpy(c->q->data, &c->settings, sizeof(c->settings));
+	c->busy = true;
+	pvring_put(&c->q->ring, &sqe);
+	if (pvring_need_kick(&c->q->ring))
+		pvbus_kick(c->q);
+}
+
+static void look(struct pvnet *net)
+{
+	struct pvnet_control *c = &net->control;
+
+	lockdep_assert_held(&c->lock);
+	if (!c->running)
+		return;
+	do {
+		take_answers(net);
+		if (c->running && !c->busy && READ_ONCE(c->dirty))
+			say(net);
+	} while (c->running && pvring_arm(&c->q->ring, c->q->ring.cq_next, 0));
+}
+
+static void control_work(struct work_struct *work)
+{
+	struct pvnet *net = container_of(work, struct pvnet, control.work);
+
+	mutex_lock(&net->control.lock);
+	look(net);
+	mutex_unlock(&net->control.lock);
+}
+
+/**
+ * pvnet_control_poll() - look at the control queue
+ * @net: the NIC; any context
+ */
+void pvnet_control_poll(struct pvnet *net)
+{
+	schedule_work(&net->control.work);
+}
+
+/**
+ * pvnet_control_interrupt() - the device has raised the vector of the control queue
+ * @queue: the queue
+ */
+void pvnet_control_interrupt(struct pvbus_queue *queue)
+{
+	if (pvring_pending(&queue->ring))
+		pvnet_control_poll(queue->priv);
+}
+
+/**
+ * pvnet_change_settings() - what the driver wants has changed
+ * @net: the NIC; any context
+ */
+void pvnet_change_settings(struct pvnet *net)
+{
+	/* After the change, before the work: pairs with the barrier in say(). */
+	smp_store_mb(net->control.dirty, true);
+	pvnet_control_poll(net);
+}
+
+/**
+ * pvnet_control_start() - say all anew, in a new life of the device
+ * @net: the NIC; the device has been started
+ *
+ * Context: process.
+ */
+void pvnet_control_start(struct pvnet *net)
+{
+	mutex_lock(&net->control.lock);
+	net->control.busy = false;
+	net->control.running = true;
+	WRITE_ONCE(net->control.dirty, true);
+	look(net);
+	mutex_unlock(&net->control.lock);
+}
+
+/**
+ * pvnet_control_stop() - use the control queue no more
+ * @net: the NIC; context: process
+ */
+void pvnet_control_stop(struct pvnet *net)
+{
+	mutex_lock(&net->control.lock);
+	net->control.running = false;
+	mutex_unlock(&net->control.lock);
+}
+
+/**
+ * pvnet_init_control() - before the device is started
+ * @net: the NIC; its queues are allocated
+ */
+void pvnet_init_control(struct pvnet *net)
+{
+	struct pvnet_control *c = &net->control;
+
+	mutex_init(&c->lock);
+	INIT_WORK(&c->work, control_work);
+	c->q = net->pdev->queues[PVNET_CTRL_QUEUE];
+	c->q->priv = net;
+}

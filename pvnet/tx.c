@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames to be sent: copied into the window, kept until their completion, and sent once more in a
+ * new life of the device.
+ *
+ * All of a queue is guarded by the lock of its netdev_queue.
+ */
+#include <linux/netdevice.h>
+#include <linux/nospec.h>
+#include "pvnet.h"
+#include "trace.h"
+
+static struct pvnet_tx_slot *slot_of(const struct pvnet_tx *tx, u32 nr)
+{
+	return &tx->slots[nr & (tx->q->ring.size - 1)];
+}
+
+static u32 slot_id(const struct pvnet_tx *tx, u32 nr)
+{
+	return (u32)slot_of(tx, nr)->gen << PVNET_ID_BITS | (nr & (tx->q->ring.size - 1));
+}
+
+static u32 max_frame(const struct pvnet_tx *tx)
+{
+	const struct pvnet_pair *pair = container_of(tx, struct pvnet_pair, tx);
+
+	return le32_to_cpu(pair->net->config.max_frame);
+}
+
+/* Is there room for @nr frames of any length? */
+static bool has_room(const struct pvnet_tx *tx, u32 nr)
+{
+	if (tx->head - tx->tail > tx->q->ring.size - nr)
+		return false;
+	return pvnet_arena_find(&tx->arena, nr * round_up(max_frame(tx), PVNET_ARENA_ALIGN)) !=
+	       PVNET_NO_ROOM;
+}
+
+/* Give what has been put to the device. */
+static void kick(struct pvnet_tx *tx)
+{
+	if (pvring_need_kick(&tx->q->ring))
+		pvbus_kick(tx->q);
+}
+
+/*
+ * Take the next slot and its room. There is some: the stack is told to wait before there is none.
+ * What is copied there goes by submit().
+ */
+static struct pvnet_tx_slot *take_slot(struct pvnet_tx *tx, u32 len)
+{
+	struct pvnet_tx_slot *slot = slot_of(tx, tx->head);
+	u32 off;
+
+	if (tx->head - tx->tail >= tx->q->ring.size)
+		return NULL;
+	off = pvnet_arena_take(&tx->arena, len);
+	if (off == PVNET_NO_ROOM)
+		return NULL;
+	slot->off = off;
+	slot->len = len;
+	slot->skb = NULL;
+	return slot;
+}
+
+static void submit(struct pvnet_pair *pair, struct pvnet_tx_slot *slot,
+		   const struct pvnet_offload *offload)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	struct pvnet_tx_sqe sqe = {
+		.len		= cpu_to_le32(slot->len),
+		.data_off	= cpu_to_le64(pvshm_raw(tx->q->data_off) + slot->off),
+		.offload	= *offload,
+	};
+
+	slot->gen++;
+	slot->busy = true;
+	slot->submitted = jiffies;
+	sqe.id = cpu_to_le32(slot_id(tx, tx->head));
+	tx->head++;
+	if (!pvring_put(&tx->q->ring, &sqe))
+		pvnet_halt_pair(pair, "it completed more than it was given");
+}
+
+/* A slot that is not busy is over; the oldest are let go together, in order. */
+static void let_go(struct pvnet_tx *tx)
+{
+	while (tx->tail != tx->head && !slot_of(tx, tx->tail)->busy) {
+		tx->tail++;
+		pvnet_arena_give(&tx->arena, slot_of(tx, tx->tail)->off);
+	}
+}
+
+static void count_status(struct pvnet_tx *tx, u32 status, u32 len)
+{
+	switch (status) {
+	case PVNET_S_OK:
+		pvnet_count(tx->stats.packets, 1);
+		pvnet_count(tx->stats.bytes, len);
+		break;
+	case PVNET_S_DROPPED:
+		pvnet_count(tx->stats.dropped, 1);
+		break;
+	default:
+		pvnet_count(tx->stats.invalid, 1);
+	}
+}
+
+/* The one check of what the device says (RING-G3). NULL: it broke the ABI. */
+static struct pvnet_tx_slot *check_cqe(const struct pvnet_tx *tx, const struct pvnet_cqe *cqe)
+{
+	u32 id = le32_to_cpu(cqe->id), nr = id & (BIT(PVNET_ID_BITS) - 1);
+	struct pvnet_tx_slot *slot;
+
+	if (nr >= tx->q->ring.size)
+		return NULL;
+	nr = array_index_nospec(nr, tx->q->ring.size);
+	slot = &tx->slots[nr];
+	if (!slot->busy || slot_id(tx, nr) != id)
+		return NULL;
+	if (le32_to_cpu(cqe->status) > PVNET_S_INVAL)
+		return NULL;
+	return slot;
+}
+
+static void wake(struct pvnet_tx *tx)
+{
+	if (tx->mode == PVNET_HOLD || !netif_tx_queue_stopped(tx->txq) ||
+	    (tx->head != tx->tail && !has_room(tx, 2)))
+		return;
+	pvnet_count(tx->stats.wakes, 1);
+	netif_tx_wake_queue(tx->txq);
+}
+
+/* Take all completions that are there. */
+static unsigned int reap(struct pvnet_pair *pair, int budget)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	struct pvnet_tx_slot *slot;
+	unsigned int packets = 0, bytes = 0, nr = 0;
+	struct pvnet_cqe cqe;
+
+	while (!READ_ONCE(pair->halted) && pvring_get(&tx->q->ring, &cqe)) {
+		slot = check_cqe(tx, &cqe);
+		if (!slot) {
+			pvnet_halt_pair(pair, "it completed a frame that is not in flight");
+			break;
+		}
+		slot->busy = false;
+		count_status(tx, le32_to_cpu(cqe.status), slot->len);
+		nr++;
+		if (!slot->skb)
+			continue;
+		packets++;
+		bytes += slot->skb->len;
+		napi_consume_skb(slot->skb, budget);
+		slot->skb = NULL;
+	}
+	if (!nr)
+		return 0;
+	pvring_set_head(&tx->q->ring);
+	pvnet_count(tx->q->ops, nr);
+	let_go(tx);
+	netdev_tx_completed_queue(tx->txq, packets, bytes);
+	wake(tx);
+	return nr;
+}
+
+/**
+ * pvnet_tx_lock() - keep others from the transmit queue of a pair
+ * @pair: the pair; softirqs are off
+ */
+void pvnet_tx_lock(struct pvnet_pair *pair) __acquires(&pair->tx.txq->_xmit_lock)
+{
+	__netif_tx_lock(pair->tx.txq, smp_processor_id());
+}
+
+/**
+ * pvnet_tx_unlock() - the other end
+ * @pair: the pair
+ */
+void pvnet_tx_unlock(struct pvnet_pair *pair) __releases(&pair->tx.txq->_xmit_lock)
+{
+	__netif_tx_unlock(pair->tx.txq);
+}
+
+/**
+ * pvnet_tx_poll() - reap what was sent, and ask for no interrupt meanwhile
+ * @pair: the pair; its NAPI
+ * @budget: that of the NAPI
+ *
+ * Return: how many frames.
+ */
+unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	unsigned int nr;
+
+	pvnet_tx_lock(pair);
+	pvring_disarm(&tx->q->ring);
+	nr = reap(pair, budget);
+	pvnet_tx_unlock(pair);
+	return nr;
+}
+
+/* Copy a frame into the window and submit it. False: it is dropped, and counted. */
+static bool send(struct pvnet_pair *pair, struct sk_buff *skb)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	struct pvnet_offload offload;
+	struct pvnet_tx_slot *slot;
+
+	if (skb->len > max_frame(tx)) {
+		pvnet_count(tx->stats.oversize, 1);
+		return false;
+	}
+	if (!pvnet_offload_from_skb(pair->net, skb, &offload)) {
+		pvnet_count(tx->stats.stale, 1);
+		return false;
+	}
+	slot = take_slot(tx, skb->len);
+	if (!slot) {
+		pvnet_count(tx->stats.dropped, 1);
+		return false;
+	}
+	skb_copy_bits(skb, 0, tx->q->data + slot->off, skb->len);
+	slot->skb = skb;
+	trace_pvnet_submit(pair->net->dev, pair->index, skb->len, &offload);
+	submit(pair, slot, &offload);
+	return true;
+}
+
+/* The next frame may not fit: let the stack wait, unless what was sent is done by now. */
+static void stop_when_full(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+
+	if (has_room(tx, 1))
+		return;
+	reap(pair, 0);
+	if (has_room(tx, 1))
+		return;
+	netif_tx_stop_queue(tx->txq);
+	pvnet_count(tx->stats.stops, 1);
+}
+
+/* There is no device just now: until it is back frames wait, unless it has failed. */
+static netdev_tx_t refuse(struct pvnet_tx *tx, struct sk_buff *skb)
+{
+	if (tx->mode == PVNET_HOLD) {
+		netif_tx_stop_queue(tx->txq);
+		return NETDEV_TX_BUSY;
+	}
+	pvnet_count(tx->stats.dropped, 1);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+/**
+ * pvnet_start_xmit() - see net_device_ops.ndo_start_xmit
+ * @skb: the frame
+ * @dev: the interface
+ *
+ * Whether it is reaped here, by the poller or after an interrupt: the queue has been armed by the
+ * NAPI for all that is sent since, so that nothing waits for the next frame.
+ */
+netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct pvnet *net = netdev_priv(dev);
+	struct pvnet_pair *pair = &net->pairs[skb_get_queue_mapping(skb)];
+	struct pvnet_tx *tx = &pair->tx;
+	unsigned int len = skb->len;
+	bool now = !netdev_xmit_more();
+
+	if (tx->mode != PVNET_PASS)
+		return refuse(tx, skb);
+	if (pvring_pending(&tx->q->ring))
+		reap(pair, 0);
+	skb_tx_timestamp(skb);
+	/* It may be kept for as long as the device side is silent. */
+	nf_reset_ct(skb);
+	if (send(pair, skb)) {
+		now = __netdev_tx_sent_queue(tx->txq, len, !now);
+		stop_when_full(pair);
+	} else {
+		dev_kfree_skb_any(skb);
+	}
+	if (now || netif_xmit_stopped(tx->txq))
+		kick(tx);
+	pvnet_sent(pair);
+	return NETDEV_TX_OK;
+}
+
+/**
+ * pvnet_tx_hold() - submit and reap nothing any more
+ * @pair: the pair
+ *
+ * When it returns, nobody does. What comes waits in the stack. Context: process.
+ */
+void pvnet_tx_hold(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+
+	__netif_tx_lock_bh(tx->txq);
+	tx->mode = PVNET_HOLD;
+	netif_tx_stop_queue(tx->txq);
+	__netif_tx_unlock_bh(tx->txq);
+}
+
+/**
+ * pvnet_tx_drop() - drop what is in flight
+ * @pair: the pair; on hold
+ */
+void pvnet_tx_drop(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	unsigned int packets = 0, bytes = 0;
+	struct pvnet_tx_slot *slot;
+
+	__netif_tx_lock_bh(tx->txq);
+	for (; tx->tail != tx->head; tx->tail++) {
+		slot = slot_of(tx, tx->tail);
+		pvnet_count(tx->stats.dropped, slot->busy);
+		slot->busy = false;
+		if (!slot->skb)
+			continue;
+		packets++;
+		bytes += slot->skb->len;
+		dev_kfree_skb_any(slot->skb);
+		slot->skb = NULL;
+	}
+	netdev_tx_completed_queue(tx->txq, packets, bytes);
+	__netif_tx_unlock_bh(tx->txq);
+}
+
+/**
+ * pvnet_tx_refuse() - drop what comes, until there is a device again
+ * @pair: the pair; on hold
+ */
+void pvnet_tx_refuse(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+
+	__netif_tx_lock_bh(tx->txq);
+	tx->mode = PVNET_DROP;
+	netif_tx_wake_queue(tx->txq);
+	__netif_tx_unlock_bh(tx->txq);
+}
+
+/*
+ * Submit again, in their order, what was in flight up to @end; the slots move up behind it. A
+ * frame of XDP's is lost: nobody has kept it.
+ */
+static unsigned int submit_again(struct pvnet_pair *pair, u32 first, u32 end)
+{
+	unsigned int packets = 0, bytes = 0, nr = 0;
+	struct pvnet_tx *tx = &pair->tx;
+	struct pvnet_tx_slot *slot;
+	struct sk_buff *skb;
+
+	for (; first != end; first++) {
+		slot = slot_of(tx, first);
+		if (!slot->busy)
+			continue;
+		slot->busy = false;
+		skb = slot->skb;
+		slot->skb = NULL;
+		if (skb && send(pair, skb)) {
+			nr++;
+			continue;
+		}
+		if (!skb) {
+			pvnet_count(tx->stats.dropped, 1);
+			continue;
+		}
+		packets++;
+		bytes += skb->len;
+		dev_kfree_skb_any(skb);
+	}
+	netdev_tx_completed_queue(tx->txq, packets, bytes);
+	pvnet_count(tx->stats.replayed, nr);
+	return nr;
+}
+
+/**
+ * pvnet_tx_resume() - submit again what is in flight, then let pass what comes
+ * @pair: the pair; on hold, and the device runs
+ *
+ * Return: how many frames were submitted again.
+ */
+unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	unsigned int nr;
+	u32 first, end;
+
+	__netif_tx_lock_bh(tx->txq);
+	first = tx->tail;
+	end = tx->head;
+	/* Nothing is in flight, and slots are taken behind those that are read. */
+	tx->head = first;
+	pvnet_arena_init(&tx->arena, round_down(tx->q->data_len, PVNET_ARENA_ALIGN));
+	nr = submit_again(pair, first, end);
+	kick(tx);
+	tx->mode = PVNET_PASS;
+	if (has_room(tx, 1))
+		netif_tx_wake_queue(tx->txq);
+	__netif_tx_unlock_bh(tx->txq);
+	return nr;
+}
+
+/**
+ * pvnet_tx_stuck() - has a frame been in flight for too long
+ * @pair: the pair
+ * @limit: jiffies
+ *
+ * Context: process.
+ */
+bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit)
+{
+	struct pvnet_tx *tx = &pair->tx;
+	bool stuck;
+
+	__netif_tx_lock_bh(tx->txq);
+	stuck = tx->mode == PVNET_PASS && tx->tail != tx->head &&
+		time_after(jiffies, slot_of(tx, tx->tail)->submitted + limit);
+	__netif_tx_unlock_bh(tx->txq);
+	return stuck;
+}
