@@ -124,11 +124,10 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 		net_lost(net, strerror(-errors[done - 1]));
 		return;
 	}
-	if (!tx->nr)
-		return;
-	if (net->full_timer.at_ns == HDEV_NEVER)
+	if (tx->nr && net->full_timer.at_ns == HDEV_NEVER)
 		hdev_timer_set(&net->full_timer, net->dev->bus->now_ns + FULL_NS);
-	net_watch(net);
+	if (tx->nr || net->be.unsent)
+		net_watch(net);
 }
 
 static void send_or_drop(struct net *net, struct net_txq *tx, unsigned int pair)

@@ -43,7 +43,7 @@ static bool waits_for_room(const struct net *net, unsigned int source)
 	for (i = 0; i < PVNET_MAX_PAIRS; i++)
 		if (net->tx[i] && net->tx[i]->nr && net_source_of(net, i) == source)
 			return true;
-	return net->full;
+	return net->full || net->be.unsent;
 }
 
 static uint32_t wanted_events(const struct net *net, unsigned int source)

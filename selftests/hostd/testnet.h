@@ -143,11 +143,12 @@ static inline void testnet_start(uint64_t without)
 	n.error = n.rx_error = 0;
 }
 
-static inline void testnet_init(void)
+/* From nothing to a NIC of which the driver has started all queues. */
+static inline void testnet_add(const char *config, int fd)
 {
 	struct hdev_spec spec = {
 		.class = &pv_net_class, .generation = 1, .uuid = "nic", .name = "n0",
-		.config = json_tokener_parse(TESTNET_CONFIG),
+		.config = json_tokener_parse(config), .fds = &fd, .nr_fds = fd >= 0,
 	};
 	char error[HDEV_ERROR_LEN] = "";
 
@@ -156,13 +157,19 @@ static inline void testnet_init(void)
 		ktap_bail("add: %s", error);
 	json_object_put(spec.config);
 	n.net = n.t.bus->devices[0].priv;
-	n.net->be.ops = &testnet_backend;
-	n.net->be.nr_sources = 1;
-	n.net->be.fds[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	hostd_bus_begin_epoch(n.t.bus);
 	if (testdrv_hello(&n.t.drv) != PVBUS_R_OK)
 		ktap_bail("HELLO");
 	testnet_start(0);
+}
+
+/* The same with the back end of this file. */
+static inline void testnet_init(void)
+{
+	testnet_add(TESTNET_CONFIG, -1);
+	n.net->be.ops = &testnet_backend;
+	n.net->be.nr_sources = 1;
+	n.net->be.fds[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 static inline uint8_t *testnet_data(unsigned int index, uint64_t at)

@@ -43,8 +43,7 @@ struct net_out {
  * @attach: go on with @be->fds[0], which is new; NULL: descriptors stay
  * @send: take frames, in order, from @out[0] on: gives the number of those that are done with, and in
  *	@errors 0 or -errno for each; fewer than @nr: the descriptor has no room, and EPOLLOUT says when
- * @flush: go on with what of a frame is not sent yet; false: there is no room still; NULL: there is
- *	never such a thing
+ * @flush: go on with what is @unsent; false: there is no room still; NULL: there never is
  * @receive: take the next frame of a source into @iov, and its offload: its length (of one that is
  *	longer than @iov, that of @iov); -EAGAIN: there is none; -EBADMSG: there was one that is of no use;
  *	another -errno: there will be none
@@ -74,6 +73,7 @@ struct net_backend_ops {
  * @nr_sources: their number; 0: there are none
  * @nr_used: those in use, at least 1, from 0 on
  * @offloads: PVNET_F_RX_* that may come, as bits
+ * @unsent: of a frame that counts as sent a part is not: @flush goes on with it
  * @priv: its own
  */
 struct net_backend {
@@ -83,6 +83,7 @@ struct net_backend {
 	unsigned int nr_sources;
 	unsigned int nr_used;
 	uint64_t offloads;
+	bool unsent;
 	void *priv;
 };
 

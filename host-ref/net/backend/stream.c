@@ -16,10 +16,9 @@
 
 #include "net/backend/parts.h"
 
-#define LENGTH		4U
+#define LENGTH		((size_t)4)
 /* Room for several of the longest frames; one of a call of recv(). */
-#define IN_LEN		(256U << 10)
-#define FRAME_LIMIT	(IN_LEN - LENGTH)
+#define IN_LEN		((size_t)256 << 10)
 
 /**
  * struct stream - what is under way
@@ -57,7 +56,7 @@ static void stream_attach(struct net_backend *be)
 	struct stream *s = be->priv;
 
 	s->in_at = s->in_end = 0;
-	s->out_at = s->out_len = 0;
+	be->unsent = false;
 }
 
 static bool stream_flush(struct net_backend *be)
@@ -65,13 +64,14 @@ static bool stream_flush(struct net_backend *be)
 	struct stream *s = be->priv;
 	ssize_t len;
 
-	while (s->out_at < s->out_len) {
+	while (be->unsent) {
 		len = send(be->fds[0], s->out + s->out_at, s->out_len - s->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0)
 			return errno != EAGAIN && errno != ENOBUFS;
 		s->out_at += len;
+		be->unsent = s->out_at < s->out_len;
 	}
 	return true;
 }
@@ -90,13 +90,14 @@ static void keep_rest(struct stream *s, const struct iovec *iov, unsigned int nr
 }
 
 /* How many frames are done with, when so many bytes were sent. */
-static unsigned int count_sent(struct stream *s, const struct net_parts *parts, unsigned int nr, size_t sent)
+static unsigned int count_sent(struct net_backend *be, const struct net_parts *parts, unsigned int nr, size_t sent)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr && sent; i++) {
 		if (sent < parts[i].len) {
-			keep_rest(s, parts[i].iov, parts[i].nr, sent);
+			keep_rest(be->priv, parts[i].iov, parts[i].nr, sent);
+			be->unsent = true;
 			sent = parts[i].len;
 		}
 		sent -= parts[i].len;
@@ -126,7 +127,7 @@ static unsigned int stream_send(struct net_backend *be, unsigned int source, con
 		sent = sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent >= 0)
-		return count_sent(be->priv, parts, nr, sent);
+		return count_sent(be, parts, nr, sent);
 	if (errno == EAGAIN || errno == ENOBUFS)
 		return 0;
 	/* Whoever reads it is told, too. */

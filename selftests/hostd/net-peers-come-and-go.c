@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A peer at a stream gets whole frames with complete checksums, however slowly it reads, and is believed
+ * nothing: not a length, not a checksum. One that does not read holds nobody up for more than a second; one
+ * that goes is asked for again, and the next one begins with a frame.
+ */
+#include <sys/socket.h>
+
+#include "lib/parcel.h"
+#include "testnet.h"
+
+#define CONFIG(kind)	"{\"backend\":\"" kind "\",\"mac\":\"52:54:00:12:34:56\",\"mtu\":65535,\"queues\":2,\"queue-size\":16}"
+#define SECOND_NS	1000000000ULL
+
+static int line, peer;
+static uint8_t buf[1 << 20];
+static struct pvnet_rx_cqe cqe;
+
+static void turn(void)
+{
+	n.t.bus->now_ns += 100000;
+	hostd_bus_ready_all(n.t.bus);
+	hostd_bus_fire(n.t.bus);
+	testbus_pump(&n.t);
+}
+
+static bool link_is_up(void)
+{
+	return ((struct pvnet_config *)hostd_window_config(&n.t.bus->win, 0))->flags == htole16(PVNET_LINK_UP);
+}
+
+/* What the broker does. */
+static void connect_peer(int type)
+{
+	int ends[2], small = 4096;
+
+	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("socketpair");
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	hostd_parcel_send(line, "", 1, &ends[0], 1);
+	close(ends[0]);
+	peer = ends[1];
+	turn();
+}
+
+static void up(void)
+{
+	struct pvnet_settings set = testnet_settings(PVNET_M_UP | PVNET_M_PROMISC);
+
+	set.mtu = htole32(65535);
+	set.offloads = htole64(1 << PVNET_F_RX_CSUM);
+	testnet_set(&set);
+}
+
+/* A UDP datagram over IPv4 with @len bytes in all; its checksum is the pseudo header's sum. */
+static void make_udp(uint8_t *f, unsigned int len)
+{
+	static const uint8_t head[] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0, 0, 0, 0,
+					64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 0, 9 };
+	unsigned int i, udp = len - 34, sum = 0x0a00 + 1 + 0x0a00 + 2 + 17 + udp;
+
+	for (i = sizeof(head); i < len; i++)
+		f[i] = i * 7;
+	memcpy(f, head, sizeof(head));
+	f[16] = (len - 14) >> 8;
+	f[17] = len - 14;
+	f[38] = udp >> 8;
+	f[39] = udp;
+	sum = (sum & 0xffff) + (sum >> 16);
+	f[40] = sum >> 8;
+	f[41] = sum;
+}
+
+static void submit(uint32_t id, unsigned int len)
+{
+	struct pvnet_tx_sqe sqe = {
+		.id = htole32(id), .len = htole32(len), .data_off = htole64(testnet_off(2, 0)),
+		.offload = { .flags = PVNET_O_CSUM_PARTIAL, .csum_start = htole16(34), .csum_offset = htole16(6) },
+	};
+
+	testnet_submit(2, &sqe);
+}
+
+/* Read @len bytes while the device goes on; less if no more come. */
+static size_t drain(uint8_t *to, size_t len)
+{
+	unsigned int idle = 0;
+	size_t done = 0;
+
+	while (done < len && idle++ < 100) {
+		ssize_t part = recv(peer, to + done, len - done, 0);
+
+		if (part > 0) {
+			done += part;
+			idle = 0;
+		}
+		turn();
+	}
+	return done;
+}
+
+static bool is_whole(const uint8_t *at, unsigned int len)
+{
+	return at[0] == 0 && at[1] == len >> 16 && at[2] == (uint8_t)(len >> 8) && at[3] == (uint8_t)len &&
+	       net_csum_is_right(at + 4, len);
+}
+
+static uint32_t reap_status(void)
+{
+	struct pvnet_cqe tx;
+
+	return testnet_reap(2, &tx) ? le32toh(tx.status) : TESTDRV_SILENT;
+}
+
+static void check_sending(void)
+{
+	ktap_ok(!link_is_up(), "no peer, no link");
+	make_udp(testnet_data(2, 0), 1001);
+	submit(1, 1001);
+	ktap_ok(testnet_status(2) == PVNET_S_DROPPED && n.net->count.tx_no_link == 1, "what is sent is dropped");
+	connect_peer(SOCK_STREAM);
+	ktap_ok(link_is_up(), "a peer is a link");
+	up();
+	memcpy(buf, testnet_data(2, 0), 1001);
+	submit(2, 1001);
+	submit(3, 1001);
+	turn();
+	ktap_ok(drain(buf + 2000, 2010) == 2010 && is_whole(buf + 2000, 1001) && is_whole(buf + 3005, 1001) &&
+		reap_status() == PVNET_S_OK && reap_status() == PVNET_S_OK, "frames with lengths, and complete checksums");
+	ktap_ok(!memcmp(buf, testnet_data(2, 0), 1001), "the driver's own copy is left as it was");
+}
+
+static void check_pressure(void)
+{
+	const unsigned int len = 60001, nr = 6;
+	unsigned int i, ok = 0;
+
+	make_udp(testnet_data(2, 0), len);
+	for (i = 0; i < nr; i++)
+		submit(10 + i, len);
+	turn();
+	ktap_ok(n.t.bus->devices[0].queues[2].quiet && n.net->watched[0] & EPOLLOUT,
+		"no room: the queue is no work, and the room is waited for");
+	drain(buf, nr * (len + 4));
+	for (i = 0; i < nr; i++)
+		ok += is_whole(buf + i * (len + 4), len) && reap_status() == PVNET_S_OK;
+	ktap_ok(ok == nr && !n.t.bus->devices[0].queues[2].quiet && !(n.net->watched[0] & EPOLLOUT),
+		"all come when the peer reads, whole");
+	for (i = 0; i < nr; i++)
+		submit(20 + i, len);
+	turn();
+	for (ok = 0; reap_status() == PVNET_S_OK; ok++)
+		;
+	n.t.bus->now_ns += SECOND_NS;
+	turn();
+	for (i = 0; reap_status() == PVNET_S_DROPPED; i++)
+		;
+	ktap_ok(ok && ok + i == nr && n.net->count.tx_full == i, "after a second what waits is dropped");
+	submit(30, len);
+	ktap_ok(testnet_status(2) == PVNET_S_DROPPED, "and then nothing waits");
+	drain(buf, ok * (len + 4));
+	make_udp(testnet_data(2, 0), 777);
+	submit(31, 777);
+	turn();
+	ktap_ok(reap_status() == PVNET_S_OK && drain(buf + ok * (len + 4), 781) == 781 &&
+		is_whole(buf + ok * (len + 4), 777) && is_whole(buf, len), "until it reads: it gets the rest, and the next frame");
+}
+
+static uint8_t flags_of(uint32_t at)
+{
+	return ((struct pvnet_frame *)testnet_data(1, at))->offload.flags;
+}
+
+static void put(uint8_t *to, unsigned int len, bool right)
+{
+	const struct net_offload o = { .flags = 1, .csum_start = 34, .csum_offset = 6 };
+	uint16_t csum;
+
+	memcpy(to, (uint8_t[]) { 0, len >> 16, len >> 8, len }, 4);
+	make_udp(to + 4, len);
+	csum = net_csum_complete(to + 4, len, &o);
+	memcpy(to + 44, &csum, 2);
+	to[44] ^= !right;
+}
+
+static void check_receiving(void)
+{
+	unsigned int i;
+
+	testnet_give(0, 1, 0, 128 << 10);
+	testnet_give(0, 2, 128 << 10, 128 << 10);
+	put(buf, 100, true);
+	put(buf + 104, 301, false);
+	put(buf + 409, 60000, true);
+	for (i = 0; i < 60413; i += 7777) {
+		if (send(peer, buf + i, 60413 - i < 7777 ? 60413 - i : 7777, MSG_NOSIGNAL) < 0)
+			ktap_bail("send");
+		turn();
+	}
+	for (i = 0; testnet_reap(1, &cqe); i++)
+		;
+	ktap_ok(i == 2 && n.net->count.rx_frames == 3, "frames come in whatever pieces");
+	testnet_start(0);
+	up();
+	testnet_give(0, 1, 0, 128 << 10);
+	if (send(peer, buf, 409 + 60004, MSG_NOSIGNAL) != 60413)
+		ktap_bail("send");
+	turn();
+	ktap_ok(testnet_reap(1, &cqe) && cqe.nr_frames == htole32(3) && !memcmp(testnet_data(1, 32), buf + 4, 100),
+		"many at once, into one buffer");
+	ktap_ok(flags_of(0) == PVNET_O_CSUM_VALID && !flags_of(192) && flags_of(192 + 384) == PVNET_O_CSUM_VALID,
+		"those whose checksum is right are said to be");
+}
+
+static bool was_asked_for(void)
+{
+	char byte;
+
+	return recv(line, &byte, 1, MSG_DONTWAIT) == 1;
+}
+
+static void check_lies(void)
+{
+	uint64_t bad = n.net->count.rx_bad, too_long = n.net->count.rx_too_long;
+
+	testnet_give(0, 1, 0, 128 << 10);
+	send(peer, "\0\0\0\5abcde\0\0\0\0", 13, MSG_NOSIGNAL);
+	turn();
+	ktap_ok(n.net->count.rx_bad == bad + 2 && !testnet_reap(1, &cqe), "frames shorter than a header are dropped");
+	memcpy(buf, "\0\1\x86\xa0", 4);
+	memset(buf + 4, 0, 100000);
+	send(peer, buf, 100004, MSG_NOSIGNAL);
+	turn();
+	ktap_ok(n.net->count.rx_too_long == too_long + 1 && link_is_up(), "one longer than any may be, too");
+	send(peer, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL);
+	turn();
+	ktap_ok(!link_is_up() && was_asked_for() && n.net->be.fds[0] < 0, "a length that cannot be is the end of the peer");
+	close(peer);
+}
+
+static void check_return(void)
+{
+	unsigned int i;
+
+	connect_peer(SOCK_STREAM);
+	make_udp(testnet_data(2, 0), 60001);
+	for (i = 0; i < 4; i++)
+		submit(i, 60001);
+	send(peer, "\0\0\3\xe8" "abc", 7, MSG_NOSIGNAL);
+	turn();
+	close(peer);
+	turn();
+	turn();
+	ktap_ok(!link_is_up() && was_asked_for() && !was_asked_for() && !n.net->watched[0], "a peer that goes is asked for once");
+	for (i = 0; reap_status() != TESTDRV_SILENT; i++)
+		;
+	ktap_ok(i == 4 && !n.t.bus->devices[0].queues[2].quiet, "what waited for it is dropped");
+	connect_peer(SOCK_STREAM);
+	make_udp(testnet_data(2, 0), 500);
+	submit(9, 500);
+	put(buf + 1000, 200, true);
+	send(peer, buf + 1000, 204, MSG_NOSIGNAL);
+	turn();
+	ktap_ok(link_is_up() && drain(buf, 504) == 504 && is_whole(buf, 500) && testnet_reap(1, &cqe) &&
+		cqe.nr_frames == htole32(1) && !memcmp(testnet_data(1, 32), buf + 1004, 200), "the next one begins with a frame, both ways");
+	testdrv_command(&n.t.drv, 0, PVBUS_CMD_RESET);
+	ktap_ok(n.net->watched[0] == EPOLLRDHUP && link_is_up(), "without a driver only its end is waited for");
+	close(peer);
+	testbus_exit(&n.t);
+	ktap_ok(recv(line, buf, 1, 0) == 0, "and the line ends with the device");
+	close(line);
+}
+
+static int make_line(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("socketpair");
+	line = ends[0];
+	return ends[1];
+}
+
+static void check_datagrams(void)
+{
+	testnet_add(CONFIG("dgram"), make_line());
+	connect_peer(SOCK_DGRAM);
+	up();
+	testnet_give(0, 1, 0, 128 << 10);
+	make_udp(testnet_data(2, 0), 900);
+	submit(1, 900);
+	put(buf + 1000, 200, true);
+	send(peer, buf + 1004, 200, 0);
+	send(peer, buf + 1004, 0, 0);
+	turn();
+	ktap_ok(link_is_up() && recv(peer, buf, sizeof(buf), 0) == 900 && net_csum_is_right(buf, 900) &&
+		testnet_reap(1, &cqe) && flags_of(0) == PVNET_O_CSUM_VALID && n.net->count.rx_bad == 1, "a datagram is a frame");
+	close(peer);
+	submit(2, 900);
+	turn();
+	ktap_ok(!link_is_up() && was_asked_for(), "a peer that does not take them is gone");
+	testbus_exit(&n.t);
+	close(line);
+}
+
+int main(void)
+{
+	ktap_plan(5 + 5 + 3 + 3 + 5 + 2);
+	testnet_add(CONFIG("stream"), make_line());
+	check_sending();
+	check_pressure();
+	check_receiving();
+	check_lies();
+	check_return();
+	check_datagrams();
+	return ktap_finish();
+}
