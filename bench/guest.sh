@@ -35,19 +35,19 @@ find_irqs() {
 	fi
 }
 
-# The disk or the NIC that pvctl calls $1, and the PCI slot of its window.
+# The disk or the NIC that pvctl calls $1, and the PCI slot of its window. A NIC is the window's, at the
+# port of its device.
 find_ours() {
 	local device name
 
 	for device in /sys/bus/pvbus/devices/*; do
 		[ "$(cat "$device/name")" = "$1" ] || continue
 		device=$(readlink -f "$device")
-		for name in "$device"/block/* "$device"/net/*; do
-			case $name in
-			*/\*)		;;
-			*/block/*)	echo "disk /dev/${name##*/}" ;;
-			*)		echo "nic ${name##*/}" ;;
-			esac
+		for name in "$device"/block/*; do
+			[ ! -e "$name" ] || echo "disk /dev/${name##*/}"
+		done
+		for name in "${device%/*}"/net/*; do
+			[ "$(cat "$name/dev_port" 2>/dev/null)" != "${device##*.}" ] || echo "nic ${name##*/}"
 		done
 		device=${device#*/0000:00:}
 		echo "slot ${device%%/*}"

@@ -8,6 +8,8 @@
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=selftests/lib/netns.sh
+. "$top/selftests/lib/netns.sh"
 
 inside=
 options=()
@@ -32,34 +34,14 @@ programs_build() {
 	"$top/scripts/kernels.sh" fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel $PVKIT_KERNEL"
 }
 
-# shellcheck disable=SC2317	# called at the end
-inside_end() { test_reap "$inside_pid" TERM 30; }
-
-inside_run() {
-	local unshare=(unshare --net) status=0
-
-	[ "$(id -u)" = 0 ] || unshare+=(--user --map-root-user)
-	"${unshare[@]}" true 2>/dev/null || die "this user may not make a network namespace"
-	"${unshare[@]}" "$top/bench/net.sh" --inside ${options[@]+"${options[@]}"} &
-	inside_pid=$!
-	test_exit_hooks+=(inside_end)
-	wait "$inside_pid" || status=$?
-	test_exit_hooks=()
-	return "$status"
-}
-
 # nic_join <tap> <index>: the host's end of a NIC, with an address; or, for two guests, on a bridge.
 nic_join() {
-	ip tuntap add dev "$1" mode tap vnet_hdr || return
-	if [ "$hosts" = 2 ]; then
-		ip link show "br$2" >/dev/null 2>&1 || {
-			ip link add "br$2" type bridge && ip link set "br$2" up
-		}
-		ip link set dev "$1" master "br$2"
-	else
-		ip addr add "10.66.$2.1/24" dev "$1"
+	if [ "$hosts" = 1 ]; then
+		netns_tap "$1" "10.66.$2.1/24"
+		return
 	fi
-	ip link set "$1" up
+	ip link show "br$2" >/dev/null 2>&1 || ip link add "br$2" up type bridge || return
+	netns_tap "$1" && ip link set dev "$1" master "br$2"
 }
 
 # elsewhere <pid>: whether it has come to a network namespace that is not ours.
@@ -190,7 +172,8 @@ case $devices in usage:*) echo "$devices"; exit 0 ;; esac
 if [ -z "$inside" ]; then
 	say "building"
 	programs_build
-	inside_run
+	netns_possible || die "this user may not make a network namespace"
+	netns_run "$top/bench/net.sh" --inside ${options[@]+"${options[@]}"}
 	exit
 fi
 
