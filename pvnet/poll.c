@@ -23,7 +23,9 @@ int pvnet_poll_us = -1;
 /* By default the poller looks for so many sleeps after the last frame. */
 #define WINDOW_SLEEPS		4
 /* cpu_relax() is an exit of its own under some hypervisors: look at the lines more often than that. */
+#ifndef LOOKS_PER_RELAX
 #define LOOKS_PER_RELAX		32
+#endif
 
 /*
  * How long a completion may wait for its interrupt where somebody looks anyway: until then he has

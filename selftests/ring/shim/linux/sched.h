@@ -2,6 +2,21 @@
 #ifndef SHIM_LINUX_SCHED_H
 #define SHIM_LINUX_SCHED_H
 
+#include <stdbool.h>
+
 #define cond_resched()	((void)0)
+
+#define TASK_RUNNING	0
+#define TASK_IDLE	1
+
+struct task_struct {
+	int state;
+};
+
+/* The test's. */
+void set_current_state(int state);
+void __set_current_state(int state);
+void schedule(void);
+int wake_up_process(struct task_struct *task);
 
 #endif
