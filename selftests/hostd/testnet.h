@@ -30,7 +30,8 @@ struct testnet_frame {
 
 /**
  * struct testnet - a NIC, its driver and its back end
- * @t: bus and window
+ * @t: bus and window, if the NIC is on one
+ * @drv: the driver
  * @q: queues
  * @net: the NIC
  * @rx: frames that come
@@ -45,6 +46,7 @@ struct testnet_frame {
  */
 struct testnet {
 	struct testbus t;
+	struct testdrv *drv;
 	struct testdrv_queue q[TESTNET_QUEUES];
 	struct net *net;
 	struct testnet_frame rx[80];
@@ -114,9 +116,9 @@ static inline uint64_t testnet_lay_out(unsigned int index, uint64_t off, uint64_
 	struct testdrv_queue *q = &n.q[index];
 	struct hdev_shape shape;
 
-	pv_net_class.worker->shape(&n.t.bus->devices[0], index, &shape);
+	pv_net_class.worker->shape(NULL, index, &shape);
 	/* The areas of a block queue are at least as large. */
-	off = testdrv_lay_out(&n.t.drv, q, off, TESTNET_SIZE, data_len);
+	off = testdrv_lay_out(n.drv, q, off, TESTNET_SIZE, data_len);
 	q->desc.sqe_shift = shape.sqe_shift;
 	q->desc.cqe_shift = shape.cqe_shift;
 	q->desc.irq_vector = htole16(1);
@@ -126,17 +128,17 @@ static inline uint64_t testnet_lay_out(unsigned int index, uint64_t off, uint64_
 /* RESET, and START with all features but @without. */
 static inline void testnet_start(uint64_t without)
 {
-	struct pvbus_driver_slot *slot = testdrv_slot(&n.t.drv, 0);
-	uint64_t off = testdrv_space(&n.t.drv) + PV_PAGE_SIZE;
+	struct pvbus_driver_slot *slot = testdrv_slot(n.drv, 0);
+	uint64_t off = testdrv_space(n.drv) + PV_PAGE_SIZE;
 	unsigned int i;
 
-	testdrv_command(&n.t.drv, 0, PVBUS_CMD_RESET);
-	slot->features[0] = htole64(le64toh(testdrv_entry(&n.t.drv, 0)->features[0]) & ~without);
+	testdrv_command(n.drv, 0, PVBUS_CMD_RESET);
+	slot->features[0] = htole64(le64toh(testdrv_entry(n.drv, 0)->features[0]) & ~without);
 	slot->features[1] = 0;
 	for (i = 0; i < TESTNET_QUEUES; i++)
 		off = testnet_lay_out(i, off, TESTNET_DATA);
-	if (testdrv_command(&n.t.drv, 0, PVBUS_CMD_FEATURES) != PVBUS_R_OK ||
-	    testdrv_start(&n.t.drv, 0, n.q, TESTNET_QUEUES) != PVBUS_R_OK)
+	if (testdrv_command(n.drv, 0, PVBUS_CMD_FEATURES) != PVBUS_R_OK ||
+	    testdrv_start(n.drv, 0, n.q, TESTNET_QUEUES) != PVBUS_R_OK)
 		ktap_bail("START");
 	n.nr_rx = n.next_rx = n.nr_tx = 0;
 	n.room = UINT32_MAX;
@@ -153,12 +155,13 @@ static inline void testnet_add(const char *config, int fd)
 	char error[HDEV_ERROR_LEN] = "";
 
 	testbus_init(&n.t);
+	n.drv = &n.t.drv;
 	if (hdev_add(n.t.bus, &spec, error))
 		ktap_bail("add: %s", error);
 	json_object_put(spec.config);
 	n.net = n.t.bus->devices[0].priv;
 	hostd_bus_begin_epoch(n.t.bus);
-	if (testdrv_hello(&n.t.drv) != PVBUS_R_OK)
+	if (testdrv_hello(n.drv) != PVBUS_R_OK)
 		ktap_bail("HELLO");
 	testnet_start(0);
 }
@@ -174,7 +177,7 @@ static inline void testnet_init(void)
 
 static inline uint8_t *testnet_data(unsigned int index, uint64_t at)
 {
-	return testdrv_data(&n.t.drv, &n.q[index]) + at;
+	return testdrv_data(n.drv, &n.q[index]) + at;
 }
 
 static inline uint64_t testnet_off(unsigned int index, uint64_t at)
@@ -211,8 +214,20 @@ static inline uint32_t testnet_status(unsigned int index)
 {
 	struct pvnet_cqe cqe;
 
-	testbus_pump(&n.t);
+	n.drv->pump(n.drv->ctx);
 	return testnet_reap(index, &cqe) ? le32toh(cqe.status) : TESTDRV_SILENT;
+}
+
+/* Submit, and wait for the status. */
+static inline uint32_t testnet_do(unsigned int index, const void *sqe)
+{
+	int64_t until_ms = testdrv_now_ms() + TESTDRV_WAIT_MS;
+	uint32_t status = TESTDRV_SILENT;
+
+	testnet_submit(index, sqe);
+	while (status == TESTDRV_SILENT && testdrv_now_ms() < until_ms)
+		status = testnet_status(index);
+	return status;
 }
 
 static inline struct pvnet_settings testnet_settings(unsigned int mode)
