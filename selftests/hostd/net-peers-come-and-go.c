@@ -8,6 +8,7 @@
 
 #include "lib/parcel.h"
 #include "testnet.h"
+#include "testworker.h"
 
 #define CONFIG(kind)	"{\"backend\":\"" kind "\",\"mac\":\"52:54:00:12:34:56\",\"mtu\":65535,\"queues\":2,\"queue-size\":16}"
 #define SECOND_NS	1000000000ULL
@@ -303,9 +304,44 @@ static void check_datagrams(void)
 	close(line);
 }
 
+/* One frame each way. */
+static void check_sandbox(const char *kind, int type)
+{
+	int theirs = make_line(), ends[2], tries;
+	static struct testworker w;
+	char text[512];
+
+	testworker_init(&w);
+	n.drv = &w.drv;
+	snprintf(text, sizeof(text), "{\"op\":\"add\",\"slot\":0,\"generation\":1,\"type\":\"net\",\"name\":\"n0\","
+		 "\"uuid\":\"00000000-0000-4000-8000-000000000001\",\"config\":{\"backend\":\"%s\",\"mac\":\"52:54:00:12:34:56\","
+		 "\"mtu\":65535,\"queues\":2,\"queue-size\":16}}", kind);
+	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) || hostd_parcel_send(line, "", 1, &ends[0], 1) ||
+	    !testworker_spawn(&w, "") || !testworker_tell(&w, text, &theirs, 1) ||
+	    !testworker_tell(&w, "{\"op\":\"go\"}", NULL, 0) || testdrv_hello(n.drv) != PVBUS_R_OK)
+		ktap_bail("no worker");
+	close(theirs);
+	peer = ends[1];
+	testnet_start(0);
+	up();
+	testnet_give(0, 1, 0, 128 << 10);
+	make_udp(testnet_data(2, 0), 900);
+	submit(1, 900);
+	put(buf, 200, true);
+	for (tries = 0; testnet_status(2) != PVNET_S_OK && tries < 5000; tries++)
+		submit(1, 900);
+	send(peer, buf + (type == SOCK_DGRAM ? 4 : 0), type == SOCK_DGRAM ? 200 : 204, MSG_NOSIGNAL);
+	for (tries = 0; !testnet_reap(1, &cqe) && tries < 5000; tries++)
+		usleep(1000);
+	ktap_ok(recv(peer, buf, sizeof(buf), 0) >= 900 && flags_of(0) == PVNET_O_CSUM_VALID && !testworker_quit(&w),
+		"%s: a worker in its sandbox does both", kind);
+	close(peer);
+	close(line);
+}
+
 int main(void)
 {
-	ktap_plan(5 + 5 + 3 + 3 + 5 + 2);
+	ktap_plan(5 + 5 + 3 + 3 + 5 + 2 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();
@@ -313,5 +349,7 @@ int main(void)
 	check_lies();
 	check_return();
 	check_datagrams();
+	check_sandbox("stream", SOCK_STREAM);
+	check_sandbox("dgram", SOCK_DGRAM);
 	return ktap_finish();
 }

@@ -69,7 +69,7 @@ struct net_backend_ops {
  * struct net_backend - a back end in use
  * @ops: which one
  * @features: offloads that it has, as bits, both directions
- * @fds: a descriptor for each source; -1: there is none at the moment
+ * @fds: a descriptor for each source, which does not wait; -1: there is none at the moment
  * @nr_sources: their number; 0: there are none
  * @nr_used: those in use, at least 1, from 0 on
  * @offloads: PVNET_F_RX_* that may come, as bits

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/backend/parts.h"
 
@@ -53,12 +54,11 @@ static unsigned int dgram_send(struct net_backend *be, unsigned int source, cons
 static ssize_t dgram_receive(struct net_backend *be, unsigned int source, const struct iovec *iov,
 			     unsigned int nr_iov, struct net_offload *offload)
 {
-	ssize_t len = recv(be->fds[0], be->priv, IN_LEN, MSG_DONTWAIT);
+	ssize_t len = read(be->fds[0], be->priv, IN_LEN);
 
 	(void)source;
-	/* A peer that has gone may come back. */
 	if (len < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : errno == ECONNREFUSED || errno == ECONNRESET ? -EPIPE : -errno;
+		return errno == EINTR ? -EAGAIN : -errno;
 	net_arrival_check(be, be->priv, len, offload);
 	return net_parts_copy(iov, nr_iov, be->priv, len);
 }

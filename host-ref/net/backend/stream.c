@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/backend/parts.h"
 
@@ -59,17 +60,34 @@ static void stream_attach(struct net_backend *be)
 	be->unsent = false;
 }
 
+/* send() is another system call, which the sandbox does not know. */
+static ssize_t send_all(const struct net_backend *be, struct iovec *iov, unsigned int nr_iov)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = nr_iov };
+	ssize_t len;
+
+	do {
+		len = sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : len;
+}
+
+static bool is_full(ssize_t error)
+{
+	return error == -EAGAIN || error == -ENOBUFS;
+}
+
 static bool stream_flush(struct net_backend *be)
 {
 	struct stream *s = be->priv;
+	struct iovec rest;
 	ssize_t len;
 
 	while (be->unsent) {
-		len = send(be->fds[0], s->out + s->out_at, s->out_len - s->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (len < 0 && errno == EINTR)
-			continue;
+		rest = (struct iovec) { s->out + s->out_at, s->out_len - s->out_at };
+		len = send_all(be, &rest, 1);
 		if (len < 0)
-			return errno != EAGAIN && errno != ENOBUFS;
+			return !is_full(len);
 		s->out_at += len;
 		be->unsent = s->out_at < s->out_len;
 	}
@@ -110,29 +128,25 @@ static unsigned int stream_send(struct net_backend *be, unsigned int source, con
 {
 	struct iovec iov[NET_SEND_MAX * NET_PARTS_MAX];
 	struct net_parts parts[NET_SEND_MAX];
-	struct msghdr msg = { .msg_iov = iov };
-	unsigned int i;
+	unsigned int i, nr_iov = 0;
 	ssize_t sent;
 
 	(void)source;
 	if (!stream_flush(be))
 		return 0;
 	for (i = 0; i < nr; i++) {
-		parts[i].iov = iov + msg.msg_iovlen;
+		parts[i].iov = iov + nr_iov;
 		net_parts_make(&parts[i], &out[i], true);
-		msg.msg_iovlen += parts[i].nr;
+		nr_iov += parts[i].nr;
 		errors[i] = 0;
 	}
-	do {
-		sent = sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
+	sent = send_all(be, iov, nr_iov);
 	if (sent >= 0)
 		return count_sent(be, parts, nr, sent);
-	if (errno == EAGAIN || errno == ENOBUFS)
+	if (is_full(sent))
 		return 0;
-	/* Whoever reads it is told, too. */
 	for (i = 0; i < nr; i++)
-		errors[i] = -errno;
+		errors[i] = sent;
 	return nr;
 }
 
@@ -165,7 +179,7 @@ static int fill(struct net_backend *be, struct stream *s)
 	if (next_len(s) > IN_LEN)
 		return -EPROTO;
 	do {
-		len = recv(be->fds[0], s->in + s->in_end, IN_LEN - s->in_end, MSG_DONTWAIT);
+		len = read(be->fds[0], s->in + s->in_end, IN_LEN - s->in_end);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return errno == EAGAIN ? -EAGAIN : -errno;
