@@ -25,7 +25,7 @@ lost_files() {
 	while IFS=: read -r where file; do
 		# That is the reader's, to try.
 		[[ $file == */echo/* ]] || find_file "$file" > "$test_tmp/found" || echo "$where names $file"
-	done < <(grep -oHE '`(host-ref|broker|worker|backend|lib|blk|clock|balloon|pvctl|pv[a-z]+|include|selftests|scripts|bench)/[A-Za-z0-9_./-]+\.(c|h|sh|md)\b' \
+	done < <(grep -oHE '`(host-ref|broker|worker|backend|lib|blk|net|clock|balloon|pvctl|pv[a-z]+|include|selftests|scripts|bench)/[A-Za-z0-9_./-]+\.(c|h|sh|md)\b' \
 		"${documents[@]}" | tr -d '`' | sort -u)
 }
 
