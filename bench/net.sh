@@ -36,6 +36,7 @@ programs_build() {
 
 # nic_join <tap> <index>: the host's end of a NIC, with an address; or, for two guests, on a bridge.
 nic_join() {
+	taps+=("$1")
 	if [ "$hosts" = 1 ]; then
 		netns_tap "$1" "10.66.$2.1/24"
 		return
@@ -61,6 +62,9 @@ native_start() {
 	more+=(--native-pid "$native")
 }
 
+# What passt tells of the guest's network; its gateway is the host.
+passt_words() { echo "--ipv4-only --address 10.66.$1.2 --netmask 255.255.255.0 --gateway 10.66.$1.1"; }
+
 # passt finds what it is to offer on an interface with a default route.
 uplink_make() {
 	! ip link show up0 >/dev/null 2>&1 || return 0
@@ -72,8 +76,9 @@ uplink_make() {
 
 passt_start() {
 	uplink_make
-	test_spawn "$test_tmp/passt.log" passt --foreground --quiet --runas 0 --ipv4-only --mtu 65520 \
-		--address "10.66.$1.2" --netmask 255.255.255.0 --gateway "10.66.$1.1" --socket "$test_tmp/passt.sock"
+	# shellcheck disable=SC2046
+	test_spawn "$test_tmp/passt.log" passt --foreground --quiet --runas 0 --mtu 65520 $(passt_words "$1") \
+		--socket "$test_tmp/passt.sock"
 	servers+=(--server "passt=$test_pid")
 	wait_for 5 test -S "$test_tmp/passt.sock" || die "passt: $(tail -n 1 "$test_tmp/passt.log")"
 }
@@ -84,7 +89,7 @@ ours_add() {
 	[ -n "${hostd_pid[$HOSTD]:-}" ] || hostd_start || die "pvhostd does not start"
 	case $3 in
 	tap)	nic_join "$1g$4" "$2" && pvctl add-net "$1" "tap=$1g$4" ;;
-	passt)	uplink_make && pvctl add-net "$1" passt=on ;;
+	passt)	uplink_make && pvctl add-net "$1" "passt-options=$(passt_words "$2")" ;;
 	esac >/dev/null || say "$1: pvctl add-net failed"
 }
 
@@ -122,13 +127,15 @@ guest_boot() {
 
 # guests_end: their kernels had nothing to complain of. One under TCG may stand still on a busy host.
 guests_end() {
-	local VM HOSTD
+	local VM HOSTD tap
 
 	for VM in "${!vm_pid[@]}"; do
 		vm_dmesg_clean rcu || { say "the guest's kernel complained, see above"; status=1; }
 		vm_stop
 	done
 	for HOSTD in "${!hostd_pid[@]}"; do hostd_stop; done
+	for tap in "${taps[@]}"; do ip link del "$tap"; done
+	taps=()
 }
 
 iperf3_start() {
@@ -183,6 +190,7 @@ sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6
 # Each part adds its own.
 rm -f "$out/net.json"
 read -r -d '' -a ethtool < <(program_files "$(command -v ethtool)")
+taps=()
 status=0
 read -ra hosted < <(plan --what host)
 [ ${#hosted[@]} = 0 ] || host_to_guest "${hosted[@]}"
