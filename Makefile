@@ -71,7 +71,7 @@ help:
 	@echo 'make dkms-remove      undo it'
 	@echo 'make host             pvhostd and pvctl, in build/host/'
 	@echo 'make debug-kernel     a kernel with KASAN, lockdep, kmemleak (half an hour); FLAVOUR=kcsan: data races'
-	@echo 'make demo             a stock guest, the same disk emulated and paravirtual: the gain'
+	@echo 'make demo             a stock guest, the same disk and network emulated and paravirtual: the gain'
 	@echo 'make check            every test                (30 minutes at most)'
 	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
 	@echo 'make check-fast       no root, no VM            (one minute at most)'

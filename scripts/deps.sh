@@ -7,10 +7,10 @@ set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
 	liburing-dev libnbd-dev libseccomp-dev libjson-c-dev libcap-ng-dev"
-vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod"
+vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod iproute2"
 test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3 strace qemu-utils
-	iproute2 ethtool tcpdump dnsmasq-base passt"
-bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq iproute2 ethtool passt iperf3"
+	ethtool tcpdump dnsmasq-base passt"
+bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3"
 dkms="dkms"
 lint="sparse clang shellcheck"
 debug_kernel="flex bison bc libelf-dev libssl-dev"
