@@ -205,7 +205,7 @@ class Bench(Schedule):
 
     def watch_idle(self):
         """What pvnet costs while its link is up and nothing moves."""
-        if "pvnet" not in self.targets:
+        if self.peer or "pvnet" not in self.targets:
             return None
         say(f"idle for {IDLE_SECS} s")
         pids = family(self.guest.servers["pvhostd"])
