@@ -29,6 +29,7 @@
 
 #define WINDOW_MIN	(1ULL << 20)
 #define WINDOW_MAX	(1ULL << 36)
+#define KEEP_MAX	256	/* descriptors of those that were inherited */
 
 static const char usage_head[] =
 	"usage: pvhostd [OPTION]...\n"
@@ -408,12 +409,13 @@ static int take_handover(struct arguments *a)
 /* Nothing that was inherited reaches a worker; nothing stays open behind a daemon. */
 static void shut_inherited(const struct arguments *a)
 {
-	const int keep[] = { a->opt.ready_fd, a->opt.ivshmem_fd };
+	int keep[KEEP_MAX] = { a->opt.ready_fd, a->opt.ivshmem_fd };
+	unsigned int nr = 2 + hostd_class_fds(pv_classes, a->devices, keep + 2, KEEP_MAX - 2);
 
 	if (a->opt.handover)
 		hostd_fds_shut(NULL, 0, false);
 	else
-		hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), a->daemon);
+		hostd_fds_shut(keep, nr, a->daemon);
 }
 
 /* @argv: the class, and what its half in the broker has said. */

@@ -5,8 +5,11 @@
 #include "keys/class.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/json.h"
 
@@ -49,4 +52,47 @@ int hostd_class_complete(const struct pv_class *class, struct json_object *args,
 		return -EINVAL;
 	hostd_keys_fill(class->keys, args);
 	return 0;
+}
+
+/* Those in the text of a key, as "5:6". */
+static unsigned int take_fds(const char *text, int *fds, unsigned int max)
+{
+	unsigned int nr = 0;
+	char *end;
+
+	while (text && *text && nr < max) {
+		fds[nr] = strtol(text, &end, 10);
+		if (end == text)
+			break;
+		if (fds[nr] > STDERR_FILENO && !fcntl(fds[nr], F_SETFD, FD_CLOEXEC))
+			nr++;
+		text = *end ? end + 1 : end;
+	}
+	return nr;
+}
+
+static unsigned int fds_of(const struct pv_class *class, struct json_object *args, int *fds, unsigned int max)
+{
+	const struct hostd_key *key;
+	unsigned int nr = 0;
+
+	for (key = class->keys; key->name; key++)
+		if (key->is_fds)
+			nr += take_fds(hostd_json_str(args, key->name), fds + nr, max - nr);
+	return nr;
+}
+
+unsigned int hostd_class_fds(const struct pv_class *const *classes, struct json_object *devices, int *fds,
+			     unsigned int max)
+{
+	unsigned int nr = 0;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(devices); i++) {
+		struct json_object *dev = json_object_array_get_idx(devices, i);
+
+		nr += fds_of(hostd_class_find(classes, hostd_json_str(dev, "type")), hostd_json_get(dev, "arguments"),
+			     fds + nr, max - nr);
+	}
+	return nr;
 }

@@ -118,6 +118,18 @@ struct json_object *hostd_class_parse(const struct pv_class *class, const char *
 int hostd_class_complete(const struct pv_class *class, struct json_object *args, char *err, size_t len);
 
 /**
+ * hostd_class_fds - find the descriptors that devices are made of, and see that no program gets them
+ * @classes: a list, up to NULL
+ * @devices: an array of "type" and "arguments" of each, checked
+ * @fds: gets those that are open, above 2
+ * @max: room of @fds
+ *
+ * Return: their number.
+ */
+unsigned int hostd_class_fds(const struct pv_class *const *classes, struct json_object *devices, int *fds,
+			     unsigned int max);
+
+/**
  * hostd_classes_describe - the classes as data: what "query-classes" returns
  * @classes: a list, up to NULL
  *

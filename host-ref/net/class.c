@@ -48,7 +48,7 @@ _Static_assert(PVNET_MAX_PAIRS <= HOSTD_DEVICE_FDS_MAX, "a descriptor for each p
 #define PASST_MTU	65520	/* the largest that it has: fewer and longer packets */
 
 /* The keys that choose a back end. */
-static const char *const kinds[] = { "tap", "passt", "stream", "dgram", "null" };
+static const char *const kinds[] = { "tap", "fd", "passt", "stream", "dgram", "null" };
 
 static struct hostd_nic *nic_of(const struct hostd_device *dev)
 {
@@ -72,7 +72,7 @@ static int choose_kind(struct hostd_nic *nic, struct json_object *args, char *er
 		if (!val || (json_object_is_type(val, json_type_boolean) && !json_object_get_boolean(val)))
 			continue;
 		if (nic->kind)
-			return refuse(err, "give one of tap=NAME, passt=on, stream=PATH, dgram=PATH and null=on");
+			return refuse(err, "give one of tap=NAME, fd=N, passt=on, stream=PATH, dgram=PATH and null=on");
 		nic->kind = kinds[i];
 	}
 	if (!nic->kind)
@@ -83,6 +83,11 @@ static int choose_kind(struct hostd_nic *nic, struct json_object *args, char *er
 static bool is_passt(const struct hostd_nic *nic)
 {
 	return !strcmp(nic->kind, "passt");
+}
+
+static bool has_tap(const struct hostd_nic *nic)
+{
+	return !strcmp(nic->kind, "tap") || !strcmp(nic->kind, "fd");
 }
 
 static int check_paths(struct json_object *args, char *err)
@@ -176,10 +181,9 @@ static int nic_init(struct hostd_device *dev, struct json_object *args, char *er
 		return -EINVAL;
 	if (hostd_json_get(args, "passt-options") && !is_passt(nic))
 		return refuse(err, "passt-options= goes with passt=on");
-	if (!strcmp(nic->kind, "tap"))
-		dev->needs = hostd_json_str(args, "tap");
-	else if (strcmp(nic->kind, "null"))
+	if (!has_tap(nic) && strcmp(nic->kind, "null"))
 		return init_peer(nic, args, err);
+	dev->needs = hostd_json_str(args, "tap");
 	return 0;
 }
 
@@ -204,26 +208,18 @@ static void nic_exit(struct hostd_device *dev)
 /* The tap stays open over lives of the worker: its queues keep what comes meanwhile. */
 static int open_tap(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char *err)
 {
-	struct net_tap *tap = &nic->tap;
-	unsigned int i;
+	const char *text = hostd_json_str(nic->dev.args, nic->kind);
 	int ret = 0;
 
-	if (!tap->nr)
-		ret = net_tap_open(tap, hostd_json_str(nic->dev.args, "tap"),
-				   hostd_json_u64(nic->dev.args, "queues", 1), err);
-	if (ret)
-		return ret;
-	for (i = 0; i < tap->nr; i++) {
-		fds[i] = fcntl(tap->fds[i], F_DUPFD_CLOEXEC, 0);
-		if (fds[i] < 0) {
-			while (i)
-				close(fds[--i]);
-			snprintf(err, HOSTD_ERROR_MAX, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)");
-			return -EMFILE;
-		}
-	}
-	*nr_fds = tap->nr;
-	return 0;
+	if (!nic->tap.nr && !strcmp(nic->kind, "fd"))
+		ret = net_tap_take(&nic->tap, text, err);
+	else if (!nic->tap.nr)
+		ret = net_tap_open(&nic->tap, text, hostd_json_u64(nic->dev.args, "queues", 1), err);
+	if (!ret)
+		ret = net_tap_dup(&nic->tap, fds, err);
+	if (!ret)
+		*nr_fds = nic->tap.nr;
+	return ret;
 }
 
 /* The first attempt to connect has come to this. */
@@ -265,14 +261,16 @@ static int nic_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, ch
 
 	if (has_peer(nic))
 		return open_peer(nic, fds, nr_fds, err);
-	return strcmp(nic->kind, "tap") ? 0 : open_tap(nic, fds, nr_fds, err);
+	return has_tap(nic) ? open_tap(nic, fds, nr_fds, err) : 0;
 }
 
 static void nic_released(struct hostd_device *dev)
 {
 	struct hostd_nic *nic = nic_of(dev);
 
-	net_tap_close(&nic->tap);
+	/* What was inherited cannot be had again. */
+	if (!strcmp(nic->kind, "tap"))
+		net_tap_close(&nic->tap);
 	if (has_peer(nic))
 		net_peer_close(&nic->peer);
 	drop_line(nic);
@@ -285,7 +283,7 @@ static void nic_configure(const struct hostd_device *dev, struct json_object *co
 	const struct hostd_nic *nic = nic_of(dev);
 
 	/* passt speaks the same as any stream. */
-	hostd_json_add_str(config, "backend", is_passt(nic) ? "stream" : nic->kind);
+	hostd_json_add_str(config, "backend", is_passt(nic) ? "stream" : has_tap(nic) ? "tap" : nic->kind);
 	if (nic->tap.nr)
 		hostd_json_add_u64(config, "offloads", nic->tap.offloads);
 }
@@ -293,7 +291,7 @@ static void nic_configure(const struct hostd_device *dev, struct json_object *co
 static void nic_describe(const struct hostd_device *dev, struct json_object *obj)
 {
 	const struct hostd_nic *nic = nic_of(dev);
-	const char *place = hostd_json_str(dev->args, nic->kind);
+	const char *place = is_passt(nic) ? nic->passt.path : hostd_json_str(dev->args, nic->kind);
 
 	hostd_json_add_str(obj, "mode", hostd_json_bool(dev->args, "link", true) ? "up" : "down");
 	hostd_json_add_str(obj, "backend", nic->kind);

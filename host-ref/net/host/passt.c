@@ -47,7 +47,8 @@ static int prepare(void *owner)
 
 	if (mkdir(p->dir, 0700) && errno != EEXIST)
 		goto failed;
-	if (!geteuid() && chown(p->dir, user ? user->pw_uid : 65534, user ? user->pw_gid : 65534))
+	/* Where there is no such user, in a user namespace, it stays who it is. */
+	if (!geteuid() && chown(p->dir, user ? user->pw_uid : 65534, user ? user->pw_gid : 65534) && errno != EINVAL)
 		goto failed;
 	if (chdir(p->dir))
 		goto failed;

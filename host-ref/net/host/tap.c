@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -17,6 +19,8 @@
 
 #define DEVICE		"/dev/net/tun"
 #define BIT(n)		(1ULL << (n))
+
+static const char too_many_fds[] = "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)";
 
 static int explain(int error, const char *name, char *err)
 {
@@ -40,18 +44,24 @@ static int explain(int error, const char *name, char *err)
 	return error;
 }
 
+/* The header's form is the descriptor's own, and may have another owner's. */
+static int set_header(int fd)
+{
+	int hdr_len = TUN_HDR_LEN, le = 1;
+
+	return ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) < 0 || ioctl(fd, TUNSETVNETLE, &le) < 0 ? -errno : 0;
+}
+
 /* One queue; its descriptor or -errno. */
 static int open_queue(const char *name, short flags)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
-	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), hdr_len = TUN_HDR_LEN, le = 1, err = 0;
+	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &hdr_len) < 0 ||
-	    ioctl(fd, TUNSETVNETLE, &le) < 0)
-		err = -errno;
+	err = ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : set_header(fd);
 	if (!err)
 		return fd;
 	close(fd);
@@ -111,6 +121,67 @@ int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *e
 	if (ret)
 		return explain(ret, name, err);
 	net_tap_probe(tap);
+	return 0;
+}
+
+static int take_queue(struct net_tap *tap, int fd, char *err)
+{
+	const short needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	struct ifreq ifr = { 0 };
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || ioctl(fd, TUNGETIFF, &ifr) < 0 || (ifr.ifr_flags & needed) != needed || set_header(fd) ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		snprintf(err, HOSTD_ERROR_MAX, "descriptor %d is no tap that was opened with IFF_NO_PI and IFF_VNET_HDR and left to pvhostd when it started: see who starts it, or give tap=NAME",
+			 fd);
+		return -EINVAL;
+	}
+	tap->fds[tap->nr] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (tap->fds[tap->nr] < 0) {
+		snprintf(err, HOSTD_ERROR_MAX, "%s", too_many_fds);
+		return -EMFILE;
+	}
+	tap->nr++;
+	return 0;
+}
+
+int net_tap_take(struct net_tap *tap, const char *text, char *err)
+{
+	int ret = 0;
+	char *end;
+
+	do {
+		unsigned long fd = strtoul(text, &end, 10);
+
+		if (end == text || (*end && *end != ':') || fd > INT_MAX || tap->nr == PVNET_MAX_PAIRS) {
+			snprintf(err, HOSTD_ERROR_MAX, "fd= is the number of a descriptor, or up to %d with colons between them, as 5:6",
+				 PVNET_MAX_PAIRS);
+			ret = -EINVAL;
+		} else {
+			ret = take_queue(tap, fd, err);
+		}
+		text = end + 1;
+	} while (!ret && *end);
+	if (ret)
+		net_tap_close(tap);
+	else
+		net_tap_probe(tap);
+	return ret;
+}
+
+int net_tap_dup(const struct net_tap *tap, int *fds, char *err)
+{
+	unsigned int i;
+
+	for (i = 0; i < tap->nr; i++) {
+		fds[i] = fcntl(tap->fds[i], F_DUPFD_CLOEXEC, 0);
+		if (fds[i] >= 0)
+			continue;
+		while (i)
+			close(fds[--i]);
+		snprintf(err, HOSTD_ERROR_MAX, "%s", too_many_fds);
+		return -EMFILE;
+	}
 	return 0;
 }
 

@@ -33,6 +33,26 @@ struct net_tap {
 int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *err);
 
 /**
+ * net_tap_take - take a tap that was inherited
+ * @tap: gets copies of its descriptors; not open
+ * @text: their numbers, as "5:6"
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: 0 or -errno.
+ */
+int net_tap_take(struct net_tap *tap, const char *text, char *err);
+
+/**
+ * net_tap_dup - make copies of its descriptors
+ * @tap: the tap
+ * @fds: gets them
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: 0 or -EMFILE.
+ */
+int net_tap_dup(const struct net_tap *tap, int *fds, char *err);
+
+/**
  * net_tap_close - close it
  * @tap: the tap, open or not
  */

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Each back end of a NIC is there or says in one line what to do; taps, whether by name or inherited, and passt
+# outlive workers and upgrades; what was started for a NIC goes with it, and comes back when it dies.
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/env.sh"
+. "$(dirname "$0")/../lib/netns.sh"
+# In a network of its own, which passt takes for one that leads somewhere.
+if [ -z "${in_netns:-}" ] && netns_possible; then
+	in_netns=1 netns_run "$0" "$@"
+	exit
+fi
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+[ -n "${in_netns:-}" ] || ktap_skip_all 'no network namespace: needs root, or user namespaces'
+make_network() {
+	ip tuntap add one0 mode tap && ip tuntap add many0 mode tap multi_queue && ip tuntap add out0 mode tap &&
+		ip addr add 192.0.2.2/24 dev out0 && ip link set out0 up && ip route add default via 192.0.2.1
+}
+make_network || ktap_bail 'no taps'
+
+row() { pvctl list | tr -s ' ' | grep "^$1 "; }
+counter() { pvctl stats "$1" | tr -s ' ' | sed -n "s/^$2 //p"; }
+has() { [ "$(counter "$1" "$2")" = "$3" ]; }
+error_of() { pvctl add-net "$@" 2>&1 | grep -c .; pvctl add-net "$@" 2>&1 | grep -o "$advice"; }
+passt_pid() { pvctl --json list | tr -d ' \n' | grep -o '"passt_pid":[0-9]*' | grep -o '[0-9]*$'; }
+is_another() { local pid; pid=$(passt_pid) && [ -n "$pid" ] && [ "$pid" != "$1" ]; }
+is_gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c 1)" = Z ]; }
+is_no_dir() { [ ! -e "$1" ]; }
+
+hostd_start --net id=n0,tap=one0 --net id=n1,tap=many0,queues=3 --net id=n2,null=on,link=off || ktap_bail 'pvhostd does not start'
+ktap_is 'a tap of one queue' "$(row n0)" 'n0 net served reset - up tap one0'
+ktap_is 'has one source' "$(counter n0 sources)" 1
+ktap_is 'one of many as many as there are pairs' "$(counter n1 sources)" 3
+ktap_is 'no network, no link' "$(row n2) $(counter n2 carrier)" 'n2 net served reset - down null - false'
+pvctl set n2 link=on,mtu=9000 > "$test_tmp/set"
+ktap_check 'the link comes with link=on' has n2 carrier true
+
+while IFS='|' read -r spec advice; do
+	ktap_is "$spec is refused" "$(error_of bad "$spec")" "$(printf '1\n%s' "$advice")"
+done <<- 'END'
+	tap=none0|ip tuntap add none0
+	tap=lo|no tap that can be used
+	tap=one0|in use by another process
+	fd=99|see who starts it
+	fd=x|the number of a descriptor
+	stream=/nowhere/s|start first what makes
+	dgram=/nowhere/s|start first what makes
+	tap=one0,null=on|give one of
+	null=on,mac=01:00:00:00:00:01|address of a single station
+	null=on,mtu=9000,max-mtu=1500|larger than max-mtu
+	null=on,local=/tmp/x|goes with dgram
+END
+
+pvctl restart-worker > "$test_tmp/restart"
+ktap_is 'the next worker has the taps' "$(counter n0 sources) $(counter n1 sources)" '1 3'
+pvctl upgrade > "$test_tmp/upgrade"
+ktap_is 'and the next pvhostd' "$(counter n0 sources) $(counter n1 sources)" '1 3'
+
+if command -v passt > "$test_tmp/passt"; then
+	pvctl add-net p0 passt-options='-t 2222' > "$test_tmp/add"
+	wait_for 20 has p0 carrier true
+	ktap_check 'passt is a link' has p0 carrier true
+	first=$(passt_pid)
+	kill -KILL "$(hostd_worker_pid)"
+	wait_for 20 has p0 carrier true
+	pvctl upgrade > "$test_tmp/upgrade"
+	wait_for 20 has p0 carrier true
+	ktap_is 'it outlives worker and pvhostd' "$(passt_pid)" "$first"
+	kill -KILL "$first"
+	wait_for 20 is_another "$first"
+	wait_for 20 has p0 carrier true
+	ktap_check 'it is started again' is_another "$first"
+	ktap_check 'and is a link again' has p0 carrier true
+	second=$(passt_pid)
+	socket=$(row p0 | cut -d ' ' -f 8)
+	ktap_check 'list shows its socket' [ -S "$socket" ]
+	pvctl remove p0 > "$test_tmp/remove"
+	wait_for 20 is_gone "$second"
+	ktap_check 'it goes with its NIC' is_gone "$second"
+	wait_for 20 is_no_dir "${socket%/*}"
+	ktap_check 'and so does its socket' is_no_dir "${socket%/*}"
+	PATH=/nowhere ktap_is 'a pvhostd that finds none' \
+		"$(PATH=/nowhere "$hostd_bin/pvhostd" --run-dir "$test_tmp/none" --net id=n0 2>&1 | grep -o 'passt is not installed')" \
+		'passt is not installed'
+else
+	for what in link outlives again again-link list goes socket none; do ktap_skip "passt: $what" 'passt is not installed'; done
+fi
+hostd_stop
+
+# What a service manager leaves to pvhostd.
+start_inherited() {
+	python3 - "$hostd_bin/pvhostd" "$test_tmp/inherited" <<- 'END'
+		import fcntl, os, struct, subprocess, sys
+		fds = [os.open("/dev/net/tun", os.O_RDWR) for _ in range(2)]
+		for fd in fds:
+		    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"many0", 0x5102))
+		spec = ":".join(map(str, fds))
+		sys.exit(subprocess.run([sys.argv[1], "--daemon", "--run-dir", sys.argv[2], "--net", "id=n0,fd=" + spec],
+		                        pass_fds=fds).returncode)
+	END
+}
+pvctl() { "$hostd_bin/pvctl" --control "$test_tmp/inherited/control.sock" "$@"; }
+ktap_check 'a daemon with a tap that it inherits' start_inherited
+ktap_is 'has all its queues' "$(counter n0 sources)" 2
+pvctl restart-worker > "$test_tmp/restart"
+pvctl upgrade > "$test_tmp/upgrade"
+ktap_is 'over workers and upgrades' "$(row n0 | cut -d ' ' -f 3-7) $(counter n0 sources)" 'served reset - up fd 2'
+daemon=$(cat "$test_tmp/inherited/pid")
+kill "$daemon"
+wait_for 20 is_gone "$daemon"
+ktap_done
