@@ -63,6 +63,7 @@ static void take_live(struct net *net, struct json_object *config)
 
 	net->wants_link = hostd_json_bool(config, "link", net->wants_link);
 	c->mtu = htole32(hostd_json_u64(config, "mtu", le32toh(c->mtu)));
+	net->rx_rate.bytes = net->tx_rate.bytes = hostd_json_u64(config, "rate", net->tx_rate.bytes);
 	c->speed_mbps = htole32(hostd_json_u64(config, "speed", le32toh(c->speed_mbps)));
 }
 
@@ -151,6 +152,7 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	}
 	dev->priv = net;
 	net_tx_init(net);
+	net_rate_init(net);
 	set_up(net, config);
 	net_publish(net);
 	ret = net_watch_line(net);
@@ -230,6 +232,8 @@ static int net_set(struct hdev *dev, struct json_object *config, char *error)
 		net_tx_go_on(net);
 		net_watch(net);
 	}
+	/* What has waited for a limit waits for this one, or no more. */
+	hdev_timer_set(&net->rate_timer, dev->bus->now_ns);
 	net_publish(net);
 	return 0;
 }

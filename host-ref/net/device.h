@@ -8,6 +8,7 @@
 #include <pv/net.h>
 
 #include "net/backend/backend.h"
+#include "net/rate.h"
 #include "worker/bus/device.h"
 #include "worker/bus/wait.h"
 
@@ -124,6 +125,9 @@ struct net_counts {
  * @tx: transmit queues, by pair; NULL: it does not run
  * @watched: what each source is watched for, EPOLL* bits
  * @full_timer: when frames that wait for room are dropped
+ * @rx_rate: limit of what is received
+ * @tx_rate: limit of what is sent
+ * @rate_timer: when one of them allows more
  * @full: the back end has had no room for long: nothing waits for it any more
  * @count: counters
  */
@@ -142,6 +146,9 @@ struct net {
 	struct net_txq *tx[PVNET_MAX_PAIRS];
 	uint32_t watched[PVNET_MAX_PAIRS];
 	struct hdev_timer full_timer;
+	struct net_rate rx_rate;
+	struct net_rate tx_rate;
+	struct hdev_timer rate_timer;
 	bool full;
 	struct net_counts count;
 };
@@ -197,7 +204,7 @@ int net_rx_start(struct net *net, struct hdev_queue *q);
 unsigned int net_rx_poll(struct hdev_queue *q);
 
 /**
- * net_rx_can_look - may a source be looked at: is there a link, and a driver that has buffers
+ * net_rx_can_look - may a source be looked at: is there a link, a driver that has buffers, and no limit reached
  * @net: the NIC
  * @source: of the back end, in use
  *
@@ -249,6 +256,12 @@ unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget);
 void net_tx_go_on(struct net *net);
 
 /**
+ * net_tx_resume - take what has waited in the queues because of a limit
+ * @net: the NIC
+ */
+void net_tx_resume(struct net *net);
+
+/**
  * net_tx_init - give the NIC its timer
  * @net: the NIC
  */
@@ -269,6 +282,19 @@ int net_watch_line(struct net *net);
  * @net: the NIC
  */
 void net_watch(struct net *net);
+
+/**
+ * net_rate_init - give the NIC the timer of its limits
+ * @net: the NIC
+ */
+void net_rate_init(struct net *net);
+
+/**
+ * net_rate_wait - go on when a limit allows it
+ * @net: the NIC
+ * @rate: that limit
+ */
+void net_rate_wait(struct net *net, const struct net_rate *rate);
 
 /**
  * net_lost - the back end has no peer any more

@@ -10,6 +10,9 @@
 #include <pv/net.h>
 #include <pv/ring.h>
 
+#include "lib/util.h"
+#include "net/rate.h"
+
 const struct hostd_key hostd_net_keys[] = {
 	{ "tap", HOSTD_KEY_TEXT, .max = IFNAMSIZ - 1, .value = "NAME",
 	  .help = "a tap of the host's: ip tuntap add NAME mode tap [multi_queue] [user USER]" },
@@ -34,6 +37,8 @@ const struct hostd_key hostd_net_keys[] = {
 	{ "link", HOSTD_KEY_SWITCH, .def = "on", .live = true, .help = "off: as if the cable were out" },
 	{ "speed", HOSTD_KEY_NUMBER, .max = 10000000, .def = "10000", .live = true, .value = "MBPS",
 	  .help = "what the guest is told in Mbit/s; 0: nothing" },
+	{ "rate", HOSTD_KEY_SIZE, .min = NET_RATE_MIN, .max = HOSTD_SIZE_MAX, .or_zero = true, .def = "0", .live = true,
+	  .help = "most bytes in a second, each way; what is more waits; 0: no limit" },
 	{ "queues", HOSTD_KEY_NUMBER, .min = 1, .max = PVNET_MAX_PAIRS, .def = "4",
 	  .help = "most pairs of queues" },
 	{ "queue-size", HOSTD_KEY_NUMBER, .min = PVRING_SIZE_MIN, .max = PVRING_SIZE_MAX,

@@ -270,6 +270,7 @@ static int read_one(struct net *net, unsigned int source)
 		net->count.rx_bad++;
 	if (len < 0)
 		return len;
+	net_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
 	a.len = len;
 	if (a.len > room) {
 		memcpy(rx->kept.data, a.data, room);
@@ -292,6 +293,11 @@ static void close_all(struct net *net)
 	}
 }
 
+static bool is_within_rate(const struct net *net)
+{
+	return net_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
+}
+
 bool net_rx_look(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
@@ -299,7 +305,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 	unsigned int nr;
 	int len = 0;
 
-	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG); nr++) {
+	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG) && is_within_rate(net); nr++) {
 		if (!place_kept(net, source) || !open_buffer(rx)) {
 			starve(net, rx);
 			break;
@@ -309,6 +315,8 @@ bool net_rx_look(struct net *net, unsigned int source)
 	}
 	close_all(net);
 	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
+	if (!is_within_rate(net))
+		net_rate_wait(net, &net->rx_rate);
 	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
 		net_lost(net, strerror(-len));
 	return found;
@@ -318,7 +326,8 @@ bool net_rx_can_look(const struct net *net, unsigned int source)
 {
 	const struct net_rxq *rx = net->rx[source];
 
-	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running;
+	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running &&
+	       is_within_rate(net);
 }
 
 bool net_rx_work(struct hdev *dev)

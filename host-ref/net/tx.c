@@ -57,13 +57,19 @@ static int check_frame(const struct hdev_queue *q, const struct pvnet_tx_sqe *sq
 	return PVNET_S_OK;
 }
 
+static bool is_within_rate(const struct net *net)
+{
+	return net_rate_allows(&net->tx_rate, net->dev->bus->now_ns);
+}
+
 static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget)
 {
 	struct hdev_queue *q = tx->q;
 	struct pvnet_tx_sqe sqe;
 	int ret;
 
-	while (tx->nr < budget && hdev_queue_pop(q, &sqe)) {
+	while (tx->nr < budget && is_within_rate(net) && hdev_queue_pop(q, &sqe)) {
+		net_rate_take(&net->tx_rate, net->dev->bus->now_ns, le32toh(sqe.len));
 		ret = check_frame(q, &sqe, &tx->out[tx->nr]);
 		if (ret < 0) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a frame is too short or too long, or lies where none may lie");
@@ -148,6 +154,11 @@ unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget)
 
 	if (tx->nr)
 		return 0;
+	if (!is_within_rate(net)) {
+		q->quiet = true;
+		net_rate_wait(net, &net->tx_rate);
+		return 0;
+	}
 	take_frames(net, tx, budget < NET_SEND_MAX ? budget : NET_SEND_MAX);
 	nr = tx->nr;
 	send_or_drop(net, tx, (q->index - 2) / 2);
@@ -168,6 +179,25 @@ void net_tx_go_on(struct net *net)
 	net_watch(net);
 }
 
+/* The loop may sleep: what a queue that was quiet has got meanwhile is taken here, and a doorbell asked for. */
+static void resume_queue(struct hdev_queue *q)
+{
+	q->quiet = false;
+	do {
+		while (net_tx_poll(q, NET_SEND_MAX))
+			;
+	} while (q->running && !q->quiet && !hdev_queue_arm(q));
+}
+
+void net_tx_resume(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < PVNET_MAX_PAIRS; i++)
+		if (net->tx[i] && net->tx[i]->q->running && net->tx[i]->q->quiet && !net->tx[i]->nr)
+			resume_queue(net->tx[i]->q);
+}
+
 /* What waited has waited long enough, and what follows waits no more until there is room. */
 static void full_due(struct hdev_timer *timer)
 {
@@ -175,9 +205,12 @@ static void full_due(struct hdev_timer *timer)
 	unsigned int i;
 
 	net->full = true;
-	for (i = 0; i < PVNET_MAX_PAIRS; i++)
-		if (net->tx[i] && net->tx[i]->nr)
-			drop_all(net->tx[i], &net->count.tx_full);
+	for (i = 0; i < PVNET_MAX_PAIRS; i++) {
+		if (!net->tx[i] || !net->tx[i]->nr)
+			continue;
+		drop_all(net->tx[i], &net->count.tx_full);
+		resume_queue(net->tx[i]->q);
+	}
 	net_watch(net);
 }
 

@@ -59,6 +59,31 @@ static uint32_t wanted_events(const struct net *net, unsigned int source)
 	return events;
 }
 
+/* A limit allows more: of what has come, and of what waits in the queues. */
+static void rate_due(struct hdev_timer *timer)
+{
+	struct net *net = timer->dev->priv;
+	unsigned int i;
+
+	net_tx_resume(net);
+	for (i = 0; i < net->be.nr_used; i++)
+		if (net->rx[i] && net_rx_can_look(net, i))
+			net_rx_look(net, i);
+	net_watch(net);
+}
+
+void net_rate_init(struct net *net)
+{
+	hdev_timer_init(net->dev, &net->rate_timer, rate_due);
+}
+
+void net_rate_wait(struct net *net, const struct net_rate *rate)
+{
+	if (net->rate_timer.at_ns > net_rate_at(rate))
+		hdev_timer_set(&net->rate_timer, net_rate_at(rate));
+	net_watch(net);
+}
+
 void net_watch(struct net *net)
 {
 	unsigned int i;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A limit of a NIC holds both ways, on average, and loses nothing: what is beyond it waits, in the driver's
+ * queue and in the back end, while nothing spins; it may change while something waits.
+ */
+#include "testnet.h"
+
+#define RATE	(1U << 20)
+#define FRAME	1000U
+#define MS	1000000ULL
+
+static unsigned int submitted, reaped, arrived;
+
+static bool set_rate(uint64_t rate)
+{
+	struct json_object *config = json_object_new_object();
+	char error[HDEV_ERROR_LEN];
+	int ret;
+
+	json_object_object_add(config, "rate", json_object_new_uint64(rate));
+	ret = pv_net_class.worker->set(&n.t.bus->devices[0], config, error);
+	json_object_put(config);
+	return !ret;
+}
+
+/* A driver that always has more to send, and buffers. */
+static void drive(void)
+{
+	struct pvnet_rx_cqe rx;
+	struct pvnet_cqe cqe;
+
+	while (testnet_reap(2, &cqe))
+		reaped += cqe.status == PVNET_S_OK;
+	while (submitted - reaped < TESTNET_SIZE) {
+		struct pvnet_tx_sqe sqe = { .len = htole32(FRAME), .data_off = htole64(testnet_off(2, 0)) };
+
+		testnet_submit(2, &sqe);
+		submitted++;
+	}
+	while (testnet_reap(1, &rx)) {
+		arrived += le32toh(rx.nr_frames);
+		testnet_give(0, 1, 0, 128 << 10);
+	}
+	if (n.next_rx == n.nr_rx) {
+		n.nr_rx = n.next_rx = 0;
+		while (n.nr_rx < 40)
+			testnet_come(FRAME, 1);
+	}
+}
+
+/* What the loop does in @ms, asleep as it is most of the time; how often a frame was asked for in vain. */
+static unsigned int run(unsigned int ms)
+{
+	uint64_t end_ns = n.t.bus->now_ns + ms * MS;
+	struct hdev_queue *queues = n.t.bus->devices[0].queues;
+	unsigned int frames = arrived, looks = n.looks, i;
+
+	while (n.t.bus->now_ns < end_ns) {
+		drive();
+		if (n.net->watched[0] & EPOLLIN)
+			hostd_bus_ready_all(n.t.bus);
+		hostd_bus_fire(n.t.bus);
+		for (i = 1; i < 3; i++)
+			if (hdev_queue_has_work(&queues[i]))
+				queues[i].dev->ops->poll(&queues[i], 32);
+		n.t.bus->now_ns += MS / 10;
+	}
+	drive();
+	return n.looks - looks - (arrived - frames);
+}
+
+/* Is it RATE, to a tenth, in @ms? */
+static bool is_kept(uint64_t nr, unsigned int ms)
+{
+	uint64_t want = (uint64_t)RATE * ms / 1000 / FRAME;
+
+	ktap_note("%llu frames of %llu", (unsigned long long)nr, (unsigned long long)want);
+	return nr * 10 > want * 9 && nr * 10 < want * 11;
+}
+
+int main(void)
+{
+	unsigned int sent, got, vain;
+
+	ktap_plan(6);
+	testnet_init();
+	ktap_ok(set_rate(RATE), "a limit");
+	testnet_up(0);
+	testnet_give(0, 1, 0, 128 << 10);
+	run(100);
+	sent = n.nr_tx;
+	got = arrived;
+	vain = run(2000);
+	ktap_ok(is_kept(n.nr_tx - sent, 2000), "holds for what is sent");
+	ktap_ok(is_kept(arrived - got, 2000), "and for what is received");
+	ktap_ok(vain < 100 && !n.net->count.rx_no_buffers && !n.net->count.tx_full, "nothing is lost, nor looked at in vain");
+	set_rate(NET_RATE_MIN);
+	run(500);
+	sent = n.nr_tx;
+	set_rate(0);
+	run(20);
+	ktap_ok(n.nr_tx - sent > 500, "what waits goes when there is no limit any more");
+	ktap_ok(submitted - reaped <= TESTNET_SIZE && testdrv_status(n.drv, 0) == PVBUS_S_RUNNING, "each frame was completed once");
+	testbus_exit(&n.t);
+	return ktap_finish();
+}
