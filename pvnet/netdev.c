@@ -171,13 +171,12 @@ static int pvnet_open(struct net_device *dev)
 
 static int pvnet_close(struct net_device *dev)
 {
-	struct pvnet *net = netdev_priv(dev);
-	unsigned int i;
-
-	pvnet_change_settings(net);
-	/* What is received from now on sees that the interface is down. */
-	for (i = 0; i < net->nr_pairs; i++)
-		napi_synchronize(&net->pairs[i].napi);
+	pvnet_change_settings(netdev_priv(dev));
+	/*
+	 * What is received from now on sees that the interface is down. Not napi_synchronize(): it
+	 * would wait for ever for a NAPI that is off.
+	 */
+	synchronize_net();
 	return 0;
 }
 
