@@ -247,7 +247,7 @@ static void check_return(void)
 	make_udp(testnet_data(2, 0), 60001);
 	for (i = 0; i < 4; i++)
 		submit(i, 60001);
-	send(peer, "\0\0\3\xe8" "abc", 7, MSG_NOSIGNAL);
+	send(peer, "\0\0\3\350abc", 7, MSG_NOSIGNAL);
 	turn();
 	close(peer);
 	turn();

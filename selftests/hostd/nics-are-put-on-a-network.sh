@@ -27,6 +27,19 @@ error_of() { pvctl add-net "$@" 2>&1 | grep -c .; pvctl add-net "$@" 2>&1 | grep
 passt_pid() { pvctl --json list | tr -d ' \n' | grep -o '"passt_pid":[0-9]*' | grep -o '[0-9]*$'; }
 is_another() { local pid; pid=$(passt_pid) && [ -n "$pid" ] && [ "$pid" != "$1" ]; }
 is_gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c 1)" = Z ]; }
+# What a service manager leaves to pvhostd.
+start_inherited() {
+	python3 - "$hostd_bin/pvhostd" "$(HOSTD=inherited hostd_dir)" <<- 'END'
+		import fcntl, os, struct, subprocess, sys
+		fds = [os.open("/dev/net/tun", os.O_RDWR) for _ in range(2)]
+		for fd in fds:
+		    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"many0", 0x5102))
+		spec = ":".join(map(str, fds))
+		sys.exit(subprocess.run([sys.argv[1], "--daemon", "--run-dir", sys.argv[2], "--net", "id=n0,fd=" + spec],
+		                        pass_fds=fds).returncode)
+	END
+}
+
 is_no_dir() { [ ! -e "$1" ]; }
 
 hostd_start --net id=n0,tap=one0 --net id=n1,tap=many0,queues=3 --net id=n2,null=on,link=off || ktap_bail 'pvhostd does not start'
@@ -89,25 +102,13 @@ else
 fi
 hostd_stop
 
-# What a service manager leaves to pvhostd.
-start_inherited() {
-	python3 - "$hostd_bin/pvhostd" "$test_tmp/inherited" <<- 'END'
-		import fcntl, os, struct, subprocess, sys
-		fds = [os.open("/dev/net/tun", os.O_RDWR) for _ in range(2)]
-		for fd in fds:
-		    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"many0", 0x5102))
-		spec = ":".join(map(str, fds))
-		sys.exit(subprocess.run([sys.argv[1], "--daemon", "--run-dir", sys.argv[2], "--net", "id=n0,fd=" + spec],
-		                        pass_fds=fds).returncode)
-	END
-}
-pvctl() { "$hostd_bin/pvctl" --control "$test_tmp/inherited/control.sock" "$@"; }
+HOSTD=inherited
 ktap_check 'a daemon with a tap that it inherits' start_inherited
 ktap_is 'has all its queues' "$(counter n0 sources)" 2
 pvctl restart-worker > "$test_tmp/restart"
 pvctl upgrade > "$test_tmp/upgrade"
 ktap_is 'over workers and upgrades' "$(row n0 | cut -d ' ' -f 3-7) $(counter n0 sources)" 'served reset - up fd 2'
-daemon=$(cat "$test_tmp/inherited/pid")
+daemon=$(cat "$(hostd_dir)/pid")
 kill "$daemon"
 wait_for 20 is_gone "$daemon"
 ktap_done
