@@ -229,6 +229,8 @@ static int net_set(struct hdev *dev, struct json_object *config, char *error)
 		return fail(error, -EINVAL, "mtu= is larger than max-mtu=");
 	take_live(net, config);
 	if (had_link != net_has_link(net)) {
+		if (!had_link)
+			net_rx_discard(net);
 		net_tx_go_on(net);
 		net_watch(net);
 	}
@@ -247,6 +249,7 @@ static void net_describe(const struct hdev *dev, struct json_object *obj)
 	hostd_json_add_u64(obj, "sources", net->be.nr_sources);
 	hostd_json_add_u64(obj, "pairs", net->nr_pairs);
 	hostd_json_add_u64(obj, "rx_frames", c->rx_frames);
+	hostd_json_add_u64(obj, "rx_no_link", c->rx_no_link);
 	hostd_json_add_u64(obj, "rx_filtered", c->rx_filtered);
 	hostd_json_add_u64(obj, "rx_no_buffers", c->rx_no_buffers);
 	hostd_json_add_u64(obj, "rx_too_long", c->rx_too_long);

@@ -84,6 +84,7 @@ struct net_txq {
 /**
  * struct net_counts - frames of a NIC; what was taken of the back end or the driver is in one of them
  * @rx_frames: given to the driver
+ * @rx_no_link: they came while there was no link
  * @rx_filtered: not for it
  * @rx_no_buffers: the pair that they are for has no buffers
  * @rx_too_long: longer than its settings allow
@@ -97,6 +98,7 @@ struct net_txq {
  */
 struct net_counts {
 	uint64_t rx_frames;
+	uint64_t rx_no_link;
 	uint64_t rx_filtered;
 	uint64_t rx_no_buffers;
 	uint64_t rx_too_long;
@@ -220,6 +222,12 @@ bool net_rx_can_look(const struct net *net, unsigned int source);
  * Return: true if there was something.
  */
 bool net_rx_look(struct net *net, unsigned int source);
+
+/**
+ * net_rx_discard - throw away what has come while there was no link
+ * @net: the NIC
+ */
+void net_rx_discard(struct net *net);
 
 /**
  * net_rx_work - pvdev_ops.work: look at sources, if it is time

@@ -55,6 +55,7 @@ const struct hostd_counter hostd_net_counters[] = {
 	{ "sources", "queues of the back end" },
 	{ "pairs", "pairs of queues in use" },
 	{ "rx_frames", "frames given to the guest" },
+	{ "rx_no_link", "frames dropped because they came while there was no link" },
 	{ "rx_filtered", "frames that were not for it" },
 	{ "rx_no_buffers", "frames dropped because their pair had no buffers" },
 	{ "rx_too_long", "frames dropped because they were longer than it takes" },

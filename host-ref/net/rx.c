@@ -19,6 +19,8 @@
 #define BUF_MIN		64
 /* Frames that one look takes: then others have their turn. */
 #define BUDGET		64
+/* Frames that are thrown away at once: more than a tap's queue has by default. */
+#define DISCARD_MAX	2000
 /* After a look that found nothing: an empty look at a tap costs half a microsecond. */
 #define PAUSE_NS	3000
 
@@ -320,6 +322,23 @@ bool net_rx_look(struct net *net, unsigned int source)
 	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
 		net_lost(net, strerror(-len));
 	return found;
+}
+
+void net_rx_discard(struct net *net)
+{
+	struct net_offload o;
+	unsigned int i, nr;
+
+	for (i = 0; i < net->be.nr_used && net->up; i++) {
+		struct net_kept *kept = &net->rx[i]->kept;
+		struct iovec iov = { kept->data, sizeof(kept->data) };
+
+		/* One that was kept came before. */
+		if (kept->len || net->be.fds[i] < 0)
+			continue;
+		for (nr = 0; nr < DISCARD_MAX && net->be.ops->receive(&net->be, i, &iov, 1, &o) >= 0; nr++)
+			net->count.rx_no_link++;
+	}
 }
 
 bool net_rx_can_look(const struct net *net, unsigned int source)

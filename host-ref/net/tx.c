@@ -69,13 +69,13 @@ static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget
 	int ret;
 
 	while (tx->nr < budget && is_within_rate(net) && hdev_queue_pop(q, &sqe)) {
-		net_rate_take(&net->tx_rate, net->dev->bus->now_ns, le32toh(sqe.len));
 		ret = check_frame(q, &sqe, &tx->out[tx->nr]);
 		if (ret < 0) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a frame is too short or too long, or lies where none may lie");
 			return;
 		}
 		if (ret == PVNET_S_OK) {
+			net_rate_take(&net->tx_rate, net->dev->bus->now_ns, tx->out[tx->nr].len);
 			tx->nr++;
 			continue;
 		}
