@@ -71,6 +71,7 @@ static int init_pair(struct pvnet *net, unsigned int index)
 	txq->priv = pair;
 	pair->tx.txq = netdev_get_tx_queue(net->dev, index);
 	pair->tx.mode = PVNET_HOLD;
+	pair->rest_until = jiffies;
 	pair->tx.slots = kvcalloc(txq->ring.size, sizeof(*pair->tx.slots), GFP_KERNEL);
 	pair->rx.gens = kcalloc(rxq->ring.size, sizeof(*pair->rx.gens), GFP_KERNEL);
 	pair->rx.posted = bitmap_zalloc(rxq->ring.size, GFP_KERNEL);

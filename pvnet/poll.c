@@ -4,13 +4,18 @@
  * looks while the CPU has nothing else to do. An interrupt, and the sleep before it, cost a hundred
  * times a look.
  *
- * The NAPI alone reaps and arms, but that who sends reaps what was sent. When it has nothing more to
- * do it always arms: if the poller is awake, for what the poller does not come to in time, else for
- * the next completion. The poller touches no ring. Before it sleeps it says so, and then calls the
- * NAPI once more.
+ * The NAPI alone reaps and arms, but for what was sent, which who sends may reap and arm for too.
+ * When it has nothing more to do it always arms: if the poller is awake, for what the poller does
+ * not come to in time, else for the next completion. The poller touches no ring. Before it sleeps it
+ * says so, and then calls the NAPI once more.
+ *
+ * It is of use only with a CPU of its own. Where the guest's CPU is seldom idle, interrupts come all
+ * the same; where the host gives the CPU to others, the poller finds gaps in its time. Then it rests
+ * for a while, and longer if that goes on.
  *
  * The tests build this file in user space, and run it in every order of its accesses.
  */
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/netdevice.h>
 #include <linux/sched.h>
@@ -26,6 +31,20 @@ int pvnet_poll_us = -1;
 #ifndef LOOKS_PER_RELAX
 #define LOOKS_PER_RELAX		32
 #endif
+
+/* So often in a row an interrupt may come for little while it is awake, */
+#ifndef MISSES_MAX
+#define MISSES_MAX		8
+#endif
+#define BATCH_BYTES		65536
+/* and so long may be between two of its looks. */
+#define GAP_NS			(1000 * (u64)NSEC_PER_USEC)
+/* Then it rests so long, at first and at most. */
+#define REST_MIN		max(HZ / 100, 1)
+#define REST_MAX		HZ
+
+/* With so much in flight somebody is likely to wait for the end of it: sockets limit what they send. */
+#define URGENT_BYTES		98304
 
 /*
  * How long a completion may wait for its interrupt where somebody looks anyway: until then he has
@@ -49,36 +68,68 @@ static bool wake_poller(struct pvnet_pair *pair, bool traffic)
 
 	if (awake || !traffic || !READ_ONCE(pvnet_poll_us))
 		return awake;
+	if (time_before(jiffies, READ_ONCE(pair->rest_until)))
+		return false;
 	WRITE_ONCE(pair->awake, true);
 	wake_up_process(pair->poller);
 	return true;
 }
 
+/* It is of no use just now. */
+static void rest_poller(struct pvnet_pair *pair)
+{
+	bool again = time_before(jiffies, READ_ONCE(pair->rest_until) + REST_MAX);
+	unsigned int rest = again ? 2 * READ_ONCE(pair->rest) : 0;
+
+	rest = clamp_t(unsigned int, rest, REST_MIN, REST_MAX);
+	WRITE_ONCE(pair->rest, rest);
+	WRITE_ONCE(pair->rest_until, jiffies + rest);
+	WRITE_ONCE(pair->misses, 0);
+	WRITE_ONCE(pair->awake, false);
+}
+
+/* It has missed something if an interrupt came while it was awake, and for little. */
+static void judge_poller(struct pvnet_pair *pair)
+{
+	u64 bytes = pair->rx.stats.bytes + READ_ONCE(pair->tx.stats.bytes);
+	bool batch = bytes - pair->bytes_seen >= BATCH_BYTES;
+
+	pair->bytes_seen = bytes;
+	if (!READ_ONCE(pair->late))
+		return;
+	WRITE_ONCE(pair->late, false);
+	if (batch)
+		return;
+	WRITE_ONCE(pair->misses, READ_ONCE(pair->misses) + 1);
+	if (READ_ONCE(pair->misses) >= MISSES_MAX)
+		rest_poller(pair);
+}
+
 /*
- * Nobody waits for a frame that was sent, but sockets and the queue's limits: the last one in flight
- * is enough, and what is sent later may take a while.
+ * For what was sent; its lock is held. While nobody looks, the last one in flight is enough: only
+ * sockets, and the queue's limits, wait for it. What is sent later may take a while, unless
+ * pvnet_sent() comes back. True if there is a completion already.
  */
 static bool arm_tx(struct pvnet_pair *pair, bool awake)
 {
 	struct pvring *ring = &pair->tx.q->ring;
 	u32 event = no_event(ring);
-	bool more;
 
-	pvnet_tx_lock(pair);
 	if (!awake && ring->sq_next != ring->cq_next)
 		event = ring->sq_next - 1;
-	more = pvring_arm(ring, event, delay_us(pair));
-	pvnet_tx_unlock(pair);
-	return more;
+	pair->tx.event = event;
+	return pvring_arm(ring, event, delay_us(pair));
 }
 
 /* Ask for the next interrupt. True if there is something already. */
 static bool arm(struct pvnet_pair *pair, bool traffic)
 {
 	struct pvring *ring = &pair->rx.q->ring;
-	bool awake = wake_poller(pair, traffic);
-	bool more = arm_tx(pair, awake);
+	bool awake = wake_poller(pair, traffic), more;
 
+	pvnet_tx_lock(pair);
+	more = arm_tx(pair, awake);
+	pvnet_tx_unlock(pair);
 	if (awake)
 		return pvring_arm(ring, no_event(ring), delay_us(pair)) || more;
 	return pvring_arm(ring, ring->cq_next, 0) || more;
@@ -100,6 +151,7 @@ int pvnet_poll(struct napi_struct *napi, int budget)
 
 	sent = pvnet_tx_poll(pair, budget);
 	work = pvnet_rx_poll(pair, budget);
+	judge_poller(pair);
 	/* Who polls busily comes back, at last without this bit. */
 	if (work == budget || test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
 		return work;
@@ -122,8 +174,10 @@ void pvnet_interrupt(struct pvbus_queue *queue)
 {
 	struct pvnet_pair *pair = queue->priv;
 
-	if (pending(pair))
-		napi_schedule(&pair->napi);
+	if (!pending(pair))
+		return;
+	WRITE_ONCE(pair->late, READ_ONCE(pair->awake));
+	napi_schedule(&pair->napi);
 }
 
 /**
@@ -139,13 +193,22 @@ void pvnet_poll_soon(struct pvnet_pair *pair)
 
 /**
  * pvnet_sent() - frames have been submitted: what comes back is looked for
- * @pair: the pair
+ * @pair: the pair; the lock of its transmit queue is held
+ * @bytes: in flight by now
  *
- * The queue was armed for them before, by the NAPI. Any context.
+ * The queue was armed by the NAPI for whatever is sent, so that it is looked at after a while. If
+ * nobody looks and somebody is likely to wait, it is armed anew.
  */
-void pvnet_sent(struct pvnet_pair *pair)
+void pvnet_sent(struct pvnet_pair *pair, u32 bytes)
 {
-	wake_poller(pair, true);
+	const struct pvring *ring = &pair->tx.q->ring;
+
+	if (wake_poller(pair, true) || bytes < URGENT_BYTES)
+		return;
+	if (pair->tx.event - ring->cq_next < ring->sq_next - ring->cq_next)
+		return;
+	if (arm_tx(pair, false))
+		napi_schedule(&pair->napi);
 }
 
 /* True if there was something, and the NAPI has been called for it. */
@@ -159,7 +222,8 @@ static bool look(struct pvnet_pair *pair)
 		/* If it runs elsewhere, it sees this itself. */
 		if (test_bit(NAPI_STATE_SCHED, &pair->napi.state))
 			return false;
-		pvnet_count(pair->polls, 1);
+		pvnet_count(pair->rx.q->spins, 1);
+		WRITE_ONCE(pair->misses, 0);
 		pvnet_poll_soon(pair);
 		return true;
 	}
@@ -174,18 +238,25 @@ static u64 window_ns(const struct pvnet_pair *pair)
 			us * (u64)NSEC_PER_USEC;
 }
 
-/* Look until there has been nothing for a while. */
+/* Look until there has been nothing for a while, or others want the CPU. */
 static void watch(struct pvnet_pair *pair)
 {
-	u64 window = window_ns(pair), end = local_clock() + window;
+	u64 window = window_ns(pair), last = local_clock(), end = last + window, now;
 
-	while (local_clock() < end && !kthread_should_stop()) {
-		if (look(pair))
-			end = local_clock() + window;
-		else
-			cpu_relax();
-		if (need_resched())
+	while (READ_ONCE(pair->awake) && last < end && !kthread_should_stop()) {
+		if (look(pair)) {
+			last = local_clock();
+			end = last + window;
+		} else if (need_resched()) {
 			schedule();
+			last = local_clock();
+		} else {
+			cpu_relax();
+			now = local_clock();
+			if (now - last > GAP_NS)
+				rest_poller(pair);
+			last = now;
+		}
 	}
 	/* Before the NAPI is called: if it runs just now, it is called again. */
 	WRITE_ONCE(pair->awake, false);

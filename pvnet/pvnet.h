@@ -79,6 +79,8 @@ struct pvnet_tx_stats {
  * @slots: what is in flight, by number modulo the ring's size
  * @head: number of the next frame
  * @tail: number of the oldest frame in flight
+ * @bytes: of the frames in flight
+ * @event: number of the completion that raises an interrupt
  * @arena: the data extent
  * @mode: what becomes of the next frame
  * @stats: counters
@@ -89,6 +91,8 @@ struct pvnet_tx {
 	struct pvnet_tx_slot	*slots;
 	u32			head;
 	u32			tail;
+	u32			bytes;
+	u32			event;
 	struct pvnet_arena	arena;
 	enum pvnet_mode		mode;
 	struct pvnet_tx_stats	stats;
@@ -163,9 +167,13 @@ struct pvnet_rx {
  * @tx: its transmit queue
  * @poller: looks at the queues while the CPU is idle; NULL: there is none
  * @awake: it looks, so that interrupts may be late
+ * @late: an interrupt came all the same
+ * @misses: how often since it found something
+ * @rest: jiffies for which it rests, as it was of no use
+ * @rest_until: it does, or did
+ * @bytes_seen: by the NAPI, of both directions
  * @halted: the device lied, or its epoch is over: nothing is looked at until a freeze
  * @cpus: that use the pair
- * @polls: times that the poller found something
  */
 struct pvnet_pair {
 	struct pvnet		*net;
@@ -175,9 +183,13 @@ struct pvnet_pair {
 	struct pvnet_tx		tx;
 	struct task_struct	*poller;
 	bool			awake;
+	bool			late;
 	bool			halted;
+	unsigned int		misses;
+	unsigned int		rest;
+	unsigned long		rest_until;
+	u64			bytes_seen;
 	cpumask_t		cpus;
-	u64			polls;
 };
 
 /**
@@ -268,7 +280,7 @@ void pvnet_halt_pair(struct pvnet_pair *pair, const char *lie);
 extern int pvnet_poll_us;
 int pvnet_poll(struct napi_struct *napi, int budget);
 void pvnet_poll_soon(struct pvnet_pair *pair);
-void pvnet_sent(struct pvnet_pair *pair);
+void pvnet_sent(struct pvnet_pair *pair, u32 bytes);
 void pvnet_interrupt(struct pvbus_queue *queue);
 int pvnet_poller(void *data);
 

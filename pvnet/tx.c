@@ -76,6 +76,7 @@ static void submit(struct pvnet_pair *pair, struct pvnet_tx_slot *slot,
 	slot->gen++;
 	slot->busy = true;
 	slot->submitted = jiffies;
+	tx->bytes += slot->len;
 	sqe.id = cpu_to_le32(slot_id(tx, tx->head));
 	tx->head++;
 	if (!pvring_put(&tx->q->ring, &sqe))
@@ -147,6 +148,7 @@ static unsigned int reap(struct pvnet_pair *pair, int budget)
 			break;
 		}
 		slot->busy = false;
+		tx->bytes -= slot->len;
 		count_status(tx, le32_to_cpu(cqe.status), slot->len);
 		nr++;
 		if (!slot->skb)
@@ -287,7 +289,7 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	}
 	if (now || netif_xmit_stopped(tx->txq))
 		kick(tx);
-	pvnet_sent(pair);
+	pvnet_sent(pair, tx->bytes);
 	return NETDEV_TX_OK;
 }
 
@@ -329,6 +331,7 @@ void pvnet_tx_drop(struct pvnet_pair *pair)
 		dev_kfree_skb_any(slot->skb);
 		slot->skb = NULL;
 	}
+	tx->bytes = 0;
 	netdev_tx_completed_queue(tx->txq, packets, bytes);
 	__netif_tx_unlock_bh(tx->txq);
 }
@@ -399,6 +402,7 @@ unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
 	end = tx->head;
 	/* Nothing is in flight, and slots are taken behind those that are read. */
 	tx->head = first;
+	tx->bytes = 0;
 	pvnet_arena_init(&tx->arena, round_down(tx->q->data_len, PVNET_ARENA_ALIGN));
 	nr = submit_again(pair, first, end);
 	kick(tx);

@@ -50,7 +50,7 @@ static uint64_t posted_ns[SIZE];
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev)
 {
 	(void)pdev;
-	return 1000;
+	return 500;
 }
 
 bool pvbus_epoch_over(struct pvbus_device *pdev)
@@ -105,7 +105,7 @@ void local_bh_enable(void) { }
 
 /* the scheduler, */
 
-/* The poller's window is two looks at the clock. */
+/* The poller's window is one look at the clock. */
 u64 local_clock(void)
 {
 	return w.clock_ns += 2000;

@@ -20,7 +20,7 @@
 #define OPTIONS_MAX	64
 #define STEPS_MAX	2000
 #define RANGES_MAX	8
-#define TABLE_LEN	(1u << 22)
+#define TABLE_LEN	(1u << 23)
 
 enum il_state { IL_READY, IL_ASLEEP, IL_FENCED, IL_ENDED };
 
