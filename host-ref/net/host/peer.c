@@ -17,6 +17,8 @@
 
 #define PAUSE_MIN_MS	50
 #define PAUSE_MAX_MS	2000
+/* A connection that has lasted for so long was a good one. */
+#define LONG_MS		1000
 
 /* For the process of the errand, which has a copy of all that. */
 struct job {
@@ -82,13 +84,18 @@ static void tell(struct net_peer *peer, const char *error)
 		told(peer->owner, error);
 }
 
+static void set_retry(struct net_peer *peer)
+{
+	hostd_timer_set(&peer->retry, peer->pause_ms);
+	peer->pause_ms = peer->pause_ms * 2 < PAUSE_MAX_MS ? peer->pause_ms * 2 : PAUSE_MAX_MS;
+}
+
 static void try_later(struct net_peer *peer, const char *why)
 {
 	if (!peer->is_missed && !peer->spec.is_ours)
 		hostd_log(HOSTD_LOG_WARN, "%s has no link: %s: trying again until it is there", peer->id, why);
 	peer->is_missed = true;
-	hostd_timer_set(&peer->retry, peer->pause_ms);
-	peer->pause_ms = peer->pause_ms * 2 < PAUSE_MAX_MS ? peer->pause_ms * 2 : PAUSE_MAX_MS;
+	set_retry(peer);
 }
 
 static void connected(void *owner, const struct hostd_errand_report *report, int *fds)
@@ -101,7 +108,7 @@ static void connected(void *owner, const struct hostd_errand_report *report, int
 		if (peer->is_missed && !peer->spec.is_ours)
 			hostd_log(HOSTD_LOG_INFO, "%s is connected", peer->id);
 		peer->is_missed = false;
-		peer->pause_ms = PAUSE_MIN_MS;
+		peer->connected_ms = hostd_now_ms();
 		tell(peer, NULL);
 	} else if (first && report->error) {
 		tell(peer, report->text);
@@ -146,10 +153,15 @@ static void line_ready(struct hostd_source *src, uint32_t events)
 	(void)events;
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (len <= 0)
+	if (len <= 0) {
 		net_peer_close(peer);
-	else if (!peer->retry.due_ms)
-		hostd_timer_set(&peer->retry, peer->pause_ms);
+		return;
+	}
+	/* One that hangs up at once is not called all the time. */
+	if (hostd_now_ms() - peer->connected_ms >= LONG_MS)
+		peer->pause_ms = PAUSE_MIN_MS;
+	if (!peer->retry.due_ms)
+		set_retry(peer);
 }
 
 void net_peer_init(struct net_peer *peer, struct hostd_broker *b, const char *id, const struct net_peer_spec *spec)
@@ -202,11 +214,4 @@ int net_peer_open(struct net_peer *peer, void (*told)(void *owner, const char *e
 	peer->owner = owner;
 	try_now(peer);
 	return ends[1];
-}
-
-void net_peer_hurry(struct net_peer *peer)
-{
-	peer->pause_ms = PAUSE_MIN_MS;
-	if (peer->retry.due_ms)
-		hostd_timer_set(&peer->retry, PAUSE_MIN_MS);
 }

@@ -42,6 +42,7 @@ struct net_peer_spec {
  * @line: this end of the line
  * @retry: due when to try again
  * @pause_ms: before the next attempt
+ * @connected_ms: when the last connection was made
  * @told: called with the result of the first attempt; NULL: nobody waits
  * @owner: for @told
  * @is_missed: the log says that it is not there
@@ -53,6 +54,7 @@ struct net_peer {
 	struct hostd_source line;
 	struct hostd_timer retry;
 	unsigned int pause_ms;
+	uint64_t connected_ms;
 	void (*told)(void *owner, const char *error);
 	void *owner;
 	bool is_missed;
@@ -90,11 +92,5 @@ int net_peer_open(struct net_peer *peer, void (*told)(void *owner, const char *e
  * @peer: the peer
  */
 void net_peer_close(struct net_peer *peer);
-
-/**
- * net_peer_hurry - try again at once, if it was to be tried again
- * @peer: the peer, which has been started
- */
-void net_peer_hurry(struct net_peer *peer);
 
 #endif /* HOSTD_NET_HOST_PEER_H */
