@@ -178,7 +178,7 @@ static void stream_send(struct stream *s)
 static bool stream_receive(struct stream *s)
 {
 	static uint8_t data[CHUNK];
-	ssize_t n = recv(s->fd, data, sizeof(data), MSG_DONTWAIT);
+	ssize_t n = recv(s->fd, data, sizeof(data), MSG_DONTWAIT), i;
 	int64_t now = now_ms();
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -187,10 +187,12 @@ static bool stream_receive(struct stream *s)
 		die("receive");
 	if (!n)
 		return false;
-	if (memcmp(data, pattern_at(s->received), n)) {
-		fprintf(stderr, "nettool: wrong data in %zd bytes from %llu on\n", n, (unsigned long long)s->received);
-		exit(1);
-	}
+	for (i = 0; i < n; i++)
+		if (data[i] != *pattern_at(s->received + i)) {
+			fprintf(stderr, "nettool: byte %llu is wrong, of %zd from %llu on\n",
+				(unsigned long long)s->received + i, n, (unsigned long long)s->received);
+			exit(1);
+		}
 	s->received += n;
 	if (now - s->last_ms > s->longest_ms)
 		s->longest_ms = now - s->last_ms;
@@ -207,23 +209,19 @@ static int run_stream(const char *addr, const char *port, const char *state)
 		.state = open(state, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
 		.last_ms = now_ms(),
 	};
-	bool ended = false;
 
 	signal(SIGTERM, on_signal);
-	for (;;) {
-		struct pollfd pfd = { s.fd, ended ? POLLIN : POLLIN | POLLOUT, 0 };
+	/* In the end all of it is to come back. */
+	while (!enough || s.received < s.sent) {
+		struct pollfd pfd = { s.fd, enough ? POLLIN : POLLIN | POLLOUT, 0 };
 
 		if (poll(&pfd, 1, 100) < 0 && errno != EINTR)
 			die("poll");
-		if (enough && !ended) {
-			shutdown(s.fd, SHUT_WR);
-			ended = true;
-		}
-		if (pfd.revents & POLLOUT && !ended)
+		if (pfd.revents & POLLOUT && !enough)
 			stream_send(&s);
 		if (pfd.revents & (POLLIN | POLLHUP | POLLERR) && !stream_receive(&s))
 			break;
-		if (ended && now_ms() - s.last_ms > DRAIN_MS)
+		if (enough && now_ms() - s.last_ms > DRAIN_MS)
 			break;
 	}
 	tell_state(&s);
