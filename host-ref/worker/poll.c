@@ -3,13 +3,21 @@
  * The polling half of the worker's loop.
  *
  * While it polls, no queue asks for doorbells: their submissions are found in
- * the window, and the guest pays no exit. When nothing has come for @poll_ns, every
- * queue is armed (RING-D4) and the loop may sleep.
+ * the window, and the guest pays no exit. When nothing has come for @poll_ns, or others want the core,
+ * every queue is armed (RING-D4) and the loop may sleep.
  */
 #include "worker/worker.h"
 
 /* Submissions taken from a queue before others have their turn. */
 #define BUDGET			32
+/*
+ * A look that comes so late, after one that found nothing: somebody who computes had the core, the other end
+ * of a connection as it may be. Who wants it for a moment only is no reason to sleep.
+ */
+#define GAP_NS			250000
+/* For so long the worker then keeps from polling, at first and at last. */
+#define CROWD_MIN_NS		2000000
+#define CROWD_MAX_NS		1000000000
 /* With more queues than this, idle ones are armed while others are polled. */
 #define POLL_ALL_MAX		16
 #define IDLE_PASSES_PER_CLOCK	8
@@ -51,7 +59,8 @@ static void poll_queue(struct hdev_queue *q)
 /* A queue that has been idle among many others costs a doorbell, not a look in each pass. */
 static void rest_queue(struct hostd_worker *w, struct hdev_queue *q)
 {
-	if (q->quiet || w->bus->nr_running <= POLL_ALL_MAX || w->bus->now_ns - q->work_ns < w->poll_ns)
+	if (q->quiet || w->bus->nr_running <= POLL_ALL_MAX ||
+	    w->bus->now_ns - q->work_ns < hostd_worker_patience(w))
 		return;
 	hdev_queue_arm(q);
 }
@@ -120,22 +129,62 @@ static bool arm_queues(struct hostd_bus *bus)
 	return true;
 }
 
+uint64_t hostd_worker_patience(const struct hostd_worker *w)
+{
+	return w->bus->now_ns < w->crowd_until_ns ? 0 : w->poll_ns;
+}
+
+/*
+ * Pollers that share a core take time slices of each other, in which each could have answered the
+ * other at once. So who finds that out sleeps: he is woken when he is needed.
+ */
+static void keep_from_polling(struct hostd_worker *w)
+{
+	/* What the operator has said is done. */
+	if (w->poll_min_ns == w->poll_max_ns)
+		return;
+	w->crowd_ns = w->crowd_ns ? w->crowd_ns * 2 : CROWD_MIN_NS;
+	if (w->crowd_ns > CROWD_MAX_NS)
+		w->crowd_ns = CROWD_MAX_NS;
+	w->crowd_until_ns = w->bus->now_ns + w->crowd_ns;
+}
+
+/* @idle_ns: when it last looked, if nothing has been done since; else 0 */
+static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
+{
+	w->bus->now_ns = hostd_clock_ns();
+	if (idle_ns && w->bus->now_ns - idle_ns > GAP_NS)
+		keep_from_polling(w);
+}
+
+/* There has been nothing for long enough: sleep, unless something comes meanwhile. */
+static void end_polling(struct hostd_worker *w)
+{
+	/* It had the core to itself for all that time. */
+	if (w->bus->now_ns >= w->crowd_until_ns)
+		w->crowd_ns = 0;
+	w->hot = !arm_queues(w->bus);
+}
+
 void hostd_worker_poll(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
+	uint64_t idle_ns = 0;
 	unsigned int idle = 0;
 
 	do {
 		bool worked = poll_queues(w);
 
 		worked |= hostd_worker_reap(w);
-		if (worked || ++idle % IDLE_PASSES_PER_CLOCK == 0)
-			bus->now_ns = hostd_clock_ns();
+		if (worked || ++idle % IDLE_PASSES_PER_CLOCK == 0) {
+			look_at_clock(w, worked ? 0 : idle_ns);
+			idle_ns = bus->now_ns;
+		}
 		if (worked)
 			hostd_worker_note(w);
 		else
 			relax();
-		if (bus->now_ns - w->work_ns > w->poll_ns)
-			w->hot = !arm_queues(bus);
+		if (bus->now_ns - w->work_ns > hostd_worker_patience(w))
+			end_polling(w);
 	} while (w->hot && !w->quit && bus->now_ns < w->next_fds_ns);
 }

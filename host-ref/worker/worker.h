@@ -27,6 +27,8 @@ struct json_object;
  * @poll_ns: how long the loop polls after the last work before it sleeps
  * @poll_min_ns: least @poll_ns, after a long sleep
  * @poll_max_ns: most @poll_ns, when sleeps are short
+ * @crowd_ns: how long it last kept from polling, because others wanted its core; 0: they don't
+ * @crowd_until_ns: until then it keeps from it
  * @beat_ns: time between two beats
  * @next_beat_ns: time of the next beat
  * @next_fds_ns: when the loop looks at its descriptors next, while it polls
@@ -52,6 +54,8 @@ struct hostd_worker {
 	uint64_t poll_ns;
 	uint64_t poll_min_ns;
 	uint64_t poll_max_ns;
+	uint64_t crowd_ns;
+	uint64_t crowd_until_ns;
 	uint64_t beat_ns;
 	uint64_t next_beat_ns;
 	uint64_t next_fds_ns;
@@ -135,9 +139,17 @@ bool hostd_worker_reap(struct hostd_worker *w);
 void hostd_worker_wake(struct hostd_bus *bus);
 
 /**
+ * hostd_worker_patience - how long to poll after the last work
+ * @w: the worker
+ *
+ * Return: nanoseconds: @poll_ns, or 0 while others want its core.
+ */
+uint64_t hostd_worker_patience(const struct hostd_worker *w);
+
+/**
  * hostd_worker_poll - poll until descriptors have their turn
- * @w: the worker; if there has been no work for @poll_ns it is not @hot on return, and its queues are
- *	armed
+ * @w: the worker; if there has been no work for as long as its patience it is not @hot on return, and
+ *	its queues are armed
  */
 void hostd_worker_poll(struct hostd_worker *w);
 

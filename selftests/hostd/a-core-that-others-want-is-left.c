@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A worker that polls in vain, and finds that it did not run for a while, sleeps at once, for longer
+ * and longer while that goes on, and polls again when it has the core to itself. What takes long because it
+ * works, or a peer that has the core for a moment, is no such reason; and what the operator says is done.
+ */
+#include <time.h>
+
+#include "testbus.h"
+#include "worker/worker.h"
+
+#define US		1000ULL
+#define MS		1000000ULL
+#define POLL_US		2000
+
+static struct testbus t;
+static struct testdrv_queue q;
+static struct hostd_worker w;
+static uint64_t now_ns = 1000 * MS;
+static unsigned int nr_looks;
+static unsigned int gap_look;
+static uint64_t gap_ns;
+
+/* In place of the C library's: a look takes a microsecond, one of them longer. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	now_ns += US;
+	if (++nr_looks == gap_look)
+		now_ns += gap_ns;
+	*ts = (struct timespec) { .tv_sec = now_ns / 1000000000, .tv_nsec = now_ns % 1000000000 };
+	return 0;
+}
+
+/* Be woken, and poll until it wants to sleep. How long it did, in microseconds, without the gap. */
+static uint64_t poll_us(unsigned int look, uint64_t gap)
+{
+	uint64_t start_ns;
+
+	w.bus->now_ns = hostd_clock_ns();
+	hostd_worker_wake(w.bus);
+	hostd_worker_note(&w);
+	start_ns = now_ns;
+	nr_looks = 0;
+	gap_look = look;
+	gap_ns = gap;
+	hostd_worker_poll(&w);
+	return (now_ns - start_ns - gap) / US;
+}
+
+static bool polls(unsigned int look, uint64_t gap)
+{
+	uint64_t us = poll_us(look, gap);
+
+	return us + gap / US >= POLL_US && us <= POLL_US + 10;
+}
+
+static bool sleeps(unsigned int look, uint64_t gap)
+{
+	return poll_us(look, gap) < 10;
+}
+
+static void submit(void)
+{
+	struct pvblk_sqe sqe = testdrv_request(&q, PVBLK_OP_READ, 0, 8, 0);
+	struct pvblk_cqe cqe;
+
+	while (testdrv_reap(&q, &cqe))
+		;
+	testdrv_submit(&q, &sqe);
+}
+
+static void check_crowd(void)
+{
+	ktap_ok(polls(0, 0), "it polls for its time");
+	ktap_ok(polls(3, MS / 5), "a peer may have the core for a moment");
+	ktap_ok(sleeps(3, 3 * MS), "others compute on it, and it sleeps at once");
+	ktap_ok(sleeps(0, 0), "and does not poll the next time either");
+	now_ns += 2 * MS;
+	ktap_ok(sleeps(3, 3 * MS), "after a while it tries again: others want the core still");
+	now_ns += 3 * MS;
+	ktap_ok(sleeps(0, 0), "it waits for longer");
+	now_ns += 2 * MS;
+	ktap_ok(polls(0, 0), "then it has the core to itself, and polls");
+	ktap_ok(sleeps(3, 3 * MS), "others are back");
+	now_ns += 2 * MS;
+	ktap_ok(polls(0, 0), "for the first time again");
+}
+
+int main(void)
+{
+	ktap_plan(12);
+	testbus_init(&t);
+	if (testbus_add(&t, 0, 1, "{\"null\":1048576}", -1))
+		ktap_bail("add");
+	hostd_bus_begin_epoch(t.bus);
+	if (testdrv_hello(&t.drv) != PVBUS_R_OK || !testdrv_run(&t.drv, 0, &q, 16, 1 << 16))
+		ktap_bail("START");
+	w = (struct hostd_worker) {
+		.bus = t.bus, .poll_ns = POLL_US * US, .poll_min_ns = 50 * US, .poll_max_ns = POLL_US * US,
+		.next_fds_ns = UINT64_MAX,
+	};
+	check_crowd();
+	w.crowd_ns = w.crowd_until_ns = 0;
+	submit();
+	poll_us(1, 5 * MS);
+	ktap_ok(!w.crowd_until_ns, "what takes long because it works is its own");
+	sleeps(3, 3 * MS);
+	ktap_ok(!hostd_worker_patience(&w), "statistics say that it does not poll");
+	w.crowd_ns = w.crowd_until_ns = 0;
+	w.poll_min_ns = w.poll_max_ns;
+	ktap_ok(polls(3, MS + MS / 2) && polls(0, 0), "told how long to poll, it does");
+	testbus_exit(&t);
+	return ktap_finish();
+}
