@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# NET-D2, NET-D3, NET-D6, NET-D12, NET-G8: what one end sends arrives at the other as it was: TCP, long segments too, and UDP,
+# IPv4 and IPv6, in VLANs, with any MTU, and on to links that have no offloads. DHCP works with checksums that are
+# partial. The guest follows what the operator changes, and the counters of both sides agree.
+# needs: vm root
+# kernels: 6.1 6.12
+# timeout: 200
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/net.sh"
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+
+net_tap 0 || ktap_bail 'no tap'
+net_far_start || ktap_bail 'no second namespace'
+hostd_start --net id=n0,tap=tap0 || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' net_boot || ktap_bail 'no guest'
+vm_run "ip route add default via $(net_host4 0); ip -6 route add default via $(net_host6 0)"
+if ! { net_echo_host && net_echo_guest; } then ktap_bail 'nobody echoes'; fi
+dev=${nic[0]}
+
+# stream <name> <address>: for a second.
+stream() { net_stream "$1" "$2" && sleep 1 && net_stream_end "$1"; }
+from_guest() { vm_run "nettool datagrams $*"; }
+from_far() { net_far_run "$nettool" datagrams "$@"; }
+
+net_dump long tap0 greater 10000
+ktap_check 'TCP comes back whole, IPv4' stream tcp4 "$(net_guest4 0)"
+ktap_check 'and IPv6' stream tcp6 "$(net_guest6 0)"
+net_dump_end long
+ktap_check 'as long frames from the guest' test "$(net_dumped long src "$(net_guest4 0)" or src "$(net_guest6 0)")" -gt 10
+ktap_check 'and to it' test "$(net_dumped long dst "$(net_guest4 0)" or dst "$(net_guest6 0)")" -gt 10
+ktap_check 'UDP comes back whole, IPv4' from_guest "$(net_host4 0)" 7 1000 500
+ktap_check 'and IPv6' from_guest "$(net_host6 0)" 7 1000 500
+ktap_check 'and in pieces' from_guest "$(net_host4 0)" 7 20000 20
+ktap_check 'and to be cut into many by whoever can' from_guest "$(net_host4 0)" 7 20000 20 1000
+
+# Beyond far0 all checksums are complete and no frame is long: what was left to be done has been done by the host's
+# kernel, from what the device said of it.
+far_stream() {	# nettool there, to the guest
+	net_far_run sh -c "timeout -s TERM 1 '$nettool' stream $1 7 '$test_tmp/far.state'" > "$test_tmp/far.out"
+	cat "$test_tmp/far.out"
+	awk '/bytes sent/ { good = $1 > 0 && $1 == $4 } END { exit !good }' "$test_tmp/far.out"
+}
+ktap_check 'TCP goes on to a link without offloads, IPv4' far_stream "$(net_guest4 0)"
+ktap_check 'and IPv6' far_stream "$(net_guest6 0)"
+ktap_check 'and UDP, IPv4' from_far "$(net_guest4 0)" 7 1000 200
+ktap_check 'and IPv6' from_far "$(net_guest6 0)" 7 1000 200
+checksums_wrong() {
+	cat /proc/net/snmp /proc/net/snmp6 > "$test_tmp/snmp"
+	net_far_run cat /proc/net/snmp /proc/net/snmp6 >> "$test_tmp/snmp"
+	vm_run 'cat /proc/net/snmp /proc/net/snmp6' >> "$test_tmp/snmp"
+	python3 - "$test_tmp/snmp" <<-'PYTHON'
+	import sys
+	names, wrong = {}, 0
+	for line in open(sys.argv[1]):
+	    words = line.split()
+	    if words[0].endswith(":"):
+	        if words[0] in names:
+	            of = dict(zip(names.pop(words[0]), words[1:]))
+	            wrong += int(of.get("InCsumErrors", 0)) + int(of.get("InHdrErrors", 0))
+	        else:
+	            names[words[0]] = words[1:]
+	    elif "CsumErrors" in words[0]:
+	        wrong += int(words[1])
+	print(wrong)
+	PYTHON
+}
+ktap_is 'nobody has found a checksum that is wrong' "$(checksums_wrong)" 0
+
+# A VLAN that the guest has, and one that it has not. Not every host has VLANs of its own.
+vm_run "modprobe 8021q; ip link add link $dev name v5 type vlan id 5; ip addr add 10.79.5.2/24 dev v5; ip link set v5 up"
+ask_in_vlan() {	# <id>: who has 10.79.<id>.2
+	python3 - "$1" <<-'PYTHON'
+	import socket, sys
+	id = int(sys.argv[1])
+	with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as tap:
+	    tap.bind(("tap0", 0))
+	    me = tap.getsockname()[4]
+	    arp = b"\0\1\10\0\6\4\0\1" + me + bytes((10, 79, id, 1)) + bytes(6) + bytes((10, 79, id, 2))
+	    tap.send(b"\xff" * 6 + me + b"\x81\0" + id.to_bytes(2, "big") + b"\x08\6" + arp + bytes(18))
+	PYTHON
+}
+net_dump vlan tap0 vlan and arp
+answered() { ask_in_vlan 5 && [ "$(net_dumped vlan vlan 5 and arp and 'arp[6:2] = 2')" -gt 0 ]; }
+ktap_check 'what is in a VLAN of the guest is answered in it' wait_for 10 answered
+filtered=$(net_stat n0 rx_filtered)
+is_filtered() { ask_in_vlan 6 && [ "$(net_stat n0 rx_filtered)" -gt "$filtered" ]; }
+ktap_check 'what is in another comes no further than to the device' wait_for 10 is_filtered
+net_dump_end vlan
+if ip link add link tap0 name vlan5 type vlan id 5 2> /dev/null; then
+	ip addr add 10.79.5.1/24 dev vlan5
+	ip link set vlan5 up
+	ktap_check 'TCP comes back whole in a VLAN' stream vlan 10.79.5.2
+else
+	ktap_skip 'TCP comes back whole in a VLAN' 'this kernel has no VLANs'
+fi
+
+# MTU: what a datagram of the greatest length is cut into, at both ends.
+fragments() { { cat /proc/net/snmp; vm_run 'cat /proc/net/snmp'; } | awk '/^Ip: [0-9]/ { nr += $18 + $19 } END { print nr }'; }
+mtu() {	# <bytes>: both ends have it, and datagrams that fill it pass uncut
+	local before
+
+	ip link set tap0 mtu "$1" && vm_run "ip link set $dev mtu $1" || return 1
+	before=$(fragments)
+	from_guest "$(net_host4 0)" 7 $(($1 - 28)) 20 && [ "$(fragments)" = "$before" ]
+}
+for bytes in 9000 65521 1280; do
+	ktap_check "with an MTU of $bytes datagrams of that length pass" mtu "$bytes"
+	ktap_check 'and TCP' stream "mtu$bytes" "$(net_guest4 0)"
+done
+guest_has() { [ "$(vm_run "cat /sys/class/net/$dev/$1")" = "$2" ]; }
+ip link set tap0 mtu 4000
+pvctl set n0 mtu=4000 > /dev/null
+ktap_check 'the guest takes the MTU that the operator sets' wait_for 10 guest_has mtu 4000
+# What is longer than the guest takes is dropped, whoever sent it, and counted.
+ip link set tap0 mtu 9000
+long_is_dropped() {
+	local before
+
+	before=$(net_stat n0 rx_too_long)
+	! "$nettool" datagrams "$(net_guest4 0)" 7 8000 1 && [ "$(net_stat n0 rx_too_long)" -gt "$before" ]
+}
+ktap_check 'what is longer is dropped and counted' long_is_dropped
+ip link set tap0 mtu 1500
+pvctl set n0 mtu=1500 > /dev/null
+wait_for 10 guest_has mtu 1500
+
+pvctl set n0 link=off > /dev/null
+ktap_check 'a link that is taken down is down' wait_for 10 guest_has carrier 0
+not_reached() { ! net_reaches 0; }
+ktap_check 'and nothing passes' not_reached
+pvctl set n0 link=on > /dev/null
+ktap_check 'one that is up again is up' wait_for 10 guest_has carrier 1
+ktap_check 'and all passes' wait_for 10 net_reaches 0
+
+# dnsmasq sends by a socket of the kernel's, whose checksums are partial on a tap.
+dhcp() {
+	printf '#!/bin/sh\n[ "$1" = bound ] && echo "$ip" > /run/leased; exit 0\n' > "$test_tmp/bound"
+	chmod 755 "$test_tmp/bound"
+	test_spawn "$test_tmp/dnsmasq.log" dnsmasq --keep-in-foreground --no-daemon --port=0 --user=root --conf-file=/dev/null \
+		--interface=tap0 --bind-interfaces --dhcp-range=10.77.0.77,10.77.0.77,2m --leasefile-ro --pid-file
+	wait_for 10 grep -q 'sockets bound' "$test_tmp/dnsmasq.log"
+	vm_run "printf '#!/bin/sh\n[ \"\$1\" = bound ] && echo \"\$ip\" > /run/leased; exit 0\n' > /run/bound; chmod 755 /run/bound
+		udhcpc -i $dev -f -n -q -t 5 -T 3 -s /run/bound; cat /run/leased"
+}
+ktap_check 'a DHCP client gets an address' dhcp
+ktap_is 'which is the one that the server gives' "$(vm_run 'cat /run/leased')" 10.77.0.77
+
+# Counters: each frame is in one of them, on both sides. Nothing is on its way when they stand still.
+counters() {
+	echo "$(net_stat n0 rx_frames) $(net_stat n0 tx_frames) $(net_count 0 rx_packets) $(net_count 0 tx_packets)" \
+		"$(cat /sys/class/net/tap0/statistics/rx_packets)"
+}
+stand_still() {
+	local now
+
+	now=$(counters)
+	[ "$now" = "$seen" ] || { seen=$now; return 1; }
+}
+seen=
+wait_for 20 stand_still
+read -r rx_frames tx_frames rx_packets tx_packets tap_packets <<< "$seen"
+ktap_note "given to the guest, by it: $rx_frames $tx_frames; got by it, sent: $rx_packets $tx_packets; tap: $tap_packets"
+ktap_is 'the guest counts what it was given' "$rx_packets" "$rx_frames"
+ktap_is 'and pvhostd what the guest has sent' "$tx_frames" "$tx_packets"
+ktap_is 'and so does the tap' "$tap_packets" "$tx_frames"
+ktap_check 'the console is clean' vm_dmesg_clean
+ktap_done
