@@ -50,12 +50,6 @@ static void net_shape(const struct hdev *dev, unsigned int index, struct hdev_sh
 		shape->sqe_shift = is_receive(index) ? PVNET_RX_SQE_SHIFT : PVNET_TX_SQE_SHIFT;
 }
 
-void net_publish(struct net *net)
-{
-	net->config.flags = htole16(net_has_link(net) ? PVNET_LINK_UP : 0);
-	hdev_set_config(net->dev, &net->config, sizeof(net->config));
-}
-
 /* What may change while it runs (NET-D12). */
 static void take_live(struct net *net, struct json_object *config)
 {
@@ -152,10 +146,9 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	}
 	dev->priv = net;
 	net_tx_init(net);
-	net_rate_init(net);
 	set_up(net, config);
 	net_publish(net);
-	ret = net_watch_line(net);
+	ret = net_events_init(net);
 	if (!ret)
 		return 0;
 	net->be.ops->close(&net->be);

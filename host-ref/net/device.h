@@ -125,6 +125,7 @@ struct net_counts {
  * @nr_pairs: in use; at least as many as sources
  * @rx: receive queues, by pair; NULL: it does not run
  * @tx: transmit queues, by pair; NULL: it does not run
+ * @ready: called when one is ready
  * @watched: what each source is watched for, EPOLL* bits
  * @full_timer: when frames that wait for room are dropped
  * @rx_rate: limit of what is received
@@ -146,6 +147,7 @@ struct net {
 	unsigned int nr_pairs;
 	struct net_rxq *rx[PVNET_MAX_PAIRS];
 	struct net_txq *tx[PVNET_MAX_PAIRS];
+	hdev_ready ready;
 	uint32_t watched[PVNET_MAX_PAIRS];
 	struct hdev_timer full_timer;
 	struct net_rate rx_rate;
@@ -160,14 +162,6 @@ static inline bool net_has_link(const struct net *net)
 {
 	return net->wants_link && net->has_peer;
 }
-
-/* device.c */
-
-/**
- * net_publish - show the driver the config area, with the link as it is
- * @net: the NIC
- */
-void net_publish(struct net *net);
 
 /* settings.c */
 
@@ -204,15 +198,6 @@ int net_rx_start(struct net *net, struct hdev_queue *q);
  * Return: 0.
  */
 unsigned int net_rx_poll(struct hdev_queue *q);
-
-/**
- * net_rx_can_look - may a source be looked at: is there a link, a driver that has buffers, and no limit reached
- * @net: the NIC
- * @source: of the back end, in use
- *
- * Return: true if so.
- */
-bool net_rx_can_look(const struct net *net, unsigned int source);
 
 /**
  * net_rx_look - take what a source has, as far as there are buffers
@@ -278,24 +263,33 @@ void net_tx_init(struct net *net);
 /* watch.c */
 
 /**
- * net_watch_line - wait for the back end's descriptor, if it comes by a line
+ * net_publish - show the driver the config area, with the link as it is
+ * @net: the NIC
+ */
+void net_publish(struct net *net);
+
+/**
+ * net_rx_can_look - may a source be looked at: is there a link, a driver that has buffers, and no limit reached
+ * @net: the NIC
+ * @source: of the back end, in use
+ *
+ * Return: true if so.
+ */
+bool net_rx_can_look(const struct net *net, unsigned int source);
+
+/**
+ * net_rx_is_within_rate - does the limit allow to receive
  * @net: the NIC
  *
- * Return: 0 or -errno.
+ * Return: true if so.
  */
-int net_watch_line(struct net *net);
+bool net_rx_is_within_rate(const struct net *net);
 
 /**
  * net_watch - wait for what there is to wait for, of each source
  * @net: the NIC
  */
 void net_watch(struct net *net);
-
-/**
- * net_rate_init - give the NIC the timer of its limits
- * @net: the NIC
- */
-void net_rate_init(struct net *net);
 
 /**
  * net_rate_wait - go on when a limit allows it
@@ -310,6 +304,16 @@ void net_rate_wait(struct net *net, const struct net_rate *rate);
  * @why: for the log
  */
 void net_lost(struct net *net, const char *why);
+
+/* events.c */
+
+/**
+ * net_events_init - wait for the back end's descriptor, if it comes by a line, and be told of all the rest
+ * @net: the NIC
+ *
+ * Return: 0 or -errno.
+ */
+int net_events_init(struct net *net);
 
 /**
  * net_source_of - the source of a pair: where its frames go, and, if nothing else says so, come from

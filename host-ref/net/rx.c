@@ -295,11 +295,6 @@ static void close_all(struct net *net)
 	}
 }
 
-static bool is_within_rate(const struct net *net)
-{
-	return net_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
-}
-
 bool net_rx_look(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
@@ -307,7 +302,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 	unsigned int nr;
 	int len = 0;
 
-	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG) && is_within_rate(net); nr++) {
+	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG) && net_rx_is_within_rate(net); nr++) {
 		if (!place_kept(net, source) || !open_buffer(rx)) {
 			starve(net, rx);
 			break;
@@ -317,7 +312,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 	}
 	close_all(net);
 	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
-	if (!is_within_rate(net))
+	if (!net_rx_is_within_rate(net))
 		net_rate_wait(net, &net->rx_rate);
 	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
 		net_lost(net, strerror(-len));
@@ -339,14 +334,6 @@ void net_rx_discard(struct net *net)
 		for (nr = 0; nr < DISCARD_MAX && net->be.ops->receive(&net->be, i, &iov, 1, &o) >= 0; nr++)
 			net->count.rx_no_link++;
 	}
-}
-
-bool net_rx_can_look(const struct net *net, unsigned int source)
-{
-	const struct net_rxq *rx = net->rx[source];
-
-	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running &&
-	       is_within_rate(net);
 }
 
 bool net_rx_work(struct hdev *dev)

@@ -198,17 +198,17 @@ void net_tx_resume(struct net *net)
 			resume_queue(net->tx[i]->q);
 }
 
-/* What waited has waited long enough, and what follows waits no more until there is room. */
+/* What waited has waited long enough, or for nobody; what follows waits no more until there is room. */
 static void full_due(struct hdev_timer *timer)
 {
 	struct net *net = timer->dev->priv;
 	unsigned int i;
 
-	net->full = true;
+	net->full = net_has_link(net);
 	for (i = 0; i < PVNET_MAX_PAIRS; i++) {
 		if (!net->tx[i] || !net->tx[i]->nr)
 			continue;
-		drop_all(net->tx[i], &net->count.tx_full);
+		send_or_drop(net, net->tx[i], i);
 		resume_queue(net->tx[i]->q);
 	}
 	net_watch(net);

@@ -1,39 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a NIC waits for while the loop sleeps, and the end of its back end.
+ * What a NIC waits for while the loop sleeps, and what that depends on: link, settings, buffers, limits, room.
  *
  * A descriptor that nothing is done with is not watched: one that stays ready would keep the loop awake.
  */
 #include "net/device.h"
 
-#include <errno.h>
+#include <endian.h>
 #include <unistd.h>
 
 #include "lib/log/log.h"
 #include "lib/log/report.h"
 #include "lib/parcel.h"
+#include "worker/bus/bus.h"
 
-static unsigned int find_source(const struct net *net, int fd)
+void net_publish(struct net *net)
 {
-	unsigned int i = 0;
-
-	while (i + 1 < net->be.nr_sources && net->be.fds[i] != fd)
-		i++;
-	return i;
+	net->config.flags = htole16(net_has_link(net) ? PVNET_LINK_UP : 0);
+	hdev_set_config(net->dev, &net->config, sizeof(net->config));
 }
 
-static void ready(struct hdev *dev, int fd, uint32_t events)
+bool net_rx_is_within_rate(const struct net *net)
 {
-	struct net *net = dev->priv;
-	unsigned int source = find_source(net, fd);
+	return net_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
+}
 
-	if (events & EPOLLOUT)
-		net_tx_go_on(net);
-	if (events & ~EPOLLOUT && source < net->be.nr_used && net_rx_can_look(net, source))
-		net_rx_look(net, source);
-	/* What it had is read, or nobody reads it. */
-	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP) && net->has_peer && net->be.fds[source] == fd)
-		net_lost(net, "it has closed");
+bool net_rx_can_look(const struct net *net, unsigned int source)
+{
+	const struct net_rxq *rx = net->rx[source];
+
+	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running &&
+	       net_rx_is_within_rate(net);
 }
 
 static bool waits_for_room(const struct net *net, unsigned int source)
@@ -59,24 +56,6 @@ static uint32_t wanted_events(const struct net *net, unsigned int source)
 	return events;
 }
 
-/* A limit allows more: of what has come, and of what waits in the queues. */
-static void rate_due(struct hdev_timer *timer)
-{
-	struct net *net = timer->dev->priv;
-	unsigned int i;
-
-	net_tx_resume(net);
-	for (i = 0; i < net->be.nr_used; i++)
-		if (net->rx[i] && net_rx_can_look(net, i))
-			net_rx_look(net, i);
-	net_watch(net);
-}
-
-void net_rate_init(struct net *net)
-{
-	hdev_timer_init(net->dev, &net->rate_timer, rate_due);
-}
-
 void net_rate_wait(struct net *net, const struct net_rate *rate)
 {
 	if (net->rate_timer.at_ns > net_rate_at(rate))
@@ -96,63 +75,24 @@ void net_watch(struct net *net)
 		net->watched[i] = events;
 		if (!events)
 			hdev_unwatch(net->dev, net->be.fds[i]);
-		else if (hdev_watch(net->dev, net->be.fds[i], events, ready))
+		else if (hdev_watch(net->dev, net->be.fds[i], events, net->ready))
 			hostd_report(HOSTD_LOG_ERR, "%s: its back end cannot be watched", net->dev->name);
 	}
-}
-
-/* One that comes by a line comes anew. */
-static void detach(struct net *net)
-{
-	net->has_peer = false;
-	net_tx_go_on(net);
-	net_watch(net);
-	if (net->line < 0 || net->be.fds[0] < 0)
-		return;
-	close(net->be.fds[0]);
-	net->be.fds[0] = -1;
-	/* The broker asks for the next one, in its own time. */
-	hostd_parcel_send(net->line, "", 1, NULL, 0);
 }
 
 void net_lost(struct net *net, const char *why)
 {
 	hostd_report(HOSTD_LOG_WARN, "%s has lost its link: the other end of its %s: %s", net->dev->name,
 		     net->be.ops->name, why);
-	detach(net);
-	net_publish(net);
-}
-
-static void line_ready(struct hdev *dev, int fd, uint32_t events)
-{
-	struct net *net = dev->priv;
-	int new_fd = -1, err;
-	char byte;
-	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &new_fd, .nr_fds = 1 };
-
-	(void)events;
-	err = hostd_parcel_recv(fd, &parcel);
-	if (err == -EAGAIN)
-		return;
-	if (err) {
-		hdev_unwatch(dev, fd);
-		return;
-	}
-	if (!parcel.nr_fds)
-		return;
-	if (net->be.fds[0] >= 0) {
-		close(new_fd);
-		return;
-	}
-	net->be.fds[0] = new_fd;
-	net->be.ops->attach(&net->be);
-	net->has_peer = true;
-	net->full = false;
+	net->has_peer = false;
+	/* What waits for room is dropped next. */
+	hdev_timer_set(&net->full_timer, net->dev->bus->now_ns);
 	net_watch(net);
 	net_publish(net);
-}
-
-int net_watch_line(struct net *net)
-{
-	return net->line < 0 ? 0 : hdev_watch(net->dev, net->line, EPOLLIN, line_ready);
+	if (net->line < 0 || net->be.fds[0] < 0)
+		return;
+	/* One that comes by a line comes anew: the broker is asked for it. */
+	close(net->be.fds[0]);
+	net->be.fds[0] = -1;
+	hostd_parcel_send(net->line, "", 1, NULL, 0);
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to a NIC: its descriptors are ready, a peer comes, a limit allows more.
+ */
+#include "net/device.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/parcel.h"
+
+static unsigned int find_source(const struct net *net, int fd)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < net->be.nr_sources && net->be.fds[i] != fd)
+		i++;
+	return i;
+}
+
+static void ready(struct hdev *dev, int fd, uint32_t events)
+{
+	struct net *net = dev->priv;
+	unsigned int source = find_source(net, fd);
+
+	if (events & EPOLLOUT)
+		net_tx_go_on(net);
+	if (events & ~EPOLLOUT && source < net->be.nr_used && net_rx_can_look(net, source))
+		net_rx_look(net, source);
+	/* What it had is read, or nobody reads it. */
+	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP) && net->has_peer && net->be.fds[source] == fd)
+		net_lost(net, "it has closed");
+}
+
+/* A limit allows more: of what has come, and of what waits in the queues. */
+static void rate_due(struct hdev_timer *timer)
+{
+	struct net *net = timer->dev->priv;
+	unsigned int i;
+
+	net_tx_resume(net);
+	for (i = 0; i < net->be.nr_used; i++)
+		if (net->rx[i] && net_rx_can_look(net, i))
+			net_rx_look(net, i);
+	net_watch(net);
+}
+
+static void line_ready(struct hdev *dev, int fd, uint32_t events)
+{
+	struct net *net = dev->priv;
+	int new_fd = -1, err;
+	char byte;
+	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &new_fd, .nr_fds = 1 };
+
+	(void)events;
+	err = hostd_parcel_recv(fd, &parcel);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		hdev_unwatch(dev, fd);
+		return;
+	}
+	if (!parcel.nr_fds)
+		return;
+	if (net->be.fds[0] >= 0) {
+		close(new_fd);
+		return;
+	}
+	net->be.fds[0] = new_fd;
+	net->be.ops->attach(&net->be);
+	net->has_peer = true;
+	net_tx_go_on(net);
+	net_publish(net);
+}
+
+int net_events_init(struct net *net)
+{
+	net->ready = ready;
+	hdev_timer_init(net->dev, &net->rate_timer, rate_due);
+	return net->line < 0 ? 0 : hdev_watch(net->dev, net->line, EPOLLIN, line_ready);
+}
