@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ABI-2, ABI-3, ABI-4, BUS-G1, BUS-G9, RING-G3: whatever the device side writes into the window, the
+# ABI-2, ABI-3, ABI-4, BUS-G1, BUS-G9, RING-G3, NET-G3, NET-G6: whatever the device side writes into the window, the
 # guest neither crashes nor hangs; I/O may fail. When the lies have ended and the worker has been
-# restarted, the disk works again, and the modules can be unloaded, also amid the lies.
+# restarted, disk and NIC work again, and the modules can be unloaded, also amid the lies.
 # needs: vm
 # kernels: 6.12
 # timeout: 600
@@ -18,11 +18,13 @@ seconds=6
 seed=${PVKIT_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 ktap_note "seed $seed (PVKIT_SEED)"
 # A message of ours about a lie is what should be there.
-expected='pvb(us|lk).*(broken|sense)'
+expected='pv(bus|blk|net).*(broken|sense)'
 
 blk_image data 64M
-hostd_start --disk "id=d0,file=$data" --disk id=d1,null=64M || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot --smp 2 || ktap_bail 'no guest'
+nettool=$build/selftests/net/nettool
+test_spawn "$test_tmp/peer.log" "$nettool" peer "$test_tmp/peer"
+hostd_start --disk "id=d0,file=$data" --disk id=d1,null=64M --net "id=n0,stream=$test_tmp/peer" || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --smp 2 --file "$nettool" || ktap_bail 'no guest'
 # Errors are to be expected; after each, fio starts again. A disk that went must not become a file.
 # Killed, and as one process: fio 3.33 can hang for ever where it is asked to end while it begins.
 vm_run_bg "limit=$((3 * test_slow))"'
@@ -35,15 +37,38 @@ while [ ! -e /run/enough ]; do
 	sleep 0.2
 done'
 load=$VM_JOB
+# Frames both ways, on whatever NIC there is.
+vm_run_bg 'modprobe pvnet
+while [ ! -e /run/enough ]; do
+	for dev in /sys/class/net/*; do
+		[ -e $dev/device ] || continue
+		ip addr add 10.77.0.2/24 dev ${dev##*/}
+		ip link set ${dev##*/} up && arp -s 10.77.0.1 02:00:00:00:00:01
+	done
+	/root/nettool flood 10.77.0.1 9 1000 0.2
+	sleep 0.2
+done > /dev/null 2>&1'
+traffic=$VM_JOB
 
 lies() { "$liar" "${hostd_pid[$HOSTD]}" "$seed" "$@"; }
 # A disk that was told to be larger than it is stays broken for its user (BLK-G4): bind it anew.
 rebind() {
 	vm_run 'cd /sys/bus/pvbus/devices && for dev in $(grep -l broken */state); do
-		echo "${dev%/state}" > ../drivers/pvblk/unbind && echo "${dev%/state}" > ../drivers/pvblk/bind
+		dev=${dev%/state} driver=$(readlink -f $dev/driver)
+		echo "$dev" > $driver/unbind && echo "$dev" > $driver/bind
 	done; true'
 }
-running() { vm_run 'cat /sys/bus/pvbus/devices/*.0/state /sys/bus/pvbus/devices/*.1/state | grep -c running' | grep -qx 2; }
+running() { vm_run 'cat /sys/bus/pvbus/devices/*.[0-2]/state | grep -c running' | grep -qx 3; }
+# Both ways.
+frames() { vm_run 'for dev in /sys/class/net/*; do [ ! -e $dev/device ] || cat $dev/statistics/[rt]x_packets; done'; }
+frames_pass() {
+	local before after
+
+	read -r -d '' -a before < <(frames)
+	sleep 0.5
+	read -r -d '' -a after < <(frames)
+	[ "${#after[@]}" = 2 ] && [ "${after[0]}" -gt "${before[0]:-0}" ] && [ "${after[1]}" -gt "${before[1]:-0}" ]
+}
 # works: the disk serves again after a restart of the worker; beyond what fio writes.
 works() {
 	pvctl restart-worker && { wait_for 5 running || rebind; } && wait_for 60 running &&
@@ -53,20 +78,22 @@ works() {
 		dd if=$disk of=/tmp/out bs=64k skip=640 count=64 iflag=direct 2>&1 && cmp /tmp/out /tmp/in'
 }
 
-for what in header table config acks completions noise; do
+for what in header table config acks completions frames noise; do
 	ktap_note "$what: $(lies "$seconds" "$what")"
 	ktap_check "the guest lives after lies in $what" vm_run true || break
 	ktap_check 'and the disk works again' works || break
+	ktap_check 'and the NIC' wait_for 30 frames_pass || break
 done
 
 vm_run 'touch /run/enough'
 VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
+VM_TIMEOUT=120 vm_wait "$traffic"
 # A disk that has just come again is open while its partitions are looked for.
-unload='for module in pvblk pvbus; do until modprobe -r $module 2>&1; do sleep 0.2; done; done'
-lies 30 completions acks table config header > "$test_tmp/liar.out" &
+unload='for module in pvblk pvnet pvbus; do until modprobe -r $module 2>&1; do sleep 0.2; done; done'
+lies 30 completions frames acks table config header > "$test_tmp/liar.out" &
 VM_TIMEOUT=200 ktap_check 'the modules can be unloaded amid lies' vm_run "$unload"
 wait $!
-ktap_check 'and loaded again' vm_run 'modprobe pvbus && modprobe pvblk'
+ktap_check 'and loaded again' vm_run 'modprobe pvbus && modprobe -a pvblk pvnet'
 ktap_check 'and the disk works' works
 VM_TIMEOUT=120 ktap_check 'the modules can be unloaded' vm_run "$unload"
 ktap_check 'the console has nothing but our messages' vm_dmesg_clean "$expected"

@@ -7,7 +7,7 @@
  *   liar PID SEED SECONDS WHAT...
  *
  * PID is the broker's. WHAT says where, one or more of
- *   header table config acks completions data	as a hostile device would
+ *   header table config acks completions data frames	as a hostile device would
  *   commands slots submissions control		as a hostile driver would
  *   noise					any byte of either side's pages
  * Prints how many lies it told.
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <pv/bus.h>
+#include <pv/net.h>
 #include <pv/ring.h>
 
 static uint8_t *window;
@@ -151,6 +152,8 @@ static void lie_acks(void)
 
 /* A running queue: its rings, and where the data of its requests is. */
 struct queue {
+	uint32_t type;
+	unsigned int index;
 	struct pvring_drv_ctrl *drv;
 	struct pvring_dev_ctrl *dev;
 	uint64_t data_off;
@@ -162,14 +165,16 @@ struct queue {
 
 static int pick_queue(struct queue *queue)
 {
-	struct pvbus_driver_slot *slot = driver_slot(any_slot());
+	unsigned int nr_slot = any_slot(), index;
+	struct pvbus_driver_slot *slot = driver_slot(nr_slot);
 	uint64_t off = le64toh(slot->queues_off);
 	uint32_t nr = get32(&slot->nr_queues), size;
 	struct pvbus_queue_desc desc;
 
 	if (!nr || nr > PVBUS_MAX_QUEUES || off > window_len - 65536 || off < le64toh(layout.space_off))
 		return -1;
-	memcpy(&desc, window + off + below(nr) * sizeof(desc), sizeof(desc));
+	index = below(nr);
+	memcpy(&desc, window + off + index * sizeof(desc), sizeof(desc));
 	size = le32toh(desc.size);
 	if (size < PVRING_SIZE_MIN || size > PVRING_SIZE_MAX || size & (size - 1) ||
 	    desc.sqe_shift < PVRING_ENTRY_SHIFT_MIN || desc.sqe_shift > PVRING_ENTRY_SHIFT_MAX ||
@@ -178,6 +183,8 @@ static int pick_queue(struct queue *queue)
 	    le64toh(desc.dev_off) > window_len - (1 << 19))
 		return -1;
 	*queue = (struct queue) {
+		.type = get32(window + slot_entry(nr_slot) + offsetof(struct pvbus_device_entry, type)),
+		.index = index,
 		.drv = (void *)(window + le64toh(desc.drv_off)),
 		.dev = (void *)(window + le64toh(desc.dev_off)),
 		.data_off = le64toh(desc.data_off),
@@ -245,6 +252,59 @@ static void lie_data(void)
 	len = below(2) || queue.data_len < 4096 ? queue.data_len : 4096;
 	if (len >= 4 && len <= window_len && queue.data_off <= window_len - len && !(queue.data_off % 4))
 		lie_anywhere(queue.data_off, len);
+}
+
+/* A frame that may make sense, in a buffer that has room for it. Return: where it ends. */
+static uint32_t forge_frame(uint8_t *at)
+{
+	uint32_t len = PVNET_FRAME_MIN + below(below(4) ? 1500 : 60000), v4 = below(2);
+	struct pvnet_frame *frame = (void *)at;
+	uint8_t *data = at + sizeof(*frame);
+
+	for (int i = 0; i < 64; i++)
+		data[i] = draw();
+	memset(data, 0xff, 6);
+	memcpy(data + 12, v4 ? "\x08\x00\x45" : "\x86\xdd\x60", 3);
+	data[v4 ? 23 : 20] = below(2) ? 6 : 17;
+	memset(frame, 0, sizeof(*frame));
+	put32(&frame->len, below(8) ? len : odd_number());
+	frame->offload.flags = below(4);
+	frame->offload.gso_type = below(2) ? below(4) : draw();
+	frame->offload.gso_size = htole16(below(4) ? below(1500) : odd_number());
+	frame->offload.hdr_len = htole16(below(4) ? below(128) : odd_number());
+	frame->offload.csum_start = htole16(below(4) ? 34 + 20 * below(2) : odd_number());
+	frame->offload.csum_offset = htole16(below(4) ? 6 + 10 * below(2) : odd_number());
+	put32(&frame->hash_type, below(4) ? 0 : odd_number());
+	return sizeof(*frame) + len;
+}
+
+/* A receive buffer comes back with frames that nobody has sent. */
+static void lie_frames(void)
+{
+	struct pvnet_rx_sqe sqe;
+	struct queue queue;
+	uint32_t nr, used = 0, at = 0, frames = 0, wanted = 1 + below(4);
+	uint8_t *cqe, *buf;
+
+	if (pick_queue(&queue) || queue.type != PVBUS_T_NET || queue.index % 2 == 0 ||
+	    queue.sqe_len != sizeof(sqe) || queue.data_len > window_len || queue.data_off > window_len - queue.data_len)
+		return;
+	memcpy(&sqe, sqe_at(&queue, below(queue.mask + 1)), sizeof(sqe));
+	if (le32toh(sqe.len) > queue.data_len || le64toh(sqe.data_off) > queue.data_len - le32toh(sqe.len) ||
+	    le64toh(sqe.data_off) % PVNET_FRAME_ALIGN)
+		return;
+	buf = window + queue.data_off + le64toh(sqe.data_off);
+	while (frames < wanted && at + 2048 < le32toh(sqe.len)) {
+		used = at + forge_frame(buf + at);
+		at = (used + PVNET_FRAME_ALIGN - 1) & ~(PVNET_FRAME_ALIGN - 1);
+		frames++;
+	}
+	nr = get32(&queue.drv->cq_head) + below(2);
+	cqe = cqe_at(&queue, nr);
+	put32(cqe, le32toh(sqe.id));
+	put32(cqe + 4, below(8) ? used : odd_number());
+	put32(cqe + 8, below(8) ? frames : odd_number());
+	put32(cqe + 12, PVRING_SEQ(nr));
 }
 
 static void lie_commands(void)
@@ -338,6 +398,7 @@ static const struct lie {
 	{ "acks", lie_acks, 200 },
 	{ "completions", lie_completions, 2000 },
 	{ "data", lie_data, 200 },
+	{ "frames", lie_frames, 300 },
 	{ "commands", lie_commands, 2000 },
 	{ "slots", lie_slots, 500 },
 	{ "submissions", lie_submissions, 200 },
