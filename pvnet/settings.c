@@ -41,21 +41,34 @@ static u64 wanted_offloads(const struct pvnet *net)
 	return bits & net->features;
 }
 
-static void fill(struct pvnet *net, struct pvnet_settings *s)
+/* The modes that its addresses ask for. Until it is registered it has one address, and no lock yet. */
+static u16 fill_addresses(const struct pvnet *net, struct pvnet_settings *s)
 {
 	struct net_device *dev = net->dev;
-	u16 mode = 0;
+	u16 mode;
 
-	memset(s, 0, sizeof(*s));
+	if (dev->reg_state == NETREG_UNINITIALIZED) {
+		ether_addr_copy(s->mac, dev->dev_addr);
+		return 0;
+	}
 	netif_addr_lock_bh(dev);
 	ether_addr_copy(s->mac, dev->dev_addr);
-	mode |= add_macs(net, s);
+	mode = add_macs(net, s);
 	if (dev->flags & IFF_PROMISC)
 		mode |= PVNET_M_PROMISC;
 	if (dev->flags & IFF_ALLMULTI)
 		mode |= PVNET_M_ALLMULTI;
 	netif_addr_unlock_bh(dev);
+	return mode;
+}
 
+static void fill(struct pvnet *net, struct pvnet_settings *s)
+{
+	const struct net_device *dev = net->dev;
+	u16 mode;
+
+	memset(s, 0, sizeof(*s));
+	mode = fill_addresses(net, s);
 	if (netif_running(dev))
 		mode |= PVNET_M_UP;
 	if (pvnet_has(net, PVNET_F_FILTER) &&
