@@ -5,6 +5,7 @@
 #ifndef _PVKIT_COMPAT_NET_H
 #define _PVKIT_COMPAT_NET_H
 
+#include <linux/dim.h>
 #include <linux/netdevice.h>
 #include <uapi/linux/virtio_net.h>
 #include "gen/config.h"
@@ -28,5 +29,22 @@
 #else
 #define COMPAT_VNET_HDR_GSO_UDP_L4	VIRTIO_NET_HDR_GSO_NONE
 #endif
+
+/* What a driver can do for XDP: older kernels ask nobody. */
+#ifdef PVKIT_HAVE_XDP_FEATURES
+#define compat_set_xdp_features(dev) \
+	((dev)->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT)
+#else
+#define compat_set_xdp_features(dev)	((void)(dev))
+#endif
+
+static inline void compat_net_dim(struct dim *dim, const struct dim_sample *sample)
+{
+#ifdef PVKIT_HAVE_NET_DIM_POINTER
+	net_dim(dim, sample);
+#else
+	net_dim(dim, *sample);
+#endif
+}
 
 #endif /* _PVKIT_COMPAT_NET_H */

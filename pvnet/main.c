@@ -31,6 +31,8 @@ static const u8 features[] = {
 	PVNET_F_RX_USO,
 #endif
 	PVNET_F_FILTER,
+	PVNET_F_RSS,
+	PVNET_F_HASH,
 };
 
 /* The room that each direction of each pair has, in frames of the greatest length. */

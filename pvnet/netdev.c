@@ -48,7 +48,12 @@ int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config)
 	return -EINVAL;
 }
 
-/* What this life of the device can do for the stack. */
+/* What a life of the device may do for the stack; all else in the stack's features is its own. */
+#define OFFERS		(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
+			 NETIF_F_GSO_UDP_L4 | NETIF_F_RXCSUM | NETIF_F_GRO_HW | NETIF_F_RXHASH | \
+			 NETIF_F_HW_VLAN_CTAG_FILTER)
+
+/* What this one can do. */
 static netdev_features_t offer(const struct pvnet *net)
 {
 	netdev_features_t f = NETIF_F_SG;
@@ -68,11 +73,13 @@ static netdev_features_t offer(const struct pvnet *net)
 	}
 	if (pvnet_has(net, PVNET_F_FILTER))
 		f |= NETIF_F_HW_VLAN_CTAG_FILTER;
+	if (pvnet_has(net, PVNET_F_HASH))
+		f |= NETIF_F_RXHASH;
 	return f;
 }
 
 /* Of those, what is of no use to a VLAN on top. */
-#define NOT_FOR_VLANS	(NETIF_F_RXCSUM | NETIF_F_GRO_HW | NETIF_F_HW_VLAN_CTAG_FILTER)
+#define NOT_FOR_VLANS	(NETIF_F_RXCSUM | NETIF_F_GRO_HW | NETIF_F_RXHASH | NETIF_F_HW_VLAN_CTAG_FILTER)
 
 /* What was offered once may be offered again: it stays to be wanted, and is masked meanwhile. */
 static void offer_features(struct pvnet *net)
@@ -151,6 +158,7 @@ void pvnet_update_work(struct work_struct *work)
 			netdev_update_features(dev);
 		}
 		if (test_and_clear_bit(PVNET_NEWS_MTU, &net->news)) {
+			pvnet_set_max_mtu(net);
 			if (dev_set_mtu(dev, READ_ONCE(net->mtu)))
 				netdev_warn(dev, "the operator's MTU %u is not taken\n",
 					    READ_ONCE(net->mtu));
@@ -223,7 +231,11 @@ static netdev_features_t pvnet_fix_features(struct net_device *dev, netdev_featu
 {
 	const struct pvnet *net = netdev_priv(dev);
 
-	return features & (READ_ONCE(net->offer) | ~dev->hw_features);
+	features &= READ_ONCE(net->offer) | ~OFFERS;
+	/* A program sees frames as they are on the wire. */
+	if (rcu_access_pointer(net->prog))
+		features &= ~(NETIF_F_RXCSUM | NETIF_F_GRO_HW);
+	return features;
 }
 
 static int pvnet_set_features(struct net_device *dev, netdev_features_t features)
@@ -238,7 +250,7 @@ static netdev_features_t pvnet_features_check(struct sk_buff *skb, struct net_de
 {
 	const struct pvnet *net = netdev_priv(dev);
 
-	features &= READ_ONCE(net->offer) | ~dev->hw_features;
+	features &= READ_ONCE(net->offer) | ~OFFERS;
 	return vlan_features_check(skb, features);
 }
 
@@ -254,11 +266,13 @@ static void pvnet_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *
 		rx = &net->pairs[i].rx.stats;
 		sum->tx_packets += READ_ONCE(tx->packets);
 		sum->tx_bytes += READ_ONCE(tx->bytes);
-		sum->tx_dropped += READ_ONCE(tx->dropped) + READ_ONCE(tx->stale);
-		sum->tx_errors += READ_ONCE(tx->invalid) + READ_ONCE(tx->oversize);
+		sum->tx_dropped += READ_ONCE(tx->dropped) + READ_ONCE(tx->stale) +
+				   READ_ONCE(tx->xdp_full);
+		sum->tx_errors += READ_ONCE(tx->invalid) + READ_ONCE(tx->bad_len);
 		sum->rx_packets += READ_ONCE(rx->packets);
 		sum->rx_bytes += READ_ONCE(rx->bytes);
-		sum->rx_dropped += READ_ONCE(rx->no_memory) + READ_ONCE(rx->down);
+		sum->rx_dropped += READ_ONCE(rx->no_memory) + READ_ONCE(rx->down) +
+				   READ_ONCE(rx->xdp_unfit);
 		sum->rx_errors += READ_ONCE(rx->bad_offload);
 		sum->rx_frame_errors += READ_ONCE(rx->bad_offload);
 	}
@@ -292,6 +306,8 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_set_features	= pvnet_set_features,
 	.ndo_get_stats64	= pvnet_get_stats64,
 	.ndo_tx_timeout		= pvnet_tx_timeout,
+	.ndo_bpf		= pvnet_bpf,
+	.ndo_xdp_xmit		= pvnet_xdp_xmit,
 	.ndo_get_phys_port_name	= pvnet_get_phys_port_name,
 };
 
@@ -306,14 +322,17 @@ void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config)
 
 	set_config(net, config);
 	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &pvnet_ethtool_ops;
+	compat_set_xdp_features(dev);
 	dev->watchdog_timeo = TX_TIMEOUT;
 	dev->priv_flags |= IFF_UNICAST_FLT | IFF_LIVE_ADDR_CHANGE;
 	dev->min_mtu = PVNET_MTU_MIN;
-	dev->max_mtu = net->max_mtu;
+	pvnet_set_max_mtu(net);
 	dev->mtu = net->mtu;
 	eth_hw_addr_set(dev, net->config.mac);
 	memcpy(dev->perm_addr, net->config.mac, ETH_ALEN);
 	offer_features(net);
+	pvnet_init_rss(net);
 	/* A frame is copied, wherever it is. */
 	dev->features = dev->hw_features | NETIF_F_HIGHDMA | NETIF_F_FRAGLIST | NETIF_F_GSO_ROBUST;
 	dev->vlan_features |= NETIF_F_HIGHDMA | NETIF_F_FRAGLIST;

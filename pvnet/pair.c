@@ -77,7 +77,8 @@ static int init_pair(struct pvnet *net, unsigned int index)
 	pair->rx.posted = bitmap_zalloc(rxq->ring.size, GFP_KERNEL);
 	if (!pair->tx.slots || !pair->rx.gens || !pair->rx.posted)
 		return -ENOMEM;
-	return init_pool(pair) ?: start_poller(pair);
+	pvnet_init_coal(pair);
+	return init_pool(pair) ?: pvnet_init_xdp(pair) ?: start_poller(pair);
 }
 
 /**
@@ -91,6 +92,8 @@ int pvnet_init_pairs(struct pvnet *net)
 	unsigned int i;
 	int err = 0;
 
+	net->rx_bufs = U32_MAX;
+	net->tx_frames = net->pdev->queues[PVNET_TX_QUEUE(0)]->ring.size;
 	net->pairs = kvcalloc(net->nr_pairs, sizeof(*net->pairs), GFP_KERNEL);
 	if (!net->pairs)
 		return -ENOMEM;
@@ -110,6 +113,8 @@ static void exit_pair(struct pvnet_pair *pair)
 	if (pair->poller)
 		kthread_stop(pair->poller);
 	netif_napi_del(&pair->napi);
+	pvnet_exit_coal(pair);
+	pvnet_exit_xdp(pair);
 	if (pair->rx.pool)
 		page_pool_destroy(pair->rx.pool);
 	bitmap_free(pair->rx.posted);
@@ -134,17 +139,19 @@ void pvnet_exit_pairs(struct pvnet *net)
 }
 
 /**
- * pvnet_spread_pairs() - give each CPU its pair
- * @net: the NIC; registered, and its device started
+ * pvnet_spread_pairs() - give each CPU its pair, of those in use
+ * @net: the NIC; registered, and its device started; rtnl is held, or nobody uses it yet
  */
 void pvnet_spread_pairs(struct pvnet *net)
 {
+	unsigned int cpu, i, nr = net->dev->real_num_tx_queues;
 	struct pvnet_pair *pair;
-	unsigned int cpu, i;
 
+	for (i = 0; i < nr; i++)
+		cpumask_clear(&net->pairs[i].cpus);
 	for_each_possible_cpu(cpu)
-		cpumask_set_cpu(cpu, &net->pairs[cpu % net->nr_pairs].cpus);
-	for (i = 0; i < net->nr_pairs; i++) {
+		cpumask_set_cpu(cpu, &net->pairs[cpu % nr].cpus);
+	for (i = 0; i < min(nr, num_possible_cpus()); i++) {
 		pair = &net->pairs[i];
 		pvbus_queue_set_affinity(pair->rx.q, &pair->cpus);
 		netif_set_xps_queue(net->dev, &pair->cpus, i);

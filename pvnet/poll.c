@@ -106,33 +106,47 @@ static void judge_poller(struct pvnet_pair *pair)
 }
 
 /*
- * For what was sent; its lock is held. While nobody looks, the last one in flight is enough: only
- * sockets, and the queue's limits, wait for it. What is sent later may take a while, unless
- * pvnet_sent() comes back. True if there is a completion already.
+ * Which completion of what was sent is to interrupt at once. While nobody looks, the last one in flight
+ * is enough, unless the user wants less: only sockets, and the queue's limits, wait for it. What is sent
+ * later may take a while, unless pvnet_sent() comes back. Where none is ever late it is the next.
  */
+static u32 sent_event(const struct pvring *ring, u32 usecs, u32 frames)
+{
+	u32 nr = ring->sq_next - ring->cq_next;
+
+	if (usecs && (!nr || !frames))
+		return no_event(ring);
+	return ring->cq_next + clamp(frames, 1U, max(nr, 1U)) - 1;
+}
+
+/* For that; the queue's lock is held. True if there is a completion already. */
 static bool arm_tx(struct pvnet_pair *pair, bool awake)
 {
+	u32 usecs = READ_ONCE(pair->coal.tx_usecs), frames = READ_ONCE(pair->coal.tx_frames);
 	struct pvring *ring = &pair->tx.q->ring;
 	u32 event = no_event(ring);
 
-	if (!awake && ring->sq_next != ring->cq_next)
-		event = ring->sq_next - 1;
+	if (!awake)
+		event = sent_event(ring, usecs, frames);
+	else
+		usecs = max(delay_us(pair), usecs);
 	pair->tx.event = event;
-	return pvring_arm(ring, event, delay_us(pair));
+	return pvring_arm(ring, event, usecs);
 }
 
 /* Ask for the next interrupt. True if there is something already. */
 static bool arm(struct pvnet_pair *pair, bool traffic)
 {
 	struct pvring *ring = &pair->rx.q->ring;
+	u32 usecs = READ_ONCE(pair->coal.rx_usecs);
 	bool awake = wake_poller(pair, traffic), more;
 
 	pvnet_tx_lock(pair);
 	more = arm_tx(pair, awake);
 	pvnet_tx_unlock(pair);
 	if (awake)
-		return pvring_arm(ring, no_event(ring), delay_us(pair)) || more;
-	return pvring_arm(ring, ring->cq_next, 0) || more;
+		usecs = max(delay_us(pair), usecs);
+	return pvring_arm(ring, usecs ? no_event(ring) : ring->cq_next, usecs) || more;
 }
 
 /**

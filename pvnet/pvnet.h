@@ -6,10 +6,12 @@
 #define _PVNET_H
 
 #include <linux/bitmap.h>
+#include <linux/dim.h>
 #include <linux/if_vlan.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/workqueue.h>
+#include <net/xdp.h>
 #include <pv/bus.h>
 #include <uapi/pv/net.h>
 #include "arena.h"
@@ -53,11 +55,12 @@ enum pvnet_mode {
  * @dropped: the back end did not take them, or there was no device
  * @invalid: the device did not take what was left to be done
  * @stale: dropped because a new life of the device does not offer what they need
- * @oversize: longer than the device takes
+ * @bad_len: longer or shorter than the device takes
  * @replayed: submitted again in a new epoch; counted above as well
  * @stops: times that the stack was told to wait
  * @wakes: and to go on
- * @xdp: frames of XDP among @packets
+ * @xdp: frames of XDP that were submitted, whatever became of them; counted above as well
+ * @xdp_full: of XDP, and not taken: there was no room, or no device
  */
 struct pvnet_tx_stats {
 	u64	packets;
@@ -65,11 +68,12 @@ struct pvnet_tx_stats {
 	u64	dropped;
 	u64	invalid;
 	u64	stale;
-	u64	oversize;
+	u64	bad_len;
 	u64	replayed;
 	u64	stops;
 	u64	wakes;
 	u64	xdp;
+	u64	xdp_full;
 };
 
 /**
@@ -109,6 +113,8 @@ struct pvnet_tx {
  * @xdp_drop: among @packets: XDP dropped them
  * @xdp_tx: and sent them back
  * @xdp_redirect: and sent them elsewhere
+ * @xdp_aborted: and failed, or what it wanted did
+ * @xdp_unfit: dropped before XDP: too long, or not whole, as the device was not to give them any more
  */
 struct pvnet_rx_stats {
 	u64	packets;
@@ -120,6 +126,8 @@ struct pvnet_rx_stats {
 	u64	xdp_drop;
 	u64	xdp_tx;
 	u64	xdp_redirect;
+	u64	xdp_aborted;
+	u64	xdp_unfit;
 };
 
 /**
@@ -144,7 +152,10 @@ struct pvnet_rx_cursor {
  * @buf_len: bytes of each
  * @gens: generations of the ids, by buffer
  * @posted: bitmap of the buffers that the device has
+ * @nr_posted: how many they are
  * @cursor: in the buffer that is being read
+ * @xdp_rxq: what XDP knows of the queue
+ * @xdp_todo: PVNET_XDP_*, what is left to be done for frames of XDP before the NAPI ends
  * @stats: counters
  */
 struct pvnet_rx {
@@ -154,8 +165,27 @@ struct pvnet_rx {
 	u32			buf_len;
 	u16			*gens;
 	unsigned long		*posted;
+	u32			nr_posted;
 	struct pvnet_rx_cursor	cursor;
+	struct xdp_rxq_info	xdp_rxq;
+	unsigned int		xdp_todo;
 	struct pvnet_rx_stats	stats;
+};
+
+/**
+ * struct pvnet_coal - how late interrupts of a pair may be
+ * @rx_usecs: after a frame has come; 0: none is late
+ * @tx_usecs: after a frame was sent; 0: only @tx_frames counts
+ * @tx_frames: at most so many frames have been sent, or all in flight; 0: only @tx_usecs counts
+ * @adaptive: @rx_usecs is DIM's
+ * @dim: DIM
+ */
+struct pvnet_coal {
+	u32		rx_usecs;
+	u32		tx_usecs;
+	u32		tx_frames;
+	bool		adaptive;
+	struct dim	dim;
 };
 
 /**
@@ -174,6 +204,7 @@ struct pvnet_rx {
  * @bytes_seen: by the NAPI, of both directions
  * @halted: the device lied, or its epoch is over: nothing is looked at until a freeze
  * @cpus: that use the pair
+ * @coal: how late interrupts may be
  */
 struct pvnet_pair {
 	struct pvnet		*net;
@@ -190,6 +221,7 @@ struct pvnet_pair {
 	unsigned long		rest_until;
 	u64			bytes_seen;
 	cpumask_t		cpus;
+	struct pvnet_coal	coal;
 };
 
 /**
@@ -220,6 +252,18 @@ struct pvnet_control {
 #define PVNET_NEWS_MOVED	2	/* the guest may have moved: announce its addresses */
 
 /**
+ * struct pvnet_rss - how frames are spread over the pairs; changed under rtnl
+ * @key: of the Toeplitz hash
+ * @table: pair for each hash modulo its size; the device may use less of it
+ * @types: PVNET_HASH_* that are wanted
+ */
+struct pvnet_rss {
+	u8	key[PVNET_RSS_KEY_LEN];
+	u8	table[PVNET_RSS_SIZE_MAX];
+	u32	types;
+};
+
+/**
  * struct pvnet - a NIC
  * @pdev: the device
  * @dev: the interface
@@ -235,6 +279,10 @@ struct pvnet_control {
  * @mtu: what the operator wants; of the config
  * @max_mtu: the largest; the same
  * @vlans: that are wanted, as pvnet_settings.vlans
+ * @rss: how frames are spread
+ * @prog: sees each frame first, or NULL; changed under rtnl
+ * @rx_bufs: most buffers that each receive queue is to have
+ * @tx_frames: most frames that each transmit queue is to have in flight
  * @restarts: times that the device was started anew because frames were stuck
  */
 struct pvnet {
@@ -252,6 +300,10 @@ struct pvnet {
 	u32			mtu;
 	u32			max_mtu;
 	u8			vlans[PVNET_VLANS_LEN];
+	struct pvnet_rss	rss;
+	struct bpf_prog __rcu	*prog;
+	u32			rx_bufs;
+	u32			tx_frames;
 	u64			restarts;
 };
 
@@ -262,6 +314,11 @@ static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
 
 /* A counter that others read. */
 #define pvnet_count(counter, n)	WRITE_ONCE(counter, (counter) + (n))
+
+struct ethtool_coalesce;
+struct ethtool_rxfh_fields;
+struct ethtool_rxfh_param;
+struct kernel_ethtool_coalesce;
 
 /* netdev.c */
 int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config);
@@ -293,6 +350,8 @@ void pvnet_tx_hold(struct pvnet_pair *pair);
 unsigned int pvnet_tx_resume(struct pvnet_pair *pair);
 void pvnet_tx_drop(struct pvnet_pair *pair);
 void pvnet_tx_refuse(struct pvnet_pair *pair);
+bool pvnet_tx_put(struct pvnet_pair *pair, const void *data, u32 len);
+void pvnet_tx_give(struct pvnet_pair *pair);
 bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit);
 
 /* rx.c */
@@ -305,6 +364,45 @@ bool pvnet_offload_from_skb(const struct pvnet *net, const struct sk_buff *skb,
 			    struct pvnet_offload *offload);
 bool pvnet_offload_to_skb(const struct pvnet *net, struct sk_buff *skb,
 			  const struct pvnet_offload *offload);
+
+/* rss.c */
+void pvnet_init_rss(struct pvnet *net);
+void pvnet_spread_evenly(struct pvnet *net);
+u16 pvnet_fill_rss(const struct pvnet *net, struct pvnet_settings *s);
+void pvnet_hash_to_skb(const struct pvnet *net, struct sk_buff *skb,
+		       const struct pvnet_frame *frame);
+u32 pvnet_get_rxfh_key_size(struct net_device *dev);
+u32 pvnet_get_rxfh_indir_size(struct net_device *dev);
+int pvnet_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param);
+int pvnet_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param,
+		   struct netlink_ext_ack *extack);
+int pvnet_get_rxfh_fields(struct net_device *dev, struct ethtool_rxfh_fields *fields);
+int pvnet_set_rxfh_fields(struct net_device *dev, const struct ethtool_rxfh_fields *fields,
+			  struct netlink_ext_ack *extack);
+
+/* coalesce.c */
+void pvnet_init_coal(struct pvnet_pair *pair);
+void pvnet_exit_coal(struct pvnet_pair *pair);
+void pvnet_adapt(struct pvnet_pair *pair);
+int pvnet_get_coalesce(struct net_device *dev, struct ethtool_coalesce *now,
+		       struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack);
+int pvnet_set_coalesce(struct net_device *dev, struct ethtool_coalesce *wanted,
+		       struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack);
+int pvnet_get_queue_coalesce(struct net_device *dev, u32 queue, struct ethtool_coalesce *now);
+int pvnet_set_queue_coalesce(struct net_device *dev, u32 queue, struct ethtool_coalesce *wanted);
+
+/* ethtool.c */
+extern const struct ethtool_ops pvnet_ethtool_ops;
+
+/* xdp.c */
+int pvnet_init_xdp(struct pvnet_pair *pair);
+void pvnet_exit_xdp(struct pvnet_pair *pair);
+struct sk_buff *pvnet_run_xdp(struct pvnet_pair *pair, struct bpf_prog *prog,
+			      const struct pvnet_frame *frame, const void *data);
+void pvnet_xdp_flush(struct pvnet_pair *pair);
+void pvnet_set_max_mtu(struct pvnet *net);
+int pvnet_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+int pvnet_xdp_xmit(struct net_device *dev, int nr, struct xdp_frame **frames, u32 flags);
 
 /* settings.c */
 void pvnet_init_control(struct pvnet *net);

@@ -52,8 +52,26 @@ static void post(struct pvnet_pair *pair, u32 buf)
 	rx->gens[buf]++;
 	sqe.id = cpu_to_le32(rx_id(rx, buf));
 	__set_bit(buf, rx->posted);
+	rx->nr_posted++;
 	if (!pvring_put(&rx->q->ring, &sqe))
 		pvnet_halt_pair(pair, "it completed more buffers than it was given");
+}
+
+/* Give the device as many buffers as are wanted, but for the one that is being read. */
+static void fill(struct pvnet_pair *pair)
+{
+	struct pvnet_rx *rx = &pair->rx;
+	u32 wanted = min(READ_ONCE(pair->net->rx_bufs), rx->nr_bufs), buf;
+
+	if (rx->nr_posted >= wanted)
+		return;
+	for_each_clear_bit(buf, rx->posted, rx->nr_bufs) {
+		if (rx->cursor.left && buf == rx->cursor.buf)
+			continue;
+		post(pair, buf);
+		if (rx->nr_posted >= wanted)
+			return;
+	}
 }
 
 /* It asks for the doorbell only where it has run out of buffers (NET-D7). */
@@ -64,19 +82,19 @@ static void kick(struct pvnet_rx *rx)
 }
 
 /**
- * pvnet_rx_start() - give the device all buffers
+ * pvnet_rx_start() - give the device its buffers
  * @pair: the pair; its NAPI is off, and the device runs
  */
 void pvnet_rx_start(struct pvnet_pair *pair)
 {
 	struct pvnet_rx *rx = &pair->rx;
-	u32 buf;
 
 	rx->buf_len = buf_len(&pair->net->config);
 	rx->nr_bufs = min3((u32)(rx->q->data_len / rx->buf_len), rx->q->ring.size, (u32)BUFS_MAX);
 	rx->cursor.left = 0;
-	for (buf = 0; buf < rx->nr_bufs; buf++)
-		post(pair, buf);
+	bitmap_zero(rx->posted, rx->q->ring.size);
+	rx->nr_posted = 0;
+	fill(pair);
 	kick(rx);
 }
 
@@ -109,6 +127,7 @@ static bool next_buffer(struct pvnet_pair *pair)
 		return false;
 	}
 	__clear_bit(rx->cursor.buf, rx->posted);
+	rx->nr_posted--;
 	pvnet_count(rx->q->ops, 1);
 	pvnet_count(rx->stats.buffers, 1);
 	return true;
@@ -191,14 +210,22 @@ static bool copy_rest(struct pvnet_pair *pair, struct sk_buff *skb, const void *
 	return true;
 }
 
+/* NULL: it is dropped, and counted, or the pair has halted. */
 static struct sk_buff *copy_frame(struct pvnet_pair *pair, const void *data, u32 len)
 {
 	u32 head = len <= LINEAR_MAX ? len : PVNET_HEAD_LEN;
 	struct sk_buff *skb = copy_head(pair, data, head);
 
-	if (skb && !copy_rest(pair, skb, data + head, len - head)) {
+	if (!skb || !copy_rest(pair, skb, data + head, len - head)) {
+		pvnet_count(pair->rx.stats.no_memory, 1);
 		dev_kfree_skb_any(skb);
-		skb = NULL;
+		return NULL;
+	}
+	/* After the copy: a migration may have replaced the window in its midst (BUS-G4). */
+	if (pvbus_epoch_over(pair->net->pdev)) {
+		dev_kfree_skb_any(skb);
+		WRITE_ONCE(pair->halted, true);
+		return NULL;
 	}
 	return skb;
 }
@@ -214,7 +241,10 @@ static void receive(struct pvnet_pair *pair, const struct pvnet_frame *frame, st
 		dev_kfree_skb_any(skb);
 		return;
 	}
-	skb_record_rx_queue(skb, pair->index);
+	/* One that is no longer in use may still have had it. */
+	if (pair->index < READ_ONCE(pair->net->dev->real_num_rx_queues))
+		skb_record_rx_queue(skb, pair->index);
+	pvnet_hash_to_skb(pair->net, skb, frame);
 	skb->protocol = eth_type_trans(skb, pair->net->dev);
 	pvnet_count(rx->stats.packets, 1);
 	pvnet_count(rx->stats.bytes, len);
@@ -226,6 +256,7 @@ static bool take_frame(struct pvnet_pair *pair)
 {
 	struct pvnet_rx *rx = &pair->rx;
 	struct pvnet_frame frame;
+	struct bpf_prog *prog;
 	struct sk_buff *skb;
 	const void *data;
 
@@ -237,19 +268,14 @@ static bool take_frame(struct pvnet_pair *pair)
 		pvnet_count(rx->stats.down, 1);
 		return true;
 	}
-	skb = copy_frame(pair, data, le32_to_cpu(frame.len));
-	if (!skb) {
-		pvnet_count(rx->stats.no_memory, 1);
-		return true;
-	}
-	/* After the copy: a migration may have replaced the window in its midst (BUS-G4). */
-	if (pvbus_epoch_over(pair->net->pdev)) {
-		dev_kfree_skb_any(skb);
-		WRITE_ONCE(pair->halted, true);
-		return false;
-	}
-	receive(pair, &frame, skb);
-	return true;
+	prog = rcu_dereference_bh(pair->net->prog);
+	if (prog)
+		skb = pvnet_run_xdp(pair, prog, &frame, data);
+	else
+		skb = copy_frame(pair, data, le32_to_cpu(frame.len));
+	if (skb)
+		receive(pair, &frame, skb);
+	return !READ_ONCE(pair->halted);
 }
 
 /**
@@ -270,9 +296,14 @@ int pvnet_rx_poll(struct pvnet_pair *pair, int budget)
 			break;
 		work += take_frame(pair);
 		if (!rx->cursor.left)
-			post(pair, rx->cursor.buf);
+			fill(pair);
 	}
+	pvnet_xdp_flush(pair);
+	/* More may be wanted by now. */
+	fill(pair);
 	pvring_set_head(&rx->q->ring);
 	kick(rx);
+	if (work && READ_ONCE(pair->coal.adaptive))
+		pvnet_adapt(pair);
 	return work;
 }

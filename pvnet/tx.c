@@ -27,10 +27,17 @@ static u32 max_frame(const struct pvnet_tx *tx)
 	return le32_to_cpu(pair->net->config.max_frame);
 }
 
+static u32 max_flight(const struct pvnet_tx *tx)
+{
+	const struct pvnet_pair *pair = container_of(tx, struct pvnet_pair, tx);
+
+	return min(READ_ONCE(pair->net->tx_frames), tx->q->ring.size);
+}
+
 /* Is there room for @nr frames of any length? */
 static bool has_room(const struct pvnet_tx *tx, u32 nr)
 {
-	if (tx->head - tx->tail > tx->q->ring.size - nr)
+	if (tx->head - tx->tail + nr > max_flight(tx))
 		return false;
 	return pvnet_arena_find(&tx->arena, nr * round_up(max_frame(tx), PVNET_ARENA_ALIGN)) !=
 	       PVNET_NO_ROOM;
@@ -212,8 +219,8 @@ static bool send(struct pvnet_pair *pair, struct sk_buff *skb)
 	struct pvnet_offload offload;
 	struct pvnet_tx_slot *slot;
 
-	if (skb->len > max_frame(tx)) {
-		pvnet_count(tx->stats.oversize, 1);
+	if (skb->len < PVNET_FRAME_MIN || skb->len > max_frame(tx)) {
+		pvnet_count(tx->stats.bad_len, 1);
 		return false;
 	}
 	if (!pvnet_offload_from_skb(pair->net, skb, &offload)) {
@@ -411,6 +418,62 @@ unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
 		netif_tx_wake_queue(tx->txq);
 	__netif_tx_unlock_bh(tx->txq);
 	return nr;
+}
+
+/* Room for a frame that nobody keeps. */
+static struct pvnet_tx_slot *find_slot(struct pvnet_pair *pair, u32 len)
+{
+	struct pvnet_tx *tx = &pair->tx;
+
+	if (tx->mode != PVNET_PASS || len < PVNET_FRAME_MIN || len > max_frame(tx))
+		return NULL;
+	if (pvring_pending(&tx->q->ring))
+		reap(pair, 0);
+	return tx->head - tx->tail < max_flight(tx) ? take_slot(tx, len) : NULL;
+}
+
+/**
+ * pvnet_tx_put() - put a frame of XDP's into the window
+ * @pair: the pair; its transmit queue is locked
+ * @data: the frame, whole
+ * @len: bytes
+ *
+ * Nobody keeps it: it is lost if the device does not come to it in this life.
+ *
+ * Return: false: there is no room, or no device. Else pvnet_tx_give() is to follow.
+ */
+bool pvnet_tx_put(struct pvnet_pair *pair, const void *data, u32 len)
+{
+	static const struct pvnet_offload whole;
+	struct pvnet_tx *tx = &pair->tx;
+	struct pvnet_tx_slot *slot = find_slot(pair, len);
+
+	if (!slot) {
+		pvnet_count(tx->stats.xdp_full, 1);
+		return false;
+	}
+	memcpy(tx->q->data + slot->off, data, len);
+	trace_pvnet_submit(pair->net->dev, pair->index, len, &whole);
+	submit(pair, slot, &whole);
+	pvnet_count(tx->stats.xdp, 1);
+	return true;
+}
+
+/**
+ * pvnet_tx_give() - give what was put to the device
+ * @pair: the pair; its transmit queue is locked
+ */
+void pvnet_tx_give(struct pvnet_pair *pair)
+{
+	struct pvnet_tx *tx = &pair->tx;
+
+	if (tx->mode != PVNET_PASS)
+		return;
+	if (!netif_tx_queue_stopped(tx->txq))
+		stop_when_full(pair);
+	kick(tx);
+	txq_trans_cond_update(tx->txq);
+	pvnet_sent(pair, tx->bytes);
 }
 
 /**

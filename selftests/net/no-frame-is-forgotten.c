@@ -208,6 +208,9 @@ static void reset(void)
 		if (!pvring_put(&w.rxq.ring, &sqe) || hring_pop(&w.dev, &sqe) != 1)
 			abort();
 	w.pair.poller = &w.task;
+	/* As pvnet_init_coal() has it. */
+	w.pair.coal.tx_usecs = 1;
+	w.pair.coal.tx_frames = SIZE;
 }
 
 static void softirqs(void)
