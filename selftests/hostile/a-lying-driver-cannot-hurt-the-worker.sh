@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ABI-2, ABI-3, ABI-4, BUS-D5, BUS-D10, BLK-D1: whatever is written in the driver's pages, the
+# ABI-2, ABI-3, ABI-4, BUS-D5, BUS-D10, BLK-D1, NET-D1, NET-D9: whatever is written in the driver's pages, the
 # worker neither dies nor hangs, nor does it touch what is not the queue's; built with the address
 # and undefined behaviour sanitizers. When the lies have ended the disk works again.
 # needs: vm
@@ -18,7 +18,7 @@ liar=$build/selftests/hostile/liar
 seconds=6
 seed=${PVKIT_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 ktap_note "seed $seed (PVKIT_SEED)"
-expected='pv(bus|blk|clock|balloon).*(broken|sense|told|RESET)'
+expected='pv(bus|blk|net|clock|balloon).*(broken|sense|told|RESET)'
 
 make -s -C "$top/host-ref" SAN=1 O="$PVKIT_HOST" > "$test_tmp/build.out" 2>&1 || {
 	tail -n 5 "$test_tmp/build.out" | sed 's/^/# /'; ktap_bail 'the host side does not build with sanitizers'; }
@@ -26,9 +26,13 @@ make -s -C "$top/host-ref" SAN=1 O="$PVKIT_HOST" > "$test_tmp/build.out" 2>&1 ||
 blk_image data 64M
 blk_image other 16M
 # The balloon only counts: what a guest has freed by a lie of its own, it could not live without.
-hostd_start --disk "id=d0,file=$data" --disk "id=d1,file=$other,engine=sync" --clock --balloon=target=64M || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
-ktap_check 'and drives a clock and a balloon too' vm_run 'modprobe -a pvclock pvballoon'
+nettool=$build/selftests/net/nettool
+test_spawn "$test_tmp/peer.log" "$nettool" peer "$test_tmp/peer"
+hostd_start --disk "id=d0,file=$data" --disk "id=d1,file=$other,engine=sync" --clock --balloon=target=64M \
+	--net "id=n0,stream=$test_tmp/peer" || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --file "$nettool" || ktap_bail 'no guest'
+ktap_check 'and drives a clock, a balloon and a NIC too' vm_run 'modprobe -a pvclock pvballoon pvnet &&
+	ip addr add 10.77.0.2/24 dev eth0 && ip link set eth0 up && arp -s 10.77.0.1 02:00:00:00:00:01'
 # Killed, and as one process: fio 3.33 can hang for ever where it is asked to end while it begins.
 vm_run_bg "limit=$((3 * test_slow))"'
 while [ ! -e /run/enough ]; do
@@ -40,13 +44,15 @@ while [ ! -e /run/enough ]; do
 	sleep 0.2
 done'
 load=$VM_JOB
+vm_run_bg 'while [ ! -e /run/enough ]; do /root/nettool flood 10.77.0.1 9 1000 0.2; sleep 0.2; done > /dev/null 2>&1'
+traffic=$VM_JOB
 
 worker=$(hostd_worker_pid)
 alive() {
 	[ "$(hostd_worker_pid)" = "$worker" ] &&
 	pvctl --json status | grep -q '"state": *"serving"' && pvctl stats > /dev/null
 }
-running() { vm_run 'cat /sys/bus/pvbus/devices/*.[0-3]/state | grep -c running' | grep -qx 4; }
+running() { vm_run 'cat /sys/bus/pvbus/devices/*.[0-4]/state | grep -c running' | grep -qx 5; }
 # Lies that a queue or the bus has been stopped for keep later ones from being looked at.
 again() { pvctl restart-worker && wait_for 60 running; }
 for what in submissions data control slots commands noise 'slots submissions commands'; do
@@ -60,6 +66,10 @@ ktap_note "$(grep -c 'broke the ABI' "$(hostd_log)") lines of the log are about 
 ktap_check 'pvhostd has noticed lies' grep -q 'broke the ABI' "$(hostd_log)"
 vm_run 'touch /run/enough'
 VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
+VM_TIMEOUT=120 vm_wait "$traffic"
+received() { cat_rx > "$test_tmp/rx"; sleep 0.5; [ "$(cat_rx)" -gt "$(cat "$test_tmp/rx")" ]; }
+cat_rx() { vm_run 'cat /sys/class/net/eth0/statistics/rx_packets'; }
+ktap_check 'the NIC receives' wait_for 30 received
 VM_TIMEOUT=120 ktap_check 'no block is wrong without lies' vm_run \
 	"fio $(fio_verify 7 pvblk0 | tr '\n' ' ') --size=8m --minimal > /dev/null"
 ktap_is 'the sanitizers have nothing to say' "$(grep -cE 'Sanitizer|runtime error|killed by signal|exited' "$(hostd_log)")" 0
