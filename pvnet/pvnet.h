@@ -356,7 +356,6 @@ bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit);
 
 /* rx.c */
 int pvnet_rx_poll(struct pvnet_pair *pair, int budget);
-bool pvnet_rx_fits(const struct pvnet_pair *pair, const struct pvnet_config *config);
 void pvnet_rx_start(struct pvnet_pair *pair);
 
 /* offload.c */

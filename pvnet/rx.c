@@ -26,16 +26,6 @@ static u32 buf_len(const struct pvnet_config *config)
 			      le32_to_cpu(config->max_frame) + sizeof(struct pvnet_frame)), SZ_4K);
 }
 
-/**
- * pvnet_rx_fits() - is there room for a buffer
- * @pair: the pair
- * @config: how long frames may be
- */
-bool pvnet_rx_fits(const struct pvnet_pair *pair, const struct pvnet_config *config)
-{
-	return buf_len(config) <= pair->rx.q->data_len;
-}
-
 static u32 rx_id(const struct pvnet_rx *rx, u32 buf)
 {
 	return (u32)rx->gens[buf] << PVNET_ID_BITS | buf;
