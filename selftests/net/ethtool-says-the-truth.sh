@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What ethtool says of a NIC is so, and what it sets is done: driver, link, features, counters, which add up to those of
+# the interface, queues, buffers and frames in flight, how late interrupts are, and how frames are spread.
+# needs: vm root
+# kernels: 6.1 6.12
+# timeout: 200
+# shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
+set -u
+. "$(dirname "$0")/../lib/net.sh"
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+
+net_tap 0 || ktap_bail 'no tap'
+hostd_start --net id=n0,tap=tap0,speed=2500 || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' net_boot --smp 4 || ktap_bail 'no guest'
+net_echo_guest || ktap_bail 'nobody echoes'
+dev=${nic[0]}
+
+says() { vm_run "ethtool $1 $dev" | grep -q "$2"; }	# <option> <pattern>
+on() { says -k "^[[:space:]]*$1: on"; }
+refused() { ! vm_run "ethtool $* > /dev/null 2>&1"; }
+stream() { net_stream "$1" "$(net_guest4 0)" && net_stream_end "$1"; }
+
+ktap_check 'it names the driver' says -i '^driver: pvnet'
+ktap_check 'and the device' says -i '^bus-info: pvbus0.0'
+ktap_check 'the speed is what the operator says' says '' 'Speed: 2500Mb/s'
+ktap_check 'the duplex is full' says '' 'Duplex: Full'
+for feature in rx-checksumming tcp-segmentation-offload generic-receive-offload generic-segmentation-offload \
+		receive-hashing rx-gro-hw; do
+	ktap_check "$feature is on" on $feature
+done
+vm_run "ethtool -K $dev rx-gro-hw off tso off"
+ktap_check 'off is off' refused "-k $dev | grep -E '^(rx-gro-hw|tcp-segmentation-offload): on'"
+ktap_check 'a stream goes on without long frames' stream short
+vm_run "ethtool -K $dev rx-gro-hw on tso on"
+ktap_check 'a stream goes on with them' stream long
+
+# Each frame is counted once, by its pair, as one of what became of it.
+add_up() {
+	vm_run "ethtool -S $dev; cd /sys/class/net/$dev/statistics && grep . *" > "$test_tmp/counters"
+	awk -F'[ :]+' -v failed=0 '
+		$2 ~ /^rx[0-9]+_(packets|bytes)$/ || $2 ~ /^tx[0-9]+_(packets|bytes)$/ { split($2, p, /[0-9]+/); sum[p[1] p[2]] += $3 }
+		$2 ~ /^rx[0-9]+_(no_memory|down|xdp_unfit)$/ { sum["rx_dropped"] += $3 }
+		$2 ~ /^tx[0-9]+_(dropped|stale|xdp_full)$/ { sum["tx_dropped"] += $3 }
+		$1 ~ /^[rt]x_(packets|bytes|dropped)$/ { all[$1] = $2 }
+		END { for (name in all) { print "# " name, all[name], sum[name] + 0; if (all[name] != sum[name] + 0) failed = 1 }
+			exit failed || all["rx_packets"] < 100 }' "$test_tmp/counters"
+}
+# Until no frame comes between the two.
+ktap_check 'the counters of the pairs add up to those of the interface' wait_for 20 add_up
+
+ktap_check 'as many pairs are in use as CPUs' says -l '^Combined:.*4'
+vm_run "ethtool -L $dev combined 2"
+ktap_check 'fewer if that is wanted' says -x 'with 2 RX ring'
+ktap_check 'and frames are not spread over the others' refused "-x $dev | grep -E '^ +[0-9]+:.* [23]( |\$)'"
+pairs_packets() { vm_run "ethtool -S $dev" | awk '/rx[23]_packets/ { n += $2 } END { print n + 0 }'; }
+before=$(pairs_packets)
+ktap_check 'a stream goes on' stream two
+for port in 1 2 3 4 5 6 7 8; do stream "p$port" > "$test_tmp/p.out" || ktap_fail "stream $port"; done
+ktap_is 'no frame comes to a pair that is not in use' "$(pairs_packets)" "$before"
+vm_run "ethtool -X $dev weight 1 3"
+ktap_check 'frames are spread as is wanted' says -x '^ *0: *0 *0 *0 *0 *0 *0 *0 *0'
+ktap_check 'to no pair that does not exist' refused "-X $dev weight 1 1 1 1"
+ktap_check 'a table in use holds its pairs' refused "-L $dev combined 1"
+vm_run "ethtool -X $dev default; ethtool -L $dev combined 4; ethtool -N $dev rx-flow-hash udp4 sd"
+ktap_check 'more again' says -x 'with 4 RX ring'
+ktap_check 'ports are not hashed if that is wanted' refused "-n $dev rx-flow-hash udp4 | grep -q bytes"
+ktap_check 'and else they are' vm_run "ethtool -n $dev rx-flow-hash tcp4 | grep -q bytes"
+
+vm_run "ethtool -G $dev rx 3 tx 5"
+ktap_check 'fewer buffers' says -g '^RX:[[:space:]]*3'
+ktap_check 'and frames in flight' says -g '^TX:[[:space:]]*5'
+ktap_check 'a stream goes on with them' stream few
+ktap_check 'one buffer is too few' refused "-G $dev rx 1"
+vm_run "ethtool -G $dev rx 8 tx 256"
+ktap_check 'a stream goes on with more' stream many
+
+vm_run "ethtool -C $dev rx-usecs 200 tx-usecs 300 tx-frames 7"
+ktap_check 'interrupts are late' says -c '^rx-usecs:[[:space:]]*200'
+ktap_check 'a stream goes on' stream late
+vm_run "ethtool -Q $dev queue_mask 0x2 --coalesce rx-usecs 70"
+ktap_check 'of one pair' vm_run "ethtool -Q $dev queue_mask 0x2 --show-coalesce | grep -q '^rx-usecs:.*70'"
+ktap_check 'and no other' says -c '^rx-usecs:[[:space:]]*200'
+ktap_check 'never is too late' refused "-C $dev tx-usecs 0 tx-frames 0"
+vm_run "ethtool -C $dev adaptive-rx on tx-usecs 0 tx-frames 1"
+ktap_check 'a stream goes on by what the kernel finds out' stream adaptive
+ktap_check 'the kernel complains about nothing' vm_dmesg_clean
+ktap_done
