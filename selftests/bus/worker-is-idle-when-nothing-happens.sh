@@ -19,7 +19,7 @@ vm_run "fio $(fio_verify 1 pvblk0 | tr '\n' ' ') --size=8m --minimal --output=/d
 sleep 1
 
 # In ns, of all threads; schedstat is finer than the ticks in stat.
-cpu_ns() { awk '{ nr += $1 } END { printf "%d", nr }' "/proc/$(hostd_worker_pid)/task"/*/schedstat; }
+cpu_ns() { awk '{ nr += $1 } END { printf "%.0f", nr }' "/proc/$(hostd_worker_pid)/task"/*/schedstat; }
 guest() { vm_run "awk '{ nr += \$1 } END { print nr }' /sys/bus/pvbus/devices/*/queues/*/ops"; }
 ops=$(guest)
 before=$(cpu_ns)
