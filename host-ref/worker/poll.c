@@ -143,7 +143,9 @@ static void keep_from_polling(struct hostd_worker *w)
 	/* What the operator has said is done. */
 	if (w->poll_min_ns == w->poll_max_ns)
 		return;
-	w->crowd_ns = w->crowd_ns ? w->crowd_ns * 2 : CROWD_MIN_NS;
+	w->crowd_ns *= 2;
+	if (w->crowd_ns < CROWD_MIN_NS)
+		w->crowd_ns = CROWD_MIN_NS;
 	if (w->crowd_ns > CROWD_MAX_NS)
 		w->crowd_ns = CROWD_MAX_NS;
 	w->crowd_until_ns = w->bus->now_ns + w->crowd_ns;
@@ -160,9 +162,9 @@ static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
 /* There has been nothing for long enough: sleep, unless something comes meanwhile. */
 static void end_polling(struct hostd_worker *w)
 {
-	/* It had the core to itself for all that time. */
+	/* It had the core to itself for all that time; others may have slept just then. */
 	if (w->bus->now_ns >= w->crowd_until_ns)
-		w->crowd_ns = 0;
+		w->crowd_ns /= 2;
 	w->hot = !arm_queues(w->bus);
 }
 

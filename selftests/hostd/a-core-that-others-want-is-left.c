@@ -84,12 +84,17 @@ static void check_crowd(void)
 	ktap_ok(polls(0, 0), "then it has the core to itself, and polls");
 	ktap_ok(sleeps(3, 3 * MS), "others are back");
 	now_ns += 2 * MS;
-	ktap_ok(polls(0, 0), "for the first time again");
+	ktap_ok(sleeps(0, 0), "and it remembers them");
+	now_ns += 2 * MS;
+	ktap_ok(polls(0, 0) && polls(0, 0) && polls(0, 0), "until they have stayed away for some time");
+	ktap_ok(sleeps(3, 3 * MS), "then it is as at first");
+	now_ns += 2 * MS;
+	ktap_ok(polls(0, 0), "it sleeps for a short while");
 }
 
 int main(void)
 {
-	ktap_plan(12);
+	ktap_plan(15);
 	testbus_init(&t);
 	if (testbus_add(&t, 0, 1, "{\"null\":1048576}", -1))
 		ktap_bail("add");
