@@ -51,13 +51,14 @@ ktap_check 'and none come with one' off rx-gro-hw
 program drop
 frames 200
 ktap_check 'a program drops' wait_for 20 counted xdp_drop 200
-net_dump tx tap0 "ether src $mac and udp dst port 9"
+# Short, or few of a burst have room in tcpdump's buffer.
+net_dump tx tap0 -s 128 -B 8192 "ether src $mac and udp dst port 9"
 program tx
 frames 200
 ktap_check 'a program sends back' wait_for 20 returned tx 200
 ktap_is 'all that it wanted to' "$(count xdp_tx)" 200
 net_dump_end tx
-net_dump redirect tap0 "ether src $mac and udp dst port 9"
+net_dump redirect tap0 -s 128 -B 8192 "ether src $mac and udp dst port 9"
 program redirect
 frames 200
 ktap_check 'a program redirects' wait_for 20 returned redirect 200
