@@ -16,8 +16,9 @@
  */
 #define GAP_NS			250000
 /* For so long the worker then keeps from polling, at first and at last. */
-#define CROWD_MIN_NS		2000000
+#define CROWD_MIN_NS		16000000
 #define CROWD_MAX_NS		1000000000
+#define CROWD_FACTOR		4
 /* With more queues than this, idle ones are armed while others are polled. */
 #define POLL_ALL_MAX		16
 #define IDLE_PASSES_PER_CLOCK	8
@@ -141,10 +142,12 @@ uint64_t hostd_worker_patience(const struct hostd_worker *w)
 static void keep_from_polling(struct hostd_worker *w)
 {
 	/* What the operator has said is done. */
-	if (w->poll_min_ns == w->poll_max_ns)
+	if (w->poll_min_ns == w->poll_max_ns || w->bus->now_ns < w->crowd_until_ns)
 		return;
-	w->crowd_ns *= 2;
-	if (w->crowd_ns < CROWD_MIN_NS)
+	/* Again, soon after the last time? */
+	if (w->bus->now_ns - w->crowd_until_ns < w->crowd_ns * CROWD_FACTOR)
+		w->crowd_ns *= CROWD_FACTOR;
+	else
 		w->crowd_ns = CROWD_MIN_NS;
 	if (w->crowd_ns > CROWD_MAX_NS)
 		w->crowd_ns = CROWD_MAX_NS;
@@ -157,15 +160,6 @@ static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
 	w->bus->now_ns = hostd_clock_ns();
 	if (idle_ns && w->bus->now_ns - idle_ns > GAP_NS)
 		keep_from_polling(w);
-}
-
-/* There has been nothing for long enough: sleep, unless something comes meanwhile. */
-static void end_polling(struct hostd_worker *w)
-{
-	/* It had the core to itself for all that time; others may have slept just then. */
-	if (w->bus->now_ns >= w->crowd_until_ns)
-		w->crowd_ns /= 2;
-	w->hot = !arm_queues(w->bus);
 }
 
 void hostd_worker_poll(struct hostd_worker *w)
@@ -187,6 +181,6 @@ void hostd_worker_poll(struct hostd_worker *w)
 		else
 			relax();
 		if (bus->now_ns - w->work_ns > hostd_worker_patience(w))
-			end_polling(w);
+			w->hot = !arm_queues(bus);
 	} while (w->hot && !w->quit && bus->now_ns < w->next_fds_ns);
 }

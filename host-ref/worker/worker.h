@@ -27,8 +27,7 @@ struct json_object;
  * @poll_ns: how long the loop polls after the last work before it sleeps
  * @poll_min_ns: least @poll_ns, after a long sleep
  * @poll_max_ns: most @poll_ns, when sleeps are short
- * @crowd_ns: how long it last kept from polling, because others wanted its core; halved each time that
- *	they did not
+ * @crowd_ns: how long it last kept from polling, because others wanted its core
  * @crowd_until_ns: until then it keeps from it
  * @beat_ns: time between two beats
  * @next_beat_ns: time of the next beat
