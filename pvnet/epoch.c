@@ -128,7 +128,8 @@ void pvnet_gone(struct pvbus_device *pdev)
 	struct pvnet *net = pvbus_get_drvdata(pdev);
 	unsigned int i;
 
-	netif_carrier_off(net->dev);
+	WRITE_ONCE(net->link_up, false);
+	pvnet_tell_stack(net, PVNET_NEWS_LINK);
 	for (i = 0; i < net->nr_pairs; i++) {
 		pvnet_tx_drop(&net->pairs[i]);
 		pvnet_tx_refuse(&net->pairs[i]);

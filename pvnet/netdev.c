@@ -105,10 +105,7 @@ static void set_config(struct pvnet *net, const struct pvnet_config *config)
 	WRITE_ONCE(net->max_mtu, le32_to_cpu(config->max_mtu));
 	WRITE_ONCE(net->features, net->pdev->features[0]);
 	WRITE_ONCE(net->offer, offer(net));
-	if (le16_to_cpu(config->flags) & PVNET_LINK_UP)
-		netif_carrier_on(net->dev);
-	else
-		netif_carrier_off(net->dev);
+	WRITE_ONCE(net->link_up, le16_to_cpu(config->flags) & PVNET_LINK_UP);
 }
 
 /**
@@ -122,6 +119,7 @@ void pvnet_take_config(struct pvnet *net, const struct pvnet_config *config)
 	u64 features = net->features;
 
 	set_config(net, config);
+	pvnet_tell_stack(net, PVNET_NEWS_LINK);
 	if (mtu)
 		pvnet_tell_stack(net, PVNET_NEWS_MTU);
 	if (features != net->features)
@@ -141,33 +139,43 @@ void pvnet_tell_stack(struct pvnet *net, unsigned int news)
 	schedule_work(&net->update);
 }
 
+static void set_carrier(const struct pvnet *net)
+{
+	if (READ_ONCE(net->link_up))
+		netif_carrier_on(net->dev);
+	else
+		netif_carrier_off(net->dev);
+}
+
 /**
  * pvnet_update_work() - tell the stack what has changed
  * @work: pvnet.update
+ *
+ * The carrier is among it: the stack takes a reference for a change, which must not outlive the interface.
  */
 void pvnet_update_work(struct work_struct *work)
 {
 	struct pvnet *net = container_of(work, struct pvnet, update);
 	struct net_device *dev = net->dev;
-	bool moved = false;
 
 	rtnl_lock();
-	if (dev->reg_state == NETREG_REGISTERED) {
-		if (test_and_clear_bit(PVNET_NEWS_FEATURES, &net->news)) {
-			offer_features(net);
-			netdev_update_features(dev);
-		}
-		if (test_and_clear_bit(PVNET_NEWS_MTU, &net->news)) {
-			pvnet_set_max_mtu(net);
-			if (dev_set_mtu(dev, READ_ONCE(net->mtu)))
-				netdev_warn(dev, "the operator's MTU %u is not taken\n",
-					    READ_ONCE(net->mtu));
-		}
-		moved = test_and_clear_bit(PVNET_NEWS_MOVED, &net->news);
+	if (dev->reg_state != NETREG_REGISTERED)
+		goto unlock;
+	if (test_and_clear_bit(PVNET_NEWS_LINK, &net->news))
+		set_carrier(net);
+	if (test_and_clear_bit(PVNET_NEWS_FEATURES, &net->news)) {
+		offer_features(net);
+		netdev_update_features(dev);
 	}
+	if (test_and_clear_bit(PVNET_NEWS_MTU, &net->news)) {
+		pvnet_set_max_mtu(net);
+		if (dev_set_mtu(dev, READ_ONCE(net->mtu)))
+			netdev_warn(dev, "the operator's MTU %u is not taken\n", READ_ONCE(net->mtu));
+	}
+	if (test_and_clear_bit(PVNET_NEWS_MOVED, &net->news))
+		__netdev_notify_peers(dev);
+unlock:
 	rtnl_unlock();
-	if (moved)
-		netdev_notify_peers(dev);
 }
 
 static int pvnet_open(struct net_device *dev)
@@ -321,6 +329,7 @@ void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config)
 	struct net_device *dev = net->dev;
 
 	set_config(net, config);
+	set_carrier(net);
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &pvnet_ethtool_ops;
 	compat_set_xdp_features(dev);

@@ -144,7 +144,7 @@ void pvnet_exit_pairs(struct pvnet *net)
  */
 void pvnet_spread_pairs(struct pvnet *net)
 {
-	unsigned int cpu, i, nr = net->dev->real_num_tx_queues;
+	unsigned int cpu, i, nr = pvnet_pairs_in_use(net);
 	struct pvnet_pair *pair;
 
 	for (i = 0; i < nr; i++)

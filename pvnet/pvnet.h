@@ -250,6 +250,7 @@ struct pvnet_control {
 #define PVNET_NEWS_FEATURES	0	/* the device offers others */
 #define PVNET_NEWS_MTU		1	/* the operator wants another */
 #define PVNET_NEWS_MOVED	2	/* the guest may have moved: announce its addresses */
+#define PVNET_NEWS_LINK		3	/* the link has come or gone */
 
 /**
  * struct pvnet_rss - how frames are spread over the pairs; changed under rtnl
@@ -276,6 +277,7 @@ struct pvnet_rss {
  * @running: the queues are in use; of the bus's callbacks
  * @news: PVNET_NEWS_*
  * @update: tells the stack; takes rtnl, so nothing waits for it
+ * @link_up: there is a link; of the config, and of what has become of the device
  * @mtu: what the operator wants; of the config
  * @max_mtu: the largest; the same
  * @vlans: that are wanted, as pvnet_settings.vlans
@@ -297,6 +299,7 @@ struct pvnet {
 	bool			running;
 	unsigned long		news;
 	struct work_struct	update;
+	bool			link_up;
 	u32			mtu;
 	u32			max_mtu;
 	u8			vlans[PVNET_VLANS_LEN];
@@ -310,6 +313,15 @@ struct pvnet {
 static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
 {
 	return READ_ONCE(net->features) & BIT_ULL(feature);
+}
+
+/*
+ * How many pairs are in use; never 0. An interface that has been unregistered has no queues any more, while
+ * its device may still have a new life.
+ */
+static inline unsigned int pvnet_pairs_in_use(const struct pvnet *net)
+{
+	return max(READ_ONCE(net->dev->real_num_tx_queues), 1U);
 }
 
 /* A counter that others read. */

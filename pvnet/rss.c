@@ -54,7 +54,7 @@ void pvnet_spread_evenly(struct pvnet *net)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(net->rss.table); i++)
-		net->rss.table[i] = ethtool_rxfh_indir_default(i, net->dev->real_num_rx_queues);
+		net->rss.table[i] = ethtool_rxfh_indir_default(i, pvnet_pairs_in_use(net));
 }
 
 /**

@@ -74,7 +74,7 @@ static void fill(struct pvnet *net, struct pvnet_settings *s)
 	if (pvnet_has(net, PVNET_F_FILTER) &&
 	    (READ_ONCE(dev->features) & NETIF_F_HW_VLAN_CTAG_FILTER))
 		mode |= PVNET_M_VLANS;
-	s->nr_pairs = cpu_to_le16(READ_ONCE(dev->real_num_tx_queues));
+	s->nr_pairs = cpu_to_le16(pvnet_pairs_in_use(net));
 	mode |= pvnet_fill_rss(net, s);
 	s->mode = cpu_to_le16(mode);
 	s->mtu = cpu_to_le32(READ_ONCE(dev->mtu));

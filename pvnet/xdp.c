@@ -195,7 +195,7 @@ int pvnet_xdp_xmit(struct net_device *dev, int nr, struct xdp_frame **frames, u3
 		return -EINVAL;
 	if (!netif_running(dev))
 		return -ENETDOWN;
-	pair = &net->pairs[smp_processor_id() % READ_ONCE(dev->real_num_tx_queues)];
+	pair = &net->pairs[smp_processor_id() % pvnet_pairs_in_use(net)];
 	pvnet_tx_lock(pair);
 	for (i = 0; i < nr; i++)
 		if (!pvnet_tx_put(pair, frames[i]->data, frames[i]->len))
