@@ -157,20 +157,6 @@ void pvnet_config_changed(struct pvbus_device *pdev)
 }
 
 /**
- * pvnet_restart() - frames are stuck: start the device anew, and send them again
- * @net: the NIC
- * @pair: of which pair
- */
-void pvnet_restart(struct pvnet *net, unsigned int pair)
-{
-	pvnet_count(net->restarts, 1);
-	dev_warn_ratelimited(&net->pdev->dev,
-			     "%s: frames of queue %u do not end: the device is started anew\n",
-			     net->dev->name, pair);
-	pvbus_device_restart(net->pdev);
-}
-
-/**
  * pvnet_watchdog() - see pvbus_driver.watchdog
  * @pdev: the device
  */

@@ -286,6 +286,20 @@ static void pvnet_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *
 	}
 }
 
+/**
+ * pvnet_restart() - frames are stuck: start the device anew, and send them again
+ * @net: the NIC
+ * @pair: of which pair
+ */
+void pvnet_restart(struct pvnet *net, unsigned int pair)
+{
+	pvnet_count(net->restarts, 1);
+	dev_warn_ratelimited(&net->pdev->dev,
+			     "%s: frames of queue %u do not end: the device is started anew\n",
+			     net->dev->name, pair);
+	pvbus_device_restart(net->pdev);
+}
+
 static void pvnet_tx_timeout(struct net_device *dev, unsigned int txqueue)
 {
 	pvnet_restart(netdev_priv(dev), txqueue);

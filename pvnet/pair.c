@@ -15,18 +15,6 @@ MODULE_PARM_DESC(poll_us, "how long an idle CPU looks for frames after the last,
 #define POOL_PIECE	32768
 #define POOL_PIECES	64
 
-/**
- * pvnet_halt_pair() - look at nothing any more, until a freeze
- * @pair: the pair; its NAPI, or who has the lock of its transmit queue
- * @lie: what the device said, unless its epoch is over and it was never said (BUS-G4)
- */
-void pvnet_halt_pair(struct pvnet_pair *pair, const char *lie)
-{
-	WRITE_ONCE(pair->halted, true);
-	if (!pvbus_epoch_over(pair->net->pdev))
-		pvbus_device_broken(pair->net->pdev, lie);
-}
-
 static int init_pool(struct pvnet_pair *pair)
 {
 	struct page_pool_params params = {

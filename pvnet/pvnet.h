@@ -324,6 +324,18 @@ static inline unsigned int pvnet_pairs_in_use(const struct pvnet *net)
 	return max(READ_ONCE(net->dev->real_num_tx_queues), 1U);
 }
 
+/**
+ * pvnet_halt_pair() - look at nothing any more, until a freeze
+ * @pair: the pair; its NAPI, or who has the lock of its transmit queue
+ * @lie: what the device said, unless its epoch is over and it was never said (BUS-G4)
+ */
+static inline void pvnet_halt_pair(struct pvnet_pair *pair, const char *lie)
+{
+	WRITE_ONCE(pair->halted, true);
+	if (!pvbus_epoch_over(pair->net->pdev))
+		pvbus_device_broken(pair->net->pdev, lie);
+}
+
 /* A counter that others read. */
 #define pvnet_count(counter, n)	WRITE_ONCE(counter, (counter) + (n))
 
@@ -337,19 +349,24 @@ int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config);
 void pvnet_take_config(struct pvnet *net, const struct pvnet_config *config);
 void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config);
 void pvnet_update_work(struct work_struct *work);
+void pvnet_restart(struct pvnet *net, unsigned int pair);
 void pvnet_tell_stack(struct pvnet *net, unsigned int news);
 
 /* pair.c */
 int pvnet_init_pairs(struct pvnet *net);
 void pvnet_exit_pairs(struct pvnet *net);
 void pvnet_spread_pairs(struct pvnet *net);
-void pvnet_halt_pair(struct pvnet_pair *pair, const char *lie);
 
-/* poll.c */
+/* arm.c */
 extern int pvnet_poll_us;
-int pvnet_poll(struct napi_struct *napi, int budget);
+bool pvnet_arm(struct pvnet_pair *pair, bool traffic);
 void pvnet_poll_soon(struct pvnet_pair *pair);
 void pvnet_sent(struct pvnet_pair *pair, u32 bytes);
+void pvnet_rest_poller(struct pvnet_pair *pair);
+void pvnet_judge_poller(struct pvnet_pair *pair);
+
+/* poll.c */
+int pvnet_poll(struct napi_struct *napi, int budget);
 void pvnet_interrupt(struct pvbus_queue *queue);
 int pvnet_poller(void *data);
 
@@ -382,6 +399,8 @@ void pvnet_spread_evenly(struct pvnet *net);
 u16 pvnet_fill_rss(const struct pvnet *net, struct pvnet_settings *s);
 void pvnet_hash_to_skb(const struct pvnet *net, struct sk_buff *skb,
 		       const struct pvnet_frame *frame);
+
+/* rxfh.c */
 u32 pvnet_get_rxfh_key_size(struct net_device *dev);
 u32 pvnet_get_rxfh_indir_size(struct net_device *dev);
 int pvnet_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param);
@@ -426,7 +445,6 @@ void pvnet_control_interrupt(struct pvbus_queue *queue);
 /* epoch.c */
 void pvnet_go(struct pvnet *net);
 void pvnet_halt(struct pvnet *net);
-void pvnet_restart(struct pvnet *net, unsigned int pair);
 void pvnet_freeze(struct pvbus_device *pdev);
 int pvnet_restore(struct pvbus_device *pdev);
 void pvnet_gone(struct pvbus_device *pdev);

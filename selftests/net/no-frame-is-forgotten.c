@@ -2,8 +2,9 @@
 /*
  * Poller, NAPI and interrupts share the work of one pair: in whichever order their accesses and the
  * device's come, every frame is received without the help of the watchdog, also where the poller never
- * gets a turn, and where nobody looks the first frame interrupts at once (RING-G5, RING-D7). pvnet/poll.c, pvbus/ring.c and
- * host-ref/worker/bus/ring.c as they are; see ../ring/interleave/.
+ * gets a turn, and where nobody looks the first frame interrupts at once (RING-G5, RING-D7).
+ * pvnet/poll.c, pvnet/arm.c, pvbus/ring.c and host-ref/worker/bus/ring.c as they are; see
+ * ../ring/interleave/.
  *
  * timeout: 180
  */

@@ -13,8 +13,11 @@ typedef u64 netdev_features_t;
 
 struct page_pool;
 struct sk_buff;
-struct net_device;
 struct netdev_queue;
+
+struct net_device {
+	unsigned int real_num_tx_queues;
+};
 
 enum {
 	NAPI_STATE_SCHED,
