@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How late interrupts may be: as the user says, for all pairs or for one, or as the kernel's DIM
- * finds out. What it means is in pvnet_coal; poll.c asks for interrupts by it.
+ * finds out. What it means is in pvnet_coal; arm.c asks for interrupts by it.
  */
 #include <linux/dim.h>
 #include <linux/ethtool.h>

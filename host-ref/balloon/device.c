@@ -120,6 +120,7 @@ static int balloon_create(struct hdev *dev, struct json_object *config, const in
 	return 0;
 
 free_balloon:
+	hdev_forget_waits(dev);
 	free(b);
 	return ret;
 }

@@ -151,6 +151,7 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	ret = net_events_init(net);
 	if (!ret)
 		return 0;
+	hdev_forget_waits(dev);
 	net->be.ops->close(&net->be);
 	free(net);
 	return fail(error, ret, "its line to the broker cannot be watched");

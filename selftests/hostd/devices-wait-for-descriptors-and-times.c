@@ -159,6 +159,36 @@ static void check_descriptors(int pairs[3][2])
 	ktap_ok(!add(good, 2, false) && state.nr_fds == 2, "it gets all that it takes");
 }
 
+static int refuse(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+{
+	(void)bus, (void)index, (void)fd;
+	return events ? -ENOSPC : 0;
+}
+
+extern const struct pv_class pv_net_class, pv_balloon_class;
+
+/* The host's limit of watches is reached: what the device had begun is gone, its timers too. */
+static void check_refused(const struct pv_class *real, const char *config)
+{
+	int ends[2];
+	struct hdev_spec spec = {
+		.class = real, .slot = 1, .generation = 1, .uuid = "real", .name = "t1", .fds = ends, .nr_fds = 1,
+		.config = json_tokener_parse(config),
+	};
+	char error[HDEV_ERROR_LEN] = "";
+	int ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends))
+		ktap_bail("socketpair");
+	t.bus->watch = refuse;
+	ret = hdev_add(t.bus, &spec, error);
+	t.bus->watch = watch;
+	ktap_ok(ret == -ENOSPC && *error && hostd_bus_next_timer(t.bus) == HDEV_NEVER && !is_open(ends[0]),
+		"a %s that cannot watch leaves nothing: %s", real->name, error);
+	close(ends[1]);
+	json_object_put(spec.config);
+}
+
 static void check_watches(int pairs[3][2])
 {
 	struct hdev *dev = &t.bus->devices[0];
@@ -251,13 +281,15 @@ int main(void)
 	int pairs[3][2];
 	unsigned int i;
 
-	ktap_plan(25);
+	ktap_plan(27);
 	testbus_init(&t);
 	t.bus->watch = watch;
 	epoll_fd = epoll_create1(0);
 	for (i = 0; i < 3; i++)
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]))
 			ktap_bail("socketpair");
+	check_refused(&pv_net_class, "{\"backend\":\"stream\",\"mac\":\"52:54:00:12:34:56\"}");
+	check_refused(&pv_balloon_class, "{}");
 	check_descriptors(pairs);
 	check_watches(pairs);
 	check_timers();

@@ -2,8 +2,8 @@
 /*
  * What a device waits for besides its queues: descriptors and times.
  *
- * Both are of the device until it ends: who frees it forgets them. Nothing that is called here
- * waits; completions are signalled afterwards.
+ * Both are of the device until it ends: who frees it forgets them, and so does a @create that fails, before
+ * it frees what its timers are in. Nothing that is called here waits; completions are signalled afterwards.
  */
 #ifndef HOSTD_WAIT_H
 #define HOSTD_WAIT_H
