@@ -14,7 +14,7 @@ import devices as catalogue
 import report
 from common import HIDDEN, add_hidden, describe, say, write_json
 from guest import BenchError, Guest, cpu_us
-from rounds import Parser, Schedule, name_list, positive, print_doubts
+from rounds import Parser, Schedule, add_choices, fill_choices, name_list, print_doubts
 
 
 @dataclasses.dataclass
@@ -30,13 +30,7 @@ def parse_args():
                     description="Compare block devices in one guest. --peers-only: without pvblk and "
                                 "without building the kit. --before DIR: with the pvhostd in DIR, of another "
                                 "build, as one more device.")
-    parser.add_argument("--quick", action="store_true", help="fewer devices and rounds, under 5 minutes")
-    parser.add_argument("--rounds", type=positive(int), help="default 5, quick 3")
-    parser.add_argument("--secs", type=positive(float), help="length of each run, default 2, quick 0.5")
-    parser.add_argument("--devices", type=name_list(catalogue.DEVICES, "device"), metavar="A,B",
-                        help="of: " + " ".join(catalogue.DEVICES))
-    parser.add_argument("--without", type=name_list(catalogue.DEVICES, "device"), metavar="A,B", action="extend",
-                        default=[], help="leave devices out")
+    add_choices(parser, catalogue.DEVICES, "fewer devices and rounds, under 5 minutes")
     parser.add_argument("--workloads", type=name_list(catalogue.WORKLOADS, "workload"),
                         metavar="A,B", default=list(catalogue.WORKLOADS), help="of: " + " ".join(catalogue.WORKLOADS))
     add_hidden(parser, "image", "blkload", "trace-log")
@@ -45,10 +39,8 @@ def parse_args():
     parser.add_argument("--aio", **HIDDEN)
 
     args = parser.parse_args()
-    args.rounds = args.rounds or (3 if args.quick else 5)
-    args.secs = args.secs or (0.5 if args.quick else 2)
-    devices = args.devices or (catalogue.QUICK if args.quick else catalogue.DEVICES)
-    args.devices = [d for d in devices if d not in args.without and d != catalogue.BEFORE]
+    fill_choices(args, catalogue.DEVICES, catalogue.QUICK)
+    args.devices = [d for d in args.devices if d != catalogue.BEFORE]
     if args.before:
         args.devices.append(catalogue.BEFORE)
     return args

@@ -15,7 +15,7 @@ import net_report as report
 import nics as catalogue
 from common import HIDDEN, add_hidden, describe, say, write_json
 from guest import BenchError, Guest, cpu_us, family
-from rounds import Parser, Schedule, name_list, positive, print_doubts
+from rounds import Parser, Schedule, add_choices, fill_choices, name_list, print_doubts
 
 HOST, FIRST, SECOND = 1, 2, 3       # last number of an address
 IDLE_SECS = 10
@@ -34,13 +34,7 @@ def parse_args():
     parser = Parser(prog="bench/net.sh", usage="%(prog)s [--peers-only] [options]", allow_abbrev=False,
                     description="Compare NICs in one guest, and between two. --peers-only: without pvnet and "
                                 "without building the kit.")
-    parser.add_argument("--quick", action="store_true", help="fewer devices and rounds, one guest, under 5 minutes")
-    parser.add_argument("--rounds", type=positive(int), help="default 5, quick 3")
-    parser.add_argument("--secs", type=positive(float), help="length of each run, default 2, quick 0.5")
-    parser.add_argument("--devices", type=name_list(catalogue.NICS, "device"), metavar="A,B",
-                        help="of: " + " ".join(catalogue.NICS))
-    parser.add_argument("--without", type=name_list(catalogue.NICS, "device"), metavar="A,B", action="extend",
-                        default=[], help="leave devices out")
+    add_choices(parser, catalogue.NICS, "fewer devices and rounds, one guest, under 5 minutes")
     parser.add_argument("--workloads", type=name_list(ALL_WORKLOADS, "workload"), metavar="A,B",
                         help="of: " + " ".join(ALL_WORKLOADS))
     parser.add_argument("--iperf3", action="store_true", help="each stream and each datagram run once more by iperf3")
@@ -50,10 +44,7 @@ def parse_args():
     parser.add_argument("--native-pid", type=int, **HIDDEN)
 
     args = parser.parse_args()
-    args.rounds = args.rounds or (3 if args.quick else 5)
-    args.secs = args.secs or (0.5 if args.quick else 2)
-    devices = args.devices or (catalogue.QUICK if args.quick else catalogue.NICS)
-    args.devices = [d for d in devices if d not in args.without]
+    fill_choices(args, catalogue.NICS, catalogue.QUICK)
     choose_part(args)
     return args
 
