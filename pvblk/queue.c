@@ -198,7 +198,7 @@ static bool arm(struct pvblk_queue *queue, u32 submitted)
 	struct pvring *ring = &queue->q->ring;
 	u32 outstanding = submitted - ring->cq_next;
 	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
-	u32 delay_us = max(pvbus_sleep_ns(queue->blk->pdev) / (u32)NSEC_PER_USEC, 1U);
+	u32 delay_us = pvbus_sleep_us(queue->blk->pdev);
 
 	/* A completion can be here before its submitter has counted it. */
 	if ((s32)outstanding <= 0)

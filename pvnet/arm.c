@@ -30,15 +30,6 @@ int pvnet_poll_us = -1;
 /* With so much in flight somebody is likely to wait for the end of it: sockets limit what they send. */
 #define URGENT_BYTES		98304
 
-/*
- * How long a completion may wait for its interrupt where somebody looks anyway: until then he has
- * come to it, if he runs.
- */
-static u32 delay_us(const struct pvnet_pair *pair)
-{
-	return max(pvbus_sleep_ns(pair->net->pdev) / (u32)NSEC_PER_USEC, 1U);
-}
-
 /* Older than anything that the device may have posted. */
 static u32 no_event(const struct pvring *ring)
 {
@@ -99,7 +90,7 @@ static bool arm_tx(struct pvnet_pair *pair, bool awake)
 	if (!awake)
 		event = sent_event(ring, usecs, frames);
 	else
-		usecs = max(delay_us(pair), usecs);
+		usecs = max(pvbus_sleep_us(pair->net->pdev), usecs);
 	pair->tx.event = event;
 	return pvring_arm(ring, event, usecs);
 }
@@ -140,8 +131,9 @@ bool pvnet_arm(struct pvnet_pair *pair, bool traffic)
 	bool awake = wake_poller(pair, traffic), more;
 
 	more = arm_tx(pair, awake);
+	/* Until then who looks has come to it, if he runs. */
 	if (awake)
-		usecs = max(delay_us(pair), usecs);
+		usecs = max(pvbus_sleep_us(pair->net->pdev), usecs);
 	return pvring_arm(ring, usecs ? no_event(ring) : ring->cq_next, usecs) || more;
 }
 

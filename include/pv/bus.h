@@ -278,6 +278,17 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev);
 u64 pvbus_space_share(struct pvbus_device *pdev);
 
+/**
+ * pvbus_sleep_us() - pvbus_sleep_ns() in the unit of interrupt delays
+ * @pdev: the device
+ *
+ * Return: microseconds, not 0.
+ */
+static inline u32 pvbus_sleep_us(const struct pvbus_device *pdev)
+{
+	return max(pvbus_sleep_ns(pdev) / 1000, 1U);
+}
+
 int pvbus_alloc_queues(struct pvbus_device *pdev, unsigned int nr,
 		       const struct pvbus_queue_params *params);
 int pvbus_alloc_queues_each(struct pvbus_device *pdev, unsigned int nr,
