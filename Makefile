@@ -74,7 +74,7 @@ help:
 	@echo 'make demo             a stock guest, the same disk and network emulated and paravirtual: the gain'
 	@echo 'make check            every test                (30 minutes at most)'
 	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
-	@echo 'make check-fast       no root, no VM            (one minute at most)'
+	@echo 'make check-fast       no root, no VM            (two to three minutes)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
 	@echo 'make check-versions   other kernels and QEMUs; VERSIONS="7.3/11 6.12-rt": only these'
 	@echo 'make bench            disks, clocks, balloons and NICs against their peers; make bench-quick: disks, 5 minutes at most'

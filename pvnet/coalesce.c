@@ -50,7 +50,7 @@ void pvnet_init_coal(struct pvnet_pair *pair)
 {
 	struct pvnet_coal *coal = &pair->coal;
 
-	coal->tx_usecs = min(pvbus_sleep_us(pair->net->pdev), (u32)USECS_MAX);
+	coal->tx_usecs = min_t(u32, pvbus_sleep_us(pair->net->pdev), USECS_MAX);
 	coal->tx_frames = pair->tx.q->ring.size;
 	INIT_WORK(&coal->dim.work, apply_dim);
 	coal->dim.mode = DIM_CQ_PERIOD_MODE_START_FROM_EQE;
