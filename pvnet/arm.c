@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is asked for when nobody looks at a pair's queues any more: an interrupt, at once or after a while,
- * and the poller.
+ * What is asked for when nobody looks at a pair's queues any more: an interrupt, at once or after a
+ * while, and the poller.
  *
- * The NAPI arms both queues; who sends may arm for what was sent. The poller is of use only with a CPU of its
- * own. Where the guest's CPU is seldom idle, interrupts come all the same; where the host gives the CPU to
- * others, the poller finds gaps in its time. Then it rests for a while, and longer if that goes on.
+ * The NAPI arms both queues; who sends may arm for what was sent. The poller is of use only with a
+ * CPU of its own. Where the guest's CPU is seldom idle, interrupts come all the same; where the host
+ * gives the CPU to others, the poller finds gaps in its time. Then it rests for a while, and longer
+ * if that goes on.
  *
  * The tests build this file in user space, with poll.c.
  */

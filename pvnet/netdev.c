@@ -151,7 +151,8 @@ static void set_carrier(const struct pvnet *net)
  * pvnet_update_work() - tell the stack what has changed
  * @work: pvnet.update
  *
- * The carrier is among it: the stack takes a reference for a change, which must not outlive the interface.
+ * The carrier is among it: the stack takes a reference for a change, which must not outlive the
+ * interface.
  */
 void pvnet_update_work(struct work_struct *work)
 {

@@ -316,8 +316,8 @@ static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
 }
 
 /*
- * How many pairs are in use; never 0. An interface that has been unregistered has no queues any more, while
- * its device may still have a new life.
+ * How many pairs are in use; never 0. An interface that has been unregistered has no queues any
+ * more, while its device may still have a new life.
  */
 static inline unsigned int pvnet_pairs_in_use(const struct pvnet *net)
 {
