@@ -213,12 +213,12 @@ reap() {
 	unset "running[$pid]"
 	cat "$logs/.verdict.$$.$pid"
 	sed -n 's/^[okFAIL]* *\([0-9.]*\)s  \([^:]*\): .*/\1 \2/p' "$logs/.verdict.$$.$pid" >> "$logs/.now.$$"
-	rm "$logs/.verdict.$$.$pid"
 	case $status in
 	0)	passed=$((passed + 1)) ;;
 	4)	skipped=$((skipped + 1)) ;;
-	*)	failed=$((failed + 1)) ;;
+	*)	failed=$((failed + 1)); cat "$logs/.verdict.$$.$pid" >> "$logs/.failures.$$" ;;
 	esac
+	rm "$logs/.verdict.$$.$pid"
 }
 
 # until_running <number>: at most that many.
@@ -255,7 +255,10 @@ if [ -n "$now" ]; then
 	mv "$logs/.then" "$logs/.took"
 fi
 if [ $((passed + failed)) -gt 10 ]; then
+	# Once more, where whoever reads only the end of a long run sees it.
+	[ "$failed" = 0 ] || { echo "what failed:"; cat "$logs/.failures.$$"; }
 	echo "the longest, in seconds: $(sort -rn <<< "$now" | head -n 10 | sed 's/\([^ ]*\) \(.*\)/\2 \1/' | paste -sd, | sed 's/,/, /g')"
 fi
+rm -f "$logs/.failures.$$"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $((passed + failed)) -gt 0 ] && [ "$failed" = 0 ]
