@@ -128,20 +128,20 @@ static const void *next_frame(struct pvnet_pair *pair, struct pvnet_frame *frame
 {
 	struct pvnet_rx_cursor *c = &pair->rx.cursor;
 	const void *start = pair->rx.q->data + (size_t)c->buf * pair->rx.buf_len;
-	u32 len, room;
+	u32 max = le32_to_cpu(pair->net->config.max_frame), len, room;
 
 	if (c->pos <= c->used && c->used - c->pos >= sizeof(*frame)) {
 		pvshm_copy(frame, start + c->pos, sizeof(*frame));
 		len = le32_to_cpu(frame->len);
 		room = c->used - c->pos - sizeof(*frame);
-		if (len >= PVNET_FRAME_MIN && len <= room) {
+		if (len >= PVNET_FRAME_MIN && len <= min(room, max)) {
 			start += c->pos + sizeof(*frame);
 			c->pos = round_up(c->pos + sizeof(*frame) + len, PVNET_FRAME_ALIGN);
 			c->left--;
 			return start;
 		}
 	}
-	pvnet_halt_pair(pair, "it packed a frame past the end of what it filled");
+	pvnet_halt_pair(pair, "it packed a frame that is none, or past the end of what it filled");
 	return NULL;
 }
 

@@ -2,10 +2,20 @@
 #ifndef SHIM_LINUX_BITMAP_H
 #define SHIM_LINUX_BITMAP_H
 
+#include <string.h>
+#include <linux/bitops.h>
+
+#define BITS_PER_LONG		(8 * sizeof(long))
+#define BITS_TO_LONGS(nr)	(((nr) + BITS_PER_LONG - 1) / BITS_PER_LONG)
+
 static inline void bitmap_zero(unsigned long *bits, unsigned int nr)
 {
-	(void)bits;
-	(void)nr;
+	memset(bits, 0, BITS_TO_LONGS(nr) * sizeof(long));
 }
+
+/* Up to 64 bits. */
+#define for_each_clear_bit(bit, bits, nr) \
+	for ((bit) = 0; (bit) < (nr); (bit)++) \
+		if (!test_bit(bit, bits))
 
 #endif

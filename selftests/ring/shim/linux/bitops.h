@@ -15,6 +15,9 @@ static inline void set_bit(long nr, unsigned long *word)
 	__atomic_fetch_or(word, BIT(nr), __ATOMIC_RELAXED);
 }
 
+#define __set_bit(nr, word)	set_bit(nr, word)
+#define __clear_bit(nr, word)	clear_bit(nr, word)
+
 static inline bool test_bit_acquire(long nr, const unsigned long *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE) & BIT(nr);

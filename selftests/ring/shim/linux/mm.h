@@ -24,6 +24,7 @@ typedef unsigned int gfp_t;
 #define __GFP_NOMEMALLOC	0x40
 #define __GFP_MOVABLE		0x80
 #define __GFP_RECLAIM		0x100
+#define GFP_ATOMIC		0x200
 
 struct page {
 	struct list_head	lru;
@@ -35,6 +36,9 @@ struct page {
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 void __free_pages(struct page *page, unsigned int order);
 u64 page_to_phys(const struct page *page);
+void *page_address(const struct page *page);
+struct page *virt_to_head_page(const void *at);
+void put_page(struct page *page);
 
 #define alloc_page(gfp)		alloc_pages(gfp, 0)
 #define __free_page(page)	__free_pages(page, 0)

@@ -7,16 +7,36 @@
 
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
 #include <linux/types.h>
 
 typedef u64 netdev_features_t;
 
+#define NETIF_F_RXHASH	BIT_ULL(0)
+
+#define __acquires(lock)
+#define __releases(lock)
+
 struct page_pool;
-struct sk_buff;
-struct netdev_queue;
+
+struct netdev_queue {
+	unsigned long	trans_start;
+	bool		stopped;	/* by the driver */
+	bool		limited;	/* by BQL */
+	int		locked;
+	u64		bytes;		/* sent and not completed: BQL's account */
+};
 
 struct net_device {
-	unsigned int real_num_tx_queues;
+	void			*priv;
+	netdev_features_t	features;
+	unsigned int		real_num_tx_queues;
+	unsigned int		real_num_rx_queues;
+	unsigned int		mtu;
+	unsigned int		max_mtu;
+	bool			running;
 };
 
 enum {
@@ -27,10 +47,43 @@ enum {
 
 struct napi_struct {
 	unsigned long	state;
+	unsigned int	napi_id;
 	int		(*poll)(struct napi_struct *napi, int budget);
 };
 
-typedef int netdev_tx_t;
+typedef enum { NETDEV_TX_OK, NETDEV_TX_BUSY = 16 } netdev_tx_t;
+
+static inline void *netdev_priv(const struct net_device *dev)
+{
+	return dev->priv;
+}
+
+static inline bool netif_running(const struct net_device *dev)
+{
+	return dev->running;
+}
+
+/* One CPU: who would wait would wait for ever. */
+static inline void __netif_tx_lock(struct netdev_queue *txq, int cpu)
+{
+	if (txq->locked++ || cpu)
+		abort();
+}
+
+static inline void __netif_tx_unlock(struct netdev_queue *txq)
+{
+	if (--txq->locked)
+		abort();
+}
+
+#define __netif_tx_lock_bh(txq)		__netif_tx_lock(txq, 0)
+#define __netif_tx_unlock_bh(txq)	__netif_tx_unlock(txq)
+#define smp_processor_id()		0
+#define netif_tx_queue_stopped(txq)	((txq)->stopped)
+#define netif_xmit_stopped(txq)		((txq)->stopped || (txq)->limited)
+#define netif_tx_stop_queue(txq)	((void)((txq)->stopped = true))
+#define netif_tx_wake_queue(txq)	((void)((txq)->stopped = false))
+#define txq_trans_cond_update(txq)	((void)((txq)->trans_start = jiffies))
 
 /* As the kernel's: only who finds it not scheduled has it run; who finds it so has it run once more. */
 bool napi_schedule(struct napi_struct *napi);
@@ -38,5 +91,15 @@ bool napi_complete_done(struct napi_struct *napi, int work);
 
 void local_bh_disable(void);
 void local_bh_enable(void);
+
+/* The test's. */
+bool netdev_xmit_more(void);
+bool __netdev_tx_sent_queue(struct netdev_queue *txq, unsigned int bytes, bool more);
+void netdev_tx_completed_queue(struct netdev_queue *txq, unsigned int packets, unsigned int bytes);
+struct sk_buff *napi_alloc_skb(struct napi_struct *napi, unsigned int len);
+int napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb);
+u16 eth_type_trans(struct sk_buff *skb, struct net_device *dev);
+void netdev_update_features(struct net_device *dev);
+void netdev_rss_key_fill(void *key, size_t len);
 
 #endif

@@ -2,10 +2,11 @@
 #ifndef SHIM_LINUX_TRACEPOINT_H
 #define SHIM_LINUX_TRACEPOINT_H
 
-/* The first argument of each is a number. */
-#define TRACE_EVENT(name, ...) \
-	static inline void trace_##name(long first, ...) { (void)first; }
+/* Nothing is traced; the types of the arguments are looked at. */
+#define TP_PROTO(...)	(__VA_ARGS__)
+#define TRACE_EVENT(name, proto, ...) \
+	static inline void trace_##name proto { }
 #define DECLARE_EVENT_CLASS(...)
-#define DEFINE_EVENT(class, name, ...) TRACE_EVENT(name)
+#define DEFINE_EVENT(class, name, proto, ...) TRACE_EVENT(name, proto)
 
 #endif

@@ -25,6 +25,7 @@ typedef __s64	s64;
 #endif
 #define min(a, b)	((a) < (b) ? (a) : (b))
 #define max(a, b)	((a) > (b) ? (a) : (b))
+#define min3(a, b, c)	min(min(a, b), c)
 #define clamp_t(type, v, lo, hi) \
 	((type)min(max((type)(v), (type)(lo)), (type)(hi)))
 #define min_t(type, a, b)	((type)min((type)(a), (type)(b)))
@@ -38,6 +39,7 @@ typedef __s64	s64;
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define fallthrough	__attribute__((fallthrough))
 #define noinline	__attribute__((noinline))
 #define __packed	__attribute__((packed))
 
