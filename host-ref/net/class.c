@@ -133,7 +133,7 @@ static int init_peer(struct hostd_nic *nic, struct json_object *args, char *err)
 
 static bool has_peer(const struct hostd_nic *nic)
 {
-	return nic->peer.b;
+	return nic->peer.line.b;
 }
 
 static int take_mac(struct hostd_device *dev, struct json_object *args, char *err)
@@ -199,7 +199,7 @@ static void nic_exit(struct hostd_device *dev)
 	struct hostd_nic *nic = nic_of(dev);
 
 	net_tap_close(&nic->tap);
-	net_peer_exit(&nic->peer);
+	hostd_line_exit(&nic->peer.line);
 	net_passt_exit(&nic->passt);
 	if (nic->kind)
 		drop_line(nic);
@@ -243,7 +243,7 @@ static int open_peer(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char
 	drop_line(nic);
 	if (is_passt(nic))
 		net_passt_start(&nic->passt);
-	line = net_peer_open(&nic->peer, waits ? peer_told : NULL, nic, err);
+	line = hostd_line_open(&nic->peer.line, waits ? peer_told : NULL, nic, err);
 	if (line < 0)
 		return line;
 	if (waits) {
@@ -272,7 +272,7 @@ static void nic_released(struct hostd_device *dev)
 	if (!strcmp(nic->kind, "tap"))
 		net_tap_close(&nic->tap);
 	if (has_peer(nic))
-		net_peer_close(&nic->peer);
+		hostd_line_close(&nic->peer.line);
 	drop_line(nic);
 	if (is_passt(nic))
 		net_passt_stop(&nic->passt);
