@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Back ends: where the blocks of a disk are. A device knows these functions; how a back end does
- * its work (engines, threads, one day a connection) is its own.
+ * its work (engines, threads, a connection) is its own.
  */
 #ifndef HOSTD_BACKEND_H
 #define HOSTD_BACKEND_H
@@ -11,16 +11,33 @@
 
 #include "backend/engine.h"
 
+struct json_object;
+
 /**
  * struct hostd_backend_spec - what a back end is to open
- * @fd: the image, or -1; the back end's from now on, if it opens
+ * @fd: the image, the line (broker/line.h) of connections to its server, or -1; the back end's from now
+ *	on, if it opens
  * @engine: "auto", or the one that the operator wants
  * @medium: what the image is; NULL: look, which may wait
+ * @name: of the device, for messages
+ * @export: what its server calls it
+ * @size: of a disk at a server: bytes that the guest is told
+ * @block: the same: unit of its I/O
+ * @max_io: the same: most bytes of a read or write
+ * @ro: the same: it is only read
+ * @direct: the same: nothing written is only in the memory of the server when it is done
  */
 struct hostd_backend_spec {
 	int fd;
 	const char *engine;
 	const struct hostd_medium *medium;
+	const char *name;
+	const char *export;
+	uint64_t size;
+	uint32_t block;
+	uint32_t max_io;
+	bool ro;
+	bool direct;
 };
 
 /**
@@ -31,6 +48,11 @@ struct hostd_backend_spec {
  * @submit: start a request; true if it is done already, with its result, and complete() is not called
  * @describe: what does the work, for the operator
  * @sync: put on the medium what was written; nothing is in flight; may wait; 0 or -errno
+ * @count: add what it counts to an object; may be NULL
+ * @look: see how it is, though nothing is in flight; called now and then; may be NULL
+ * @is_away: is there nobody who could do a request at the moment; NULL: there always is
+ * @give_up: fail all that is in flight with ETIMEDOUT: what is not done by then may be done later, but before
+ *	anything that is submitted from now on; NULL: that cannot be had
  *
  * Context: the loop, all of them. complete() of a request is called from hostd_engines_reap().
  */
@@ -42,10 +64,15 @@ struct hostd_backend_ops {
 	bool (*submit)(struct hostd_io *io);
 	const char *(*describe)(const struct hostd_file *file);
 	int (*sync)(struct hostd_file *file);
+	void (*count)(const struct hostd_file *file, struct json_object *obj);
+	void (*look)(struct hostd_file *file);
+	bool (*is_away)(const struct hostd_file *file);
+	void (*give_up)(struct hostd_file *file);
 };
 
 extern const struct hostd_backend_ops hostd_backend_file;
 extern const struct hostd_backend_ops hostd_backend_null;
+extern const struct hostd_backend_ops hostd_backend_nbd;
 
 /**
  * hostd_io_submit - start a request

@@ -15,7 +15,7 @@
 int hostd_engines_init(struct hostd_engines *engines)
 {
 	static const struct hostd_engine_ops *const ops[HOSTD_ENGINES] = {
-		&hostd_engine_uring, &hostd_engine_sync,
+		&hostd_engine_uring, &hostd_engine_sync, [HOSTD_ENGINE_NBD] = &hostd_engine_nbd,
 	};
 	unsigned int i;
 
@@ -53,7 +53,7 @@ struct hostd_engine *hostd_engines_find(struct hostd_engines *engines, const cha
 	for (i = 0; i < HOSTD_ENGINES; i++) {
 		struct hostd_engine *e = &engines->all[i];
 
-		if (!e->error && (!strcmp(name, "auto") || !strcmp(name, e->ops->name)))
+		if (e->ops->submit && !e->error && (!strcmp(name, "auto") || !strcmp(name, e->ops->name)))
 			return e;
 	}
 	return NULL;

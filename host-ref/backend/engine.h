@@ -33,6 +33,7 @@ struct hostd_file;
 #define HOSTD_IO_UNMAP		0x2	/* zero: may deallocate */
 #define HOSTD_IO_FILL		0x4	/* zero: writes zeroes; set by the engine */
 #define HOSTD_IO_TAKEN		0x8	/* its call kept the loop for too long; set by the engine */
+#define HOSTD_IO_SETTLING	0x10	/* written, and made durable by a flush; set by the engine */
 
 /**
  * struct hostd_io_call - a system call of a request
@@ -89,7 +90,7 @@ struct hostd_io {
  * @name: as in a device's "engine"
  * @init: make it; 0 or -errno
  * @exit: free it; nothing is in flight
- * @submit: start a request; true if it is done already, with its result
+ * @submit: start a request; true if it is done already, with its result; NULL: it is that of one back end
  * @kick: hand what was submitted to the kernel
  * @reap: complete what is done; returns how many requests
  */
@@ -104,6 +105,7 @@ struct hostd_engine_ops {
 
 extern const struct hostd_engine_ops hostd_engine_uring;
 extern const struct hostd_engine_ops hostd_engine_sync;
+extern const struct hostd_engine_ops hostd_engine_nbd;
 
 /**
  * struct hostd_engine - an engine of this worker
@@ -125,8 +127,9 @@ struct hostd_engine {
 	void *priv;
 };
 
-/* The engines of a worker, in the order of preference for "auto". */
-#define HOSTD_ENGINES		2
+/* The engines of a worker: those for files first, in the order of preference for "auto". */
+#define HOSTD_ENGINE_NBD	2
+#define HOSTD_ENGINES		3
 
 /**
  * struct hostd_engines - the engines of a loop
@@ -245,6 +248,7 @@ struct hostd_medium {
  * @fallocate_block: a call that frees or zeroes what is no multiple of this fails; 0: none does
  * @reads: inline reads
  * @writes: inline writes
+ * @priv: the back end's
  */
 struct hostd_file {
 	const struct hostd_backend_ops *backend;
@@ -265,6 +269,7 @@ struct hostd_file {
 	uint32_t fallocate_block;
 	struct hostd_optimism reads;
 	struct hostd_optimism writes;
+	void *priv;
 };
 
 /**

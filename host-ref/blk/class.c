@@ -20,9 +20,6 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-#define SECTOR			512
-#define DEF_PHYSICAL_BLOCK	4096
-
 /* For messages: one line, and short enough for an advice to follow. */
 static void show_path(char shown[HOSTD_SHOWN_MAX], const char *path)
 {
@@ -76,69 +73,6 @@ static int refuse(char *err, const char *text)
 {
 	snprintf(err, HOSTD_ERROR_MAX, "%s", text);
 	return -EINVAL;
-}
-
-/* The units of a disk: as the operator says, or as the medium has them. @unit: that of its I/O. */
-static int choose_blocks(struct hostd_disk *disk, uint32_t unit, char *err)
-{
-	uint32_t physical = disk->medium.physical_block;
-
-	if (disk->logical_block && disk->logical_block < unit) {
-		snprintf(err, HOSTD_ERROR_MAX,
-			 "logical-block=%u is less than direct I/O on %s takes, %u: leave it out, or use cache=writeback",
-			 disk->logical_block, disk->shown, unit);
-		return -EINVAL;
-	}
-	if (!disk->logical_block)
-		disk->logical_block = unit;
-	if (physical < DEF_PHYSICAL_BLOCK)
-		physical = DEF_PHYSICAL_BLOCK;
-	if (!disk->physical_block)
-		disk->physical_block = physical;
-	if (disk->physical_block < disk->logical_block)
-		return refuse(err, "physical-block= is less than the logical block: leave it out");
-	return 0;
-}
-
-static int check_size(const struct hostd_disk *disk, uint64_t size, char *err)
-{
-	if (!disk->size && size % disk->logical_block) {
-		snprintf(err, HOSTD_ERROR_MAX,
-			 "%s: its size, %llu, is not a multiple of the logical block, %u: change one of them",
-			 disk->shown, (unsigned long long)size, disk->logical_block);
-		return -EINVAL;
-	}
-	if (size < disk->size) {
-		snprintf(err, HOSTD_ERROR_MAX,
-			 "%s has only %llu of the %llu bytes that the guest was told: make it as large again",
-			 disk->shown, (unsigned long long)size, (unsigned long long)disk->size);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Does the medium fit to what the operator wants, and to what the guest was told? */
-static int take_medium(struct hostd_disk *disk, const struct hostd_image_report *report, char *err)
-{
-	uint32_t unit = disk->direct ? report->medium.direct_block : SECTOR;
-	int ret;
-
-	disk->medium = report->medium;
-	if (!disk->size) {
-		ret = choose_blocks(disk, unit, err);
-	} else if (disk->logical_block < unit) {
-		snprintf(err, HOSTD_ERROR_MAX,
-			 "%s takes only blocks of %u bytes by now, and the guest was told of %u: give it back the blocks that it had",
-			 disk->shown, unit, disk->logical_block);
-		ret = -EINVAL;
-	} else {
-		ret = 0;
-	}
-	if (!ret)
-		ret = check_size(disk, report->size, err);
-	if (!ret && !disk->size)
-		disk->size = report->size;
-	return ret;
 }
 
 /* Say once what has become of the path. */
@@ -206,7 +140,7 @@ static void disk_opened(void *owner, const struct hostd_errand_report *head, int
 	}
 	if (report->head.error)
 		text = report->head.text;
-	else if (take_medium(disk, report, err))
+	else if (hostd_disk_take_image(disk, report, err))
 		text = err;
 	if (!text) {
 		disk->id = report->id;
@@ -228,6 +162,30 @@ static void disk_opened(void *owner, const struct hostd_errand_report *head, int
 	hostd_session_opened(disk->dev.b, &disk->dev, &parcel, parcel >= 0, text);
 }
 
+static bool is_remote(const struct hostd_disk *disk)
+{
+	return disk->server.line.b;
+}
+
+static void server_told(void *owner, const struct hostd_errand_report *head, int *fds)
+{
+	const struct hostd_nbd_report *report = hostd_container_of(head, const struct hostd_nbd_report, head);
+	const char *text = head->error ? head->text : NULL;
+	struct hostd_disk *disk = owner;
+	char err[HOSTD_ERROR_MAX];
+	int parcel = -1;
+
+	(void)fds;
+	if (!text && hostd_disk_take_server(disk, &report->facts, err))
+		text = err;
+	if (!text) {
+		parcel = hostd_nbd_server_open(&disk->server, err);
+		if (parcel < 0)
+			text = err;
+	}
+	hostd_session_opened(disk->dev.b, &disk->dev, &parcel, parcel >= 0, text);
+}
+
 static int disk_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
@@ -241,10 +199,24 @@ static int disk_open(struct hostd_device *dev, int *fds, unsigned int *nr_fds, c
 
 	(void)fds;
 	(void)nr_fds;
-	if (!disk->file)
+	if (is_remote(disk))
+		ret = hostd_nbd_server_ask(&disk->server, server_told, disk, err);
+	else if (disk->file)
+		ret = hostd_opener_start(dev->b, &job, disk_opened, disk, err);
+	else
 		return 0;
-	ret = hostd_opener_start(dev->b, &job, disk_opened, disk, err);
 	return ret ? ret : -EINPROGRESS;
+}
+
+static int init_server(struct hostd_disk *disk, struct json_object *args, char *err)
+{
+	const char *uri = hostd_json_str(args, "nbd");
+
+	if (disk->raw || hostd_json_bool(args, "wait", false))
+		return refuse(err, "format= and wait= go with file=");
+	show_path(disk->shown, uri);
+	disk->dev.needs = disk->shown;
+	return hostd_nbd_server_init(&disk->server, disk->dev.b, disk->dev.id, uri, err);
 }
 
 static int disk_init(struct hostd_device *dev, struct json_object *args, char *err)
@@ -253,8 +225,8 @@ static int disk_init(struct hostd_device *dev, struct json_object *args, char *e
 	uint64_t null = hostd_json_u64(args, "null", 0);
 
 	disk->hold = -1;
-	if (!hostd_json_get(args, "file") == !null)
-		return refuse(err, "give either file=PATH or null=SIZE");
+	if (!!hostd_json_get(args, "file") + !!hostd_json_get(args, "nbd") + !!null != 1)
+		return refuse(err, "give one of file=PATH, nbd=URI and null=SIZE");
 	split_policy(args);
 	if (!hostd_json_get(args, "werror"))
 		hostd_json_add_str(args, "werror", "enospc");
@@ -266,7 +238,9 @@ static int disk_init(struct hostd_device *dev, struct json_object *args, char *e
 		return refuse(err, "physical-block= is at least the logical block");
 	if (disk->file)
 		return 0;
-	if (choose_blocks(disk, SECTOR, err))
+	if (!null)
+		return init_server(disk, args, err);
+	if (hostd_disk_choose_blocks(disk, HOSTD_BLK_SECTOR, err))
 		return -EINVAL;
 	disk->size = null;
 	if (null % disk->logical_block)
@@ -279,6 +253,8 @@ static void disk_released(struct hostd_device *dev)
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
 	hostd_errands_cancel(dev->b, disk);
+	if (is_remote(disk))
+		hostd_line_forget(&disk->server.line);
 	if (dev->set_call)
 		hostd_command_prepared(dev, "its image is let go meanwhile");
 	hostd_opener_let_go(dev->b, disk->hold);
@@ -290,8 +266,9 @@ static void disk_exit(struct hostd_device *dev)
 {
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
-	if (disk->file)
+	if (disk->file || is_remote(disk))
 		disk_released(dev);
+	hostd_line_exit(&disk->server.line);
 	free(disk->file);
 }
 
@@ -318,6 +295,10 @@ static void disk_configure(const struct hostd_device *dev, struct json_object *c
 	hostd_json_add_u64(config, "logical-block", disk->logical_block);
 	hostd_json_add_u64(config, "physical-block", disk->physical_block);
 	hostd_json_add_str(config, "path", disk->shown);
+	if (disk->max_io)
+		hostd_json_add_u64(config, "max-io", disk->max_io);
+	if (is_remote(disk))
+		hostd_json_add_str(config, "export", disk->server.uri.export);
 	if (disk->file)
 		add_medium(disk, config);
 }
@@ -344,8 +325,10 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 		hostd_json_add_u64(obj, "size", disk->size);
 	hostd_json_add_bool(obj, "ro", disk->ro);
 	hostd_json_add_str(obj, "mode", disk->ro ? "ro" : "rw");
-	if (*disk->engine_used || !disk->file)
-		hostd_json_add_str(obj, "engine", disk->file ? disk->engine_used : "null");
+	if (!disk->file)
+		hostd_json_add_str(obj, "engine", is_remote(disk) ? "nbd" : "null");
+	else if (*disk->engine_used)
+		hostd_json_add_str(obj, "engine", disk->engine_used);
 	else
 		add_text(disk, obj, "engine");
 	add_text(disk, obj, "cache");
@@ -355,6 +338,8 @@ static void disk_describe(const struct hostd_device *dev, struct json_object *ob
 	add_text(disk, obj, "werror");
 	add_text(disk, obj, "rerror");
 	add_text(disk, obj, "file");
+	if (is_remote(disk))
+		hostd_json_add_str(obj, "file", disk->shown);
 	if (*disk->note)
 		hostd_json_add_str(obj, "note", disk->note);
 }
@@ -391,6 +376,8 @@ static int prepare_size(struct hostd_disk *disk, uint64_t size, bool shrink, cha
 			 hostd_format_size(disk->size, have, sizeof(have)));
 		return -EINVAL;
 	}
+	if (is_remote(disk) && size > disk->size)
+		return refuse(err, "it is as large as its server says: make it larger there, remove it here, and add it again");
 	if (!disk->file || size <= disk->size)
 		return 0;
 	ret = hostd_opener_start(disk->dev.b, &job, disk_has_room, disk, err);
@@ -424,6 +411,7 @@ static void disk_save(const struct hostd_device *dev, struct json_object *kept,
 	hostd_json_add_u64(kept, "size", disk->size);
 	hostd_json_add_u64(kept, "logical_block", disk->logical_block);
 	hostd_json_add_u64(kept, "physical_block", disk->physical_block);
+	hostd_json_add_u64(kept, "max_io", disk->max_io);
 	if (disk->hold >= 0)
 		hostd_json_add_u64(fds, "hold", disk->hold);
 	if (!id->known)
@@ -450,11 +438,12 @@ static int disk_restore(struct hostd_device *dev, struct json_object *kept,
 
 	disk->hold = hostd_kept_fd(fds, "hold");
 	if (size > HOSTD_SIZE_MAX || logical > 4096 || physical > HOSTD_BLK_PHYSICAL_MAX ||
-	    (size && (!logical || size % logical)) || (!size && !disk->file))
+	    (size && (!logical || size % logical)) || (!size && !disk->file && !is_remote(disk)))
 		return refuse(err, "its size or its blocks are none");
 	disk->size = size;
 	disk->logical_block = logical;
 	disk->physical_block = physical;
+	disk->max_io = hostd_json_u64(kept, "max_io", 0);
 	if (!image)
 		return 0;
 	disk->id = (struct hostd_image_id) {

@@ -24,6 +24,15 @@ static int fail(char *error, const char *text)
 	return -EINVAL;
 }
 
+/* What may change while it is served. */
+static void take_live(struct blk *blk, struct json_object *config)
+{
+	const uint64_t second_ns = 1000000000;
+
+	hdev_blk_set_policy(blk, config);
+	blk->stall.limit_ns = hostd_json_u64(config, "nbd-timeout", blk->stall.limit_ns / second_ns) * second_ns;
+}
+
 /* The keys have seen to the bounds; the broker to what the medium takes. */
 static int take_config(struct hdev *dev, struct blk *blk, struct json_object *config, char *error)
 {
@@ -47,6 +56,7 @@ static int take_config(struct hdev *dev, struct blk *blk, struct json_object *co
 		strncpy((char *)c->serial, serial, sizeof(c->serial) - 1);
 	if (hdev_blk_init_trouble(blk, config))
 		return fail(error, "out of memory");
+	take_live(blk, config);
 	return 0;
 }
 
@@ -94,21 +104,34 @@ static bool parse_medium(struct json_object *obj, struct hostd_medium *medium)
 	return obj;
 }
 
+static const struct hostd_backend_ops *choose_backend(struct json_object *config)
+{
+	if (hostd_json_get(config, "null"))
+		return &hostd_backend_null;
+	return hostd_json_get(config, "nbd") ? &hostd_backend_nbd : &hostd_backend_file;
+}
+
 static int open_file(struct hdev *dev, struct blk *blk, struct json_object *config, int fd,
 		     char *error)
 {
-	const struct hostd_backend_ops *backend = hostd_json_get(config, "null") ? &hostd_backend_null :
-										  &hostd_backend_file;
-	const char *engine = hostd_json_str(config, "engine");
+	const char *engine = hostd_json_str(config, "engine"), *export = hostd_json_str(config, "export");
+	const char *cache = hostd_json_str(config, "cache");
 	struct hostd_medium medium;
 	bool known = parse_medium(hostd_json_get(config, "medium"), &medium);
 	struct hostd_backend_spec spec = {
 		.fd = fd,
 		.engine = engine ? engine : "auto",
 		.medium = known ? &medium : NULL,
+		.name = dev->name,
+		.export = export ? export : "",
+		.size = hostd_json_u64(config, "size", 0),
+		.block = blk->block_sectors * BLK_SECTOR,
+		.max_io = blk->max_sectors * BLK_SECTOR,
+		.ro = blk->ro,
+		.direct = cache && !strcmp(cache, "none"),
 	};
 
-	return backend->open(&blk->file, &dev->bus->engines, &spec, error, HDEV_ERROR_LEN);
+	return choose_backend(config)->open(&blk->file, &dev->bus->engines, &spec, error, HDEV_ERROR_LEN);
 }
 
 static int blk_create(struct hdev *dev, struct json_object *config, const int *fds,
@@ -156,7 +179,7 @@ static int blk_set(struct hdev *dev, struct json_object *config, char *error)
 	struct blk *blk = dev->priv;
 	int ret = 0;
 
-	hdev_blk_set_policy(blk, config);
+	take_live(blk, config);
 	if (!hostd_json_get(config, "size"))
 		return 0;
 	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
@@ -170,12 +193,18 @@ static void blk_describe(const struct hdev *dev, struct json_object *obj)
 	const struct blk *blk = dev->priv;
 
 	hostd_json_add_str(obj, "engine", blk->file.backend->describe(&blk->file));
+	if (blk->file.backend->count)
+		blk->file.backend->count(&blk->file, obj);
 	hdev_blk_describe_trouble(blk, obj);
 	hdev_blk_describe_stall(dev, obj);
 }
 
 static void blk_beat(struct hdev *dev)
 {
+	struct blk *blk = dev->priv;
+
+	if (blk->file.backend->look)
+		blk->file.backend->look(&blk->file);
 	hdev_blk_look_for_stall(dev);
 	hdev_blk_retry(dev);
 }

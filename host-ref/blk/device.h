@@ -85,11 +85,13 @@ struct blk_trouble {
  * struct blk_stall - does the file answer
  * @progress: requests that it had answered, at the last look
  * @since_ns: since when that has not changed, though requests are in flight; 0: not looked yet
+ * @limit_ns: after so long requests fail, if that can be had; 0: never
  * @told: the log says so
  */
 struct blk_stall {
 	uint64_t progress;
 	uint64_t since_ns;
+	uint64_t limit_ns;
 	bool told;
 };
 

@@ -17,25 +17,44 @@ static unsigned long long seconds_of(uint64_t ns)
 	return (ns + 500000000) / 1000000000;
 }
 
-void hdev_blk_look_for_stall(struct hdev *dev)
+/*
+ * A server can be given up, a file cannot: when the operator's limit has passed, or all that is waited for is
+ * that nothing is in flight.
+ */
+static bool is_given_up(const struct hdev *dev)
 {
 	const struct blk *blk = dev->priv;
-	struct blk_stall *s = &((struct blk *)dev->priv)->stall;
+	const struct hostd_backend_ops *backend = blk->file.backend;
+	const struct blk_stall *s = &blk->stall;
+
+	if (!backend->give_up || !blk->file.in_flight)
+		return false;
+	if (dev->draining && (s->told || backend->is_away(&blk->file)))
+		return true;
+	return s->limit_ns && dev->bus->now_ns - s->since_ns >= s->limit_ns;
+}
+
+void hdev_blk_look_for_stall(struct hdev *dev)
+{
+	struct blk *blk = dev->priv;
+	struct blk_stall *s = &blk->stall;
 	uint64_t now_ns = dev->bus->now_ns;
 
 	if (!blk->file.in_flight || blk->file.progress != s->progress || !s->since_ns) {
 		if (s->told)
-			hostd_report(HOSTD_LOG_INFO, "%s: its file answers again, after %llu s", dev->name,
+			hostd_report(HOSTD_LOG_INFO, "%s: it is answered again, after %llu s", dev->name,
 				     seconds_of(now_ns - s->since_ns));
 		s->told = false;
 		s->progress = blk->file.progress;
 		s->since_ns = now_ns;
 		return;
 	}
+	if (is_given_up(dev))
+		blk->file.backend->give_up(&blk->file);
 	if (s->told || now_ns - s->since_ns < STALL_NS)
 		return;
 	s->told = true;
-	hostd_report(HOSTD_LOG_WARN, "%s: its file has not answered for %llu s: this disk waits, others go on%s%s",
+	hostd_report(HOSTD_LOG_WARN, "%s: it has not been answered for %llu s: this disk waits, others go on%s%s",
 		     dev->name, seconds_of(now_ns - s->since_ns), *blk->trouble.path ? ": " : "",
 		     blk->trouble.path);
 }

@@ -61,6 +61,8 @@ static const int worker_calls[] = {
 	SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(io_uring_enter), SCMP_SYS(lseek),
 	/* frames */
 	SCMP_SYS(readv), SCMP_SYS(writev),
+	/* NBD */
+	SCMP_SYS(shutdown),
 	/* memory, threads, the end */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
@@ -98,6 +100,26 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
 	return ret;
 }
 
+/* libnbd makes its socket one that does not wait, and uses it: to nobody else is anything sent. */
+static int worker_socket_forms(scmp_filter_ctx ctx)
+{
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
+
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
+				       SCMP_A2(SCMP_CMP_EQ, O_RDWR | O_NONBLOCK, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, SCMP_A1(SCMP_CMP_EQ, F_SETFD, 0),
+				       SCMP_A2(SCMP_CMP_EQ, FD_CLOEXEC, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(recvfrom), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
+	return ret;
+}
+
 /* Calls of which only a harmless form is needed. */
 static int worker_forms(scmp_filter_ctx ctx)
 {
@@ -109,8 +131,7 @@ static int worker_forms(scmp_filter_ctx ctx)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
 	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
+		ret = worker_socket_forms(ctx);
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

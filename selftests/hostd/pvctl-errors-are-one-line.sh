@@ -44,7 +44,7 @@ refuses 2 'not KEY=VALUE' vm add-disk d0 nonsense
 refuses 2 'pvctl help add-disk' vm add-disk d0 "file=$image,colour=red"
 refuses 2 'given twice' vm add-disk d0 "file=$image,ro=on,ro=on"
 refuses 2 'use ro=on or ro=off' vm add-disk d0 "file=$image,ro=maybe"
-refuses 1 'file=PATH or null=SIZE' vm add-disk d0 ro=on
+refuses 1 'file=PATH, nbd=URI and null=SIZE' vm add-disk d0 ro=on
 refuses 1 'letters, digits' vm add-disk 'a/b' null=1M
 refuses 1 'create it first' vm add-disk d0 "file=$test_tmp/nofile"
 refuses 1 'name an image file' vm add-disk d0 "file=$test_tmp"

@@ -62,7 +62,7 @@ static void act_link(void) { syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe",
 static void act_socket(void) { syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }
 static void act_connect(void) { syscall(SYS_connect, 0, NULL, 0); }
 static void act_socket_pair(void) { int fds[2]; syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, fds); }
-static void act_send_to(void) { syscall(SYS_sendto, 0, "", 0, 0, NULL, 0); }
+static void act_send_to(void) { syscall(SYS_sendto, 0, "", 0, 0, &st, 16); }
 static void act_kill(void) { syscall(SYS_kill, getppid(), 0); }
 static void act_signal_other(void) { syscall(SYS_tgkill, syscall(SYS_getppid), 1, 0); }
 static void act_signal_parent(void) { syscall(SYS_tgkill, 1, 1, 0); }
