@@ -13,7 +13,7 @@
 
 #include <pv/bus.h>
 
-#include "blk/opener.h"
+#include "blk/image/opener.h"
 #include "broker/command/device.h"
 #include "broker/heir/state.h"
 #include "broker/life/session.h"

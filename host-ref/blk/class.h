@@ -5,7 +5,7 @@
 #ifndef HOSTD_DISKS_H
 #define HOSTD_DISKS_H
 
-#include "blk/image.h"
+#include "blk/image/image.h"
 #include "blk/nbd/server.h"
 #include "broker/devices.h"
 #include "keys/class.h"

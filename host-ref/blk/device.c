@@ -155,6 +155,8 @@ static int blk_create(struct hdev *dev, struct json_object *config, const int *f
 		goto free_blk;
 	set_features(dev, blk, config);
 	dev->priv = blk;
+	hdev_blk_init_limits(dev);
+	hdev_blk_set_limits(dev, config);
 	hdev_set_config(dev, &blk->config, sizeof(blk->config));
 	return 0;
 
@@ -180,6 +182,7 @@ static int blk_set(struct hdev *dev, struct json_object *config, char *error)
 	int ret = 0;
 
 	take_live(blk, config);
+	hdev_blk_set_limits(dev, config);
 	if (!hostd_json_get(config, "size"))
 		return 0;
 	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
@@ -195,6 +198,7 @@ static void blk_describe(const struct hdev *dev, struct json_object *obj)
 	hostd_json_add_str(obj, "engine", blk->file.backend->describe(&blk->file));
 	if (blk->file.backend->count)
 		blk->file.backend->count(&blk->file, obj);
+	hostd_json_add_u64(obj, "limit_waits", blk->limits.nr_waits);
 	hdev_blk_describe_trouble(blk, obj);
 	hdev_blk_describe_stall(dev, obj);
 }

@@ -6,6 +6,8 @@
 #define HOSTD_DEV_BLK_H
 
 #include "backend/backend.h"
+#include "lib/rate.h"
+#include "worker/bus/wait.h"
 #include "worker/bus/device.h"
 
 #include <pv/blk.h>
@@ -96,6 +98,22 @@ struct blk_stall {
 };
 
 /**
+ * struct blk_limits - how much a disk may do
+ * @on: there is a limit
+ * @ops: of requests, whatever they are
+ * @bytes: of what is read and written
+ * @due: when a queue that waits for them goes on
+ * @nr_waits: how often one had to wait
+ */
+struct blk_limits {
+	bool on;
+	struct hostd_rate ops;
+	struct hostd_rate bytes;
+	struct hdev_timer due;
+	uint64_t nr_waits;
+};
+
+/**
  * struct blk - a disk
  * @file: where the data is
  * @capacity: sectors
@@ -105,6 +123,7 @@ struct blk_stall {
  * @config: as published
  * @trouble: errors of the host's
  * @stall: silence of the host's
+ * @limits: limits of rates
  */
 struct blk {
 	struct hostd_file file;
@@ -115,6 +134,7 @@ struct blk {
 	struct pvblk_config config;
 	struct blk_trouble trouble;
 	struct blk_stall stall;
+	struct blk_limits limits;
 };
 
 /**
@@ -142,6 +162,36 @@ struct blk_queue {
 	struct blk_req *free;
 	struct blk_req reqs[];
 };
+
+/* limit.c */
+
+/**
+ * hdev_blk_init_limits - prepare; there are none
+ * @dev: a disk
+ */
+void hdev_blk_init_limits(struct hdev *dev);
+
+/**
+ * hdev_blk_set_limits - take "iops", "bps" and "burst", if they are there
+ * @dev: a disk
+ * @config: options
+ */
+void hdev_blk_set_limits(struct hdev *dev, struct json_object *config);
+
+/**
+ * hdev_blk_may_take - do the limits allow another request
+ * @q: a running queue; if they do not it is quiet until they do
+ *
+ * Return: true if so.
+ */
+bool hdev_blk_may_take(struct hdev_queue *q);
+
+/**
+ * hdev_blk_count_taken - a request was taken
+ * @q: its queue, of a disk that has limits
+ * @len: bytes that it reads or writes
+ */
+void hdev_blk_count_taken(struct hdev_queue *q, uint64_t len);
 
 /* request.c */
 

@@ -169,18 +169,23 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 	req->io.buf = data;
 	req->io.pos = le64toh(sqe->sector) << PVBLK_SECTOR_SHIFT;
 	req->io.len = (uint64_t)le32toh(sqe->nr_sectors) << PVBLK_SECTOR_SHIFT;
+	if (((struct blk *)q->dev->priv)->limits.on)
+		hdev_blk_count_taken(q, data ? req->io.len : 0);
 	if (!hdev_blk_hold(req))
 		hdev_blk_start(req);
 }
 
 unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)
 {
+	const struct blk_limits *limits = &((struct blk *)q->dev->priv)->limits;
 	struct pvblk_sqe sqe;
 	unsigned int nr;
 	void *data;
 	int ret;
 
-	for (nr = 0; nr < budget && hdev_queue_pop(q, &sqe); nr++) {
+	for (nr = 0; nr < budget; nr++) {
+		if ((limits->on && !hdev_blk_may_take(q)) || !hdev_queue_pop(q, &sqe))
+			break;
 		ret = check_request(q, &sqe, &data);
 		if (ret < 0) {
 			hdev_queue_break(q, PVRING_E_ENTRY, "a request is malformed");

@@ -11,6 +11,11 @@
 
 struct pvdev_ops;
 
+/* So much may come at once of a limit, as time. */
+#define NET_RATE_BURST_NS	20000000ULL
+/* Least limit: then the longest frame takes a second. */
+#define NET_RATE_MIN		(64U << 10)
+
 extern const struct hostd_key hostd_net_keys[];
 extern const struct hostd_column hostd_net_columns[];
 extern const struct hostd_counter hostd_net_counters[];

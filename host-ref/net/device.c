@@ -50,6 +50,13 @@ static void net_shape(const struct hdev *dev, unsigned int index, struct hdev_sh
 		shape->sqe_shift = is_receive(index) ? PVNET_RX_SQE_SHIFT : PVNET_TX_SQE_SHIFT;
 }
 
+/* Each way for itself. */
+static void set_rate(struct net *net, uint64_t rate)
+{
+	hostd_rate_set(&net->rx_rate, net->dev->bus->now_ns, rate, NET_RATE_BURST_NS);
+	hostd_rate_set(&net->tx_rate, net->dev->bus->now_ns, rate, NET_RATE_BURST_NS);
+}
+
 /* What may change while it runs (NET-D12). */
 static void take_live(struct net *net, struct json_object *config)
 {
@@ -57,7 +64,7 @@ static void take_live(struct net *net, struct json_object *config)
 
 	net->wants_link = hostd_json_bool(config, "link", net->wants_link);
 	c->mtu = htole32(hostd_json_u64(config, "mtu", le32toh(c->mtu)));
-	net->rx_rate.bytes = net->tx_rate.bytes = hostd_json_u64(config, "rate", net->tx_rate.bytes);
+	set_rate(net, hostd_json_u64(config, "rate", net->tx_rate.per_second));
 	c->speed_mbps = htole32(hostd_json_u64(config, "speed", le32toh(c->speed_mbps)));
 }
 

@@ -8,7 +8,7 @@
 #include <pv/net.h>
 
 #include "net/backend/backend.h"
-#include "net/rate.h"
+#include "lib/rate.h"
 #include "worker/bus/device.h"
 #include "worker/bus/wait.h"
 
@@ -150,8 +150,8 @@ struct net {
 	hdev_ready ready;
 	uint32_t watched[PVNET_MAX_PAIRS];
 	struct hdev_timer full_timer;
-	struct net_rate rx_rate;
-	struct net_rate tx_rate;
+	struct hostd_rate rx_rate;
+	struct hostd_rate tx_rate;
 	struct hdev_timer rate_timer;
 	bool full;
 	struct net_counts count;
@@ -296,7 +296,7 @@ void net_watch(struct net *net);
  * @net: the NIC
  * @rate: that limit
  */
-void net_rate_wait(struct net *net, const struct net_rate *rate);
+void net_rate_wait(struct net *net, const struct hostd_rate *rate);
 
 /**
  * net_lost - the back end has no peer any more

@@ -11,7 +11,6 @@
 #include <pv/ring.h>
 
 #include "lib/util.h"
-#include "net/rate.h"
 
 const struct hostd_key hostd_net_keys[] = {
 	{ "tap", HOSTD_KEY_TEXT, .max = IFNAMSIZ - 1, .value = "NAME",

@@ -272,7 +272,7 @@ static int read_one(struct net *net, unsigned int source)
 		net->count.rx_bad++;
 	if (len < 0)
 		return len;
-	net_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
+	hostd_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
 	a.len = len;
 	if (a.len > room) {
 		memcpy(rx->kept.data, a.data, room);

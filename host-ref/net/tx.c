@@ -59,7 +59,7 @@ static int check_frame(const struct hdev_queue *q, const struct pvnet_tx_sqe *sq
 
 static bool is_within_rate(const struct net *net)
 {
-	return net_rate_allows(&net->tx_rate, net->dev->bus->now_ns);
+	return hostd_rate_allows(&net->tx_rate, net->dev->bus->now_ns);
 }
 
 static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget)
@@ -75,7 +75,7 @@ static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget
 			return;
 		}
 		if (ret == PVNET_S_OK) {
-			net_rate_take(&net->tx_rate, net->dev->bus->now_ns, tx->out[tx->nr].len);
+			hostd_rate_take(&net->tx_rate, net->dev->bus->now_ns, tx->out[tx->nr].len);
 			tx->nr++;
 			continue;
 		}

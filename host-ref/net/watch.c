@@ -22,7 +22,7 @@ void net_publish(struct net *net)
 
 bool net_rx_is_within_rate(const struct net *net)
 {
-	return net_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
+	return hostd_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
 }
 
 bool net_rx_can_look(const struct net *net, unsigned int source)
@@ -56,10 +56,10 @@ static uint32_t wanted_events(const struct net *net, unsigned int source)
 	return events;
 }
 
-void net_rate_wait(struct net *net, const struct net_rate *rate)
+void net_rate_wait(struct net *net, const struct hostd_rate *rate)
 {
-	if (net->rate_timer.at_ns > net_rate_at(rate))
-		hdev_timer_set(&net->rate_timer, net_rate_at(rate));
+	if (net->rate_timer.at_ns > hostd_rate_at(rate))
+		hdev_timer_set(&net->rate_timer, hostd_rate_at(rate));
 	net_watch(net);
 }
 

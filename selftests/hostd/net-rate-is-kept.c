@@ -3,6 +3,7 @@
  * A limit of a NIC holds both ways, on average, and loses nothing: what is beyond it waits, in the driver's
  * queue and in the back end, while nothing spins; it may change while something waits.
  */
+#include "net/class.h"
 #include "testnet.h"
 
 #define RATE	(1U << 20)

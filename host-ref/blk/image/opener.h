@@ -5,7 +5,7 @@
 #ifndef HOSTD_OPENER_H
 #define HOSTD_OPENER_H
 
-#include "blk/image.h"
+#include "blk/image/image.h"
 #include "broker/errand.h"
 
 struct hostd_broker;

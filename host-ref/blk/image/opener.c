@@ -4,7 +4,7 @@
  *
  * Of an image the broker itself has no more than an O_PATH descriptor, which keeps it reachable.
  */
-#include "blk/opener.h"
+#include "blk/image/opener.h"
 
 #include <unistd.h>
 

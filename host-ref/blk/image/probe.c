@@ -2,7 +2,7 @@
 /*
  * What a medium can do, and what is on it.
  */
-#include "blk/image.h"
+#include "blk/image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

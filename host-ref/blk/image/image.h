@@ -106,7 +106,7 @@ enum {
  */
 void hostd_image_work(const struct hostd_image_job *job, int sock);
 
-/* image_lock.c */
+/* lock.c */
 
 /**
  * hostd_image_lock - take the lock that fences off the last life, and others
@@ -140,7 +140,7 @@ int hostd_image_lock_size(int fd);
 int hostd_image_find_user(const struct hostd_image_job *job, int fd,
 			  struct hostd_image_report *report);
 
-/* image_probe.c */
+/* probe.c */
 
 /**
  * hostd_image_probe - find out what a medium can do

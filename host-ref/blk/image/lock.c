@@ -2,7 +2,7 @@
 /*
  * Images that somebody uses: locks of other disks and of QEMU's, and uses of the host's own.
  */
-#include "blk/image.h"
+#include "blk/image/image.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  *
  * Runs in a process that may hang with the file system of the image, and nothing else.
  */
-#include "blk/image.h"
+#include "blk/image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
