@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What ethtool says of a NIC is so, and what it sets is done: driver, link, features, counters, which add up to those of
-# the interface, queues, buffers and frames in flight, how late interrupts are, and how frames are spread.
+# NET-D11: what ethtool says of a NIC is so, and what it sets is done: driver, link, features, counters, which add up to those of
+# the interface, queues, buffers and frames in flight, how late interrupts are, and how frames are spread: each to just the
+# pair that key and table say.
 # needs: vm root
 # kernels: 6.1 6.12
 # timeout: 200
@@ -64,7 +65,65 @@ vm_run "ethtool -X $dev weight 1 3"
 ktap_check 'frames are spread as is wanted' says -x '^ *0: *0 *0 *0 *0 *0 *0 *0 *0'
 ktap_check 'to no pair that does not exist' refused "-X $dev weight 1 1 1 1"
 ktap_check 'a table in use holds its pairs' refused "-L $dev combined 1"
-vm_run "ethtool -X $dev default; ethtool -L $dev combined 4; ethtool -N $dev rx-flow-hash udp4 sd"
+vm_run "ethtool -X $dev default; ethtool -L $dev combined 4"
+
+# 256 datagrams, each of a flow of its own; to which pairs must they go?
+key=$(printf '%02x:' {17..56})
+flows() {	# <table>: send them, and say so
+	python3 - "$@" "$key" "$(vm_run "cat /sys/class/net/$dev/address")" <<-'PYTHON'
+	import re, socket, struct, sys
+	table, key, mac = sys.argv[1:]
+	key = int(key.replace(":", ""), 16)
+	table = [int(q) for line in re.findall(r"^ *\d+: +(.*)$", open(table).read(), re.M) for q in line.split()]
+	pairs = [0] * 4
+	with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as tap:
+	    tap.bind(("tap0", 0))
+	    for port in range(1000, 1256):
+	        flow = bytes((10, 77, 0, 1, 10, 77, 0, 2)) + struct.pack("!HH", port, 9)
+	        bits = int.from_bytes(flow, "big")
+	        hash = 0
+	        for i in range(96):
+	            if bits >> (95 - i) & 1:
+	                hash ^= key >> (320 - 32 - i) & 0xffffffff
+	        pairs[table[hash % len(table)]] += 1
+	        ip = struct.pack("!BBHHHBBH", 0x45, 0, 36, port, 0, 64, 17, 0) + flow[:8]
+	        tap.send(bytes.fromhex(mac.replace(":", "")) + tap.getsockname()[4] + b"\x08\0" + ip + flow[8:] + bytes(12))
+	print(*pairs)
+	PYTHON
+}
+pairs() { vm_run "ethtool -S $dev" | awk '/rx[0-3]_packets/ { printf "%s ", $2 }'; }
+# Some other frame may come as well.
+arrived() {
+	local i now
+
+	read -r -a now <<< "$(pairs)"
+	for i in 0 1 2 3; do
+		[ $((now[i] - before[i])) -ge "${expected[i]}" ] && [ $((now[i] - before[i])) -le $((expected[i] + 8)) ] || return 1
+	done
+}
+flows_arrive() {
+	local before expected
+
+	read -r -a before <<< "$(pairs)"
+	read -r -a expected <<< "$(flows "$test_tmp/table")"
+	echo "must go to the pairs: ${expected[*]}"
+	wait_for 2 arrived
+}
+# spread <ethtool -X options>: the frames go where they must, when the settings are there.
+spread() {
+	vm_run "ethtool -X $dev hkey ${key%:} $*; ethtool -x $dev" > "$test_tmp/table"
+	wait_for 10 flows_arrive
+}
+ktap_check 'each flow goes to the pair that key and table say' spread equal 4
+ktap_check 'with another table' spread weight 1 2 0 5
+key=$(printf '%02x:' {90..129})
+ktap_check 'and another key' spread weight 1 2 0 5
+ktap_check 'a stream flows' net_stream churn "$(net_guest4 0)"
+vm_run "ethtool -X $dev default"
+in_turn() { for nr in 1 3 2 4; do vm_run "ethtool -L $dev combined $nr" && net_goes_on churn 20 || return 1; done; }
+ktap_check 'and goes on while the pairs become more and fewer' in_turn
+ktap_check 'and was right' net_stream_end churn
+vm_run "ethtool -N $dev rx-flow-hash udp4 sd"
 ktap_check 'more again' says -x 'with 4 RX ring'
 ktap_check 'ports are not hashed if that is wanted' refused "-n $dev rx-flow-hash udp4 | grep -q bytes"
 ktap_check 'and else they are' vm_run "ethtool -n $dev rx-flow-hash tcp4 | grep -q bytes"

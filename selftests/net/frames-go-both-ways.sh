@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NET-D2, NET-D3, NET-D6, NET-D12, NET-G8: what one end sends arrives at the other as it was: TCP, long segments too, and UDP,
-# IPv4 and IPv6, in VLANs, with any MTU, and on to links that have no offloads. DHCP works with checksums that are
-# partial. The guest follows what the operator changes, and the counters of both sides agree.
+# NET-D2, NET-D3, NET-D6, NET-D10, NET-D12, NET-G8: what one end sends arrives at the other as it was: TCP, long segments too, and
+# UDP, IPv4 and IPv6, in VLANs, with any MTU, and on to links that have no offloads. What the guest has not asked for by its
+# address, its groups or its VLANs comes no further than to the device. DHCP works with checksums that are partial. The guest follows what the operator changes, and the counters of both sides agree.
 # needs: vm root
 # kernels: 6.1 6.12
 # timeout: 200
@@ -16,7 +16,8 @@ set -u
 net_tap 0 || ktap_bail 'no tap'
 net_far_start || ktap_bail 'no second namespace'
 hostd_start --net id=n0,tap=tap0 || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' net_boot || ktap_bail 'no guest'
+read -r -d '' -a ip_files < <(net_files "$(command -v ip)")
+ktap_check 'a guest boots' net_boot "${ip_files[@]}" || ktap_bail 'no guest'
 vm_run "ip route add default via $(net_host4 0); ip -6 route add default via $(net_host6 0)"
 if ! { net_echo_host && net_echo_guest; } then ktap_bail 'nobody echoes'; fi
 dev=${nic[0]}
@@ -97,6 +98,60 @@ if ip link add link tap0 name vlan5 type vlan id 5 2> /dev/null; then
 else
 	ktap_skip 'TCP comes back whole in a VLAN' 'this kernel has no VLANs'
 fi
+
+# What is for whom: 50 frames that mean nothing, and who they get to.
+frames_to() {	# <address> [vlan]
+	python3 - "$@" <<-'PYTHON'
+	import socket, sys
+	with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as tap:
+	    tap.bind(("tap0", 0))
+	    vlan = b"\x81\0" + int(sys.argv[2]).to_bytes(2, "big") if sys.argv[2:] else b""
+	    for _ in range(50):
+	        tap.send(bytes.fromhex(sys.argv[1].replace(":", "")) + tap.getsockname()[4] + vlan + b"\x88\xb5" + bytes(46))
+	PYTHON
+}
+more() { [ "$(net_stat n0 "$1")" -ge "$2" ]; }	# <counter> <frames>
+# Settings are on their way: they are tried until they are there.
+tried() {	# <counter> <address> [vlan]
+	local counter=$1 before
+
+	shift
+	before=$(net_stat n0 "$counter")
+	frames_to "$@" && wait_for 1 more "$counter" $((before + 50))
+}
+gets() { wait_for 10 tried rx_frames "$@"; }
+is_spared() { wait_for 10 tried rx_filtered "$@"; }
+set_nic() { vm_run "ip link set $dev $*"; }
+mac=$(vm_run "cat /sys/class/net/$dev/address") other=02:00:00:00:00:77 group=33:33:00:00:12:34
+ktap_check 'what is for the guest gets there' gets "$mac"
+ktap_check 'what is for others does not' is_spared "$other"
+ktap_check 'nor what is for a group of others' is_spared "$group"
+vm_run "ip maddr add $group dev $dev"
+ktap_check 'what is for its group gets there' gets "$group"
+vm_run "ip maddr del $group dev $dev"
+ktap_check 'until it has left' is_spared "$group"
+vm_run "for i in \$(seq 10 80); do ip maddr add 33:33:00:01:00:\$i dev $dev; done"
+ktap_check 'with more groups than the device knows all get there' gets "$group"
+ktap_check 'but not what is for others' is_spared "$other"
+vm_run "for i in \$(seq 10 80); do ip maddr del 33:33:00:01:00:\$i dev $dev; done"
+ktap_check 'with fewer again they do not' is_spared "$group"
+set_nic allmulticast on
+ktap_check 'if all groups are wanted they do' gets "$group"
+set_nic allmulticast off
+vm_run "modprobe macvlan; ip link add link $dev name second address $other type macvlan && ip link set second up"
+ktap_check 'what is for a second address gets there' gets "$other"
+vm_run 'ip link del second'
+ktap_check 'until it has gone' is_spared "$other"
+set_nic promisc on
+ktap_check 'if all is wanted all gets there' gets "$other"
+ktap_check 'of all VLANs' gets "$other" 6
+set_nic promisc off
+ktap_check 'and then not' is_spared "$other" 6
+set_nic address "$other"
+ktap_check 'another address is taken' gets "$other"
+ktap_check 'in the place of the first' is_spared "$mac"
+set_nic address "$mac"
+ktap_check 'and back' wait_for 20 net_reaches 0
 
 # MTU: what a datagram of the greatest length is cut into, at both ends.
 fragments() { { cat /proc/net/snmp; vm_run 'cat /proc/net/snmp'; } | awk '/^Ip: [0-9]/ { nr += $18 + $19 } END { print nr }'; }

@@ -356,7 +356,7 @@ static void restart(struct fuzz_input *in)
 	}
 	FUZZ_CHECK(nr_flights == alive - freed);
 	take_buffers();
-	FUZZ_CHECK(nr_buffers == 2);
+	FUZZ_CHECK(nr_buffers == min(2U, nic.net.rx_bufs));
 }
 
 static void change(struct fuzz_input *in)
@@ -383,6 +383,9 @@ static void change(struct fuzz_input *in)
 		break;
 	case 4:
 		stack.epoch_over = true;
+		break;
+	case 5:
+		nic.net.rx_bufs = 1 + (choice >> 3 & 1);
 		break;
 	default:
 		stack.fail = 0;

@@ -256,6 +256,13 @@ static void check_buffers(void)
 	fill(rx_ids[0], 92, 1);
 	ktap_ok(stack.broken && stack.nr_received == 1, "so does a buffer that comes twice, and its frame does not");
 	nic_exit();
+	start(ALL, 1522);
+	put(0, 60, (struct pvnet_frame) { 0 });
+	nic.net.rx_bufs = 2;
+	fill(rx_ids[0], 92, 1);
+	fill(rx_ids[0], 92, 1);
+	ktap_ok(stack.broken && stack.nr_received == 1, "and one that was not given again");
+	nic_exit();
 }
 
 /* One good frame, then one of @len, in @used bytes. */
@@ -459,7 +466,7 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(68);
+	ktap_plan(69);
 	check_submission();
 	check_lengths();
 	check_room();
