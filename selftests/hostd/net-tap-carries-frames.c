@@ -152,17 +152,22 @@ static void start_worker(void)
 	testnet_start(0);
 }
 
-/* Send a segment as a driver does; its status. */
-static uint32_t send_segment(uint32_t len)
+/* Send a segment as a driver does, that says so of its headers; its status. */
+static uint32_t send_segment_of(uint32_t len, uint16_t headers)
 {
 	struct pvnet_tx_sqe sqe = {
 		.len = htole32(len), .data_off = htole64(testnet_off(2, 0)),
 		.offload = { .flags = PVNET_O_CSUM_PARTIAL, .gso_type = PVNET_GSO_TCPV4, .gso_size = htole16(MSS),
-			     .hdr_len = htole16(HEADERS), .csum_start = htole16(34), .csum_offset = htole16(16) },
+			     .hdr_len = htole16(headers), .csum_start = htole16(34), .csum_offset = htole16(16) },
 	};
 
 	make_tcp(testnet_data(2, 0), len);
 	return testnet_do(2, &sqe);
+}
+
+static uint32_t send_segment(uint32_t len)
+{
+	return send_segment_of(len, HEADERS);
 }
 
 static ssize_t got_len;
@@ -221,6 +226,10 @@ static void check_segments(void)
 		!memcmp(got + sizeof(*hdr), testnet_data(2, 0), 30000), "the host gets a segment whole");
 	ktap_ok(hdr->flags == VIRTIO_NET_HDR_F_NEEDS_CSUM && hdr->gso_type == VIRTIO_NET_HDR_GSO_TCPV4 && hdr->gso_size == MSS,
 		"and its checksum is still to be completed");
+	/* What is in one piece is told as the length of the headers. */
+	ktap_ok(send_segment_of(30000, 1) == PVNET_S_OK && wait_for(has_got) && hdr->hdr_len >= HEADERS &&
+		send_segment_of(30000, 0xffff) == PVNET_S_OK && wait_for(has_got) && hdr->hdr_len >= HEADERS && hdr->hdr_len < 1000,
+		"and its headers in one piece, whatever the guest says of them");
 	testnet_give(0, 1, 0, 128 << 10);
 	send_to_guest(30000, true);
 	ktap_ok(wait_for(has_arrived) && le32toh(first_frame()->len) == 30000 && first_frame()->offload.gso_type == PVNET_GSO_TCPV4 &&
@@ -317,7 +326,7 @@ int main(void)
 		printf("1..0 # SKIP no tap in a namespace of its own: needs root, or user namespaces and /dev/net/tun\n");
 		return KTAP_EXIT_SKIP;
 	}
-	ktap_plan(4 + 6 + 2 + 6 + 1);
+	ktap_plan(4 + 7 + 2 + 6 + 1);
 	testworker_init(&w);
 	n.drv = &w.drv;
 	set_up(true);

@@ -28,6 +28,8 @@ static const struct {
 
 #define NR_TYPES	(sizeof(types) / sizeof(types[0]))
 
+#define TCP_HEADER_MAX	60	/* that of UDP is shorter */
+
 /* The broker has seen to it that there is a header, and to what the kernel can do. */
 static int tap_open(struct net_backend *be)
 {
@@ -38,6 +40,19 @@ static int tap_open(struct net_backend *be)
 static void tap_close(struct net_backend *be)
 {
 	(void)be;
+}
+
+/*
+ * So much the kernel keeps in one piece, which holds all headers: by where the transport's begins, and not by
+ * what the guest says. No card of the host's gets a frame whose headers the guest has taken apart.
+ */
+static uint16_t headers_len(const struct net_offload *o, uint32_t frame_len)
+{
+	uint32_t len = o->csum_start + TCP_HEADER_MAX;
+
+	if (len > frame_len)
+		len = frame_len;
+	return len < UINT16_MAX ? len : UINT16_MAX;
 }
 
 /* NET-D2: made from what was checked, and never says that a checksum is right. */
@@ -60,7 +75,7 @@ static void make_header(struct virtio_net_hdr_v1 *hdr, const struct net_out *out
 	if (o->gso_type & PVNET_GSO_ECN)
 		hdr->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	hdr->gso_size = htole16(o->gso_size);
-	hdr->hdr_len = htole16(o->hdr_len < out->len ? o->hdr_len : out->len);
+	hdr->hdr_len = htole16(headers_len(o, out->len));
 }
 
 static int send_one(int fd, const struct net_out *out)
