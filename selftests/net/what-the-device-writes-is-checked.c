@@ -423,16 +423,21 @@ static void check_states(void)
 
 /* XDP. */
 
-static void run(u32 act, u32 len, struct pvnet_offload offload)
+static void run_program(u32 act, u32 len, struct pvnet_offload offload)
 {
 	static int program;
 
-	start(ALL, PVNET_FRAME_MAX);
 	nic.net.prog = (struct bpf_prog *)&program;
 	stack.act = act;
 	stack.head = stack.tail = 10000;
 	put(0, len, (struct pvnet_frame) { .offload = offload });
 	fill(rx_ids[0], sizeof(struct pvnet_frame) + len, 1);
+}
+
+static void run(u32 act, u32 len, struct pvnet_offload offload)
+{
+	start(ALL, PVNET_FRAME_MAX);
+	run_program(act, len, offload);
 }
 
 static void check_programs(void)
@@ -450,6 +455,14 @@ static void check_programs(void)
 	run(XDP_REDIRECT, FRAME, whole);
 	ktap_ok(got()->xdp_redirect == 1, "what it redirects is another's");
 	nic_exit();
+	run(XDP_DROP, FRAME, whole);
+	ktap_ok(got()->xdp_drop == 1 && !stack.nr_pages, "what it drops is gone");
+	nic_exit();
+	start(ALL, PVNET_FRAME_MAX);
+	stack.epoch_over = true;
+	run_program(XDP_PASS, FRAME, whole);
+	ktap_ok(!stack.nr_received && !stack.broken && nic.pair.halted, "it sees nothing when the epoch is over");
+	nic_exit();
 	run(77, FRAME, whole);
 	ktap_ok(got()->xdp_aborted == 1, "what it says wrongly is dropped");
 	nic_exit();
@@ -466,7 +479,7 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(69);
+	ktap_plan(71);
 	check_submission();
 	check_lengths();
 	check_room();
