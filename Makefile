@@ -44,6 +44,7 @@ check-fast:
 bench:
 	@$(deps) bench
 	@bench/run.sh
+	@bench/run.sh --bounce
 	@bench/clock.sh
 	@bench/balloon.sh
 	@bench/net.sh

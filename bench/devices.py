@@ -26,6 +26,8 @@ class Device:
 
 VIRTIO = "num-queues=1,queue-size=256,packed=off"
 VIRTIO_REGIONS = ("virtio-pci",)
+# Through the kernel's DMA API, which run.sh --bounce makes copy everything: what isolates virtio's device.
+BOUNCE = "iommu_platform=on,disable-legacy=on"
 
 DEVICES = {d.name: d for d in (
     Device("ide", "01.1",
@@ -56,6 +58,13 @@ DEVICES = {d.name: d for d in (
            qemu=("-chardev", "socket,id=vhost0,path={run}/vhost.sock",
                  "-device", f"vhost-user-blk-pci,addr=0a,chardev=vhost0,config-wce=off,{VIRTIO}"),
            regions=VIRTIO_REGIONS, notify="vp_notify", server="qsd"),
+    *(Device(f"virtio-blk-bounce{kind}", slot,
+             qemu=(*extra, "-device", f"virtio-blk-pci,addr={slot[:2]},drive={{node}},{settings}{BOUNCE},{VIRTIO}"),
+             regions=VIRTIO_REGIONS, notify=notify)
+      for kind, slot, extra, settings, notify in (
+          ("", "0c.0", (), "", "vp_notify"),
+          ("-iothread", "0d.0", ("-object", "iothread,id=iothread1"), "iothread=iothread1,", "vp_notify"),
+          ("-no-ioeventfd", "0e.0", (), "ioeventfd=off,", ""))),
     Device("pvblk", disk="d0", server="pvhostd"),
     Device("pvblk-before", disk="before", server="before"),
     Device("guest-null", dev="/dev/nullb0"),
@@ -68,23 +77,45 @@ BEFORE = "pvblk-before"
 QUICK = ("ide", "nvme", "virtio-blk", "virtio-blk-iothread", "virtio-blk-no-ioeventfd",
          "pvblk", "guest-null")
 
-# name -> blkload options
+# With run.sh --bounce, in whose guest only who asks nobody for DMA addresses is as fast as ever.
+BOUNCED = ("virtio-blk-bounce", "virtio-blk-bounce-iothread", "virtio-blk-bounce-no-ioeventfd",
+           "virtio-blk-no-ioeventfd", "pvblk", "guest-null")
+
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    job: str            # blkload's --rw, or what guest.sh does in a file system: fs_<job>
+    bs: str = "4k"
+    qd: int = 1
+    unit: str = "IOPS"
+    on_files: bool = False      # in a file system made on the disk
+    quick: bool = False         # one of --quick
+
+
+def sequential(bs, depths):
+    return {f"{job}-{bs}-qd{qd}": Workload(job, bs, qd, "MB/s", quick=(bs, qd) == ("128k", 8))
+            for qd in depths for job in ("read", "write")}
+
+
 WORKLOADS = {
-    "randread-4k-qd1": ("randread", "4k", 1),
-    "randread-4k-qd32": ("randread", "4k", 32),
-    "randwrite-4k-qd1": ("randwrite", "4k", 1),
-    "randwrite-4k-qd32": ("randwrite", "4k", 32),
-    "randread-64k-qd32": ("randread", "64k", 32),
-    "read-128k-qd8": ("read", "128k", 8),
-    "write-128k-qd8": ("write", "128k", 8),
-    "fsync-4k-qd1": ("fsync", "4k", 1),
+    **{f"{job}-4k-qd{qd}": Workload(job, "4k", qd, quick=True) for job in ("randread", "randwrite") for qd in (1, 32)},
+    "randread-64k-qd32": Workload("randread", "64k", 32, quick=True),
+    **sequential("128k", (1, 8)), **sequential("512k", (1, 8)), **sequential("1m", (1, 8)),
+    # In the steps that a program reads in: the page cache reads ahead.
+    "bufread-128k": Workload("bufread", "128k", 1, "MB/s"),
+    "fsync-4k-qd1": Workload("fsync", quick=True),
+    "files-fsync": Workload("create", unit="files/s", on_files=True),
+    "sqlite": Workload("sqlite", unit="transactions/s", on_files=True),
+    "untar": Workload("untar", unit="files/s", on_files=True),
 }
 
 
 def load_args(workload, secs, size):
     """blkload options of a workload, without --dev."""
-    rw, bs, qd = WORKLOADS[workload]
-    return ["--rw", rw, "--bs", bs, "--qd", str(qd), "--secs", str(secs), "--size", str(size)]
+    load = WORKLOADS[workload]
+    args = ["--rw", load.job, "--bs", load.bs, "--qd", str(load.qd), "--secs", str(secs)]
+    return args if load.on_files else [*args, "--size", str(size)]
 
 
 def qemu_args(device, image, aio, run_dir):

@@ -101,6 +101,44 @@ disk_setup() {
 	done
 }
 
+# A new file system on disk $1, at /run/fs.
+fs_make() {
+	mkdir -p /run/fs
+	mkfs.ext4 -qF -i 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$1" && mount "$1" /run/fs
+}
+
+# The disk keeps nothing of it in the page cache: another one has the same image.
+fs_end() { umount /run/fs && blockdev --flushbufs "$1"; }
+
+uptime_ms() { sed 's/\([0-9]*\)\.\([0-9]*\) .*/\1\20/' /proc/uptime; }
+
+# fs_until <seconds> <operations> <command>...: the command again and again, each time so many operations;
+# prints what blkload prints.
+fs_until() {
+	local secs=$1 each=$2 nr=0 start now
+
+	shift 2
+	start=$(uptime_ms) now=$start
+	while [ $(((now - start) * 10)) -lt "$(awk -v s="$secs" 'BEGIN { print int(s * 10000) }')" ]; do
+		"$@" $nr || return
+		nr=$((nr + 1)) now=$(uptime_ms)
+	done
+	awk -v ops=$((nr * each)) -v ms=$((now - start)) 'BEGIN {
+		printf "{\"ops\":%d,\"ops_total\":%d,\"secs\":%.3f,\"iops\":%.1f}\n", ops, ops, ms / 1000, ops * 1000 / ms }'
+}
+
+# Transactions of one row, as sqlite does them by default: each with its fsyncs.
+fs_sqlite() { fs_until "$1" 50 sqlite_some; }
+sqlite_some() {
+	awk -v nr="$1" 'BEGIN {
+		print "create table if not exists t(a integer primary key, b text);"
+		for (i = 0; i < 50; i++) printf "insert into t(b) values(\"%0100d\");\n", nr * 50 + i }' | sqlite3 /run/fs/db
+}
+
+# The kit's own source.
+fs_untar() { fs_until "$1" "$(tar tf /root/tree.tar | wc -l)" untar_once; }
+untar_once() { mkdir "/run/fs/$1" && tar xf /root/tree.tar -C "/run/fs/$1" && sync; }
+
 # Interrupts so far on the numbers "$1" (blank separated), and kicks so far of all pvbus queues.
 counters() {
 	local irqs=$1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure every block device in turn, in the guest that run.sh has booted."""
 
+import contextlib
 import dataclasses
 import json
 import resource
@@ -26,20 +27,24 @@ class Target:
 
 
 def parse_args():
-    parser = Parser(prog="bench/run.sh", usage="%(prog)s [--peers-only] [--before DIR] [options]", allow_abbrev=False,
+    parser = Parser(prog="bench/run.sh", usage="%(prog)s [--peers-only] [--before DIR] [--bounce] [options]", allow_abbrev=False,
                     description="Compare block devices in one guest. --peers-only: without pvblk and "
                                 "without building the kit. --before DIR: with the pvhostd in DIR, of another "
-                                "build, as one more device.")
-    add_choices(parser, catalogue.DEVICES, "fewer devices and rounds, under 5 minutes")
+                                "build, as one more device. --bounce: in a guest that copies what is for virtio with "
+                                "iommu_platform=on, against which pvblk then is.")
+    add_choices(parser, catalogue.DEVICES, "fewer devices, workloads and rounds, under 5 minutes")
     parser.add_argument("--workloads", type=name_list(catalogue.WORKLOADS, "workload"),
-                        metavar="A,B", default=list(catalogue.WORKLOADS), help="of: " + " ".join(catalogue.WORKLOADS))
+                        metavar="A,B", help="of: " + " ".join(catalogue.WORKLOADS))
     add_hidden(parser, "image", "blkload", "trace-log")
     parser.add_argument("--print-devices", action="store_true", **HIDDEN)
     parser.add_argument("--with-before", dest="before", action="store_true", **HIDDEN)
+    parser.add_argument("--with-bounce", dest="bounce", action="store_true", **HIDDEN)
     parser.add_argument("--aio", **HIDDEN)
 
     args = parser.parse_args()
-    fill_choices(args, catalogue.DEVICES, catalogue.QUICK)
+    args.workloads = args.workloads or [w for w in catalogue.WORKLOADS if catalogue.WORKLOADS[w].quick or not args.quick]
+    known = catalogue.BOUNCED if args.bounce else [d for d in catalogue.DEVICES if "bounce" not in d]
+    fill_choices(args, known, catalogue.BOUNCED if args.bounce else catalogue.QUICK)
     args.devices = [d for d in args.devices if d != catalogue.BEFORE]
     if args.before:
         args.devices.append(catalogue.BEFORE)
@@ -66,6 +71,11 @@ def rate_of(workload, load):
     return load["mbps"] if report.unit_of(workload) == "MB/s" else load["iops"]
 
 
+def can(name, workload):
+    """Whether a device can be measured: for files it has to keep what is written, in the guest."""
+    return name not in ("guest-null", "host-native") or not catalogue.WORKLOADS[workload].on_files
+
+
 class Bench(Schedule):
     """Disks."""
 
@@ -79,10 +89,26 @@ class Bench(Schedule):
     def load_args(self, workload, secs, path):
         return ["--dev", str(path), *catalogue.load_args(workload, secs, self.image_bytes)]
 
+    @contextlib.contextmanager
+    def made_ready(self, name, workload):
+        """With a new file system on the disk, where the workload wants one."""
+        if not catalogue.WORKLOADS[workload].on_files:
+            yield
+            return
+        self.guest.call("fs_make", self.targets[name].disk)
+        try:
+            yield
+        finally:
+            self.guest.call("fs_end", self.targets[name].disk)
+
     def run_in_guest(self, name, workload, secs):
         """One run; returns blkload's answer."""
-        args = self.load_args(workload, secs, self.targets[name].disk)
-        _, output = self.guest.run(f"exec /root/blkload {shlex.join(args)}", timeout_s=secs + 90)
+        load = catalogue.WORKLOADS[workload]
+        args = self.load_args(workload, secs, "/run/fs" if load.on_files else self.targets[name].disk)
+        command = f"exec /root/blkload {shlex.join(args)}"
+        if load.on_files and load.job != "create":
+            command = f". /root/guest.sh; fs_{load.job} {secs:g}"
+        _, output = self.guest.run(command, timeout_s=secs + 90)
         try:
             load = json.loads(output)
         except ValueError:
@@ -127,10 +153,16 @@ class Bench(Schedule):
                 "host_cpu_us_per_op": cpu * 1e6 / load["ops_total"]}
 
     def measure(self, name, workload):
-        return (self.measure_guest if catalogue.DEVICES[name].in_guest else self.measure_host)(name, workload)
+        if not can(name, workload):
+            return None
+        if not catalogue.DEVICES[name].in_guest:
+            return self.measure_host(name, workload)
+        with self.made_ready(name, workload):
+            return self.measure_guest(name, workload)
 
     def ops_in(self, name, workload, secs):
-        return self.run_in_guest(name, workload, secs)["ops_total"]
+        with self.made_ready(name, workload):
+            return self.run_in_guest(name, workload, secs)["ops_total"]
 
 
 def write_results(args, samples, head):
@@ -141,9 +173,10 @@ def write_results(args, samples, head):
     report.print_before(samples, sys.stdout)
     report.print_verdicts(samples, sys.stdout)
     print_doubts(head)
-    write_json(args.out / "blk.json", head, rows)
-    report.write_svg(args.out / "blk.svg", rows, head)
-    print(f"\nWritten: {args.out / 'blk.json'} {args.out / 'blk.svg'}")
+    name = args.out / ("blk-bounce" if args.bounce else "blk")
+    write_json(name.with_suffix(".json"), head, rows)
+    report.write_svg(name.with_suffix(".svg"), rows, head)
+    print(f"\nWritten: {name}.json {name}.svg")
 
 
 def main():

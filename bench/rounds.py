@@ -47,7 +47,7 @@ def add_choices(parser, known, quick):
     """The options by which devices of @known are measured in turn; @quick: what --quick does."""
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--rounds", type=positive(int), help="default 5, quick 3")
-    parser.add_argument("--secs", type=positive(float), help="length of each run, default 2, quick 0.5")
+    parser.add_argument("--secs", type=positive(float), help="length of each run, default 1, quick 0.5")
     parser.add_argument("--devices", type=name_list(known, "device"), metavar="A,B", help="of: " + " ".join(known))
     parser.add_argument("--without", type=name_list(known, "device"), metavar="A,B", action="extend",
                         default=[], help="leave devices out")
@@ -56,7 +56,7 @@ def add_choices(parser, known, quick):
 def fill_choices(args, known, quick):
     """What was not said; @quick: the devices of --quick."""
     args.rounds = args.rounds or (3 if args.quick else 5)
-    args.secs = args.secs or (0.5 if args.quick else 2)
+    args.secs = args.secs or (0.5 if args.quick else 1)
     args.devices = [d for d in args.devices or (quick if args.quick else known) if d not in args.without]
 
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build what the benchmark needs, boot one guest with every device, and measure.
 #
-# usage: bench/run.sh [--peers-only] [--before DIR] [options of measure.py, see measure.py --help]
+# usage: bench/run.sh [--peers-only] [--before DIR] [--bounce] [options of measure.py, see measure.py --help]
 # --peers-only: without pvblk, and without building the kit.
 # --before DIR: with one more device, served by the pvhostd in DIR, which is of another build.
+# --bounce: the guest copies all that goes through its DMA API, as one must that isolates virtio's devices.
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
 export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measured
 # shellcheck source=bench/common.sh
@@ -14,6 +15,7 @@ image=$test_tmp/disk.img
 image_mib=256
 options=()
 before=
+append='quiet kfence.sample_interval=0'
 
 wants() { [[ " ${devices[*]} " == *" $1 "* ]]; }
 
@@ -21,8 +23,8 @@ programs_build() {
 	mkdir -p "$out"
 	! wants pvblk || kit_build
 	harness_build
-	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top/bench/blkload.c" ||
-		die "cannot compile bench/blkload.c; run: scripts/deps.sh bench"
+	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top"/bench/blkload/*.c ||
+		die "cannot compile bench/blkload; run: scripts/deps.sh bench"
 	"$top/scripts/kernels.sh" fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel $PVKIT_KERNEL"
 }
 
@@ -69,7 +71,7 @@ ours_args() {
 }
 
 guest_boot() {
-	local args=() ours=() load=--no-pvkit-modules
+	local args=() ours=() load=--no-pvkit-modules sqlite=()
 
 	mapfile -t args < <(python3 "$top/bench/devices.py" "$image" "$aio" "$test_tmp" "${devices[@]}")
 	if wants pvblk; then
@@ -79,8 +81,10 @@ guest_boot() {
 		args+=("${ours[@]}")
 	fi
 	# vhost-user needs shared guest RAM; all devices get the same.
-	vm_boot ${load:+"$load"} --mem 512 --append "quiet kfence.sample_interval=0" \
-		--file "$out/blkload" --file "$top/bench/guest.sh" -- \
+	read -r -d '' -a sqlite < <(program_files "$(command -v sqlite3 || die "no sqlite3; run: scripts/deps.sh bench")")
+	tar -C "$top" -cf "$test_tmp/tree.tar" pvbus pvblk pvnet pvclock pvballoon host-ref selftests include Documentation
+	vm_boot ${load:+"$load"} --mem 512 --append "$append" \
+		--file "$out/blkload" --file "$top/bench/guest.sh" --file "$test_tmp/tree.tar" "${sqlite[@]}" -- \
 		-machine pc,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=512M,share=on \
 		-trace "file=$test_tmp/trace.log" "${args[@]}" || die "the guest does not boot"
 }
@@ -88,6 +92,7 @@ guest_boot() {
 while [ $# -gt 0 ]; do
 	case $1 in
 	--peers-only)	options+=(--without pvblk) ;;
+	--bounce)	append+=" swiotlb=force" options+=(--with-bounce) ;;
 	--before)	before=${2:?of what directory?} options+=(--with-before); shift ;;
 	*)		options+=("$1") ;;
 	esac

@@ -42,7 +42,7 @@ build_all() {
 	scripts/kernels.sh fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel"
 	{ make -s host && make -s modules KDIR="$PVKIT_KERNEL" &&
 	  make -s -C selftests O="$build/selftests" "$build/selftests/vmexec" "$build/selftests/agent" &&
-	  cc -std=c11 -O2 -static -o "$build/bench/blkload" bench/blkload.c &&
+	  cc -std=c11 -O2 -static -o "$build/bench/blkload" bench/blkload/*.c &&
 	  cc -std=c11 -O2 -static -o "$build/bench/netload" bench/netload/*.c; } > "$log" 2>&1 || {
 		tail -n 20 "$log" >&2
 		die "the build failed; all of it: $log"

@@ -10,7 +10,7 @@ build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libe
 vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod iproute2"
 test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3 strace qemu-utils
 	ethtool tcpdump dnsmasq-base passt nbdkit qemu-system-common"
-bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3"
+bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
 lint="sparse clang shellcheck"
 debug_kernel="flex bison bc libelf-dev libssl-dev"

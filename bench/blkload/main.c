@@ -3,13 +3,17 @@
  * A lean block load: the smallest loop that keeps N requests in flight, so that
  * the path to the device is measured and not the load generator.
  *
- *   blkload --dev PATH --rw randread|randwrite|read|write|fsync
+ *   blkload --dev PATH --rw randread|randwrite|read|write|fsync|bufread|create
  *           [--bs 4k] [--qd 1] [--secs 2] [--size BYTES]
  *
  *   --dev   block device or regular file; writing DESTROYS its content. A block
  *           device that is mounted or held by somebody is refused.
+ *           create: a directory, in which nobody else makes files.
  *   --rw    randread, randwrite, read, write: libaio system calls, O_DIRECT
  *           fsync: one random write and one fsync() per operation, --qd 1 only
+ *           bufread: read() in sequence through the page cache, which a block
+ *           device forgets at the start and after each pass, --qd 1 only
+ *           create: a new file of --bs bytes and its fsync() per operation, --qd 1 only
  *   --bs    bytes per operation, multiple of 512 (k, m, g: powers of 1024)
  *   --qd    requests in flight, 1 to 1024
  *   --secs  length of the run, 0.1 to 3600
@@ -32,68 +36,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/aio_abi.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+#include "blkload.h"
 
-#define MAX_QD		1024
 #define MAX_BS		(64ULL << 20)
 #define BUF_ALIGN	4096
-#define DRAIN_SECS	60
-#define RING_MAGIC	0xa10a10a1U
 
-/* The completion ring that io_setup() maps; layout of fs/aio.c:struct aio_ring. */
-struct aio_ring {
-	uint32_t id;
-	uint32_t nr;
-	uint32_t head;		/* written by whoever reaps */
-	uint32_t tail;		/* written by the kernel */
-	uint32_t magic;
-	uint32_t compat_features;
-	uint32_t incompat_features;
-	uint32_t header_len;
-	struct io_event events[];
-};
-
-struct load {
-	const char *dev;
-	const char *rw;
-	bool write;
-	bool random;
-	bool fsync;
-	bool direct;
-	int fd;
-	uint64_t bs;
-	unsigned int qd;
-	double secs;
-	uint64_t size;		/* bytes used of dev; 0: all */
-	uint64_t nr_blocks;
-	uint64_t next_block;
-	uint64_t rng;
-	unsigned char *buf;	/* qd buffers of bs bytes */
-	aio_context_t ctx;
-	struct aio_ring *ring;	/* NULL: layout not known, reap by system call */
-	struct iocb iocbs[MAX_QD];
-	struct iocb *batch[MAX_QD];	/* idle, to be submitted next */
-	unsigned int nr_batch;
-	unsigned int nr_inflight;
-	uint64_t ops;		/* completed */
-};
-
-static volatile sig_atomic_t time_is_up;
+volatile sig_atomic_t time_is_up;
 
 static void on_alarm(int sig)
 {
@@ -101,7 +60,7 @@ static void on_alarm(int sig)
 	time_is_up = 1;
 }
 
-static _Noreturn void __attribute__((format(printf, 2, 3))) die(int status, const char *fmt, ...)
+_Noreturn void __attribute__((format(printf, 2, 3))) die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -142,16 +101,34 @@ static double parse_number(const char *option, const char *text, double min, dou
 	return n;
 }
 
+static const struct mode {
+	const char *name;
+	void (*run)(struct load *l);
+	bool write;
+	bool random;
+} modes[] = {
+	{ "randread", run_aio, .random = true },
+	{ "randwrite", run_aio, .write = true, .random = true },
+	{ "read", run_aio, .write = false },
+	{ "write", run_aio, .write = true },
+	{ "fsync", run_fsync, .write = true, .random = true },
+	{ "bufread", run_bufread, .write = false },
+	{ "create", run_create, .write = true },
+};
+
 static void parse_rw(struct load *l)
 {
-	if (!strcmp(l->rw, "fsync")) {
-		l->fsync = l->write = l->random = true;
-		return;
+	size_t i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (!strcmp(l->rw, modes[i].name)) {
+			l->run = modes[i].run;
+			l->write = modes[i].write;
+			l->random = modes[i].random;
+			return;
+		}
 	}
-	l->random = !strncmp(l->rw, "rand", 4);
-	l->write = !strcmp(l->rw + (l->random ? 4 : 0), "write");
-	if (!l->write && strcmp(l->rw + (l->random ? 4 : 0), "read"))
-		die(2, "--rw '%s' is none of randread randwrite read write fsync", l->rw);
+	die(2, "--rw '%s' is none of randread randwrite read write fsync bufread create", l->rw);
 }
 
 static void parse_args(struct load *l, int argc, char **argv)
@@ -194,31 +171,27 @@ static void parse_args(struct load *l, int argc, char **argv)
 	if (optind < argc)
 		die(2, "unexpected argument '%s'", argv[optind]);
 	if (!l->dev || !l->rw)
-		die(2, "usage: blkload --dev PATH --rw randread|randwrite|read|write|fsync"
+		die(2, "usage: blkload --dev PATH --rw randread|randwrite|read|write|fsync|bufread|create"
 		       " [--bs 4k] [--qd N] [--secs S] [--size BYTES]");
 	parse_rw(l);
 	if (l->bs % 512 || l->bs > MAX_BS)
 		die(2, "--bs %llu must be a multiple of 512, at most 64m", (unsigned long long)l->bs);
-	if (l->fsync && l->qd != 1)
-		die(2, "--rw fsync works at --qd 1 only");
+	if (l->run != run_aio && l->qd != 1)
+		die(2, "--rw %s works at --qd 1 only", l->rw);
 }
 
-static void open_dev(struct load *l)
+/* Where the bytes are: a block device or a file. */
+static void open_blocks(struct load *l, const struct stat *st)
 {
 	int flags = (l->write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-	uint64_t bytes;
-	struct stat st;
+	uint64_t bytes = st->st_size;
 
-	if (stat(l->dev, &st))
-		die(1, "%s: %s", l->dev, strerror(errno));
-	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		die(1, "%s is neither a block device nor a regular file", l->dev);
 	/* O_EXCL: the kernel refuses a block device that is mounted or claimed. */
-	if (S_ISBLK(st.st_mode) && l->write)
+	if (S_ISBLK(st->st_mode) && l->write)
 		flags |= O_EXCL;
 
-	l->direct = true;
-	l->fd = open(l->dev, flags | O_DIRECT);
+	l->direct = l->run != run_bufread;
+	l->fd = open(l->dev, flags | (l->direct ? O_DIRECT : 0));
 	if (l->fd < 0 && errno == EINVAL) {
 		l->direct = false;
 		l->fd = open(l->dev, flags);
@@ -227,8 +200,7 @@ static void open_dev(struct load *l)
 		die(1, "%s: %s", l->dev,
 		    errno == EBUSY ? "is mounted or in use; writing to it is refused" : strerror(errno));
 
-	bytes = st.st_size;
-	if (S_ISBLK(st.st_mode) && ioctl(l->fd, BLKGETSIZE64, &bytes))
+	if (S_ISBLK(st->st_mode) && ioctl(l->fd, BLKGETSIZE64, &bytes))
 		die(1, "%s: cannot read its size: %s", l->dev, strerror(errno));
 	if (l->size > bytes)
 		die(1, "%s has %llu bytes, --size wants %llu", l->dev,
@@ -239,8 +211,25 @@ static void open_dev(struct load *l)
 		    (unsigned long long)l->nr_blocks, l->qd);
 }
 
+static void open_dev(struct load *l)
+{
+	struct stat st;
+
+	if (stat(l->dev, &st))
+		die(1, "%s: %s", l->dev, strerror(errno));
+	if (l->run == run_create) {
+		l->fd = open(l->dev, O_DIRECTORY | O_CLOEXEC);
+		if (l->fd < 0)
+			die(1, "%s: %s", l->dev, strerror(errno));
+		return;
+	}
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		die(1, "%s is neither a block device nor a regular file", l->dev);
+	open_blocks(l, &st);
+}
+
 /* xorshift64* (Vigna 2016), scaled to nr_blocks without a division. */
-static uint64_t next_offset(struct load *l)
+uint64_t next_offset(struct load *l)
 {
 	uint64_t block;
 
@@ -283,131 +272,6 @@ static void alloc_buffers(struct load *l)
 	l->nr_batch = l->qd;
 }
 
-static void start_aio(struct load *l)
-{
-	struct aio_ring *ring;
-
-	if (syscall(SYS_io_setup, l->qd, &l->ctx))
-		die(1, "io_setup for %u requests: %s", l->qd, strerror(errno));
-	ring = (struct aio_ring *)l->ctx;
-	if (ring->magic == RING_MAGIC && !ring->incompat_features && ring->header_len == sizeof(*ring))
-		l->ring = ring;
-}
-
-static void submit(struct load *l)
-{
-	unsigned int done = 0, i;
-	long n;
-
-	for (i = 0; i < l->nr_batch; i++)
-		l->batch[i]->aio_offset = next_offset(l);
-	while (done < l->nr_batch) {
-		n = syscall(SYS_io_submit, l->ctx, (long)(l->nr_batch - done), l->batch + done);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			die(1, "%s: io_submit: %s", l->dev, strerror(errno));
-		if (n > 0) {
-			done += n;
-		} else if (n < 0 && errno == EAGAIN && l->nr_inflight + done) {
-			/* Out of requests: keep the rest for after the next reap. */
-			memmove(l->batch, l->batch + done, (l->nr_batch - done) * sizeof(l->batch[0]));
-			break;
-		}
-	}
-	l->nr_batch -= done;
-	l->nr_inflight += done;
-}
-
-static void take_event(struct load *l, const struct io_event *ev)
-{
-	if (ev->res != (int64_t)l->bs)
-		die(1, "%s: %s of %llu bytes at %lld: %s", l->dev, l->rw, (unsigned long long)l->bs,
-		    (long long)l->iocbs[ev->data].aio_offset,
-		    ev->res < 0 ? strerror(-ev->res) : "short transfer");
-	l->batch[l->nr_batch++] = &l->iocbs[ev->data];
-	l->nr_inflight--;
-}
-
-/* Take what has completed from the ring in user memory; returns how many. */
-static unsigned int reap_ring(struct load *l)
-{
-	struct aio_ring *ring = l->ring;
-	unsigned int n = 0;
-	uint32_t head, tail;
-
-	if (!ring)
-		return 0;
-	head = ring->head;
-	/* Pairs with the smp_wmb() in fs/aio.c:aio_complete(): events before the tail. */
-	tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-	while (head != tail) {
-		take_event(l, &ring->events[head]);
-		head = head + 1 == ring->nr ? 0 : head + 1;
-		n++;
-	}
-	/* Pairs with fs/aio.c:user_refill_reqs_available(): events read before they are freed. */
-	if (n)
-		__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
-	return n;
-}
-
-/* Wait for at least one completion; returns how many, 0 after a signal or timeout. */
-static unsigned int reap_wait(struct load *l, const struct timespec *timeout)
-{
-	static struct io_event events[MAX_QD];
-	long n, i;
-
-	n = syscall(SYS_io_getevents, l->ctx, 1L, (long)l->qd, events, timeout);
-	if (n < 0 && errno != EINTR)
-		die(1, "%s: io_getevents: %s", l->dev, strerror(errno));
-	for (i = 0; i < n; i++)
-		take_event(l, &events[i]);
-	return n > 0 ? n : 0;
-}
-
-static void drain(struct load *l)
-{
-	const struct timespec timeout = { .tv_sec = DRAIN_SECS };
-	const struct itimerval off = { };
-	unsigned int n;
-
-	setitimer(ITIMER_REAL, &off, NULL);
-	while (l->nr_inflight) {
-		n = reap_ring(l);
-		if (!n)
-			n = reap_wait(l, &timeout);
-		if (!n)
-			die(1, "%s: %u requests not answered within %d s", l->dev, l->nr_inflight, DRAIN_SECS);
-		l->ops += n;
-	}
-}
-
-static void run_aio(struct load *l)
-{
-	unsigned int n;
-
-	while (!time_is_up) {
-		submit(l);
-		n = reap_ring(l);
-		if (!n)
-			n = reap_wait(l, NULL);
-		l->ops += n;
-	}
-}
-
-static void run_fsync(struct load *l)
-{
-	ssize_t n;
-
-	while (!time_is_up) {
-		n = pwrite(l->fd, l->buf, l->bs, next_offset(l));
-		if (n != (ssize_t)l->bs)
-			die(1, "%s: write: %s", l->dev, n < 0 ? strerror(errno) : "short transfer");
-		if (fsync(l->fd))
-			die(1, "%s: fsync: %s", l->dev, strerror(errno));
-		l->ops++;
-	}
-}
-
 static void start_timer(double secs)
 {
 	/* Repeats, so that a signal just before a blocking call is not the last one. */
@@ -438,18 +302,15 @@ int main(int argc, char **argv)
 	open_dev(&l);
 	l.rng = 0x9e3779b97f4a7c15ULL ^ (uint64_t)getpid() << 32;
 	alloc_buffers(&l);
-	if (!l.fsync)
+	if (l.run == run_aio)
 		start_aio(&l);
 
 	start_timer(l.secs);
 	start = now_secs();
-	if (l.fsync)
-		run_fsync(&l);
-	else
-		run_aio(&l);
+	l.run(&l);
 	secs = now_secs() - start;
 	ops = l.ops;
-	drain(&l);
+	drain_aio(&l);
 	if (!ops)
 		die(1, "%s: no operation finished within %g s", l.dev, secs);
 	printf("{\"ops\":%llu,\"ops_total\":%llu,\"secs\":%.3f,\"iops\":%.1f,\"mbps\":%.2f,"
