@@ -48,6 +48,15 @@ vm_cpus() { [ "$PVKIT_KERNEL" = 6.1 ] && echo 1 || echo 4; }
 vm_mem() { [ "$PVKIT_KERNEL" = debug ] && echo $(($1 * 5 / 4 + 64)) || echo "$1"; }
 vm_dir() { echo "$test_tmp/$VM"; }
 vm_console() { echo "$test_tmp/$VM/console.log"; }
+
+# Under TCG a CPU may run a breakpoint of the kernel's own, of text that is being patched, after it has been replaced,
+# and a guest with several CPUs dies of it ("int3"). Nobody else leaves breakpoints in a kernel.
+vm_spoilt() { grep -aq 'int3: 0000' "$@" 2>/dev/null; }
+vm_exit() {
+	[ "$status" = 0 ] || ! vm_spoilt "$test_tmp"/*/console.log || test_anew "TCG ran a breakpoint that was there no more"
+}
+test_exit_hooks+=(vm_exit)
+
 vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" ]; }
 
 vm_complain() {
@@ -106,8 +115,7 @@ vm_boot() {
 	mapfile -t accel < <(accel_args)
 	append="$vm_append$append"
 
-	# Under TCG a CPU may run a breakpoint of the kernel's own that has been replaced meanwhile, and a
-	# guest with several die of it ("int3"), most likely while it boots: that guest is booted again.
+	# Most likely to die of a breakpoint while it boots: that guest is booted again.
 	for attempt in 1 2 3; do
 		test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
 			-smp "$smp" -m "$(vm_mem "$mem")" -nodefaults -no-user-config -display none -no-reboot \
@@ -123,7 +131,7 @@ vm_boot() {
 			return
 		fi
 		vm_ready && return
-		grep -aq 'int3: 0000' "$dir/console.log" || return 1
+		vm_spoilt "$dir/console.log" || return 1
 		vm_kill
 		echo "vm: $VM: a breakpoint that TCG should not have run: attempt $attempt" >&2
 	done
