@@ -54,7 +54,8 @@ static int take_config(struct hdev *dev, struct blk *blk, struct json_object *co
 	c->max_io = htole32(max_io);
 	if (serial)
 		strncpy((char *)c->serial, serial, sizeof(c->serial) - 1);
-	if (hdev_blk_init_trouble(blk, config))
+	blk->latency = calloc(dev->max_queues, sizeof(*blk->latency));
+	if (hdev_blk_init_trouble(blk, config) || !blk->latency)
 		return fail(error, "out of memory");
 	take_live(blk, config);
 	return 0;
@@ -134,6 +135,13 @@ static int open_file(struct hdev *dev, struct blk *blk, struct json_object *conf
 	return choose_backend(config)->open(&blk->file, &dev->bus->engines, &spec, error, HDEV_ERROR_LEN);
 }
 
+static void free_disk(struct blk *blk)
+{
+	free(blk->latency);
+	free(blk->trouble.path);
+	free(blk);
+}
+
 static int blk_create(struct hdev *dev, struct json_object *config, const int *fds,
 		      unsigned int nr_fds, char *error)
 {
@@ -161,8 +169,7 @@ static int blk_create(struct hdev *dev, struct json_object *config, const int *f
 	return 0;
 
 free_blk:
-	free(blk->trouble.path);
-	free(blk);
+	free_disk(blk);
 	return ret;
 }
 
@@ -171,8 +178,7 @@ static void blk_destroy(struct hdev *dev)
 	struct blk *blk = dev->priv;
 
 	blk->file.backend->close(&blk->file, &dev->bus->engines);
-	free(blk->trouble.path);
-	free(blk);
+	free_disk(blk);
 	dev->priv = NULL;
 }
 
@@ -229,6 +235,7 @@ static int blk_start(struct hdev_queue *q)
 	bq = calloc(1, sizeof(*bq) + q->ring.size * sizeof(bq->reqs[0]));
 	if (!bq)
 		return -ENOMEM;
+	bq->latency = &blk->latency[q->index];
 	for (i = 0; i < q->ring.size; i++) {
 		bq->reqs[i].q = q;
 		bq->reqs[i].io.file = &blk->file;
@@ -261,5 +268,6 @@ const struct pvdev_ops hdev_blk_ops = {
 	.go_on = hdev_blk_continue,
 	.work = hdev_blk_work,
 	.describe = blk_describe,
+	.describe_queue = hdev_blk_describe_queue,
 	.sync = blk_sync,
 };

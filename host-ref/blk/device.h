@@ -6,8 +6,9 @@
 #define HOSTD_DEV_BLK_H
 
 #include "backend/backend.h"
+#include "lib/histogram.h"
 #include "lib/rate.h"
-#include "worker/bus/wait.h"
+#include "worker/bus/bus.h"
 #include "worker/bus/device.h"
 
 #include <pv/blk.h>
@@ -113,6 +114,17 @@ struct blk_limits {
 	uint64_t nr_waits;
 };
 
+/* Operations that are told apart: HOSTD_IO_READ to HOSTD_IO_ZERO. */
+#define BLK_OPS			(HOSTD_IO_ZERO + 1)
+
+/**
+ * struct blk_latency - how long requests of a queue took, from when they were taken until they were completed
+ * @op: by operation
+ */
+struct blk_latency {
+	struct hostd_histogram op[BLK_OPS];
+};
+
 /**
  * struct blk - a disk
  * @file: where the data is
@@ -124,6 +136,7 @@ struct blk_limits {
  * @trouble: errors of the host's
  * @stall: silence of the host's
  * @limits: limits of rates
+ * @latency: of each queue that there may be
  */
 struct blk {
 	struct hostd_file file;
@@ -135,6 +148,7 @@ struct blk {
 	struct blk_trouble trouble;
 	struct blk_stall stall;
 	struct blk_limits limits;
+	struct blk_latency *latency;
 };
 
 /**
@@ -142,6 +156,8 @@ struct blk {
  * @io: the engine's part; first, so that the one is the other
  * @q: its queue
  * @id: the driver's
+ * @taken_ns: when it was taken
+ * @is_at_once: it was done when it was started
  * @is_final: held, but its error cannot be made good any more
  * @next: next free one, or next that is held
  */
@@ -149,6 +165,8 @@ struct blk_req {
 	struct hostd_io io;
 	struct hdev_queue *q;
 	uint32_t id;
+	uint64_t taken_ns;
+	bool is_at_once;
 	bool is_final;
 	struct blk_req *next;
 };
@@ -156,12 +174,55 @@ struct blk_req {
 /**
  * struct blk_queue - requests of a queue
  * @free: those that are free; never empty while the ring yields submissions
+ * @latency: how long they took
+ * @nr_at_once: requests of this turn that were done when they were started, by operation
+ * @at_once: which operations there are of such, a bit for each
  * @reqs: all of them
  */
 struct blk_queue {
 	struct blk_req *free;
+	struct blk_latency *latency;
+	uint32_t nr_at_once[BLK_OPS];
+	uint32_t at_once;
 	struct blk_req reqs[];
 };
+
+/* latency.c */
+
+/**
+ * hdev_blk_count_latency - a request is done
+ * @req: the request
+ */
+static inline void hdev_blk_count_latency(const struct blk_req *req)
+{
+	uint64_t took_ns = req->q->dev->bus->now_ns - req->taken_ns;
+	struct blk_queue *bq = req->q->priv;
+	unsigned int op = req->io.op;
+
+	if (took_ns || !req->is_at_once) {
+		hostd_histogram_add(&bq->latency->op[op], took_ns, 1);
+		return;
+	}
+	bq->nr_at_once[op]++;
+	bq->at_once |= 1U << op;
+}
+
+/**
+ * hdev_blk_count_at_once - count the requests of a turn that were done when they were started
+ * @q: the queue, of which there are some
+ * @from_ns: when they were taken
+ *
+ * One look at the clock is for all of them: each is counted as long as they took together.
+ */
+void hdev_blk_count_at_once(struct hdev_queue *q, uint64_t from_ns);
+
+/**
+ * hdev_blk_describe_queue - pvdev_ops.describe_queue: how long its requests took
+ * @dev: a disk
+ * @index: of the queue
+ * @obj: gets "latency"
+ */
+void hdev_blk_describe_queue(const struct hdev *dev, unsigned int index, struct json_object *obj);
 
 /* limit.c */
 

@@ -60,6 +60,7 @@ const struct hostd_key hostd_blk_keys[] = {
 
 const struct hostd_counter hostd_blk_counters[] = {
 	{ "engine", "what reads and writes the image" },
+	{ "latency", "of each queue: how long requests took, from when the worker took them until it completed them" },
 	{ "stopped", "why the disk holds its requests: what the host has failed" },
 	{ "held", "requests that it holds" },
 	{ "connected", "an NBD server is there" },

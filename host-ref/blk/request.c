@@ -110,6 +110,7 @@ void hdev_blk_finish(struct blk_req *req)
 		q->stats.read_bytes += req->io.len;
 	else if (req->io.op == HOSTD_IO_WRITE)
 		q->stats.write_bytes += req->io.len;
+	hdev_blk_count_latency(req);
 	post(q, req->id, status_of(req->io.result));
 	req->next = bq->free;
 	bq->free = req;
@@ -138,7 +139,8 @@ void hdev_blk_start(struct blk_req *req)
 {
 	/* Before: another thread may be the loop while this one's call has not returned. */
 	req->q->in_flight++;
-	if (!hostd_io_submit(&req->io))
+	req->is_at_once = hostd_io_submit(&req->io);
+	if (!req->is_at_once)
 		return;
 	req->q->in_flight--;
 	take_result(req);
@@ -161,6 +163,8 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 	req->io.complete = complete;
 	req->io.op = ops[sqe->op];
 	req->io.flags = 0;
+	req->taken_ns = q->dev->bus->now_ns;
+	req->is_at_once = false;
 	req->is_final = false;
 	if (sqe->flags & PVBLK_RQ_FUA)
 		req->io.flags |= HOSTD_IO_DURABLE;
@@ -178,6 +182,8 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)
 {
 	const struct blk_limits *limits = &((struct blk *)q->dev->priv)->limits;
+	const struct blk_queue *bq = q->priv;
+	uint64_t from_ns = q->dev->bus->now_ns;
 	struct pvblk_sqe sqe;
 	unsigned int nr;
 	void *data;
@@ -196,5 +202,7 @@ unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)
 		else
 			post(q, le32toh(sqe.id), ret);
 	}
+	if (bq->at_once)
+		hdev_blk_count_at_once(q, from_ns);
 	return nr;
 }

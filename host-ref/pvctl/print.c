@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "keys/class.h"
+#include "lib/histogram.h"
 #include "lib/util.h"
 
 #define COLUMNS	16
@@ -202,13 +203,42 @@ void pvctl_print_status(struct json_object *status)
 	print_driver(hostd_json_get(status, "driver"));
 }
 
+char *pvctl_format_ns(uint64_t ns, char *buf, size_t len)
+{
+	static const struct { uint64_t ns; const char *unit; } units[] = {
+		{ 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" },
+	};
+	unsigned int i = 0;
+
+	while (i + 1 < HOSTD_ARRAY_SIZE(units) && ns < units[i].ns)
+		i++;
+	snprintf(buf, len, ns < 100 * units[i].ns ? "%.1f%s" : "%.0f%s", (double)ns / units[i].ns, units[i].unit);
+	return buf;
+}
+
+/* A histogram: how many, how long on average, and below what half, 99 % and all of them are. */
+static void print_histogram(const char *path, struct json_object *val)
+{
+	struct hostd_histogram h = { 0 };
+	uint64_t nr = hostd_histogram_parse(val, &h);
+	char mean[16], half[16], most[16], all[16];
+
+	printf("%-32s %llu, mean %s, 50%% < %s, 99%% < %s, all < %s\n", path, (unsigned long long)nr,
+	       pvctl_format_ns(nr ? h.sum_ns / nr : 0, mean, sizeof(mean)),
+	       pvctl_format_ns(hostd_histogram_quantile(&h, 50), half, sizeof(half)),
+	       pvctl_format_ns(hostd_histogram_quantile(&h, 99), most, sizeof(most)),
+	       pvctl_format_ns(hostd_histogram_quantile(&h, 100), all, sizeof(all)));
+}
+
 /* Objects and arrays become "a.b.0 value" lines. */
 static void print_tree(const char *path, struct json_object *val)
 {
 	char *deeper;
 	size_t i;
 
-	if (json_object_is_type(val, json_type_object)) {
+	if (hostd_json_get(val, "log2")) {
+		print_histogram(path, val);
+	} else if (json_object_is_type(val, json_type_object)) {
 		json_object_object_foreach(val, key, member) {
 			if (asprintf(&deeper, "%s%s%s", path, *path ? "." : "", key) < 0)
 				return;

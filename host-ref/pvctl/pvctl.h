@@ -115,6 +115,16 @@ void pvctl_print_device(const struct pv_class *class, struct json_object *device
 void pvctl_print_summary(struct json_object *device);
 
 /**
+ * pvctl_format_ns - write a time with its unit
+ * @ns: the time
+ * @buf: gets it, as 12.3us
+ * @len: room of @buf
+ *
+ * Return: @buf.
+ */
+char *pvctl_format_ns(uint64_t ns, char *buf, size_t len);
+
+/**
  * pvctl_print_json - print an answer as it is
  * @value: the answer
  */

@@ -165,6 +165,7 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 	w->bus->began = say_epoch;
 	w->bus->watch = watch_device;
 	w->bus->worker = w;
+	w->bus->clock = hostd_clock_ns;
 	hostd_standby_init(&w->standby);
 	ret = watch_all(w);
 	if (ret)

@@ -157,7 +157,9 @@ static void keep_from_polling(struct hostd_worker *w)
 /* @idle_ns: when it last looked, if nothing has been done since; else 0 */
 static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
 {
-	w->bus->now_ns = hostd_clock_ns();
+	if (!w->bus->is_fresh)
+		w->bus->now_ns = hostd_clock_ns();
+	w->bus->is_fresh = false;
 	if (idle_ns && w->bus->now_ns - idle_ns > GAP_NS)
 		keep_from_polling(w);
 }

@@ -28,8 +28,9 @@ static uint64_t time_us(const struct timeval *tv)
 	return tv->tv_sec * 1000000ULL + tv->tv_usec;
 }
 
-static struct json_object *describe_queue(const struct hdev_stats *s)
+static struct json_object *describe_queue(const struct hdev *dev, unsigned int index, bool brief)
 {
+	const struct hdev_stats *s = index < dev->nr_queues ? &dev->queues[index].stats : &dev->stats[index];
 	struct json_object *obj = json_object_new_object();
 
 	hostd_json_add_u64(obj, "ops", s->ops);
@@ -40,6 +41,8 @@ static struct json_object *describe_queue(const struct hdev_stats *s)
 	hostd_json_add_u64(obj, "polls", s->polls);
 	hostd_json_add_u64(obj, "sleeps", s->sleeps);
 	hostd_json_add_u64(obj, "errors", s->errors);
+	if (dev->ops->describe_queue && !brief)
+		dev->ops->describe_queue(dev, index, obj);
 	return obj;
 }
 
@@ -54,7 +57,7 @@ static struct json_object *describe_device(const struct hdev *dev)
 }
 
 /* Queues that run, and those that ran before: the counters outlive them. */
-static struct json_object *list_queues(const struct hdev *dev)
+static struct json_object *list_queues(const struct hdev *dev, bool brief)
 {
 	static const struct hdev_stats none;
 	struct json_object *list = json_object_new_array();
@@ -65,18 +68,31 @@ static struct json_object *list_queues(const struct hdev *dev)
 			nr = i + 1;
 	}
 	for (i = 0; i < nr; i++)
-		json_object_array_add(list, describe_queue(i < dev->nr_queues ?
-							   &dev->queues[i].stats : &dev->stats[i]));
+		json_object_array_add(list, describe_queue(dev, i, brief));
 	return list;
 }
 
-static struct json_object *describe_counters(const struct hdev *dev)
+static struct json_object *describe_counters(const struct hdev *dev, bool brief)
 {
 	struct json_object *obj = describe_device(dev);
 
 	if (dev->ops->describe)
 		dev->ops->describe(dev, obj);
-	json_object_object_add(obj, "queues", list_queues(dev));
+	json_object_object_add(obj, "queues", list_queues(dev, brief));
+	return obj;
+}
+
+/* One that fits into a message, @len bytes of it: of many queues, that may be without what their class knows. */
+static struct json_object *make_counters(const struct hdev *dev, size_t *len)
+{
+	struct json_object *obj = describe_counters(dev, false);
+
+	json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, len);
+	if (*len <= PAGE_LEN)
+		return obj;
+	json_object_put(obj);
+	obj = describe_counters(dev, true);
+	json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, len);
 	return obj;
 }
 
@@ -90,8 +106,7 @@ static unsigned int list_counters(struct hostd_worker *w, unsigned int slot, uns
 	for (; slot < end; slot++) {
 		if (!w->bus->devices[slot].ops)
 			continue;
-		obj = describe_counters(&w->bus->devices[slot]);
-		json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN, &len);
+		obj = make_counters(&w->bus->devices[slot], &len);
 		if (len > room && json_object_array_length(list)) {
 			json_object_put(obj);
 			return slot;

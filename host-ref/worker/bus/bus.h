@@ -23,7 +23,9 @@
  * @devices: the slots
  * @irq_fds: eventfd of each vector that interrupts the guest
  * @irqs: interrupts raised, by vector
- * @now_ns: monotonic time, as of the loop's last look at the clock
+ * @now_ns: monotonic time, as of the last look at the clock
+ * @clock: monotonic time; NULL: whoever drives the bus sets @now_ns
+ * @is_fresh: a device has looked at the clock since the loop has
  * @overwritten: the window is not what was published: nothing is executed, and the next beat begins
  *	an epoch
  * @greeted: HELLO was acknowledged in this epoch
@@ -55,6 +57,8 @@ struct hostd_bus {
 	int irq_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
 	uint64_t now_ns;
+	uint64_t (*clock)(void);
+	bool is_fresh;
 	bool overwritten;
 	bool greeted;
 	bool introduced;
@@ -76,6 +80,23 @@ struct hostd_bus {
 	int (*watch)(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events);
 	struct hostd_worker *worker;
 };
+
+/**
+ * hostd_bus_look_at_clock - know the time better than by the loop's last look
+ * @bus: the bus
+ *
+ * After work the loop looks at the clock anyway: then this look is taken for that one.
+ *
+ * Return: @now_ns.
+ */
+static inline uint64_t hostd_bus_look_at_clock(struct hostd_bus *bus)
+{
+	if (bus->clock) {
+		bus->now_ns = bus->clock();
+		bus->is_fresh = true;
+	}
+	return bus->now_ns;
+}
 
 /**
  * hostd_bus_alloc - make a bus with its window and engines; nothing is published

@@ -57,6 +57,7 @@ struct hdev_shape {
  * @set: take the options in @config, which may change by the keys of the class; 0 or -errno with
  *	text in @error; NULL: none may
  * @describe: add what the operator wants to know to @obj; may be NULL
+ * @describe_queue: the same of the queue with an index, which may run or not; may be NULL
  * @go_on: try again what the device holds because the host had failed it; returns how many requests;
  *	NULL: it holds nothing
  * @work: do a part of what hdev_set_busy() has announced, and don't wait; true if there was something to
@@ -80,6 +81,7 @@ struct pvdev_ops {
 	void (*beat)(struct hdev *dev);
 	int (*set)(struct hdev *dev, struct json_object *config, char *error);
 	void (*describe)(const struct hdev *dev, struct json_object *obj);
+	void (*describe_queue)(const struct hdev *dev, unsigned int index, struct json_object *obj);
 	unsigned int (*go_on)(struct hdev *dev);
 	bool (*work)(struct hdev *dev);
 	int (*sync)(struct hdev *dev);
