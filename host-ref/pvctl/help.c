@@ -15,6 +15,12 @@ static const char usage_head[] =
 	"  list                      the devices of the VM\n"
 	"  status                    pvhostd, its worker, QEMU and the guest's driver\n"
 	"  stats [ID]                counters; 'help stats' lists them\n"
+	"  top [--sort KEY] [--interval SECONDS] [--count N] [--batch]\n"
+	"                            what the devices do in a second, again and again: by ops, read,\n"
+	"                            write, mean, 99% (of the latency), errors or id. On a terminal\n"
+	"                            o r w m 9 e i sort, q ends; else, or with --batch, a table each\n"
+	"                            time; with --json a line\n"
+	"  metrics                   all that is counted, as OpenMetrics text\n"
 	"  show ID                   a device: its state, its keys, what it counts\n"
 	"  add TYPE [ID] [SPEC]      add a device, to a running VM too; 'help add' lists the types\n";
 

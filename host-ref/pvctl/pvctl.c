@@ -220,6 +220,8 @@ static const struct command {
 	{ "list", 0, 0, "list", cmd_list },
 	{ "status", 0, 0, "status", cmd_status },
 	{ "stats", 0, 1, "stats [ID]", cmd_stats },
+	{ "top", 0, 7, "top [--sort KEY] [--interval SECONDS] [--count N] [--batch]", pvctl_cmd_top },
+	{ "metrics", 0, 0, "metrics", pvctl_cmd_metrics },
 	{ "show", 1, 1, "show ID", pvctl_cmd_show },
 	{ "add", 1, 3, "add TYPE [ID] [KEY=VALUE,...]", pvctl_cmd_add },
 	{ "set", 2, 2, "set ID KEY=VALUE,...", pvctl_cmd_set },

@@ -145,6 +145,10 @@ int pvctl_cmd_set(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_show(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_resize(const struct pvctl *ctl, int argc, char **argv);
 
+/* top.c, metrics.c */
+int pvctl_cmd_top(const struct pvctl *ctl, int argc, char **argv);
+int pvctl_cmd_metrics(const struct pvctl *ctl, int argc, char **argv);
+
 /**
  * pvctl_class_command - execute a command that is named after a class, if it is
  * @ctl: the command line before the command
