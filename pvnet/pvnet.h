@@ -344,8 +344,10 @@ struct ethtool_rxfh_fields;
 struct ethtool_rxfh_param;
 struct kernel_ethtool_coalesce;
 
-/* netdev.c */
+/* config.c */
 int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config);
+
+/* netdev.c */
 void pvnet_take_config(struct pvnet *net, const struct pvnet_config *config);
 void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config);
 void pvnet_update_work(struct work_struct *work);

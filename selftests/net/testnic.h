@@ -11,6 +11,7 @@
 #include "teststack.h"
 
 #define TESTNIC_SIZE	8		/* entries of each ring */
+#define TESTNIC_CTRL	0
 #define TESTNIC_RX	1
 #define TESTNIC_TX	2
 #define TESTNIC_OFF	0x10000		/* of its data extents in the window */
@@ -29,7 +30,7 @@
  * @task: its poller, which never runs
  * @txq: the stack's queue
  * @pdev: the device
- * @queues: the queues in the window: TESTNIC_RX, TESTNIC_TX
+ * @queues: the queues in the window, by TESTNIC_*
  * @taken: submissions that the test has seen, of each
  * @posted: completions that it has written
  */

@@ -12,6 +12,7 @@
 #define smp_mb()			virt_mb()
 #define smp_rmb()			virt_rmb()
 #define smp_wmb()			virt_wmb()
+#define smp_store_mb(var, v)		__atomic_store_n(&(var), v, __ATOMIC_SEQ_CST)
 #define smp_store_release(p, v)		virt_store_release(p, v)
 #define smp_load_acquire(p)		virt_load_acquire(p)
 #define xchg(p, v)			__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)

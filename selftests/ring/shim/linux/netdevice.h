@@ -5,6 +5,7 @@
 #ifndef SHIM_LINUX_NETDEVICE_H
 #define SHIM_LINUX_NETDEVICE_H
 
+#include <asm/barrier.h>
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -14,7 +15,13 @@
 
 typedef u64 netdev_features_t;
 
-#define NETIF_F_RXHASH	BIT_ULL(0)
+#define NETIF_F_RXHASH			BIT_ULL(0)
+#define NETIF_F_RXCSUM			BIT_ULL(1)
+#define NETIF_F_GRO_HW			BIT_ULL(2)
+#define NETIF_F_HW_VLAN_CTAG_FILTER	BIT_ULL(3)
+
+#define IFF_PROMISC	0x100
+#define IFF_ALLMULTI	0x200
 
 #define __acquires(lock)
 #define __releases(lock)
@@ -29,8 +36,22 @@ struct netdev_queue {
 	u64		bytes;		/* sent and not completed: BQL's account */
 };
 
+struct netdev_hw_addr {
+	u8			addr[6];
+};
+
+enum { NETREG_UNINITIALIZED, NETREG_REGISTERED };
+
 struct net_device {
 	void			*priv;
+	const char		*name;
+	int			reg_state;
+	unsigned int		flags;
+	u8			dev_addr[6];
+	struct netdev_hw_addr	*uc;		/* further addresses, */
+	unsigned int		nr_uc;
+	struct netdev_hw_addr	*mc;		/* and groups */
+	unsigned int		nr_mc;
 	netdev_features_t	features;
 	unsigned int		real_num_tx_queues;
 	unsigned int		real_num_rx_queues;
@@ -76,6 +97,11 @@ static inline void __netif_tx_unlock(struct netdev_queue *txq)
 		abort();
 }
 
+#define netdev_for_each_uc_addr(ha, dev)	for ((ha) = (dev)->uc; (ha) < (dev)->uc + (dev)->nr_uc; (ha)++)
+#define netdev_for_each_mc_addr(ha, dev)	for ((ha) = (dev)->mc; (ha) < (dev)->mc + (dev)->nr_mc; (ha)++)
+#define netif_addr_lock_bh(dev)		((void)(dev))
+#define netif_addr_unlock_bh(dev)	((void)(dev))
+#define ether_addr_copy(to, from)	((void)memcpy(to, from, 6))
 #define __netif_tx_lock_bh(txq)		__netif_tx_lock(txq, 0)
 #define __netif_tx_unlock_bh(txq)	__netif_tx_unlock(txq)
 #define smp_processor_id()		0
