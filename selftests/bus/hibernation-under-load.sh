@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # BUS-D8, BUS-G4: a guest hibernates under load, first to a swap disk, then to a swap file, both on disks of ours, and
 # the worker dies while the image is written. Another boot, with the modules in its initramfs, goes on with it:
-# programs have their memory, a mounted file system its files, and no I/O fails.
+# programs have their memory, a mounted file system its files, no I/O fails, and frames pass again.
 # needs: vm
 # kernels: 6.1 6.12
 # timeout: 300
@@ -12,16 +12,18 @@ set -u
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
+. "$(dirname "$0")/../lib/peer.sh"
 
 smp=$(vm_cpus)
 debugfs=$(PATH=$PATH:/usr/sbin:/sbin command -v debugfs) || ktap_skip_all 'no debugfs; run: scripts/deps.sh test'
 blk_image data 64M
 blk_image swap 512M
 blk_image files 512M
-hostd_start --disk "id=d0,file=$data,queues=$smp" --disk "id=d1,file=$swap" --disk "id=d2,file=$files" ||
-	ktap_bail 'no pvhostd'
+peer_start || ktap_bail 'no peer'
+hostd_start --disk "id=d0,file=$data,queues=$smp" --disk "id=d1,file=$swap" --disk "id=d2,file=$files" \
+	--net "id=n0,stream=$peer" || ktap_bail 'no pvhostd'
 
-boot() { blk_boot --smp "$smp" --mem 512 --append no_console_suspend "$@"; }
+boot() { blk_boot --smp "$smp" --mem 512 --append no_console_suspend "${peer_files[@]}" "$@"; }
 ktap_check "a guest of $smp vCPUs boots" boot || ktap_bail 'no guest'
 vm_run 'grep -q disk /sys/power/state' || ktap_skip_all 'this guest cannot hibernate'
 ktap_check 'it has a swap disk, and a file system with a swap file' vm_run 'wait-for /dev/pvblk2 &&
@@ -33,6 +35,8 @@ vm_run 'tr 0 x < /dev/zero | head -c 16m > /dev/shm/pages; sha256sum /dev/shm/pa
 	echo shutdown > /sys/power/disk'
 fio_engine=io_uring
 fio_bg load --size=32m --loops=1000 "$(fio_verify 1 pvblk0)"
+peer_load
+peer_goes_on
 blk_goes_on
 
 is_written() { grep -aqi 'saving image data' "$(vm_console)"; }
@@ -56,12 +60,14 @@ round() {
 	ktap_check 'nothing bad was logged' vm_dmesg_clean
 	ktap_check 'another boot goes on with it' go_on "$3" || ktap_bail 'it does not'
 	ktap_check 'and its load' blk_goes_on
+	ktap_check 'and frames pass' peer_goes_on
 	ktap_check 'programs and files are as they were' vm_run \
 		'echo 3 > /proc/sys/vm/drop_caches; sha256sum -c /run/sum'
 }
 round disk /dev/pvblk1 pvblk1
 round file /mnt/swap "pvblk2:$offset"
 ktap_note "$(grep -c 'was killed by signal' "$(hostd_log)") workers were killed"
+peer_end
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
 ktap_check 'the file system is whole' vm_run 'swapoff /mnt/swap; umount /mnt && e2fsck -fn /dev/pvblk2'
 ktap_check 'nothing bad was logged' vm_dmesg_clean

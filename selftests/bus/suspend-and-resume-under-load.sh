@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # BUS-D8, BUS-G4: the guest is suspended to RAM and to idle, and woken, while fio writes and verifies from every CPU,
-# each with a queue of its own: the device is told BYE, a new HELLO follows, and no I/O fails. Also when the worker
+# each with a queue of its own, and frames pass both ways: devices are told BYE, a new HELLO follows, no I/O fails, frames pass again. Also when the worker
 # was replaced while the guest slept; and when the worker stands still, for a while or for good, the guest
 # sleeps, or says in bounded time that it cannot, and goes on. PVKIT_LONG=1: ten times.
 # needs: vm
@@ -13,17 +13,21 @@ set -u
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
+. "$(dirname "$0")/../lib/peer.sh"
 
 smp=$(vm_cpus)
 blk_image data 128M
-hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" || ktap_bail 'no pvhostd'
-ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
+peer_start || ktap_bail 'no peer'
+hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" --net "id=n0,stream=$peer" || ktap_bail 'no pvhostd'
+ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend "${peer_files[@]}" || ktap_bail 'no guest'
 vm_run 'grep -q mem /sys/power/state' || ktap_skip_all 'this guest cannot be suspended'
 ktap_is 'each has a queue' "$(vm_run 'ls /sys/block/pvblk0/mq | wc -l')" "$smp"
 fio_engine=io_uring
 fio_bg load --size=16m --loops=1000 --numjobs="$smp" --offset_increment=16m \
 	--cpus_allowed="0-$((smp - 1))" --cpus_allowed_policy=split "$(fio_verify 1 pvblk0)"
-blk_goes_on
+peer_load
+goes_on() { blk_goes_on && peer_goes_on; }
+goes_on
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
@@ -79,7 +83,7 @@ worker_still() {
 }
 # each <what> command...: and the load goes on after it.
 each() {
-	if ktap_check "$@" && ktap_check 'and the load goes on' blk_goes_on; then return; fi
+	if ktap_check "$@" && ktap_check 'and the load goes on' goes_on; then return; fi
 	vm_run 'echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger'
 	ktap_bail 'it stands still'
 }
@@ -92,6 +96,7 @@ each 'also if the worker is replaced meanwhile' sleep_and_wake pvctl restart-wor
 each 'a worker that stands still for 4 s is borne' worker_still 4
 each 'and one that stands still for good' worker_still 0
 ktap_is 'the disk runs' "$(blk_state pvbus0.0)" running
+peer_end
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
 ktap_note "$(grep -aoE '[0-9]+ requests submitted again' "$(vm_console)" | sort | uniq -c)"
 ktap_check 'the console is clean' vm_dmesg_clean

@@ -12,6 +12,7 @@ set -u
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
+. "$(dirname "$0")/../lib/peer.sh"
 
 liar=$build/selftests/hostile/liar
 seconds=6
@@ -21,10 +22,9 @@ ktap_note "seed $seed (PVKIT_SEED)"
 expected='pv(bus|blk|net).*(broken|sense)'
 
 blk_image data 64M
-nettool=$build/selftests/net/nettool
-test_spawn "$test_tmp/peer.log" "$nettool" peer "$test_tmp/peer"
-hostd_start --disk "id=d0,file=$data" --disk id=d1,null=64M --net "id=n0,stream=$test_tmp/peer" || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot --smp 2 --file "$nettool" || ktap_bail 'no guest'
+peer_start || ktap_bail 'no peer'
+hostd_start --disk "id=d0,file=$data" --disk id=d1,null=64M --net "id=n0,stream=$peer" || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --smp 2 "${peer_files[@]}" || ktap_bail 'no guest'
 # Errors are to be expected; after each, fio starts again. A disk that went must not become a file.
 # Killed, and as one process: fio 3.33 can hang for ever where it is asked to end while it begins.
 vm_run_bg "limit=$((3 * test_slow))"'
@@ -37,18 +37,7 @@ while [ ! -e /run/enough ]; do
 	sleep 0.2
 done'
 load=$VM_JOB
-# Frames both ways, on whatever NIC there is.
-vm_run_bg 'modprobe pvnet
-while [ ! -e /run/enough ]; do
-	for dev in /sys/class/net/*; do
-		[ -e $dev/device ] || continue
-		ip addr add 10.77.0.2/24 dev ${dev##*/}
-		ip link set ${dev##*/} up && arp -s 10.77.0.1 02:00:00:00:00:01
-	done
-	/root/nettool flood 10.77.0.1 9 1000 0.2
-	sleep 0.2
-done > /dev/null 2>&1'
-traffic=$VM_JOB
+peer_load
 
 lies() { "$liar" "${hostd_pid[$HOSTD]}" "$seed" "$@"; }
 # A disk that was told to be larger than it is stays broken for its user (BLK-G4): bind it anew.
@@ -59,16 +48,6 @@ rebind() {
 	done; true'
 }
 running() { vm_run 'cat /sys/bus/pvbus/devices/*.[0-2]/state | grep -c running' | grep -qx 3; }
-# Both ways.
-frames() { vm_run 'for dev in /sys/class/net/*; do [ ! -e $dev/device ] || cat $dev/statistics/[rt]x_packets; done'; }
-frames_pass() {
-	local before after
-
-	read -r -d '' -a before < <(frames)
-	sleep 0.5
-	read -r -d '' -a after < <(frames)
-	[ "${#after[@]}" = 2 ] && [ "${after[0]}" -gt "${before[0]:-0}" ] && [ "${after[1]}" -gt "${before[1]:-0}" ]
-}
 # works: the disk serves again after a restart of the worker; beyond what fio writes.
 works() {
 	pvctl restart-worker && { wait_for 5 running || rebind; } && wait_for 60 running &&
@@ -82,12 +61,12 @@ for what in header table config acks completions frames noise; do
 	ktap_note "$what: $(lies "$seconds" "$what")"
 	ktap_check "the guest lives after lies in $what" vm_run true || break
 	ktap_check 'and the disk works again' works || break
-	ktap_check 'and the NIC' wait_for 30 frames_pass || break
+	ktap_check 'and the NIC' peer_goes_on || break
 done
 
 vm_run 'touch /run/enough'
 VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
-VM_TIMEOUT=120 vm_wait "$traffic"
+VM_TIMEOUT=120 peer_end
 # A disk that has just come again is open while its partitions are looked for.
 unload='for module in pvblk pvnet pvbus; do until modprobe -r $module 2>&1; do sleep 0.2; done; done'
 lies 30 completions frames acks table config header > "$test_tmp/liar.out" &
