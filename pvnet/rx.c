@@ -180,6 +180,8 @@ static bool copy_rest(struct pvnet_pair *pair, struct sk_buff *skb, const void *
 	struct page *page;
 
 	while (len) {
+		if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS)
+			return false;
 		size = min_t(u32, len, PIECE_MAX);
 		page = page_pool_dev_alloc_frag(pair->rx.pool, &off, size);
 		if (!page) {
@@ -187,11 +189,8 @@ static bool copy_rest(struct pvnet_pair *pair, struct sk_buff *skb, const void *
 			size = min_t(u32, len, PAGE_SIZE);
 			page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 		}
-		if (!page || skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
-			if (page)
-				put_page(page);
+		if (!page)
 			return false;
-		}
 		memcpy(page_address(page) + off, data, size);
 		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, off, size, size);
 		data += size;
