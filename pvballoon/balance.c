@@ -87,11 +87,12 @@ static u64 rate_of(const struct pvballoon *balloon)
 /* BALLOON-G8: what may be taken from the guest now; 0: wait for @delay. */
 static u64 allowance(struct pvballoon *balloon, u64 want, long *delay)
 {
+	unsigned long hold_until = READ_ONCE(balloon->hold_until);
 	u64 rate = rate_of(balloon), now = ktime_get_ns();
 
 	*delay = 0;
-	if (time_before(jiffies, READ_ONCE(balloon->hold_until))) {
-		*delay = clamp_t(long, balloon->hold_until - jiffies, 1, HZ);
+	if (time_before(jiffies, hold_until)) {
+		*delay = clamp_t(long, hold_until - jiffies, 1, HZ);
 		return 0;
 	}
 	want = min(want, pvballoon_headroom());

@@ -49,8 +49,10 @@ static bool answered(const struct pvbus_ack *ack, u32 seq)
 static void note_sleep(struct pvbus *bus, u64 ns)
 {
 	u32 cost = clamp_t(u64, ns, SLEEP_NS_MIN, SLEEP_NS_MAX);
+	u32 before = READ_ONCE(bus->sleep_ns);
 
-	WRITE_ONCE(bus->sleep_ns, bus->sleep_ns ? (3 * bus->sleep_ns + cost) / 4 : cost);
+	/* Each device has a channel: what two note at once may get lost. */
+	WRITE_ONCE(bus->sleep_ns, before ? (3 * before + cost) / 4 : cost);
 }
 
 /* Is nobody there any more to whom the command could be of use? */
@@ -145,7 +147,7 @@ int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 
 	/* The doorbell, an I/O access, comes after the command in every observer's eyes. */
 	virt_mb();
 	start = local_clock();
-	bus->transport->ops->kick(bus->transport, le32_to_cpu(bus->hdr.peer), PVBUS_VECTOR_BUS);
+	bus->transport->ops->kick(bus->transport, le32_to_cpu(READ_ONCE(bus->hdr.peer)), PVBUS_VECTOR_BUS);
 
 	err = wait_answer(bus, channel);
 	if (!err) {

@@ -28,17 +28,17 @@ static void dump_entries(struct seq_file *m, const char *what, const void *base,
 static void dump_queue(struct seq_file *m, const struct pvbus_queue *queue)
 {
 	const struct pvring *ring = &queue->ring;
+	u32 sq_next = READ_ONCE(ring->sq_next), cq_next = READ_ONCE(ring->cq_next);
 
 	seq_printf(m, "queue %u: size %u vector %u sq_next %u cq_next %u outstanding %u\n",
-		   queue->index, ring->size, queue->vector, ring->sq_next, ring->cq_next,
-		   pvring_outstanding(ring));
+		   queue->index, ring->size, queue->vector, sq_next, cq_next, sq_next - cq_next);
 	seq_printf(m, "  irq_event %u cq_head %u irq_delay_us %u kick_event %u error %u\n",
 		   le32_to_cpu(READ_ONCE(ring->drv->irq_event)),
 		   le32_to_cpu(READ_ONCE(ring->drv->cq_head)),
 		   le32_to_cpu(READ_ONCE(ring->drv->irq_delay_us)),
 		   le32_to_cpu(READ_ONCE(ring->dev->kick_event)), pvring_error(ring));
-	dump_entries(m, "sq", ring->sq, ring->sqe_shift, ring->size, ring->sq_next);
-	dump_entries(m, "cq", ring->cq, ring->cqe_shift, ring->size, ring->cq_next);
+	dump_entries(m, "sq", ring->sq, ring->sqe_shift, ring->size, sq_next);
+	dump_entries(m, "cq", ring->cq, ring->cqe_shift, ring->size, cq_next);
 }
 
 static int rings_show(struct seq_file *m, void *unused)

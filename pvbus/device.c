@@ -91,8 +91,9 @@ static int negotiate(struct pvbus_device *pdev, u64 epoch, unsigned long timeout
 
 	known_features(pdev, known);
 	for (i = 0; i < 2; i++) {
-		pdev->offered[i] = le64_to_cpu(entry.features[i]);
-		pdev->features[i] = pdev->offered[i] & known[i];
+		/* Who submits to a device that is frozen looks at them, and sysfs does. */
+		WRITE_ONCE(pdev->offered[i], le64_to_cpu(entry.features[i]));
+		WRITE_ONCE(pdev->features[i], le64_to_cpu(entry.features[i]) & known[i]);
 		slot->features[i] = cpu_to_le64(pdev->features[i]);
 	}
 	/* Whatever the answer is, and whether there is one. */

@@ -50,7 +50,7 @@ void pvbus_look_for_life(struct pvbus *bus)
 	} else if (bus->epoch && !bus->stalled) {
 		dev_warn(bus->transport->dev,
 			 "no heartbeat for %u s: is pvhostd stopped? Requests wait for it\n",
-			 jiffies_to_msecs(jiffies - bus->alive_at) / 1000);
+			 jiffies_to_msecs(jiffies - READ_ONCE(bus->alive_at)) / 1000);
 		bus->stalled = true;
 	}
 }

@@ -136,7 +136,8 @@ bool pvring_pending(const struct pvring *ring)
 	u32 nr = READ_ONCE(ring->cq_next);
 	const __le32 *seq = seq_word((void *)cq_slot(ring, nr), ring->cqe_shift);
 
-	return le32_to_cpu(READ_ONCE(*seq)) == PVRING_SEQ(nr);
+	/* Whoever looks may do so while pvring_init() zeroes the ring for the next life. */
+	return le32_to_cpu(data_race(READ_ONCE(*seq))) == PVRING_SEQ(nr);
 }
 EXPORT_SYMBOL_GPL(pvring_pending);
 

@@ -69,7 +69,8 @@ static ssize_t features_show(struct device *dev, struct device_attribute *attr, 
 {
 	const struct pvbus_device *pdev = to_pvbus_device(dev);
 
-	return sysfs_emit(buf, "%016llx%016llx\n", pdev->features[1], pdev->features[0]);
+	return sysfs_emit(buf, "%016llx%016llx\n", READ_ONCE(pdev->features[1]),
+			  READ_ONCE(pdev->features[0]));
 }
 static DEVICE_ATTR_RO(features);
 
@@ -77,13 +78,14 @@ static ssize_t features_offered_show(struct device *dev, struct device_attribute
 {
 	const struct pvbus_device *pdev = to_pvbus_device(dev);
 
-	return sysfs_emit(buf, "%016llx%016llx\n", pdev->offered[1], pdev->offered[0]);
+	return sysfs_emit(buf, "%016llx%016llx\n", READ_ONCE(pdev->offered[1]),
+			  READ_ONCE(pdev->offered[0]));
 }
 static DEVICE_ATTR_RO(features_offered);
 
 static ssize_t epoch_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%#llx\n", to_pvbus_device(dev)->epoch);
+	return sysfs_emit(buf, "%#llx\n", READ_ONCE(to_pvbus_device(dev)->epoch));
 }
 static DEVICE_ATTR_RO(epoch);
 

@@ -34,7 +34,7 @@ void pvnet_spread_evenly(struct pvnet *net)
  * @net: the NIC
  * @s: the settings; pairs in use are known
  *
- * The table may be changing, and is said once more then.
+ * Key and table may be changing, and are said once more then.
  *
  * Return: PVNET_M_*
  */
@@ -48,7 +48,7 @@ u16 pvnet_fill_rss(const struct pvnet *net, struct pvnet_settings *s)
 	if (pvnet_has(net, PVNET_F_RSS))
 		mode |= PVNET_M_RSS;
 	s->hash_types = cpu_to_le32(READ_ONCE(net->rss.types) & le32_to_cpu(net->config.hash_types));
-	memcpy(s->rss_key, net->rss.key, sizeof(s->rss_key));
+	data_race(memcpy(s->rss_key, net->rss.key, sizeof(s->rss_key)));
 	for (i = 0; i < ARRAY_SIZE(s->rss_table); i++)
 		s->rss_table[i] = READ_ONCE(net->rss.table[i]) % le16_to_cpu(s->nr_pairs);
 	return mode;

@@ -38,7 +38,7 @@ static u64 wanted_offloads(const struct pvnet *net)
 	if (features & NETIF_F_GRO_HW)
 		bits |= BIT_ULL(PVNET_F_RX_TSO4) | BIT_ULL(PVNET_F_RX_TSO6) |
 			BIT_ULL(PVNET_F_RX_TSO_ECN) | BIT_ULL(PVNET_F_RX_USO);
-	return bits & net->features;
+	return bits & READ_ONCE(net->features);
 }
 
 /* The modes that its addresses ask for. Until it is registered it has one address, and no lock yet. */
@@ -79,7 +79,8 @@ static void fill(struct pvnet *net, struct pvnet_settings *s)
 	s->mode = cpu_to_le16(mode);
 	s->mtu = cpu_to_le32(READ_ONCE(dev->mtu));
 	s->offloads = cpu_to_le64(wanted_offloads(net));
-	memcpy(s->vlans, net->vlans, sizeof(s->vlans));
+	/* May be changing, and is said once more then. */
+	data_race(memcpy(s->vlans, net->vlans, sizeof(s->vlans)));
 }
 
 /* The answers; each command has one. The lock is held. */

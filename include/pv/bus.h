@@ -269,7 +269,7 @@ static inline void *pvbus_get_drvdata(const struct pvbus_device *pdev)
  */
 static inline bool pvbus_has_feature(const struct pvbus_device *pdev, unsigned int bit)
 {
-	return pdev->features[bit / 64] & BIT_ULL(bit % 64);
+	return READ_ONCE(pdev->features[bit / 64]) & BIT_ULL(bit % 64);
 }
 
 void pvbus_clean_text(u8 *text, size_t size);
