@@ -58,7 +58,7 @@ DEVICES = {d.name: d for d in (
            qemu=("-chardev", "socket,id=vhost0,path={run}/vhost.sock",
                  "-device", f"vhost-user-blk-pci,addr=0a,chardev=vhost0,config-wce=off,{VIRTIO}"),
            regions=VIRTIO_REGIONS, notify="vp_notify", server="qsd"),
-    *(Device(f"virtio-blk-bounce{kind}", slot,
+    *(Device(f"virtio-bounce{kind}", slot,
              qemu=(*extra, "-device", f"virtio-blk-pci,addr={slot[:2]},drive={{node}},{settings}{BOUNCE},{VIRTIO}"),
              regions=VIRTIO_REGIONS, notify=notify)
       for kind, slot, extra, settings, notify in (
@@ -78,7 +78,7 @@ QUICK = ("ide", "nvme", "virtio-blk", "virtio-blk-iothread", "virtio-blk-no-ioev
          "pvblk", "guest-null")
 
 # With run.sh --bounce, in whose guest only who asks nobody for DMA addresses is as fast as ever.
-BOUNCED = ("virtio-blk-bounce", "virtio-blk-bounce-iothread", "virtio-blk-bounce-no-ioeventfd",
+BOUNCED = ("virtio-bounce", "virtio-bounce-iothread", "virtio-bounce-no-ioeventfd",
            "virtio-blk-no-ioeventfd", "pvblk", "guest-null")
 
 

@@ -10,7 +10,7 @@ from figures import number, print_lines, ratios
 
 # What is compared with the best of its variants.
 KINDS = {"best virtio-blk": ("virtio-blk", "virtio-blk-iothread", "virtio-blk-no-ioeventfd"),
-         "best bounced virtio-blk": ("virtio-blk-bounce", "virtio-blk-bounce-iothread", "virtio-blk-bounce-no-ioeventfd")}
+         "best bounced virtio-blk": ("virtio-bounce", "virtio-bounce-iothread", "virtio-bounce-no-ioeventfd")}
 
 LARGE = [w for w in WORKLOADS if any(size in w for size in ("-64k", "-128k", "-512k", "-1m"))]
 
@@ -35,7 +35,7 @@ COLOURS = {
     "ide": "#9c755f", "ahci": "#bab0ac", "pvscsi": "#b07aa1", "nvme": "#f28e2b",
     "virtio-blk": "#4e79a7", "virtio-blk-iothread": "#86b4de",
     "virtio-blk-no-ioeventfd": "#2c4f78", "vhost-user-blk": "#59a14f",
-    "virtio-blk-bounce": "#edc948", "virtio-blk-bounce-iothread": "#f5dd85", "virtio-blk-bounce-no-ioeventfd": "#b39220",
+    "virtio-bounce": "#edc948", "virtio-bounce-iothread": "#f5dd85", "virtio-bounce-no-ioeventfd": "#b39220",
     "pvblk": "#e15759", "guest-null": "#d0d0d0", "host-native": "#909090",
 }
 
