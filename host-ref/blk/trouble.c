@@ -228,7 +228,9 @@ bool hdev_blk_failed(struct blk_req *req)
 
 	if (!is_probe) {
 		*(req->io.op == HOSTD_IO_READ ? &t->read_errors : &t->write_errors) += 1;
-		log_failure(dev, req, policy);
+		/* Of a queue that has been stopped nobody is told. */
+		if (req->q->running)
+			log_failure(dev, req, policy);
 	}
 	if (policy == BLK_STOP) {
 		req->is_final = is_final(&req->io);

@@ -49,6 +49,13 @@ static void drop_last(struct hostd_line *line)
 	line->last = -1;
 }
 
+static int hand_over(struct hostd_line *line, int fd)
+{
+	const int twice[] = { fd, fd };
+
+	return hostd_parcel_send(line->end.fd, "", 1, twice, line->spec.keeps ? 2 : 1);
+}
+
 static void connected(void *owner, const struct hostd_errand_report *report, int *fds)
 {
 	struct hostd_line *line = owner;
@@ -56,8 +63,7 @@ static void connected(void *owner, const struct hostd_errand_report *report, int
 
 	if (!report->error)
 		drop_last(line);
-	if (!report->error && fds[0] >= 0 && line->end.fd >= 0 &&
-	    !hostd_parcel_send(line->end.fd, "", 1, &fds[0], 1)) {
+	if (!report->error && fds[0] >= 0 && line->end.fd >= 0 && !hand_over(line, fds[0])) {
 		if (line->is_missed && line->spec.lacks)
 			hostd_log(HOSTD_LOG_INFO, "%s is connected", line->spec.id);
 		line->is_missed = false;

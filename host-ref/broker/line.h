@@ -26,7 +26,8 @@ struct hostd_broker;
  * @work: hostd_errand_op.work: connects; its report is a struct hostd_errand_report, with the connection
  * @job: for @work
  * @keeps: this side keeps each connection, and @work of the next one gets it (hostd_errand_op.keep_fd):
- *	so the end of what was sent can be waited for, though who sent it has died
+ *	so the end of what was sent can be waited for, though who sent it has died. The worker gets it twice:
+ *	whatever a library does with the one, the other is there to stop waiting for it
  *
  * All texts, and @job, live as long as the line.
  */

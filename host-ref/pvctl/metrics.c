@@ -222,7 +222,8 @@ int pvctl_cmd_metrics(const struct pvctl *ctl, int argc, char **argv)
 	const struct hostd_counter *counter;
 	unsigned int i;
 
-	(void)argc, (void)argv;
+	(void)argc;
+	(void)argv;
 	vm = hostd_json_str(status, "name") ?: "";
 	print_pvhostd(status);
 	print_devices(list);

@@ -165,8 +165,7 @@ static void nbd_close_file(struct hostd_file *file, struct hostd_engines *engine
 	*at = link->next;
 	if (link->ready)
 		nbd_aio_disconnect(link->h, 0);
-	if (link->h)
-		nbd_close(link->h);
+	hostd_nbd_drop(link);
 	close(link->line);
 	free(link->export);
 	free(link);

@@ -16,9 +16,6 @@
 #include "lib/parcel.h"
 #include "lib/util.h"
 
-/* Of what an error of libnbd's says. */
-#define WHY_LEN		160
-
 static bool has_ended(const struct hostd_nbd_link *link)
 {
 	return nbd_aio_is_dead(link->h) || nbd_aio_is_closed(link->h);
@@ -47,6 +44,7 @@ void hostd_nbd_drop(struct hostd_nbd_link *link)
 		return;
 	if (link->watched)
 		epoll_ctl(link->engine->fd, EPOLL_CTL_DEL, link->fd, NULL);
+	close(link->fd);
 	nbd_close(link->h);
 	link->h = NULL;
 	link->fd = -1;
@@ -59,7 +57,7 @@ void hostd_nbd_drop(struct hostd_nbd_link *link)
 static void lose(struct hostd_nbd_link *link, const char *why)
 {
 	const char *colon = why && !strncmp(why, "nbd_", 4) ? strstr(why, ": ") : NULL;
-	char shown[WHY_LEN], unflushed[96] = "";
+	char shown[HOSTD_NBD_WHY_LEN], unflushed[96] = "";
 
 	if (colon)
 		why = colon + 2;
@@ -96,13 +94,19 @@ static const char *find_lie(const struct hostd_nbd_link *link, char *text, size_
 
 static void become_ready(struct hostd_nbd_link *link)
 {
-	char text[WHY_LEN];
+	char text[HOSTD_NBD_WHY_LEN];
 	const char *lie = find_lie(link, text, sizeof(text));
 
 	if (lie) {
-		lose(link, lie);
+		/* It is there, and said to be: so this has to be said, too. */
+		if (strcmp(link->lie, lie))
+			hostd_report(HOSTD_LOG_WARN, "%s cannot use its server: %s", link->name, lie);
+		snprintf(link->lie, sizeof(link->lie), "%s", lie);
+		link->is_missed = true;
+		hostd_nbd_drop(link);
 		return;
 	}
+	*link->lie = 0;
 	link->flush = nbd_can_flush(link->h) == 1;
 	link->fua = nbd_can_fua(link->h) == 1;
 	link->zero = nbd_can_zero(link->h) == 1;
@@ -127,18 +131,20 @@ static void look(struct hostd_nbd_link *link)
 		watch(link);
 }
 
-static void begin(struct hostd_nbd_link *link, int fd)
+/* Twice the same socket: for the link, and for libnbd. */
+static void begin(struct hostd_nbd_link *link, const int fds[2])
 {
 	link->h = nbd_create();
 	if (!link->h) {
-		close(fd);
+		close(fds[0]);
+		close(fds[1]);
 		hostd_parcel_send(link->line, "", 1, NULL, 0);
 		return;
 	}
-	link->fd = fd;
+	link->fd = fds[0];
 	/* A simple reply has all of what was asked for; buffers are the guest's own memory. */
 	if (nbd_set_request_structured_replies(link->h, false) || nbd_set_pread_initialize(link->h, false) ||
-	    nbd_set_export_name(link->h, link->export) || nbd_aio_connect_socket(link->h, fd)) {
+	    nbd_set_export_name(link->h, link->export) || nbd_aio_connect_socket(link->h, fds[1])) {
 		lose(link, nbd_get_error());
 		return;
 	}
@@ -147,9 +153,9 @@ static void begin(struct hostd_nbd_link *link, int fd)
 
 void hostd_nbd_attach(struct hostd_nbd_link *link)
 {
-	int fd = -1, err;
+	int fds[2] = { -1, -1 }, err;
 	char byte;
-	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &fd, .nr_fds = 1 };
+	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = fds, .nr_fds = 2 };
 
 	err = hostd_parcel_recv(link->line, &parcel);
 	if (err == -EAGAIN)
@@ -159,12 +165,12 @@ void hostd_nbd_attach(struct hostd_nbd_link *link)
 		epoll_ctl(link->engine->fd, EPOLL_CTL_DEL, link->line, NULL);
 		return;
 	}
-	if (!parcel.nr_fds)
+	if (parcel.nr_fds == 2 && !link->h) {
+		begin(link, fds);
 		return;
-	if (link->h)
-		close(fd);
-	else
-		begin(link, fd);
+	}
+	while (parcel.nr_fds)
+		close(fds[--parcel.nr_fds]);
 }
 
 void hostd_nbd_step(struct hostd_nbd_link *link, uint32_t events)

@@ -15,6 +15,9 @@
 
 struct nbd_handle;
 
+/* Of what the log says of a connection. */
+#define HOSTD_NBD_WHY_LEN	160
+
 /**
  * struct hostd_nbd_list - requests, oldest first
  * @first: the oldest; NULL: none
@@ -37,7 +40,8 @@ struct hostd_nbd_list {
  * @ro: it is only read
  * @line: where connections come from
  * @h: the connection; NULL: none
- * @fd: its socket
+ * @fd: its socket, a descriptor of the link's own: libnbd closes the one that it has when it likes, and others
+ *	have it, too, so that it would still be waited for
  * @watched: EPOLL* bits that are waited for
  * @ready: it is negotiated and checked
  * @flush: the server has a FLUSH
@@ -49,6 +53,7 @@ struct hostd_nbd_list {
  * @nr_connections: connections that became ready
  * @nr_unflushed: writes since the last FLUSH; a server that dies may take them with it
  * @is_missed: the log says that there is no connection
+ * @lie: what was wrong with the last one that was not used, as the log says; "": there was none
  */
 struct hostd_nbd_link {
 	struct hostd_engine *engine;
@@ -73,6 +78,7 @@ struct hostd_nbd_link {
 	uint64_t nr_connections;
 	uint64_t nr_unflushed;
 	bool is_missed;
+	char lie[HOSTD_NBD_WHY_LEN];
 };
 
 static inline void hostd_nbd_put(struct hostd_nbd_list *list, struct hostd_io *io)
