@@ -14,6 +14,8 @@
 
 /* Room for a frame of any length, and so much more that one that is too long is seen to be. */
 #define NET_KEPT_MAX	(PVNET_FRAME_MAX + 64)
+/* Only streams have frames that are so long. */
+#define NET_STREAM_LEN	16384
 
 /**
  * struct net_buf - a buffer of the driver's for frames
@@ -327,6 +329,17 @@ int net_events_init(struct net *net);
 static inline unsigned int net_source_of(const struct net *net, unsigned int pair)
 {
 	return pair % net->be.nr_used;
+}
+
+/**
+ * net_note_length - a frame has gone one way or the other
+ * @net: the NIC
+ * @len: its bytes
+ */
+static inline void net_note_length(struct net *net, uint32_t len)
+{
+	if (len >= NET_STREAM_LEN)
+		hdev_note_stream(net->dev);
 }
 
 #endif /* HOSTD_DEV_NET_H */

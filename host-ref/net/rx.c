@@ -151,6 +151,7 @@ static int place(struct net *net, const struct arrival *a)
 		memcpy(to + HEADER, a->data, a->len);
 	hostd_copy_out(to, &a->frame, HEADER);
 	note_frame(rx, a->len);
+	net_note_length(net, a->len);
 	net->count.rx_frames++;
 	return 0;
 }

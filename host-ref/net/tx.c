@@ -102,6 +102,7 @@ static void end_frame(struct net *net, struct net_txq *tx, const struct net_out 
 		net->count.tx_failed++;
 	} else {
 		net->count.tx_frames++;
+		net_note_length(net, out->len);
 		tx->q->stats.write_bytes += out->len;
 	}
 	post(tx->q, out->id, error ? PVNET_S_DROPPED : PVNET_S_OK);

@@ -8,6 +8,8 @@
  */
 #include "worker/worker.h"
 
+#include <poll.h>
+
 /* Submissions taken from a queue before others have their turn. */
 #define BUDGET			32
 /*
@@ -19,6 +21,14 @@
 #define CROWD_MIN_NS		16000000
 #define CROWD_MAX_NS		1000000000
 #define CROWD_FACTOR		4
+/*
+ * A stream needs no look at once: who sends so much at a time is busy making the next piece, and waits for
+ * none. So between two looks the core is free for the other end of the stream, which else took that of the
+ * guest; and the guest pays no doorbells all the same.
+ */
+#define NAP_NS			50000
+/* So long after its last piece it may still go on. */
+#define STREAM_NS		1000000
 /* With more queues than this, idle ones are armed while others are polled. */
 #define POLL_ALL_MAX		16
 #define IDLE_PASSES_PER_CLOCK	8
@@ -47,6 +57,8 @@ static void poll_queue(struct hdev_queue *q)
 {
 	struct hostd_bus *bus = q->dev->bus;
 
+	if (q->dev != bus->stream)
+		bus->stream = NULL;
 	if (!q->kicked)
 		q->stats.polls++;
 	q->kicked = false;
@@ -160,8 +172,29 @@ static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
 	if (!w->bus->is_fresh)
 		w->bus->now_ns = hostd_clock_ns();
 	w->bus->is_fresh = false;
-	if (idle_ns && w->bus->now_ns - idle_ns > GAP_NS)
+	if (idle_ns && w->bus->now_ns > idle_ns + GAP_NS)
 		keep_from_polling(w);
+}
+
+/* A nap that others have made too long is no better than a sleep. */
+static bool may_nap(const struct hostd_worker *w)
+{
+	const struct hostd_bus *bus = w->bus;
+
+	return bus->stream && bus->now_ns - bus->stream_ns < STREAM_NS && hostd_worker_patience(w);
+}
+
+/* As if it had looked in vain for so long. A descriptor that is ready ends it. */
+static void nap(struct hostd_worker *w)
+{
+	static const struct timespec time = { .tv_nsec = NAP_NS };
+	struct pollfd pfd = { .fd = w->epoll_fd, .events = POLLIN };
+	uint64_t start_ns = hostd_clock_ns();
+
+	if (ppoll(&pfd, 1, &time, NULL))
+		w->next_fds_ns = 0;
+	w->bus->is_fresh = false;
+	look_at_clock(w, start_ns + NAP_NS);
 }
 
 void hostd_worker_poll(struct hostd_worker *w)
@@ -178,10 +211,14 @@ void hostd_worker_poll(struct hostd_worker *w)
 			look_at_clock(w, worked ? 0 : idle_ns);
 			idle_ns = bus->now_ns;
 		}
-		if (worked)
+		if (worked) {
 			hostd_worker_note(w);
-		else
+		} else if (may_nap(w)) {
+			nap(w);
+			idle_ns = bus->now_ns;
+		} else {
 			relax();
+		}
 		if (bus->now_ns - w->work_ns > hostd_worker_patience(w))
 			w->hot = !arm_queues(bus);
 	} while (w->hot && !w->quit && bus->now_ns < w->next_fds_ns);

@@ -42,6 +42,8 @@
  * @refuses: is this build of the driver known to be bad; NULL: none is
  * @removed: a slot has become free; may be NULL
  * @began: an epoch has begun; may be NULL
+ * @stream: the device that last had a piece of a stream; NULL: others have had work since
+ * @stream_ns: and when
  * @watches: descriptors that devices wait for
  * @nr_watches: their number, and that of free places among them
  * @timers: times that devices wait for
@@ -74,6 +76,8 @@ struct hostd_bus {
 	bool (*refuses)(const struct hostd_bus *bus);
 	void (*removed)(struct hostd_bus *bus, unsigned int slot);
 	void (*began)(struct hostd_bus *bus);
+	const struct hdev *stream;
+	uint64_t stream_ns;
 	struct hdev_watch *watches;
 	unsigned int nr_watches;
 	struct hdev_timer *timers;

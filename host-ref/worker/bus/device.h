@@ -350,6 +350,14 @@ void hdev_queue_signal(struct hdev_queue *q);
 void hdev_queue_signal_late(struct hdev_queue *q);
 
 /**
+ * hdev_note_stream - so much data was moved at once that more is on its way, and nobody waits for this piece
+ * @dev: the device
+ *
+ * The loop naps between two looks for a while, unless other devices have work.
+ */
+void hdev_note_stream(struct hdev *dev);
+
+/**
  * hdev_queue_has_work - is there a submission that the loop should have taken
  * @q: the queue
  *

@@ -216,3 +216,9 @@ void hdev_queue_signal_late(struct hdev_queue *q)
 	if (hring_irq_due(&q->ring, q->dev->bus->now_ns))
 		raise_irq(q);
 }
+
+void hdev_note_stream(struct hdev *dev)
+{
+	dev->bus->stream = dev;
+	dev->bus->stream_ns = dev->bus->now_ns;
+}
