@@ -13,6 +13,7 @@ static int __init pvbus_init(void)
 	err = pvbus_works_init();
 	if (err)
 		return err;
+	pvbus_choose_copy();
 	pvbus_debugfs_init();
 	err = bus_register(&pvbus_type);
 	if (err)

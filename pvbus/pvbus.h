@@ -214,6 +214,9 @@ int pvbus_write_queues(struct pvbus_device *pdev);
 int pvbus_listen_queues(struct pvbus_device *pdev);
 void pvbus_silence_queues(struct pvbus_device *pdev);
 
+/* copy.c */
+void pvbus_choose_copy(void);
+
 /* sysfs.c, debugfs.c */
 extern const struct attribute_group *pvbus_dev_groups[];
 const char *pvbus_state_name(const struct pvbus_device *pdev);

@@ -191,7 +191,7 @@ static bool copy_rest(struct pvnet_pair *pair, struct sk_buff *skb, const void *
 		}
 		if (!page)
 			return false;
-		memcpy(page_address(page) + off, data, size);
+		pvshm_move(page_address(page) + off, data, size);
 		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, off, size, size);
 		data += size;
 		len -= size;

@@ -212,6 +212,23 @@ unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget)
 	return nr;
 }
 
+static void copy_frame(const struct sk_buff *skb, void *to)
+{
+	const skb_frag_t *frag = skb_shinfo(skb)->frags;
+	unsigned int i;
+
+	if (skb_has_frag_list(skb)) {
+		skb_copy_bits(skb, 0, to, skb->len);
+		return;
+	}
+	pvshm_move(to, skb->data, skb_headlen(skb));
+	to += skb_headlen(skb);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++, frag++) {
+		pvshm_move(to, skb_frag_address(frag), skb_frag_size(frag));
+		to += skb_frag_size(frag);
+	}
+}
+
 /* Copy a frame into the window and submit it. False: it is dropped, and counted. */
 static bool send(struct pvnet_pair *pair, struct sk_buff *skb)
 {
@@ -232,7 +249,7 @@ static bool send(struct pvnet_pair *pair, struct sk_buff *skb)
 		pvnet_count(tx->stats.dropped, 1);
 		return false;
 	}
-	skb_copy_bits(skb, 0, tx->q->data + slot->off, skb->len);
+	copy_frame(skb, tx->q->data + slot->off);
 	slot->skb = skb;
 	trace_pvnet_submit(pair->net->dev, pair->index, skb->len, &offload);
 	submit(pair, slot, &offload);

@@ -38,6 +38,7 @@ struct pvshm {
 
 void *pvshm_at(const struct pvshm *shm, pvshm_off_t off, u64 len);
 void pvshm_copy(void *dst, const void *src, size_t len);
+void pvshm_move(void *dst, const void *src, size_t len);
 
 int pvshm_init_space(struct pvshm *shm, pvshm_off_t off, u64 len);
 void pvshm_exit_space(struct pvshm *shm);

@@ -372,4 +372,9 @@ void pvshm_copy(void *dst, const void *src, size_t len)
 		memset((void *)src, 0xff, len);
 }
 
+void pvshm_move(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len);
+}
+
 #endif /* SELFTESTS_TESTSTACK_H */

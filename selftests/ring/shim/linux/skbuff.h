@@ -34,6 +34,8 @@ struct skb_frag {
 	unsigned int	size;
 };
 
+typedef struct skb_frag skb_frag_t;
+
 struct skb_shared_info {
 	u8		nr_frags;
 	u16		gso_size;
@@ -68,6 +70,18 @@ static inline unsigned int skb_headlen(const struct sk_buff *skb)
 {
 	return skb->len - skb->data_len;
 }
+
+static inline void *skb_frag_address(const skb_frag_t *frag)
+{
+	return page_address(frag->page) + frag->off;
+}
+
+static inline unsigned int skb_frag_size(const skb_frag_t *frag)
+{
+	return frag->size;
+}
+
+#define skb_has_frag_list(skb)	((void)(skb), false)
 
 static inline bool skb_is_gso(const struct sk_buff *skb)
 {
