@@ -371,6 +371,7 @@ void pvnet_judge_poller(struct pvnet_pair *pair);
 int pvnet_poll(struct napi_struct *napi, int budget);
 void pvnet_interrupt(struct pvbus_queue *queue);
 int pvnet_poller(void *data);
+void pvnet_pass_by(struct pvnet_pair *pair);
 
 /* tx.c */
 netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev);

@@ -300,8 +300,10 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	if (tx->mode != PVNET_PASS)
 		return refuse(tx, skb);
-	if (pvring_pending(&tx->q->ring))
+	if (pvring_pending(&tx->q->ring)) {
 		reap(pair, 0);
+		pvnet_pass_by(pair);
+	}
 	skb_tx_timestamp(skb);
 	/* It may be kept for as long as the device side is silent. */
 	nf_reset_ct(skb);

@@ -240,6 +240,13 @@ static void poller(void)
 	pvnet_poller(&w.pair);
 }
 
+/* It comes by whenever it likes. */
+static void sender(void)
+{
+	pvnet_pass_by(&w.pair);
+	pvnet_pass_by(&w.pair);
+}
+
 /* Nothing will move but for the next frame. */
 static bool all_sleep(void)
 {
@@ -286,6 +293,9 @@ static const struct il_scenario scenarios[] = {
 		"no poller: an interrupt calls the NAPI",
 		{ "interrupts", "NAPI", "device" }, { interrupts, softirqs, device }, reset
 	}, {
+		"somebody who sends calls the NAPI, too",
+		{ "interrupts", "NAPI", "sender", "device" }, { interrupts, softirqs, sender, device }, reset
+	}, {
 		"a poller that never gets a turn",
 		{ "interrupts", "NAPI", "device" }, { interrupts, softirqs, device }, reset
 	}, {
@@ -311,7 +321,7 @@ int main(void)
 	il_window(drv_area + offsetof(struct pvring_drv_ctrl, irq_event), sizeof(__le32));
 	il_window(dev_area, sizeof(dev_area));
 	for (i = 0; i < NR_SCENARIOS; i++) {
-		pvnet_poll_us = i ? -1 : 0;
+		pvnet_poll_us = i < 2 ? 0 : -1;
 		ktap_ok(il_explore(&scenarios[i]), "%s", scenarios[i].what);
 	}
 	return ktap_finish();
