@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # BUS-D12, BUS-D13, BUS-D8, BUS-G4: a NIC comes and goes under traffic, when asked and by force, and nobody else notices; the
-# guest sleeps and wakes, CPUs go and come, and TCP goes on; the module can be unloaded under traffic and loaded again.
+# guest sleeps, to RAM and to idle, and wakes, CPUs go and come, and TCP goes on; the module can be unloaded under traffic and loaded again.
 # needs: vm root
 # kernels: 6.12
 # timeout: 240
@@ -63,6 +63,18 @@ sleep_and_wake() {
 ktap_check 'the guest sleeps and wakes' sleep_and_wake
 ktap_check 'TCP goes on' net_goes_on load 20
 ktap_check 'also if the worker is replaced meanwhile' sleep_and_wake pvctl restart-worker
+ktap_check 'TCP goes on' net_goes_on load 20
+
+# QEMU does not see that it idles; a pressed button wakes it.
+wakes_up() {
+	vm_monitor system_powerdown > /dev/null
+	VM_TIMEOUT=2 vm_run true
+}
+idle_and_wake() {
+	vm_run_bg 'echo freeze > /sys/power/state'
+	wait_for 60 grep -aq 'suspend entry (s2idle)' "$(vm_console)" && wait_for 60 wakes_up && vm_wait
+}
+ktap_check 'it idles and wakes' idle_and_wake
 ktap_check 'TCP goes on' net_goes_on load 20
 
 # cpus <0|1>: all but the first go, or come.
