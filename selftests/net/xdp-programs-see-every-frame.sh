@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # XDP programs, in the driver: each frame is passed, dropped, sent back or redirected as the program says, and counted;
-# another takes its place under load; with one the device gives no frame that is unfinished, or longer than a program is to see.
+# another takes its place under load, and CPUs go and come; with one the device gives no frame that is unfinished, or longer than a program is to see.
 # needs: vm root
 # kernels: 6.1 6.12
 # not on: debug kcsan, which have no BPF
@@ -71,6 +71,9 @@ ktap_is 'and nothing failed' "$(count xdp_aborted)$(count xdp_full)" 00
 ktap_check 'a stream goes on' net_stream xdp "$(net_guest4 0)"
 for name in pass drop tx redirect pass; do program $name; done
 ktap_check 'and goes on over the exchange of programs' net_goes_on xdp 20
+cpu() { vm_run "echo $1 > /sys/devices/system/cpu/cpu1/online"; }
+in_turn() { for _ in 1 2 3; do cpu 0 && net_goes_on xdp 20 && cpu 1 && net_goes_on xdp 20 || return 1; done; }
+ktap_check 'and while one of two CPUs goes and comes' in_turn
 ktap_check 'and was right' net_stream_end xdp
 ping_large() { busybox ping -c 1 -W 2 -s 8900 "$(net_guest4 0)"; }
 ktap_check 'a larger MTU is taken' vm_run "ip link set dev $dev mtu 9000"
