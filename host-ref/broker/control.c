@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The control socket: JSON lines, one command each, answered in order.
+ * The control socket: JSON lines, one command each, answered in order. Descriptors that come with a line are
+ * its command's.
  */
 #include "broker/control.h"
 
@@ -14,6 +15,7 @@
 
 #include "broker/broker.h"
 #include "lib/json.h"
+#include "lib/parcel.h"
 #include "lib/util.h"
 
 #define LINE_MAX_LEN	65536
@@ -32,6 +34,9 @@
  * @next: list
  * @line: what has come of the next line
  * @line_len: its length
+ * @fds: descriptors that came with it
+ * @nr_fds: their number
+ * @lost_fds: more came, and could not be taken
  * @out: answers that are not written yet
  * @out_len: their length
  * @call: the command that is being executed, or NULL
@@ -43,11 +48,20 @@ struct hostd_client {
 	struct hostd_client *next;
 	char *line;
 	size_t line_len;
+	int fds[HOSTD_CALL_FDS];
+	unsigned int nr_fds;
+	bool lost_fds;
 	char *out;
 	size_t out_len;
 	struct hostd_call *call;
 	uint64_t active_ms;
 };
+
+static void close_fds(int *fds, unsigned int *nr)
+{
+	while (*nr)
+		close(fds[--*nr]);
+}
 
 static void client_free(struct hostd_client *client)
 {
@@ -60,6 +74,7 @@ static void client_free(struct hostd_client *client)
 	if (client->call)
 		client->call->client = NULL;
 	hostd_loop_close(&client->b->loop, &client->src);
+	close_fds(client->fds, &client->nr_fds);
 	free(client->line);
 	free(client->out);
 	free(client);
@@ -140,6 +155,7 @@ static void end_call(struct hostd_call *call, const char *key, struct json_objec
 	} else {
 		json_object_put(value);
 	}
+	close_fds(call->fds, &call->nr_fds);
 	json_object_put(call->partial);
 	json_object_put(call->request);
 	free(call);
@@ -242,6 +258,13 @@ put_request:
 	return NULL;
 }
 
+static void take_fds(struct hostd_client *client, struct hostd_call *call)
+{
+	memcpy(call->fds, client->fds, client->nr_fds * sizeof(call->fds[0]));
+	call->nr_fds = client->nr_fds;
+	client->nr_fds = 0;
+}
+
 static void execute(struct hostd_client *client, const char *line, size_t len)
 {
 	const char *complaint = "out of memory";
@@ -254,15 +277,23 @@ static void execute(struct hostd_client *client, const char *line, size_t len)
 		snprintf(text, sizeof(text), "not a command (%s): send {\"execute\":NAME,\"arguments\":{...}} on one line",
 			 complaint);
 		answer(client, NULL, "error", error_object(text));
+		close_fds(client->fds, &client->nr_fds);
 		free(call);
 		return;
 	}
 	call->b = client->b;
 	call->client = client;
 	call->args = hostd_json_get(call->request, "arguments");
+	take_fds(client, call);
 	client->call = call;
 	hostd_call_extend(call, CALL_MS);
-	client->b->run(call, hostd_json_str(call->request, "execute"));
+	if (!client->lost_fds) {
+		client->b->run(call, hostd_json_str(call->request, "execute"));
+		return;
+	}
+	client->lost_fds = false;
+	hostd_call_error(call, "its descriptors cannot be taken: send at most %d, and see to the limit of pvhostd's (ulimit -n, LimitNOFILE=)",
+			 HOSTD_CALL_FDS);
 }
 
 /* Execute what has come, a line at a time, until a command or an answer waits. */
@@ -287,30 +318,39 @@ static void next_commands(struct hostd_client *client)
 	watch(client);
 }
 
+/* What has come; false: the client has left, or its line is too long. */
+static bool receive(struct hostd_client *client)
+{
+	struct hostd_parcel parcel = {
+		.data = client->line + client->line_len, .len = LINE_MAX_LEN - client->line_len,
+		.fds = client->fds + client->nr_fds, .nr_fds = HOSTD_CALL_FDS - client->nr_fds,
+	};
+	int err = hostd_parcel_recv(client->src.fd, &parcel);
+
+	if (err)
+		return err == -EAGAIN;
+	client->line_len += parcel.len;
+	client->nr_fds += parcel.nr_fds;
+	client->lost_fds |= parcel.lost;
+	if (client->nr_fds && hostd_broker_is_tight(client->b, 0)) {
+		close_fds(client->fds, &client->nr_fds);
+		client->lost_fds = true;
+	}
+	client->active_ms = hostd_now_ms();
+	return client->line_len < LINE_MAX_LEN || has_line(client);
+}
+
 static void client_ready(struct hostd_source *src, uint32_t events)
 {
 	struct hostd_client *client = hostd_container_of(src, struct hostd_client, src);
-	ssize_t len;
 
 	if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
 		client_free(client);
 		return;
 	}
-	if (events & EPOLLIN) {
-		len = recv(src->fd, client->line + client->line_len,
-			   LINE_MAX_LEN - client->line_len, MSG_DONTWAIT);
-		if (len < 0 && errno == EAGAIN)
-			return;
-		if (len <= 0) {
-			client_free(client);
-			return;
-		}
-		client->line_len += len;
-		client->active_ms = hostd_now_ms();
-		if (client->line_len == LINE_MAX_LEN && !has_line(client)) {
-			client_free(client);
-			return;
-		}
+	if (events & EPOLLIN && !receive(client)) {
+		client_free(client);
+		return;
 	}
 	flush(client);
 	next_commands(client);

@@ -11,12 +11,17 @@ struct hostd_broker;
 struct hostd_client;
 struct json_object;
 
+/* Most descriptors that come with a command. */
+#define HOSTD_CALL_FDS	32
+
 /**
  * struct hostd_call - a command that has not been answered yet
  * @b: the broker
  * @client: who gave it; may have left
  * @request: the command as it came
  * @args: its arguments, or NULL
+ * @fds: descriptors that came with it; closed when it is answered
+ * @nr_fds: their number
  * @partial: what is there of the answer, or NULL
  * @due_ms: when the client hears that it takes too long
  * @next: for lists of those who wait for the same
@@ -26,6 +31,8 @@ struct hostd_call {
 	struct hostd_client *client;
 	struct json_object *request;
 	struct json_object *args;
+	int fds[HOSTD_CALL_FDS];
+	unsigned int nr_fds;
 	struct json_object *partial;
 	uint64_t due_ms;
 	struct hostd_call *next;

@@ -19,6 +19,8 @@
  *   set	slot config, with options that change ("size" is one); answered with "device", as in
  *		stats
  *   continue	slot: try again what the device holds; answered with "held", the number of requests
+ *   pcap	slot snaplen: copy the frames of a NIC, as pcapng, to the descriptor, a stream socket, until
+ *		its other end is closed for writing
  *   stats	slot, or from: the first slot; answered with "devices" and more, and
  *		with "next", a slot to go on from, if not all fit in a message
  *   status	answered with "epoch", "driver" and "devices"

@@ -169,6 +169,7 @@ static void net_destroy(struct hdev *dev)
 	struct net *net = dev->priv;
 	unsigned int i;
 
+	net_capture_end(net);
 	net->be.ops->close(&net->be);
 	for (i = 0; i < net->be.nr_sources; i++)
 		if (net->be.fds[i] >= 0)
@@ -241,6 +242,15 @@ static int net_set(struct hdev *dev, struct json_object *config, char *error)
 	return 0;
 }
 
+static int net_capture(struct hdev *dev, struct json_object *config, int fd, char *error)
+{
+	struct net *net = dev->priv;
+
+	if (net->capture)
+		return fail(error, -EBUSY, "its frames are being captured already: end that first");
+	return net_capture_start(net, fd, hostd_json_u64(config, "snaplen", UINT32_MAX), error);
+}
+
 static void net_describe(const struct hdev *dev, struct json_object *obj)
 {
 	const struct net *net = dev->priv;
@@ -273,5 +283,6 @@ const struct pvdev_ops hdev_net_ops = {
 	.poll = net_poll,
 	.set = net_set,
 	.describe = net_describe,
+	.capture = net_capture,
 	.work = net_rx_work,
 };

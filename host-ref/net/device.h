@@ -7,8 +7,9 @@
 
 #include <pv/net.h>
 
-#include "net/backend/backend.h"
 #include "lib/rate.h"
+#include "net/backend/backend.h"
+#include "net/capture.h"
 #include "worker/bus/device.h"
 #include "worker/bus/wait.h"
 
@@ -134,6 +135,7 @@ struct net_counts {
  * @tx_rate: limit of what is sent
  * @rate_timer: when one of them allows more
  * @full: the back end has had no room for long: nothing waits for it any more
+ * @capture: who wants a copy of each frame; NULL: nobody
  * @count: counters
  */
 struct net {
@@ -156,6 +158,7 @@ struct net {
 	struct hostd_rate tx_rate;
 	struct hdev_timer rate_timer;
 	bool full;
+	struct net_capture *capture;
 	struct net_counts count;
 };
 
@@ -163,6 +166,13 @@ struct net {
 static inline bool net_has_link(const struct net *net)
 {
 	return net->wants_link && net->has_peer;
+}
+
+/* A frame goes through. As a rule nobody looks. */
+static inline void net_note(struct net *net, const uint8_t *data, uint32_t len, bool inbound)
+{
+	if (__builtin_expect(!!net->capture, 0))
+		net_capture_put(net, data, len, inbound);
 }
 
 /* settings.c */

@@ -279,6 +279,7 @@ static int read_one(struct net *net, unsigned int source)
 		memcpy(rx->kept.data, a.data, room);
 		a.data = rx->kept.data;
 	}
+	net_note(net, a.data, a.len, true);
 	if (!(net->be.offloads >> PVNET_F_RX_CSUM & 1))
 		o.flags &= ~PVNET_O_CSUM_VALID;
 	arrive(net, &a, source, &o);

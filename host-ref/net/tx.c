@@ -101,6 +101,7 @@ static void end_frame(struct net *net, struct net_txq *tx, const struct net_out 
 	if (error) {
 		net->count.tx_failed++;
 	} else {
+		net_note(net, out->data, out->len, false);
 		net->count.tx_frames++;
 		net_note_length(net, out->len);
 		tx->q->stats.write_bytes += out->len;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/files/rundir.h"
+#include "lib/parcel.h"
 
 #define TIMEOUT_S	15
 
@@ -58,15 +59,15 @@ static int connect_control(const struct pvctl *ctl)
 	return err;
 }
 
-static void __attribute__((noreturn)) fail_to_connect(const struct pvctl *ctl, int err)
+static void say_no_connection(const struct pvctl *ctl, int err, char text[PVCTL_ERROR_MAX])
 {
 	if (err == -ENOENT || err == -ECONNREFUSED)
-		pvctl_fail(1, "no pvhostd at %s: start it first, or say which with --name or --control",
-			   ctl->control);
-	if (err == -EACCES)
-		pvctl_fail(1, "%s: permission denied: run pvctl as the user of pvhostd",
-			   ctl->control);
-	pvctl_fail(1, "%s: %s", ctl->control, strerror(-err));
+		snprintf(text, PVCTL_ERROR_MAX, "no pvhostd at %s: start it first, or say which with --name or --control",
+			 ctl->control);
+	else if (err == -EACCES)
+		snprintf(text, PVCTL_ERROR_MAX, "%s: permission denied: run pvctl as the user of pvhostd", ctl->control);
+	else
+		snprintf(text, PVCTL_ERROR_MAX, "%s: %s", ctl->control, strerror(-err));
 }
 
 static void send_all(int fd, const char *text, size_t len)
@@ -113,9 +114,20 @@ static char *receive_line(const struct pvctl *ctl, int fd)
 	}
 }
 
+/* Descriptors go with the first byte. */
+static void send_request(int fd, const char *text, size_t len, const struct pvctl_fds *fds)
+{
+	int err = fds ? hostd_parcel_send(fd, text, 1, fds->fds, fds->nr) : 0;
+
+	if (err)
+		pvctl_fail(1, "pvhostd takes no descriptors: %s", strerror(-err));
+	send_all(fd, text + !!fds, len - !!fds);
+	send_all(fd, "\n", 1);
+}
+
 /* Give a command, and take the answer; closes the connection. */
 static struct json_object *exchange(const struct pvctl *ctl, int fd, const char *command,
-				    struct json_object *args)
+				    struct json_object *args, const struct pvctl_fds *fds)
 {
 	struct json_object *request = json_object_new_object(), *reply;
 	const char *text;
@@ -126,8 +138,7 @@ static struct json_object *exchange(const struct pvctl *ctl, int fd, const char 
 	if (args)
 		json_object_object_add(request, "arguments", args);
 	text = json_object_to_json_string_length(request, JSON_C_TO_STRING_PLAIN, &len);
-	send_all(fd, text, len);
-	send_all(fd, "\n", 1);
+	send_request(fd, text, len, fds);
 	json_object_put(request);
 
 	line = receive_line(ctl, fd);
@@ -137,23 +148,36 @@ static struct json_object *exchange(const struct pvctl *ctl, int fd, const char 
 	return reply;
 }
 
-struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
-			       struct json_object *args)
+struct json_object *pvctl_ask(const struct pvctl *ctl, const char *command, struct json_object *args,
+			      const struct pvctl_fds *fds, char error[PVCTL_ERROR_MAX])
 {
 	struct json_object *reply, *value;
 	int fd = connect_control(ctl);
 	const char *desc;
 
-	if (fd < 0)
-		fail_to_connect(ctl, fd);
-	reply = exchange(ctl, fd, command, args);
-	value = hostd_json_get(reply, "return");
+	if (fd < 0) {
+		say_no_connection(ctl, fd, error);
+		json_object_put(args);
+		return NULL;
+	}
+	reply = exchange(ctl, fd, command, args, fds);
+	value = json_object_get(hostd_json_get(reply, "return"));
 	if (!value) {
 		desc = hostd_json_str(hostd_json_get(reply, "error"), "desc");
-		pvctl_fail(1, "%s: %s", command, desc ? desc : "pvhostd answers nonsense");
+		snprintf(error, PVCTL_ERROR_MAX, "%s: %s", command, desc ? desc : "pvhostd answers nonsense");
 	}
-	json_object_get(value);
 	json_object_put(reply);
+	return value;
+}
+
+struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
+			       struct json_object *args)
+{
+	char error[PVCTL_ERROR_MAX];
+	struct json_object *value = pvctl_ask(ctl, command, args, NULL, error);
+
+	if (!value)
+		pvctl_fail(1, "%s", error);
 	return value;
 }
 
@@ -164,7 +188,7 @@ struct json_object *pvctl_try(const struct pvctl *ctl, const char *command)
 
 	if (fd < 0)
 		return NULL;
-	reply = exchange(ctl, fd, command, NULL);
+	reply = exchange(ctl, fd, command, NULL, NULL);
 	value = json_object_get(hostd_json_get(reply, "return"));
 	json_object_put(reply);
 	return value;

@@ -228,6 +228,7 @@ static const struct command {
 	{ "remove", 1, 2, "remove ID [--force]", cmd_remove },
 	{ "resize", 2, 3, "resize ID SIZE [--shrink]", pvctl_cmd_resize },
 	{ "continue", 1, 1, "continue ID", cmd_continue },
+	{ "pcap", 2, 3, "pcap ID FILE|- [snaplen=BYTES,count=FRAMES]", pvctl_cmd_pcap },
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
 	{ "upgrade", 0, 0, "upgrade", cmd_upgrade },
 	{ "release", 0, 0, "release", cmd_release },

@@ -12,6 +12,7 @@
 struct pv_class;
 
 #define PVCTL_PATH_MAX	4096
+#define PVCTL_ERROR_MAX	1024	/* room of the text of an error */
 #define PVCTL_USAGE	2	/* exit code of an error on the command line */
 
 /**
@@ -26,6 +27,16 @@ struct pvctl {
 	const char *control;
 	bool json;
 	unsigned int timeout_s;
+};
+
+/**
+ * struct pvctl_fds - descriptors that go with a command
+ * @fds: the descriptors
+ * @nr: their number
+ */
+struct pvctl_fds {
+	const int *fds;
+	unsigned int nr;
 };
 
 /**
@@ -48,6 +59,21 @@ void pvctl_fail(int code, const char *fmt, ...)
  */
 struct json_object *pvctl_call(const struct pvctl *ctl, const char *command,
 			       struct json_object *args);
+
+/**
+ * pvctl_ask - the same, for who can go on without
+ * @ctl: where it is
+ * @command: name of the command
+ * @args: its arguments; the reference is taken over; may be NULL
+ * @fds: descriptors that go along, and stay the caller's; NULL: none
+ * @error: gets one line when that fails
+ *
+ * A pvhostd that is there, and does not answer, ends the program.
+ *
+ * Return: the result, to be put, or NULL.
+ */
+struct json_object *pvctl_ask(const struct pvctl *ctl, const char *command, struct json_object *args,
+			      const struct pvctl_fds *fds, char error[PVCTL_ERROR_MAX]);
 
 /**
  * pvctl_try - have pvhostd execute a command, if it is there and knows it
@@ -148,6 +174,16 @@ int pvctl_cmd_resize(const struct pvctl *ctl, int argc, char **argv);
 /* top.c, metrics.c */
 int pvctl_cmd_top(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_metrics(const struct pvctl *ctl, int argc, char **argv);
+
+/**
+ * pvctl_cmd_pcap - copy the frames of a NIC to a file
+ * @ctl: the command line before the command
+ * @argc: number of arguments
+ * @argv: "pcap", the device, the file or "-", and maybe keys
+ *
+ * Return: exit code.
+ */
+int pvctl_cmd_pcap(const struct pvctl *ctl, int argc, char **argv);
 
 /**
  * pvctl_class_command - execute a command that is named after a class, if it is

@@ -190,6 +190,22 @@ static struct json_object *op_continue(struct hostd_worker *w, struct json_objec
 	return reply;
 }
 
+/* The descriptor becomes the device's. */
+static struct json_object *op_pcap(struct hostd_worker *w, struct json_object *req, const int *fds,
+				   unsigned int nr_fds)
+{
+	struct hdev *dev = find_device(w, req);
+	char error[HDEV_ERROR_LEN] = "it is not served at the moment: try again";
+
+	if (dev && !dev->ops->capture)
+		snprintf(error, sizeof(error), "it has no frames: only a NIC has");
+	else if (dev && nr_fds == 1 && !dev->ops->capture(dev, req, fds[0], error))
+		return hostd_ipc_reply_ok(req);
+	while (nr_fds)
+		close(fds[--nr_fds]);
+	return hostd_ipc_reply_error(req, "%s", error);
+}
+
 static struct json_object *op_stats(struct hostd_worker *w, struct json_object *req)
 {
 	struct json_object *reply = hostd_ipc_reply_ok(req);
@@ -227,7 +243,7 @@ static const struct {
 	{ "quit", op_quit },
 };
 
-/* Only "init" and "add" have descriptors. */
+/* Others than these have no descriptors. */
 static struct json_object *execute(struct hostd_worker *w, struct json_object *req, int *fds,
 				   unsigned int nr_fds)
 {
@@ -240,6 +256,8 @@ static struct json_object *execute(struct hostd_worker *w, struct json_object *r
 		return hostd_worker_init(w, req, fds, nr_fds);
 	if (!strcmp(op, "add") && w->bus)
 		return op_add(w, req, fds, nr_fds);
+	if (!strcmp(op, "pcap") && w->bus)
+		return op_pcap(w, req, fds, nr_fds);
 	while (nr_fds)
 		close(fds[--nr_fds]);
 	for (i = 0; i < HOSTD_ARRAY_SIZE(operations) && (w->bus || !strcmp(op, "quit")); i++) {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Each back end of a NIC is there or says in one line what to do; taps, whether by name or inherited, and passt
-# outlive workers and upgrades; what was started for a NIC goes with it, and comes back when it dies.
+# outlive workers and upgrades; what was started for a NIC goes with it, and comes back when it dies. A capture ends
+# with its NIC, and leaves a file that can be read.
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/env.sh"
@@ -70,6 +71,29 @@ pvctl restart-worker > "$test_tmp/restart"
 ktap_is 'the next worker has the taps' "$(counter n0 sources) $(counter n1 sources)" '1 3'
 pvctl upgrade > "$test_tmp/upgrade"
 ktap_is 'and the next pvhostd' "$(counter n0 sources) $(counter n1 sources)" '1 3'
+
+pcap() { pvctl pcap "$@" 2>&1 | tr '\n' '|'; }
+echo precious > "$test_tmp/precious"
+ktap_is 'there is nothing to capture where there is no NIC' "$(pcap n9 "$test_tmp/precious"; cat "$test_tmp/precious")" \
+	"pvctl: pcap: there is no device 'n9': 'pvctl list' shows them|precious"
+ktap_is 'a disk has no frames' "$(truncate -s 1M "$test_tmp/d0"; pvctl add-disk d0 "file=$test_tmp/d0"; pcap d0 "$test_tmp/precious")" \
+	"$(printf 'd0: added, 1M\npvctl: pcap: d0: it has no frames: only a NIC has|')"
+ktap_is 'a key that there is not' "$(pcap n2 "$test_tmp/precious" size=1)" "pvctl: pcap: unknown key 'size': 'pvctl help pcap' lists the keys|"
+ktap_is 'a file that cannot be' "$(pcap n2 /nowhere/file)" 'pvctl: pcap: /nowhere/file: No such file or directory|'
+test_spawn "$test_tmp/pcap.out" "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" pcap n2 "$test_tmp/n2.pcap"
+is_captured() { [ -s "$test_tmp/n2.pcap" ]; }
+wait_for 20 is_captured
+# One that comes before the other lets it go again.
+is_taken() {
+	timeout 1 "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" pcap n2 "$test_tmp/other" 2>&1 | grep -q 'captured already'
+}
+ktap_check 'one at a time' is_taken
+pvctl restart-worker > "$test_tmp/restart"
+ktap_check 'also with the next worker' wait_for 20 is_taken
+pvctl remove n2 --force > "$test_tmp/remove"
+is_done() { grep -q 'n2: 0 frames captured, 0 dropped' "$test_tmp/pcap.out"; }
+ktap_check 'it ends with its NIC' wait_for 20 is_done
+ktap_check 'and tcpdump reads the file' tcpdump -r "$test_tmp/n2.pcap"
 
 if command -v passt > "$test_tmp/passt"; then
 	pvctl add-net p0 passt-options='-t 2222' > "$test_tmp/add"

@@ -3,6 +3,7 @@
 # NET-D2, NET-D3, NET-D6, NET-D10, NET-D12, NET-G8: what one end sends arrives at the other as it was: TCP, long segments too, and
 # UDP, IPv4 and IPv6, in VLANs, with any MTU, and on to links that have no offloads. What the guest has not asked for by its
 # address, its groups or its VLANs comes no further than to the device. DHCP works with checksums that are partial. The guest follows what the operator changes, and the counters of both sides agree.
+# What pvctl pcap captures is what goes through, for tcpdump to read, over lives of the worker.
 # needs: vm root
 # kernels: 6.1 6.12
 # timeout: 200
@@ -228,5 +229,31 @@ ktap_note "given to the guest, by it: $rx_frames $tx_frames; got by it, sent: $r
 ktap_is 'the guest counts what it was given' "$rx_packets" "$rx_frames"
 ktap_is 'and pvhostd what the guest has sent' "$tx_frames" "$tx_packets"
 ktap_is 'and so does the tap' "$tap_packets" "$tx_frames"
+# By a length that nothing else has; the file goes on over lives of the worker. At the end, as another worker counts
+# from zero.
+test_spawn "$test_tmp/pcap.out" "$hostd_bin/pvctl" --control "$(hostd_dir)/control.sock" pcap n0 "$test_tmp/n0.pcap"
+pcap_pid=$test_pid
+captured() { tcpdump -n -r "$test_tmp/n0.pcap" "$@" 2>/dev/null | wc -l; }
+captures() { net_reaches 0 && [ "$(captured icmp)" -gt 0 ]; }
+wait_for 10 captures
+from_guest "$(net_host4 0)" 7 777 20
+kill -KILL "$(hostd_worker_pid)"
+has_begun_anew() { net_reaches 0 && [ "$(captured 'icmp[icmptype] = icmp-echoreply')" -gt "$before" ]; }
+before=$(captured 'icmp[icmptype] = icmp-echoreply')
+ktap_check 'a capture goes on with the next worker' wait_for 30 has_begun_anew
+ktap_check 'and takes nothing from a stream' stream watched "$(net_guest4 0)"
+kill -INT "$pcap_pid"
+has_ended() { grep -q 'frames captured' "$test_tmp/pcap.out"; }
+ktap_check 'Ctrl-C ends it' wait_for 10 has_ended
+ktap_note "$(cat "$test_tmp/pcap.out")"
+# Headers of Ethernet, IP and UDP are 42 bytes.
+ktap_is 'tcpdump finds what the guest has sent' "$(captured "udp and dst port 7 and len = 819")" 20
+ktap_is 'and what it was answered' "$(captured "udp and src port 7 and len = 819")" 20
+ktap_check 'long frames are whole' test "$(captured greater 10000)" -gt 10
+ktap_is 'and as many are in the file as pvctl says' "$(captured)" "$(sed -n 's/n0: \([0-9]*\) frames.*/\1/p' "$test_tmp/pcap.out")"
+test_spawn "$test_tmp/pipe.log" sh -c "'$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' pcap n0 - snaplen=60,count=9 |
+	tcpdump -n -r - > '$test_tmp/pipe.out'"
+is_piped() { net_reaches 0 && [ "$(wc -l < "$test_tmp/pipe.out")" = 9 ]; }
+ktap_check 'it is read from a pipe, too' wait_for 30 is_piped
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done

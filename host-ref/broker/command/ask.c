@@ -21,7 +21,7 @@ void hostd_ask_worker(struct hostd_call *call, struct json_object *msg, unsigned
 		      hostd_request_done done)
 {
 	struct hostd_request_op op = {
-		.msg = msg, .timeout_ms = timeout_ms, .done = done, .ctx = call,
+		.msg = msg, .fds = call->fds, .nr_fds = call->nr_fds, .timeout_ms = timeout_ms, .done = done, .ctx = call,
 	};
 
 	if (hostd_request_send(call->b, &op))

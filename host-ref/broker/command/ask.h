@@ -24,7 +24,7 @@ struct json_object *hostd_ask_new(const char *op);
 
 /**
  * hostd_ask_worker - ask the worker for a command
- * @call: the command
+ * @call: the command; descriptors that came with it go along
  * @msg: the request; the reference is taken over
  * @timeout_ms: when @done is called without an answer
  * @done: answers the command

@@ -245,21 +245,29 @@ static const struct hostd_key remove_keys[] = {
 	{ 0 },
 };
 
+static const struct hostd_key pcap_keys[] = {
+	{ "id", HOSTD_KEY_NAME, .needed = true },
+	{ "snaplen", HOSTD_KEY_NUMBER, .min = 1, .max = UINT32_MAX },
+	{ 0 },
+};
+
 /* Without @keys: those of the class, which is found later. */
 static const struct command {
 	const char *name;
 	void (*run)(struct hostd_call *call);
 	const struct hostd_key *keys;
+	bool takes_fds;
 } commands[] = {
 	{ "list", hostd_device_cmd_list, no_keys },
 	{ "status", cmd_status, no_keys },
 	{ "stats", cmd_stats, stats_keys },
 	{ "show", hostd_device_cmd_show, id_keys },
-	{ "add", hostd_device_cmd_add },
+	{ "add", hostd_device_cmd_add, .takes_fds = true },
 	{ "set", hostd_device_cmd_set },
 	{ "resize", hostd_device_cmd_resize },
 	{ "remove", hostd_device_cmd_remove, remove_keys },
 	{ "continue", hostd_device_cmd_continue, id_keys },
+	{ "pcap", hostd_device_cmd_pcap, pcap_keys, true },
 	{ "query-classes", cmd_query_classes, no_keys },
 	{ "restart-worker", cmd_restart_worker, no_keys },
 	{ "release", cmd_release, no_keys },
@@ -275,6 +283,8 @@ static void run(struct hostd_call *call, const struct command *command)
 	if (command->keys && hostd_keys_check(command->keys, HOSTD_USE_ADD, call->args, command->name,
 					      err, sizeof(err)))
 		hostd_call_error(call, "%s: %s", command->name, err);
+	else if (call->nr_fds && !command->takes_fds)
+		hostd_call_error(call, "%s: descriptors came along, and it takes none", command->name);
 	else
 		command->run(call);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "broker/broker.h"
 #include "broker/command/ask.h"
@@ -344,4 +345,44 @@ void hostd_device_cmd_continue(struct hostd_call *call)
 	msg = hostd_ask_new("continue");
 	hostd_json_add_u64(msg, "slot", dev->slot);
 	hostd_ask_worker(call, msg, HOSTD_ANSWER_MS, continue_done);
+}
+
+static void pcap_done(struct hostd_broker *b, void *ctx, struct json_object *reply, const char *error)
+{
+	struct hostd_call *call = ctx;
+
+	(void)b;
+	if (reply)
+		hostd_call_return(call, NULL);
+	else
+		hostd_call_error(call, "%s: %s", hostd_json_str(call->args, "id"), error);
+}
+
+/* Of these it is known that neither writing nor closing ever waits. */
+static bool is_stream_socket(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       domain == AF_UNIX && type == SOCK_STREAM;
+}
+
+/* The frames go from the worker straight to who asks. */
+void hostd_device_cmd_pcap(struct hostd_call *call)
+{
+	struct hostd_device *dev = hostd_ask_device(call);
+	struct json_object *msg;
+
+	if (!dev)
+		return;
+	if (call->nr_fds != 1 || !is_stream_socket(call->fds[0])) {
+		hostd_call_error(call, "%s: send one end of a UNIX stream socket along (SCM_RIGHTS), by which the frames come",
+				 dev->id);
+		return;
+	}
+	msg = hostd_ask_new("pcap");
+	hostd_json_add_u64(msg, "slot", dev->slot);
+	hostd_json_add_u64(msg, "snaplen", hostd_json_u64(call->args, "snaplen", UINT32_MAX));
+	hostd_ask_worker(call, msg, HOSTD_ANSWER_MS, pcap_done);
 }

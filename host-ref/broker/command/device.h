@@ -11,8 +11,8 @@ struct hostd_call;
 struct hostd_device;
 
 /*
- * Each answers the command, at once or later. Its arguments are an object or NULL; those of "remove"
- * and "continue" were checked.
+ * Each answers the command, at once or later. Its arguments are an object or NULL; those of "remove",
+ * "continue" and "pcap" were checked.
  */
 void hostd_device_cmd_list(struct hostd_call *call);
 void hostd_device_cmd_show(struct hostd_call *call);
@@ -21,6 +21,7 @@ void hostd_device_cmd_set(struct hostd_call *call);
 void hostd_device_cmd_resize(struct hostd_call *call);
 void hostd_device_cmd_remove(struct hostd_call *call);
 void hostd_device_cmd_continue(struct hostd_call *call);
+void hostd_device_cmd_pcap(struct hostd_call *call);
 
 /**
  * hostd_device_cmd_run - execute a command that is named after a class, if it is

@@ -126,6 +126,7 @@ static const struct shape replies[] = {
 	{ "remove" },
 	{ "set", set_members },
 	{ "continue", continue_members },
+	{ "pcap" },
 	{ "stats", stats_members },
 	{ "status", status_members },
 	{ "quit" },

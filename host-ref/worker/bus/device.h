@@ -62,6 +62,9 @@ struct hdev_shape {
  *	NULL: it holds nothing
  * @work: do a part of what hdev_set_busy() has announced, and don't wait; true if there was something to
  *	do, for which the loop goes on polling; may be NULL
+ * @capture: copy the frames that go through to @fd, a stream socket, until its other end is closed for
+ *	writing; "snaplen" of @config says how much of each; owns @fd if it succeeds; 0 or -errno with text
+ *	in @error; NULL: there are none
  * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
  */
 struct pvdev_ops {
@@ -84,6 +87,7 @@ struct pvdev_ops {
 	void (*describe_queue)(const struct hdev *dev, unsigned int index, struct json_object *obj);
 	unsigned int (*go_on)(struct hdev *dev);
 	bool (*work)(struct hdev *dev);
+	int (*capture)(struct hdev *dev, struct json_object *config, int fd, char *error);
 	int (*sync)(struct hdev *dev);
 };
 
