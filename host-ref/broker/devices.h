@@ -30,6 +30,8 @@ struct json_object;
  * @init: take @args, which are complete and checked by the keys: see what they mean together; may
  *	change them; 0 or -errno with one line in @err
  * @exit: free what @init made, also when that failed or was not called
+ * @take_fds: after @init: take copies of @nr descriptors that came with the command that adds it; NULL: it has
+ *	no use for any; 0 or -errno with one line in @err
  * @open: open the descriptors that the worker gets with the device: at most HOSTD_DEVICE_FDS_MAX;
  *	0, -EINPROGRESS if hostd_session_opened() is called later, or another -errno with one line
  *	in @err
@@ -57,6 +59,7 @@ struct hostd_device_ops {
 	const char *without_helper;
 	int (*init)(struct hostd_device *dev, struct json_object *args, char *err);
 	void (*exit)(struct hostd_device *dev);
+	int (*take_fds)(struct hostd_device *dev, const int *fds, unsigned int nr, char *err);
 	int (*open)(struct hostd_device *dev, int *fds, unsigned int *nr_fds, char *err);
 	void (*added)(struct hostd_device *dev, struct json_object *reply);
 	void (*released)(struct hostd_device *dev);

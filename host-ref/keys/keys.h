@@ -39,7 +39,8 @@ enum hostd_kind {
  * @or_zero: a number may also be 0, whatever the bounds
  * @needed: it must be given
  * @live: it may be changed while the device is there
- * @is_fds: of a TEXT: descriptors that pvhostd has inherited, as "5:6"
+ * @is_fds: of a TEXT: descriptors, as "5:6", that pvhostd has inherited, or that come with the command: each is
+ *	open where the text was written
  * @only_live: it may only be changed: it is not given when the device is added
  * @reached: member of what the worker says that tells how far the device has come to the value
  * @value: what help calls the value; NULL: a word for the kind

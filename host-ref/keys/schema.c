@@ -92,6 +92,7 @@ static struct json_object *describe_key(const struct hostd_key *key)
 	add_flag(obj, "or-zero", key->or_zero);
 	add_flag(obj, "live", key->live);
 	add_flag(obj, "only-live", key->only_live);
+	add_flag(obj, "descriptors", key->is_fds);
 	return obj;
 }
 
@@ -209,6 +210,7 @@ static void load_key(struct hostd_key *key, const char *name, struct json_object
 		.or_zero = hostd_json_bool(obj, "or-zero", false),
 		.live = hostd_json_bool(obj, "live", false),
 		.only_live = hostd_json_bool(obj, "only-live", false),
+		.is_fds = hostd_json_bool(obj, "descriptors", false),
 		.reached = hostd_json_str(obj, "reached"),
 		.value = hostd_json_str(obj, "value"),
 		.help = hostd_json_str(obj, "description"),

@@ -29,6 +29,7 @@
  * @dev: what all devices have
  * @kind: which back end it has: the key that chooses it
  * @tap: its tap
+ * @is_given: the tap came with a command: it cannot be had again
  * @peer: whom it is connected to
  * @passt: its passt
  * @line: the next worker's end of the line to @peer, until that is connected; -1: none
@@ -37,6 +38,7 @@ struct hostd_nic {
 	struct hostd_device dev;
 	const char *kind;
 	struct net_tap tap;
+	bool is_given;
 	struct net_peer peer;
 	struct net_passt passt;
 	int line;
@@ -85,9 +87,15 @@ static bool is_passt(const struct hostd_nic *nic)
 	return !strcmp(nic->kind, "passt");
 }
 
+/* Is its tap opened by others? */
+static bool is_inherited(const struct hostd_nic *nic)
+{
+	return !strcmp(nic->kind, "fd");
+}
+
 static bool has_tap(const struct hostd_nic *nic)
 {
-	return !strcmp(nic->kind, "tap") || !strcmp(nic->kind, "fd");
+	return !strcmp(nic->kind, "tap") || is_inherited(nic);
 }
 
 static int check_paths(struct json_object *args, char *err)
@@ -174,6 +182,7 @@ static int take_mtu(struct hostd_nic *nic, struct json_object *args, char *err)
 static int nic_init(struct hostd_device *dev, struct json_object *args, char *err)
 {
 	struct hostd_nic *nic = nic_of(dev);
+	int numbers[PVNET_MAX_PAIRS];
 
 	nic->line = -1;
 	if (choose_kind(nic, args, err) || take_mtu(nic, args, err) || take_mac(dev, args, err) ||
@@ -183,6 +192,8 @@ static int nic_init(struct hostd_device *dev, struct json_object *args, char *er
 		return refuse(err, "passt-options= goes with passt=on");
 	if (!has_tap(nic) && strcmp(nic->kind, "null"))
 		return init_peer(nic, args, err);
+	if (is_inherited(nic) && net_tap_parse(hostd_json_str(args, "fd"), numbers, err) < 0)
+		return -EINVAL;
 	dev->needs = hostd_json_str(args, "tap");
 	return 0;
 }
@@ -205,14 +216,45 @@ static void nic_exit(struct hostd_device *dev)
 		drop_line(nic);
 }
 
+/* What came with the command that adds it: the tap, by the numbers that its descriptors had there. */
+static int nic_take_fds(struct hostd_device *dev, const int *fds, unsigned int nr, char *err)
+{
+	struct hostd_nic *nic = nic_of(dev);
+	int numbers[PVNET_MAX_PAIRS], named;
+
+	if (!is_inherited(nic))
+		return refuse(err, "descriptors came along, and only fd= takes any");
+	named = net_tap_parse(hostd_json_str(dev->args, "fd"), numbers, err);
+	if (named < 0)
+		return named;
+	if ((unsigned int)named != nr) {
+		snprintf(err, HOSTD_ERROR_MAX, "fd= names %d descriptors, and %u came along: send each of them with the command",
+			 named, nr);
+		return -EINVAL;
+	}
+	nic->is_given = true;
+	return net_tap_take(&nic->tap, fds, numbers, nr, err);
+}
+
+/* What pvhostd has inherited has its numbers here, too. */
+static int take_inherited(struct hostd_nic *nic, char *err)
+{
+	int numbers[PVNET_MAX_PAIRS], nr;
+
+	if (nic->is_given)
+		return refuse(err, "its tap came with the command that added it, and went with the pvhostd that had it: remove it, and add it anew");
+	nr = net_tap_parse(hostd_json_str(nic->dev.args, "fd"), numbers, err);
+	return nr < 0 ? nr : net_tap_take(&nic->tap, numbers, numbers, nr, err);
+}
+
 /* The tap stays open over lives of the worker: its queues keep what comes meanwhile. */
 static int open_tap(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char *err)
 {
 	const char *text = hostd_json_str(nic->dev.args, nic->kind);
 	int ret = 0;
 
-	if (!nic->tap.nr && !strcmp(nic->kind, "fd"))
-		ret = net_tap_take(&nic->tap, text, err);
+	if (!nic->tap.nr && is_inherited(nic))
+		ret = take_inherited(nic, err);
 	else if (!nic->tap.nr)
 		ret = net_tap_open(&nic->tap, text, hostd_json_u64(nic->dev.args, "queues", 1), err);
 	if (!ret)
@@ -292,7 +334,10 @@ static void nic_describe(const struct hostd_device *dev, struct json_object *obj
 {
 	const struct hostd_nic *nic = nic_of(dev);
 	const char *place = is_passt(nic) ? nic->passt.path : hostd_json_str(dev->args, nic->kind);
+	char name[NET_TAP_NAME];
 
+	if (is_inherited(nic) && *net_tap_name(&nic->tap, name))
+		place = name;
 	hostd_json_add_str(obj, "mode", hostd_json_bool(dev->args, "link", true) ? "up" : "down");
 	hostd_json_add_str(obj, "backend", nic->kind);
 	hostd_json_add_str(obj, "place", place ? place : "-");
@@ -321,6 +366,7 @@ static void nic_save(const struct hostd_device *dev, struct json_object *kept, s
 
 	net_passt_save(&nic_of(dev)->passt, kept, fds);
 	hostd_json_add_u64(kept, "offloads", tap->offloads);
+	hostd_json_add_bool(kept, "given", nic_of(dev)->is_given);
 	for (i = 0; i < tap->nr; i++)
 		hostd_json_add_u64(fds, fd_key(i, key, sizeof(key)), tap->fds[i]);
 }
@@ -335,6 +381,7 @@ static int nic_restore(struct hostd_device *dev, struct json_object *kept, struc
 	if (is_passt(nic_of(dev)))
 		net_passt_restore(&nic_of(dev)->passt, kept, fds);
 	tap->offloads = hostd_json_u64(kept, "offloads", 0);
+	nic_of(dev)->is_given = hostd_json_bool(kept, "given", false);
 	while (tap->nr < PVNET_MAX_PAIRS) {
 		fd = hostd_kept_fd(fds, fd_key(tap->nr, key, sizeof(key)));
 		if (fd < 0)
@@ -348,6 +395,7 @@ static const struct hostd_device_ops nic_ops = {
 	.size = sizeof(struct hostd_nic),
 	.init = nic_init,
 	.exit = nic_exit,
+	.take_fds = nic_take_fds,
 	.open = nic_open,
 	.released = nic_released,
 	.configure = nic_configure,

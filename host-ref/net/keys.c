@@ -16,7 +16,7 @@ const struct hostd_key hostd_net_keys[] = {
 	{ "tap", HOSTD_KEY_TEXT, .max = IFNAMSIZ - 1, .value = "NAME",
 	  .help = "a tap of the host's: ip tuntap add NAME mode tap [multi_queue] [user USER]" },
 	{ "fd", HOSTD_KEY_TEXT, .max = 200, .is_fds = true, .value = "N[:N...]",
-	  .help = "a tap that pvhostd has inherited, a descriptor for each of its queues, with IFF_NO_PI and IFF_VNET_HDR" },
+	  .help = "a tap that is open already, where this is said: a descriptor for each of its queues, with IFF_NO_PI and IFF_VNET_HDR" },
 	{ "passt", HOSTD_KEY_SWITCH,
 	  .help = "a passt of its own, which pvhostd starts; so it is if no other back end is given" },
 	{ "passt-options", HOSTD_KEY_TEXT, .max = 1000, .value = "WORDS",

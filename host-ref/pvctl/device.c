@@ -4,7 +4,10 @@
  */
 #include "pvctl/pvctl.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "keys/class.h"
@@ -25,6 +28,43 @@ static void print_added(struct json_object *dev)
 		printf("%s: added\n", id);
 }
 
+#define FDS_MAX		32
+
+/* Add the descriptors that a text names, as "5:6"; whether it is one that makes sense pvhostd says. */
+static void find_fds(const char *command, const char *text, int *fds, unsigned int *nr)
+{
+	char *end;
+
+	for (; text && *nr < FDS_MAX; text = *end == ':' ? end + 1 : NULL) {
+		long fd = strtol(text, &end, 10);
+
+		if (end == text || fd < 0 || fd > INT_MAX)
+			return;
+		if (fcntl(fd, F_GETFD) < 0)
+			pvctl_fail(1, "%s: descriptor %ld is not open: who calls pvctl has to leave it open", command, fd);
+		fds[(*nr)++] = fd;
+	}
+}
+
+/* Descriptors that are named go along. */
+static struct json_object *ask_to_add(const struct pvctl *ctl, const struct pv_class *class, const char *command,
+				      struct json_object *args)
+{
+	const struct hostd_key *key;
+	int numbers[FDS_MAX];
+	struct pvctl_fds fds = { numbers, 0 };
+	char error[PVCTL_ERROR_MAX];
+	struct json_object *dev;
+
+	for (key = class->keys; key && key->name; key++)
+		if (key->is_fds)
+			find_fds(command, hostd_json_str(args, key->name), numbers, &fds.nr);
+	dev = pvctl_ask(ctl, command, args, fds.nr ? &fds : NULL, error);
+	if (!dev)
+		pvctl_fail(1, "%s", error);
+	return dev;
+}
+
 /* [ID] [SPEC]; a single one is what it looks like: no id has a '='. */
 static int add_device(const struct pvctl *ctl, const struct pv_class *class, int argc, char **argv)
 {
@@ -40,7 +80,7 @@ static int add_device(const struct pvctl *ctl, const struct pv_class *class, int
 				 sizeof(err));
 	if (!args)
 		pvctl_fail(PVCTL_USAGE, "%s: %s", command, err);
-	dev = pvctl_call(ctl, command, args);
+	dev = ask_to_add(ctl, class, command, args);
 	ctl->json ? pvctl_print_json(dev) : print_added(dev);
 	json_object_put(dev);
 	return 0;

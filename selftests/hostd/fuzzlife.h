@@ -60,6 +60,7 @@ static const char *const fuzzlife_commands[] = {
 	"{\"execute\":\"remove\",\"arguments\":{\"id\":\"b\"}}",
 	"{\"execute\":\"continue\",\"arguments\":{\"id\":\"d1\"}}",
 	"{\"execute\":\"pcap\",\"arguments\":{\"id\":\"d1\",\"snaplen\":64}}",
+	"{\"execute\":\"pcap\",\"arguments\":{\"id\":\"d1\",\"snaplen\":64}}",
 	"{\"execute\":\"restart-worker\"}",
 	"{\"execute\":\"release\"}",
 	"{\"execute\":\"qemu-args\",\"id\":{\"a\":[1,2,{\"b\":null}]}}",

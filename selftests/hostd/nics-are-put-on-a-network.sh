@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Each back end of a NIC is there or says in one line what to do; taps, whether by name or inherited, and passt
+# Each back end of a NIC is there or says in one line what to do; taps, by name, inherited, or handed over, and passt
 # outlive workers and upgrades; what was started for a NIC goes with it, and comes back when it dies. A capture ends
 # with its NIC, and leaves a file that can be read.
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
@@ -16,7 +16,8 @@ fi
 . "$(dirname "$0")/../lib/hostd.sh"
 [ -n "${in_netns:-}" ] || ktap_skip_all 'no network namespace: needs root, or user namespaces'
 make_network() {
-	ip tuntap add one0 mode tap && ip tuntap add many0 mode tap multi_queue && ip tuntap add out0 mode tap &&
+	ip tuntap add one0 mode tap && ip tuntap add many0 mode tap multi_queue &&
+		ip tuntap add given0 mode tap multi_queue && ip tuntap add given1 mode tap multi_queue && ip tuntap add out0 mode tap &&
 		ip addr add 192.0.2.2/24 dev out0 && ip link set out0 up && ip route add default via 192.0.2.1
 }
 make_network || ktap_bail 'no taps'
@@ -41,6 +42,33 @@ start_inherited() {
 	END
 }
 
+# What a program that has opened taps does: with_taps <flags> <tap>... -- <pvctl argument>..., where @1 is the number of
+# the first descriptor, @2 that of the next.
+with_taps() {
+	python3 - "$hostd_bin/pvctl" "$(hostd_dir)/control.sock" "$@" <<- 'END'
+		import fcntl, os, struct, subprocess, sys
+		program, control, flags = sys.argv[1:4]
+		names, args = sys.argv[4:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
+		fds = [os.open("/dev/net/tun", os.O_RDWR) for _ in names]
+		for fd, name in zip(fds, names):
+		    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", name.encode(), int(flags, 16)))
+		for i, fd in enumerate(fds):
+		    args = [arg.replace("@%d" % (i + 1), str(fd)) for arg in args]
+		done = subprocess.run([program, "--control", control] + args, pass_fds=fds, capture_output=True, text=True)
+		print(done.stdout + done.stderr.replace(str(fds[0]), "@1").replace(str(fds[-1]), "@2"), end="")
+	END
+}
+# A command without its descriptors, or with others than it names.
+raw() {	# <command> <number of descriptors>
+	python3 - "$(hostd_dir)/control.sock" "$@" <<- 'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		socket.send_fds(s, [sys.argv[2].encode() + b"\n"], [0] * int(sys.argv[3]))
+		print(json.loads(s.makefile().readline()).get("error", {}).get("desc", "done"))
+	END
+}
+
 is_no_dir() { [ ! -e "$1" ]; }
 
 hostd_start --net id=n0,tap=one0 --net id=n1,tap=many0,queues=3 --net id=n2,null=on,link=off || ktap_bail 'pvhostd does not start'
@@ -57,7 +85,7 @@ done <<- 'END'
 	tap=none0|ip tuntap add none0
 	tap=lo|no tap that can be used
 	tap=one0|in use by another process
-	fd=99|see who starts it
+	fd=99|has to leave it open
 	fd=x|the number of a descriptor
 	stream=/nowhere/s|start first what makes
 	dgram=/nowhere/s|start first what makes
@@ -71,6 +99,32 @@ pvctl restart-worker > "$test_tmp/restart"
 ktap_is 'the next worker has the taps' "$(counter n0 sources) $(counter n1 sources)" '1 3'
 pvctl upgrade > "$test_tmp/upgrade"
 ktap_is 'and the next pvhostd' "$(counter n0 sources) $(counter n1 sources)" '1 3'
+
+multi=5102 plain=1102	# IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, with and without IFF_VNET_HDR
+ktap_is 'a tap that is handed over, with its queues' "$(with_taps $multi given0 given0 -- add-net g0 fd=@1:@2)" 'g0: added'
+ktap_is 'is listed by its name' "$(row g0 | cut -d ' ' -f 3-8) $(counter g0 sources)" 'served reset - up fd given0 2'
+pvctl restart-worker > "$test_tmp/restart"
+pvctl upgrade > "$test_tmp/upgrade"
+ktap_is 'and stays over workers and upgrades' "$(row g0 | cut -d ' ' -f 3-8) $(counter g0 sources)" 'served reset - up fd given0 2'
+no_tap='is no tap with IFF_NO_PI and IFF_VNET_HDR: open it so (TUNSETIFF), or give tap=NAME'
+ktap_is 'one without headers is refused' "$(with_taps $plain given1 given1 -- add-net g1 fd=@1:@2)" \
+	"pvctl: add-net: g1: fd=: descriptor @1 $no_tap"
+ktap_is 'and what is no tap' "$(pvctl add-net g1 fd=0 2>&1 < /dev/null)" "pvctl: add-net: g1: fd=: descriptor 0 $no_tap"
+ktap_is 'queues of two taps' "$(with_taps $multi given1 many0 -- add-net g1 fd=@1:@2)" \
+	'pvctl: add-net: g1: fd=: descriptor @2 is a queue of another tap than the first: each NIC is on one'
+add='{"execute":"add-net","arguments":{"id":"g1","fd":"5"}}'
+ktap_is 'a number without a descriptor' "$(raw "$add" 0)" \
+	'g1: its descriptors did not come along: send them with the command (SCM_RIGHTS), as pvctl does'
+ktap_is 'more than are named' "$(raw "$add" 2)" 'g1: fd= names 1 descriptors, and 2 came along: send each of them with the command'
+ktap_is 'more than there may be' "$(raw "$add" 40 | cut -c 1-33)" 'its descriptors cannot be taken: '
+ktap_is 'to a NIC that needs none' "$(raw '{"execute":"add-net","arguments":{"id":"g1","null":true}}' 1)" \
+	'g1: descriptors came along, and only fd= takes any'
+ktap_is 'to a disk' "$(raw '{"execute":"add-disk","arguments":{"id":"g1","file":"/dev/null"}}' 1)" 'g1: descriptors came along, and it takes none'
+pcap='{"execute":"pcap","arguments":{"id":"n2"}}' advice='send one end of a UNIX stream socket along (SCM_RIGHTS), by which the frames come'
+ktap_is 'a capture without a socket' "$(raw "$pcap" 0)" "n2: $advice"
+ktap_is 'and with a file' "$(raw "$pcap" 1 < /dev/null)" "n2: $advice"
+ktap_is 'to a command' "$(raw '{"execute":"list"}' 1)" 'list: descriptors came along, and it takes none'
+ktap_is 'and nothing of all that stays' "$(pvctl list | grep -c '^g1')" 0
 
 pcap() { pvctl pcap "$@" 2>&1 | tr '\n' '|'; }
 echo precious > "$test_tmp/precious"

@@ -129,6 +129,29 @@ static struct json_object *args_of(struct hostd_call *call)
 	return call->args;
 }
 
+/* Do its arguments name descriptors? */
+static bool names_fds(const struct hostd_device *dev)
+{
+	const struct hostd_key *key;
+
+	for (key = dev->class->keys; key && key->name; key++)
+		if (key->is_fds && hostd_json_get(dev->args, key->name))
+			return true;
+	return false;
+}
+
+/* The numbers in a command are its giver's, and name nothing here. 0 or -errno with text in @err. */
+static int take_fds(struct hostd_call *call, struct hostd_device *dev, char *err)
+{
+	if (!call->nr_fds && !names_fds(dev))
+		return 0;
+	if (call->nr_fds && dev->ops->take_fds)
+		return dev->ops->take_fds(dev, call->fds, call->nr_fds, err);
+	snprintf(err, HOSTD_ERROR_MAX, call->nr_fds ? "descriptors came along, and it takes none" :
+		 "its descriptors did not come along: send them with the command (SCM_RIGHTS), as pvctl does");
+	return -EINVAL;
+}
+
 static void add_device(struct hostd_call *call, const struct pv_class *class)
 {
 	struct json_object *args = args_of(call), *obj;
@@ -137,6 +160,10 @@ static void add_device(struct hostd_call *call, const struct pv_class *class)
 	struct hostd_device *dev;
 
 	dev = hostd_device_add(call->b, class, args, err);
+	if (dev && take_fds(call, dev, err)) {
+		hostd_device_drop(call->b, dev);
+		dev = NULL;
+	}
 	if (!dev) {
 		hostd_call_error(call, "%.31s%s%s", id ? id : "", id ? ": " : "", err);
 		return;

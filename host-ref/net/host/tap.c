@@ -124,18 +124,27 @@ int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *e
 	return 0;
 }
 
-static int take_queue(struct net_tap *tap, int fd, char *err)
+static int refuse(char *err, int number, const char *text)
+{
+	snprintf(err, HOSTD_ERROR_MAX, "fd=: descriptor %d %s", number, text);
+	return -EINVAL;
+}
+
+/* It has to be what it needs to be already: a tap keeps its kind. */
+static int take_queue(struct net_tap *tap, int fd, int number, char *err)
 {
 	const short needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	struct ifreq ifr = { 0 };
 	int flags = fcntl(fd, F_GETFL);
+	char name[NET_TAP_NAME];
 
-	if (flags < 0 || ioctl(fd, TUNGETIFF, &ifr) < 0 || (ifr.ifr_flags & needed) != needed || set_header(fd) ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-		snprintf(err, HOSTD_ERROR_MAX, "descriptor %d is no tap that was opened with IFF_NO_PI and IFF_VNET_HDR and left to pvhostd when it started: see who starts it, or give tap=NAME",
-			 fd);
-		return -EINVAL;
-	}
+	if (flags < 0)
+		return refuse(err, number, "is not open: see who starts pvhostd, or give tap=NAME");
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0 || (ifr.ifr_flags & needed) != needed || set_header(fd) ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return refuse(err, number, "is no tap with IFF_NO_PI and IFF_VNET_HDR: open it so (TUNSETIFF), or give tap=NAME");
+	if (tap->nr && strcmp(net_tap_name(tap, name), ifr.ifr_name))
+		return refuse(err, number, "is a queue of another tap than the first: each NIC is on one");
 	tap->fds[tap->nr] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (tap->fds[tap->nr] < 0) {
 		snprintf(err, HOSTD_ERROR_MAX, "%s", too_many_fds);
@@ -145,28 +154,49 @@ static int take_queue(struct net_tap *tap, int fd, char *err)
 	return 0;
 }
 
-int net_tap_take(struct net_tap *tap, const char *text, char *err)
+int net_tap_parse(const char *text, int numbers[PVNET_MAX_PAIRS], char *err)
 {
-	int ret = 0;
+	int nr = 0;
 	char *end;
 
 	do {
 		unsigned long fd = strtoul(text, &end, 10);
 
-		if (end == text || (*end && *end != ':') || fd > INT_MAX || tap->nr == PVNET_MAX_PAIRS) {
+		if (end == text || (*end && *end != ':') || fd > INT_MAX || nr == PVNET_MAX_PAIRS) {
 			snprintf(err, HOSTD_ERROR_MAX, "fd= is the number of a descriptor, or up to %d with colons between them, as 5:6",
 				 PVNET_MAX_PAIRS);
-			ret = -EINVAL;
-		} else {
-			ret = take_queue(tap, fd, err);
+			return -EINVAL;
 		}
+		numbers[nr++] = fd;
 		text = end + 1;
-	} while (!ret && *end);
+	} while (*end);
+	return nr;
+}
+
+int net_tap_take(struct net_tap *tap, const int *fds, const int *numbers, unsigned int nr, char *err)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++)
+		ret = take_queue(tap, fds[i], numbers[i], err);
 	if (ret)
 		net_tap_close(tap);
 	else
 		net_tap_probe(tap);
 	return ret;
+}
+
+char *net_tap_name(const struct net_tap *tap, char name[NET_TAP_NAME])
+{
+	struct ifreq ifr = { 0 };
+
+	_Static_assert(NET_TAP_NAME == IFNAMSIZ, "IFNAMSIZ");
+	if (tap->nr && !ioctl(tap->fds[0], TUNGETIFF, &ifr))
+		memcpy(name, ifr.ifr_name, NET_TAP_NAME);
+	else
+		name[0] = 0;
+	return name;
 }
 
 int net_tap_dup(const struct net_tap *tap, int *fds, char *err)

@@ -33,14 +33,38 @@ struct net_tap {
 int net_tap_open(struct net_tap *tap, const char *name, unsigned int nr, char *err);
 
 /**
- * net_tap_take - take a tap that was inherited
+ * net_tap_parse - read the numbers of descriptors
+ * @text: as "5:6"
+ * @numbers: gets them
+ * @err: gets one line of HOSTD_ERROR_MAX when that fails
+ *
+ * Return: how many, or -EINVAL.
+ */
+int net_tap_parse(const char *text, int numbers[PVNET_MAX_PAIRS], char *err);
+
+/**
+ * net_tap_take - take a tap that somebody else has opened
  * @tap: gets copies of its descriptors; not open
- * @text: their numbers, as "5:6"
+ * @fds: they
+ * @numbers: what the operator calls them
+ * @nr: their number, at most PVNET_MAX_PAIRS
  * @err: gets one line of HOSTD_ERROR_MAX when that fails
  *
  * Return: 0 or -errno.
  */
-int net_tap_take(struct net_tap *tap, const char *text, char *err);
+int net_tap_take(struct net_tap *tap, const int *fds, const int *numbers, unsigned int nr, char *err);
+
+/* Room for the name of a tap. */
+#define NET_TAP_NAME	16
+
+/**
+ * net_tap_name - what the tap is called at the moment
+ * @tap: the tap
+ * @name: gets that, or "" if it is not open, or not there any more
+ *
+ * Return: @name.
+ */
+char *net_tap_name(const struct net_tap *tap, char name[NET_TAP_NAME]);
 
 /**
  * net_tap_dup - make copies of its descriptors
