@@ -6,6 +6,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,26 +252,47 @@ static int net_capture(struct hdev *dev, struct json_object *config, int fd, cha
 	return net_capture_start(net, fd, hostd_json_u64(config, "snaplen", UINT32_MAX), error);
 }
 
+/* Counters of pairs by their names, as pvctl has them; those of reception come first. */
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
+#define COUNTER(name)	{ #name, offsetof(struct net_counts, name) }
+	COUNTER(rx_frames), COUNTER(rx_no_link), COUNTER(rx_filtered), COUNTER(rx_no_buffers), COUNTER(rx_too_long),
+	COUNTER(rx_bad), COUNTER(rx_starved),
+	COUNTER(tx_frames), COUNTER(tx_no_link), COUNTER(tx_full), COUNTER(tx_failed), COUNTER(tx_bad),
+};
+
+#define NR_RX_COUNTERS	7
+
+static uint64_t counter_of(const struct net *net, unsigned int pair, unsigned int i)
+{
+	return *(const uint64_t *)((const uint8_t *)&net->count[pair] + counters[i].offset);
+}
+
 static void net_describe(const struct hdev *dev, struct json_object *obj)
 {
 	const struct net *net = dev->priv;
-	const struct net_counts *c = &net->count;
+	unsigned int i, pair;
+	uint64_t sum;
 
 	hostd_json_add_bool(obj, "carrier", net_has_link(net));
 	hostd_json_add_u64(obj, "sources", net->be.nr_sources);
 	hostd_json_add_u64(obj, "pairs", net->nr_pairs);
-	hostd_json_add_u64(obj, "rx_frames", c->rx_frames);
-	hostd_json_add_u64(obj, "rx_no_link", c->rx_no_link);
-	hostd_json_add_u64(obj, "rx_filtered", c->rx_filtered);
-	hostd_json_add_u64(obj, "rx_no_buffers", c->rx_no_buffers);
-	hostd_json_add_u64(obj, "rx_too_long", c->rx_too_long);
-	hostd_json_add_u64(obj, "rx_bad", c->rx_bad);
-	hostd_json_add_u64(obj, "rx_starved", c->rx_starved);
-	hostd_json_add_u64(obj, "tx_frames", c->tx_frames);
-	hostd_json_add_u64(obj, "tx_no_link", c->tx_no_link);
-	hostd_json_add_u64(obj, "tx_full", c->tx_full);
-	hostd_json_add_u64(obj, "tx_failed", c->tx_failed);
-	hostd_json_add_u64(obj, "tx_bad", c->tx_bad);
+	for (i = 0; i < HOSTD_ARRAY_SIZE(counters); i++) {
+		for (pair = 0, sum = 0; pair < PVNET_MAX_PAIRS; pair++)
+			sum += counter_of(net, pair, i);
+		hostd_json_add_u64(obj, counters[i].name, sum);
+	}
+}
+
+static void net_describe_queue(const struct hdev *dev, unsigned int index, struct json_object *obj)
+{
+	unsigned int i = is_receive(index) ? 0 : NR_RX_COUNTERS;
+	unsigned int end = is_receive(index) ? NR_RX_COUNTERS : HOSTD_ARRAY_SIZE(counters);
+
+	for (; !is_control(index) && i < end; i++)
+		hostd_json_add_u64(obj, counters[i].name, counter_of(dev->priv, (index - 1) / 2, i));
 }
 
 const struct pvdev_ops hdev_net_ops = {
@@ -283,6 +305,7 @@ const struct pvdev_ops hdev_net_ops = {
 	.poll = net_poll,
 	.set = net_set,
 	.describe = net_describe,
+	.describe_queue = net_describe_queue,
 	.capture = net_capture,
 	.work = net_rx_work,
 };

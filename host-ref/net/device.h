@@ -85,11 +85,12 @@ struct net_txq {
 };
 
 /**
- * struct net_counts - frames of a NIC; what was taken of the back end or the driver is in one of them
+ * struct net_counts - frames of a pair; what was taken of the back end or the driver is in one of them. One that
+ * came, and was dropped before it was known whom it is for, counts for the pair whose number its source has
  * @rx_frames: given to the driver
  * @rx_no_link: they came while there was no link
  * @rx_filtered: not for it
- * @rx_no_buffers: the pair that they are for has no buffers
+ * @rx_no_buffers: the pair, which they are for, has no buffers
  * @rx_too_long: longer than its settings allow
  * @rx_bad: no frames, or with offloads that it does not want
  * @rx_starved: times that there were no buffers at all, and the back end had to wait
@@ -136,7 +137,7 @@ struct net_counts {
  * @rate_timer: when one of them allows more
  * @full: the back end has had no room for long: nothing waits for it any more
  * @capture: who wants a copy of each frame; NULL: nobody
- * @count: counters
+ * @count: counters, by pair, of all its lives
  */
 struct net {
 	struct hdev *dev;
@@ -159,13 +160,19 @@ struct net {
 	struct hdev_timer rate_timer;
 	bool full;
 	struct net_capture *capture;
-	struct net_counts count;
+	struct net_counts count[PVNET_MAX_PAIRS];
 };
 
 /* Is there a link, and a back end behind it? */
 static inline bool net_has_link(const struct net *net)
 {
 	return net->wants_link && net->has_peer;
+}
+
+/* The pair of a queue that is not of control. */
+static inline unsigned int net_pair_of(const struct hdev_queue *q)
+{
+	return (q->index - 1) / 2;
 }
 
 /* A frame goes through. As a rule nobody looks. */

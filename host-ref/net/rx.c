@@ -48,7 +48,7 @@ int net_rx_start(struct net *net, struct hdev_queue *q)
 	/* Buffers wait in the ring: they are no work, and no doorbell is wanted for them (NET-D7). */
 	q->quiet = true;
 	q->priv = rx;
-	net->rx[(q->index - 1) / 2] = rx;
+	net->rx[net_pair_of(q)] = rx;
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static int place(struct net *net, const struct arrival *a)
 	hostd_copy_out(to, &a->frame, HEADER);
 	note_frame(rx, a->len);
 	net_note_length(net, a->len);
-	net->count.rx_frames++;
+	net->count[a->pair].rx_frames++;
 	return 0;
 }
 
@@ -204,27 +204,27 @@ static void arrive(struct net *net, struct arrival *a, unsigned int source, cons
 	int ret;
 
 	if (a->len < PVNET_FRAME_MIN || !net_offload_is_sound(o, a->len, net->be.offloads >> NET_RX_SHIFT)) {
-		net->count.rx_bad++;
+		net->count[source].rx_bad++;
 		return;
 	}
 	if (!is_allowed(net, a->len, o)) {
-		net->count.rx_too_long++;
+		net->count[source].rx_too_long++;
 		return;
 	}
 	memcpy(peek, a->data, a->len < sizeof(peek) ? a->len : sizeof(peek));
 	if (!choose(net, a, source, peek)) {
-		net->count.rx_filtered++;
+		net->count[source].rx_filtered++;
 		return;
 	}
 	a->frame.len = htole32(a->len);
 	net_offload_store(&a->frame.offload, o);
 	ret = place(net, a);
 	if (ret == -EMSGSIZE)
-		net->count.rx_too_long++;
+		net->count[a->pair].rx_too_long++;
 	else if (ret && a->pair == source)
 		keep(&net->rx[source]->kept, a);
 	else if (ret)
-		net->count.rx_no_buffers++;
+		net->count[a->pair].rx_no_buffers++;
 }
 
 /* Nothing more is read for this pair before it has buffers: now, and only now, the driver shall ring. */
@@ -232,7 +232,7 @@ static void starve(struct net *net, struct net_rxq *rx)
 {
 	rx->starved = true;
 	rx->q->quiet = false;
-	net->count.rx_starved++;
+	net->count[net_pair_of(rx->q)].rx_starved++;
 	net_watch(net);
 }
 
@@ -249,7 +249,7 @@ static bool place_kept(struct net *net, unsigned int pair)
 	if (ret == -EAGAIN)
 		return false;
 	if (ret)
-		net->count.rx_too_long++;
+		net->count[pair].rx_too_long++;
 	k->len = 0;
 	return true;
 }
@@ -270,7 +270,7 @@ static int read_one(struct net *net, unsigned int source)
 	iov[1] = (struct iovec) { rx->kept.data + room, NET_KEPT_MAX - room };
 	len = net->be.ops->receive(&net->be, source, iov, 2, &o);
 	if (len == -EBADMSG)
-		net->count.rx_bad++;
+		net->count[source].rx_bad++;
 	if (len < 0)
 		return len;
 	hostd_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
@@ -334,7 +334,7 @@ void net_rx_discard(struct net *net)
 		if (kept->len || net->be.fds[i] < 0)
 			continue;
 		for (nr = 0; nr < DISCARD_MAX && net->be.ops->receive(&net->be, i, &iov, 1, &o) >= 0; nr++)
-			net->count.rx_no_link++;
+			net->count[i].rx_no_link++;
 	}
 }
 
@@ -353,7 +353,7 @@ bool net_rx_work(struct hdev *dev)
 unsigned int net_rx_poll(struct hdev_queue *q)
 {
 	struct net *net = q->dev->priv;
-	unsigned int i, pair = (q->index - 1) / 2;
+	unsigned int i, pair = net_pair_of(q);
 	struct net_rxq *rx = q->priv;
 
 	if (!rx->starved)

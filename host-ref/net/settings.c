@@ -66,7 +66,7 @@ static void drop_kept(struct net *net)
 		if (!net->rx[i] || !net->rx[i]->kept.len)
 			continue;
 		net->rx[i]->kept.len = 0;
-		net->count.rx_no_buffers++;
+		net->count[i].rx_no_buffers++;
 	}
 }
 

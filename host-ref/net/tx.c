@@ -24,7 +24,7 @@ int net_tx_start(struct net *net, struct hdev_queue *q)
 		return -ENOMEM;
 	tx->q = q;
 	q->priv = tx;
-	net->tx[(q->index - 2) / 2] = tx;
+	net->tx[net_pair_of(q)] = tx;
 	return 0;
 }
 
@@ -79,7 +79,7 @@ static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget
 			tx->nr++;
 			continue;
 		}
-		net->count.tx_bad++;
+		net->count[net_pair_of(q)].tx_bad++;
 		post(q, le32toh(sqe.id), ret);
 	}
 }
@@ -98,11 +98,13 @@ static void drop_all(struct net_txq *tx, uint64_t *count)
 
 static void end_frame(struct net *net, struct net_txq *tx, const struct net_out *out, int error)
 {
+	struct net_counts *count = &net->count[net_pair_of(tx->q)];
+
 	if (error) {
-		net->count.tx_failed++;
+		count->tx_failed++;
 	} else {
 		net_note(net, out->data, out->len, false);
-		net->count.tx_frames++;
+		count->tx_frames++;
 		net_note_length(net, out->len);
 		tx->q->stats.write_bytes += out->len;
 	}
@@ -141,9 +143,9 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 static void send_or_drop(struct net *net, struct net_txq *tx, unsigned int pair)
 {
 	if (!net_has_link(net))
-		drop_all(tx, &net->count.tx_no_link);
+		drop_all(tx, &net->count[pair].tx_no_link);
 	else if (net->full)
-		drop_all(tx, &net->count.tx_full);
+		drop_all(tx, &net->count[pair].tx_full);
 	else if (tx->nr)
 		send_frames(net, tx, pair);
 }
@@ -163,7 +165,7 @@ unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget)
 	}
 	take_frames(net, tx, budget < NET_SEND_MAX ? budget : NET_SEND_MAX);
 	nr = tx->nr;
-	send_or_drop(net, tx, (q->index - 2) / 2);
+	send_or_drop(net, tx, net_pair_of(q));
 	return nr;
 }
 

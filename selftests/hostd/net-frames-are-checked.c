@@ -107,18 +107,18 @@ static void check_features(void)
 
 static void check_failures(void)
 {
-	uint64_t failed = n.net->count.tx_failed, no_link = n.net->count.tx_no_link;
+	uint64_t failed = testnet_sum(tx_failed), no_link = testnet_sum(tx_no_link);
 
 	testnet_start(0);
 	n.error = -EIO;
 	testnet_submit(2, &(struct pvnet_tx_sqe) { .len = htole32(60), .data_off = htole64(testnet_off(2, 0)) });
-	ktap_ok(testnet_status(2) == PVNET_S_DROPPED && n.net->count.tx_failed == failed + 1,
+	ktap_ok(testnet_status(2) == PVNET_S_DROPPED && testnet_sum(tx_failed) == failed + 1,
 		"what the back end refuses is dropped, and counted");
 	n.error = 0;
 	expect("the next one goes", PVNET_S_OK, frame(60, 0));
 	n.net->wants_link = false;
 	expect("without a link", PVNET_S_DROPPED, frame(60, 0));
-	ktap_ok(n.net->count.tx_no_link == no_link + 1, "counted");
+	ktap_ok(testnet_sum(tx_no_link) == no_link + 1, "counted");
 	n.net->wants_link = true;
 }
 
@@ -204,7 +204,7 @@ static void check_arrivals(void)
 
 	testnet_start(1 << PVNET_F_RX_USO);
 	testnet_give(0, 1, 0, 128 << 10);
-	bad = n.net->count.rx_bad;
+	bad = testnet_sum(rx_bad);
 	n.net->be.offloads = 0;
 	struct pvnet_settings set = testnet_settings(PVNET_M_UP);
 
@@ -220,7 +220,7 @@ static void check_arrivals(void)
 	testnet_come(0, 1);
 	testnet_come(1501 + PVNET_FRAME_OVERHEAD, 1);
 	testnet_pump();
-	ktap_ok(!testnet_reap(1, &cqe) && n.net->count.rx_bad == bad + 5 && n.net->count.rx_too_long == 1,
+	ktap_ok(!testnet_reap(1, &cqe) && testnet_sum(rx_bad) == bad + 5 && testnet_sum(rx_too_long) == 1,
 		"segments that are not wanted, sums beyond the frame, frames too short and too long: dropped and counted");
 	f = testnet_come(60, 1);
 	f->offload.flags = PVNET_O_CSUM_VALID;

@@ -129,15 +129,15 @@ static void check_starving(void)
 	testnet_pump();
 	ktap_ok(testnet_reap(1, &cqe) && cqe.id == htole32(2) && cqe.nr_frames == htole32(2) && has(1, 8192, 0, 1500, 2) &&
 		has(1, 8192, 1, 60, 3), "a buffer: the frame that was kept, and those after it");
-	ktap_ok(n.net->count.rx_starved, "and it is counted");
+	ktap_ok(testnet_sum(rx_starved), "and it is counted");
 	testnet_give(0, 3, 0, 4096);
 	testnet_pump();
 	ktap_ok(queue(1)->quiet && n.net->watched[0] == EPOLLIN, "quiet and watched again");
 	testnet_give(0, 4, 8192, 64);
 	testnet_come(500, 7);
-	looks = n.net->count.rx_too_long;
+	looks = testnet_sum(rx_too_long);
 	testnet_pump();
-	ktap_ok(n.net->count.rx_too_long == looks + 1 && testdrv_status(&n.t.drv, 0) == PVBUS_S_RUNNING,
+	ktap_ok(testnet_sum(rx_too_long) == looks + 1 && testdrv_status(&n.t.drv, 0) == PVBUS_S_RUNNING,
 		"a buffer that is too short costs its driver a frame");
 }
 
@@ -167,7 +167,7 @@ static void check_states(void)
 	testnet_pump();
 	ktap_ok(!n.next_rx, "nor without a link");
 	set_link(true);
-	ktap_ok(n.next_rx == 1 && n.net->count.rx_no_link == 1, "what came meanwhile is forgotten with it");
+	ktap_ok(n.next_rx == 1 && testnet_sum(rx_no_link) == 1, "what came meanwhile is forgotten with it");
 	testnet_come(60, 2);
 	testnet_pump();
 	ktap_ok(testnet_reap(1, &cqe) && has(1, 0, 0, 60, 2), "with both it comes");
@@ -201,14 +201,14 @@ static struct testnet_frame *to(const char *mac, unsigned int type, unsigned int
 
 static bool comes(void)
 {
-	uint64_t filtered = n.net->count.rx_filtered;
+	uint64_t filtered = testnet_sum(rx_filtered);
 	bool reaped;
 
 	testnet_give(0, 1, 0, BUFFER);
 	testnet_pump();
 	reaped = testnet_reap(1, &cqe);
 	/* Which of both is counted. */
-	return reaped && n.net->count.rx_filtered == filtered;
+	return reaped && testnet_sum(rx_filtered) == filtered;
 }
 
 static void check_filter(void)
@@ -278,11 +278,11 @@ static void check_spreading(void)
 	ktap_ok(testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1) && !((struct pvnet_frame *)testnet_data(1, 0))->hash_type,
 		"one without a hash to the first of the table");
 	testnet_give(0, 1, 0, BUFFER);
-	dropped = n.net->count.rx_no_buffers;
+	dropped = testnet_sum(rx_no_buffers);
 	tcp();
 	to(TESTNET_MAC, 0x86dd, 0);
 	testnet_pump();
-	ktap_ok(n.net->count.rx_no_buffers == dropped + 1 && testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1),
+	ktap_ok(testnet_sum(rx_no_buffers) == dropped + 1 && testnet_reap(1, &cqe) && cqe.nr_frames == htole32(1),
 		"a pair without buffers holds up no other");
 	testnet_give(0, 1, 0, 2048);
 	testnet_give(1, 2, 0, BUFFER);
@@ -293,17 +293,45 @@ static void check_spreading(void)
 		!memcmp(testnet_data(3, 32), TESTNET_MAC, 6), "one that has overflown a buffer of another pair's too");
 }
 
-/* Frames that were read are in one counter each. */
+static uint64_t number(struct json_object *obj, const char *name)
+{
+	return json_object_get_uint64(json_object_object_get(obj, name));
+}
+
+/* Frames that were read are in one counter each: of their pair, and of all. */
 static void check_sum(void)
 {
-	const struct net_counts *c = &n.net->count;
+	struct json_object *all = json_object_new_object(), *of[TESTNET_QUEUES];
+	const struct hdev *dev = &n.t.bus->devices[0];
+	bool same = true;
+	unsigned int i;
 
-	ktap_ok(c->rx_frames && c->rx_filtered && c->rx_no_buffers && c->rx_too_long, "what was read, kept and dropped is counted");
+	ktap_ok(testnet_sum(rx_frames) && testnet_sum(rx_filtered) && testnet_sum(rx_no_buffers) && testnet_sum(rx_too_long),
+		"what was read, kept and dropped is counted");
+	pv_net_class.worker->describe(dev, all);
+	for (i = 0; i < TESTNET_QUEUES; i++) {
+		of[i] = json_object_new_object();
+		pv_net_class.worker->describe_queue(dev, i, of[i]);
+	}
+	json_object_object_foreach(all, name, val) {
+		uint64_t sum = 0;
+
+		for (i = 0; i < TESTNET_QUEUES; i++)
+			sum += number(of[i], name);
+		if (!strncmp(name, "rx_", 3) || !strncmp(name, "tx_", 3))
+			same &= json_object_get_uint64(val) == sum;
+	}
+	ktap_ok(same && !json_object_object_length(of[0]) && number(of[1], "rx_frames") && number(of[3], "rx_frames") &&
+		number(of[1], "rx_starved"), "for its queue, and the sums are those of the NIC");
+	ktap_ok(number(of[3], "rx_no_buffers") == 1, "a frame without a buffer counts for the pair that had none");
+	for (i = 0; i < TESTNET_QUEUES; i++)
+		json_object_put(of[i]);
+	json_object_put(all);
 }
 
 int main(void)
 {
-	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 1);
+	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 3);
 	testnet_init();
 	check_packing();
 	check_overflow();

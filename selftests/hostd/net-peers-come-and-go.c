@@ -118,7 +118,7 @@ static void check_sending(void)
 	ktap_ok(!link_is_up(), "no peer, no link");
 	make_udp(testnet_data(2, 0), 1001);
 	submit(1, 1001);
-	ktap_ok(testnet_status(2) == PVNET_S_DROPPED && n.net->count.tx_no_link == 1, "what is sent is dropped");
+	ktap_ok(testnet_status(2) == PVNET_S_DROPPED && testnet_sum(tx_no_link) == 1, "what is sent is dropped");
 	connect_peer(SOCK_STREAM);
 	ktap_ok(link_is_up(), "a peer is a link");
 	up();
@@ -156,7 +156,7 @@ static void check_pressure(void)
 	turn();
 	for (i = 0; reap_status() == PVNET_S_DROPPED; i++)
 		;
-	ktap_ok(ok && ok + i == nr && n.net->count.tx_full == i, "after a second what waits is dropped");
+	ktap_ok(ok && ok + i == nr && testnet_sum(tx_full) == i, "after a second what waits is dropped");
 	submit(30, len);
 	ktap_ok(testnet_status(2) == PVNET_S_DROPPED, "and then nothing waits");
 	drain(buf, ok * (len + 4));
@@ -200,7 +200,7 @@ static void check_receiving(void)
 	}
 	for (i = 0; testnet_reap(1, &cqe); i++)
 		;
-	ktap_ok(i == 2 && n.net->count.rx_frames == 3, "frames come in whatever pieces");
+	ktap_ok(i == 2 && testnet_sum(rx_frames) == 3, "frames come in whatever pieces");
 	testnet_start(0);
 	up();
 	testnet_give(0, 1, 0, 128 << 10);
@@ -222,17 +222,17 @@ static bool was_asked_for(void)
 
 static void check_lies(void)
 {
-	uint64_t bad = n.net->count.rx_bad, too_long = n.net->count.rx_too_long;
+	uint64_t bad = testnet_sum(rx_bad), too_long = testnet_sum(rx_too_long);
 
 	testnet_give(0, 1, 0, 128 << 10);
 	send(peer, "\0\0\0\5abcde\0\0\0\0", 13, MSG_NOSIGNAL);
 	turn();
-	ktap_ok(n.net->count.rx_bad == bad + 2 && !testnet_reap(1, &cqe), "frames shorter than a header are dropped");
+	ktap_ok(testnet_sum(rx_bad) == bad + 2 && !testnet_reap(1, &cqe), "frames shorter than a header are dropped");
 	memcpy(buf, "\0\1\x86\xa0", 4);
 	memset(buf + 4, 0, 100000);
 	send(peer, buf, 100004, MSG_NOSIGNAL);
 	turn();
-	ktap_ok(n.net->count.rx_too_long == too_long + 1 && link_is_up(), "one longer than any may be, too");
+	ktap_ok(testnet_sum(rx_too_long) == too_long + 1 && link_is_up(), "one longer than any may be, too");
 	send(peer, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL);
 	turn();
 	ktap_ok(!link_is_up() && was_asked_for() && n.net->be.fds[0] < 0, "a length that cannot be is the end of the peer");
@@ -295,7 +295,7 @@ static void check_datagrams(void)
 	send(peer, buf + 1004, 0, 0);
 	turn();
 	ktap_ok(link_is_up() && recv(peer, buf, sizeof(buf), 0) == 900 && net_csum_is_right(buf, 900) &&
-		testnet_reap(1, &cqe) && flags_of(0) == PVNET_O_CSUM_VALID && n.net->count.rx_bad == 1, "a datagram is a frame");
+		testnet_reap(1, &cqe) && flags_of(0) == PVNET_O_CSUM_VALID && testnet_sum(rx_bad) == 1, "a datagram is a frame");
 	close(peer);
 	submit(2, 900);
 	turn();

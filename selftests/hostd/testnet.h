@@ -62,6 +62,15 @@ struct testnet {
 
 static struct testnet n;
 
+/* A counter of all pairs. */
+#define testnet_sum(counter) ({						\
+	unsigned int pair_;						\
+	uint64_t sum_ = 0;						\
+									\
+	for (pair_ = 0; pair_ < PVNET_MAX_PAIRS; pair_++)		\
+		sum_ += n.net->count[pair_].counter;			\
+	sum_; })
+
 extern const struct pv_class pv_net_class;
 
 static inline unsigned int testnet_send(struct net_backend *be, unsigned int source,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # NET-D11: what ethtool says of a NIC is so, and what it sets is done: driver, link, features, counters, which add up to those of
-# the interface, queues, buffers and frames in flight, how late interrupts are, and how frames are spread: each to just the
+# the interface, and are those of pvctl stats, queues, buffers and frames in flight, how late interrupts are, and how frames are spread: each to just the
 # pair that key and table say.
 # needs: vm root
 # kernels: 6.1 6.12
@@ -51,6 +51,21 @@ add_up() {
 }
 # Until no frame comes between the two.
 ktap_check 'the counters of the pairs add up to those of the interface' wait_for 20 add_up
+
+# What the host gave to a pair, took of it, and dropped of what it took.
+agree() {
+	vm_run "ethtool -S $dev" > "$test_tmp/guest"
+	pvctl --json stats n0 | jq -r '.. | .queues? // empty | to_entries[] | select(.key > 0) | .value as $q |
+		((.key - 1) / 2 | floor) as $pair | if .key % 2 == 1 then "rx\($pair) \($q.rx_frames)" else
+		"tx\($pair) \($q.tx_frames)\ndropped\($pair) \($q.tx_no_link + $q.tx_full + $q.tx_failed)" end' > "$test_tmp/host"
+	awk -F'[ :]+' -v failed=0 '
+		NR == FNR { host[$1] = $2; next }
+		$2 ~ /^rx[0-9]+_(packets|no_memory|bad_offload|down)$/ || $2 ~ /^tx[0-9]+_packets$/ { split($2, p, "_"); guest[p[1]] += $3 }
+		$2 ~ /^tx[0-9]+_dropped$/ { split($2, p, "_"); guest["dropped" substr(p[1], 3)] += $3 }
+		END { for (name in host) { print "# " name, host[name], guest[name] + 0; nr++; if (host[name] != guest[name] + 0) failed = 1 }
+			exit failed || nr != 12 || host["rx0"] + host["rx1"] + host["rx2"] + host["rx3"] < 100 }' "$test_tmp/host" "$test_tmp/guest"
+}
+ktap_check 'and each is what pvctl says of that pair' wait_for 20 agree
 
 ktap_check 'as many pairs are in use as CPUs' says -l '^Combined:.*4'
 vm_run "ethtool -L $dev combined 2"
