@@ -52,6 +52,7 @@ struct net_kept {
  * @nr_frames: how many
  * @largest: of this batch, in bytes
  * @starved: there are no buffers: the queue is armed, and its source is not looked at
+ * @gives_way: but it is looked at, for other pairs
  * @look_ns: when to look at its source next
  * @kept: a frame that waits for a buffer
  * @nr: of @stack
@@ -66,6 +67,7 @@ struct net_rxq {
 	uint32_t nr_frames;
 	uint32_t largest;
 	bool starved;
+	bool gives_way;
 	uint64_t look_ns;
 	struct net_kept kept;
 	unsigned int nr;
@@ -132,6 +134,7 @@ struct net_counts {
  * @ready: called when one is ready
  * @watched: what each source is watched for, EPOLL* bits
  * @full_timer: when frames that wait for room are dropped
+ * @hold_timer: when frames for others wait no longer for buffers of one pair
  * @rx_rate: limit of what is received
  * @tx_rate: limit of what is sent
  * @rate_timer: when one of them allows more
@@ -155,6 +158,7 @@ struct net {
 	hdev_ready ready;
 	uint32_t watched[PVNET_MAX_PAIRS];
 	struct hdev_timer full_timer;
+	struct hdev_timer hold_timer;
 	struct hostd_rate rx_rate;
 	struct hostd_rate tx_rate;
 	struct hdev_timer rate_timer;
@@ -202,6 +206,12 @@ void net_down(struct net *net);
 /* rx.c */
 
 /**
+ * net_rx_init - give the NIC its timer
+ * @net: the NIC
+ */
+void net_rx_init(struct net *net);
+
+/**
  * net_rx_start - pvdev_ops.start of a receive queue
  * @net: the NIC
  * @q: the queue
@@ -226,6 +236,12 @@ unsigned int net_rx_poll(struct hdev_queue *q);
  * Return: true if there was something.
  */
 bool net_rx_look(struct net *net, unsigned int source);
+
+/**
+ * net_rx_hold - where frames are spread over pairs, one without buffers holds up others from now on for a moment only
+ * @net: the NIC
+ */
+void net_rx_hold(struct net *net);
 
 /**
  * net_rx_discard - throw away what has come while there was no link

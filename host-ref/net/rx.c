@@ -3,7 +3,9 @@
  * Receiving: frames are read straight into the driver's buffers, as many into one as fit.
  *
  * A frame that the rest of a buffer has no room for has its end in private memory, is put together there,
- * and goes into the next buffer. While there is no next one it stays, and nothing more is read.
+ * and goes into the next buffer. While there is no next one it stays, and nothing more is read; but where a
+ * source's frames are for several pairs (RSS), others wait for the buffers of one for a moment only: then its
+ * frames are dropped, until it has buffers again, or none of them has.
  */
 #include "net/device.h"
 
@@ -21,6 +23,8 @@
 #define BUDGET		64
 /* Frames that are thrown away at once: more than a tap's queue has by default. */
 #define DISCARD_MAX	2000
+/* So long frames for others wait for a pair without buffers. */
+#define HOLD_NS		10000000
 /* After a look that found nothing: an empty look at a tap costs half a microsecond. */
 #define PAUSE_NS	3000
 
@@ -227,13 +231,27 @@ static void arrive(struct net *net, struct arrival *a, unsigned int source, cons
 		net->count[a->pair].rx_no_buffers++;
 }
 
-/* Nothing more is read for this pair before it has buffers: now, and only now, the driver shall ring. */
+/* This pair has no buffers: now, and only now, the driver shall ring. */
 static void starve(struct net *net, struct net_rxq *rx)
 {
+	if (!rx->starved)
+		net->count[net_pair_of(rx->q)].rx_starved++;
 	rx->starved = true;
+	rx->gives_way = false;
 	rx->q->quiet = false;
-	net->count[net_pair_of(rx->q)].rx_starved++;
-	net_watch(net);
+}
+
+/* It has some again. */
+static void feed(struct net_rxq *rx)
+{
+	rx->starved = false;
+	rx->gives_way = false;
+	rx->q->quiet = true;
+}
+
+static bool is_spread(const struct net *net)
+{
+	return net->nr_pairs > 1 && le16toh(net->set.mode) & PVNET_M_RSS;
 }
 
 /* Give the driver what was kept; false: there is still no buffer. */
@@ -254,12 +272,61 @@ static bool place_kept(struct net *net, unsigned int pair)
 	return true;
 }
 
-/* Read a frame of a source into the open buffer; its length, or -errno. */
+void net_rx_hold(struct net *net)
+{
+	if (is_spread(net) && net->hold_timer.at_ns == HDEV_NEVER)
+		hdev_timer_set(&net->hold_timer, net->dev->bus->now_ns + HOLD_NS);
+}
+
+static bool others_have_buffers(struct net *net, unsigned int pair)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++)
+		if (i != pair && open_buffer(net->rx[i]))
+			return true;
+	return false;
+}
+
+/* Without buffers of its own pair: whether the next frame is read for others, and is dropped if it is not. */
+static bool may_pass_by(struct net *net, unsigned int source)
+{
+	struct net_rxq *rx = net->rx[source];
+	unsigned int i;
+
+	if (!rx->gives_way || !is_spread(net)) {
+		starve(net, rx);
+		net_rx_hold(net);
+		return false;
+	}
+	if (others_have_buffers(net, source)) {
+		net->count[source].rx_no_buffers += !!rx->kept.len;
+		rx->kept.len = 0;
+		return true;
+	}
+	for (i = 0; i < net->nr_pairs; i++)
+		starve(net, net->rx[i]);
+	return false;
+}
+
+/* May the next frame of a source be read? */
+static bool has_room(struct net *net, unsigned int source)
+{
+	struct net_rxq *rx = net->rx[source];
+
+	if (!place_kept(net, source) || !open_buffer(rx))
+		return may_pass_by(net, source);
+	if (rx->starved)
+		feed(rx);
+	return true;
+}
+
+/* Read a frame of a source into the open buffer, or private memory; its length, or -errno. */
 static int read_one(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
-	struct arrival a = { .data = rx->buf.data + rx->at + HEADER };
-	uint32_t room = room_of(rx);
+	struct arrival a = { .data = rx->open ? rx->buf.data + rx->at + HEADER : rx->kept.data };
+	uint32_t room = rx->open ? room_of(rx) : 0;
 	struct net_offload o = { 0 };
 	struct iovec iov[2];
 	ssize_t len;
@@ -276,7 +343,8 @@ static int read_one(struct net *net, unsigned int source)
 	hostd_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
 	a.len = len;
 	if (a.len > room) {
-		memcpy(rx->kept.data, a.data, room);
+		if (room)
+			memcpy(rx->kept.data, a.data, room);
 		a.data = rx->kept.data;
 	}
 	net_note(net, a.data, a.len, true);
@@ -305,8 +373,8 @@ bool net_rx_look(struct net *net, unsigned int source)
 	int len = 0;
 
 	for (nr = 0; nr < BUDGET && (len >= 0 || len == -EBADMSG) && net_rx_is_within_rate(net); nr++) {
-		if (!place_kept(net, source) || !open_buffer(rx)) {
-			starve(net, rx);
+		if (!has_room(net, source)) {
+			net_watch(net);
 			break;
 		}
 		len = read_one(net, source);
@@ -350,19 +418,52 @@ bool net_rx_work(struct hdev *dev)
 	return found;
 }
 
+/* Frames of sources that wait for no moment any more may be read for other pairs. */
+static void give_way(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->be.nr_used && is_spread(net); i++)
+		if (net->rx[i])
+			net->rx[i]->gives_way = net->rx[i]->starved;
+}
+
+static void look_all(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->be.nr_used; i++)
+		if (net->rx[i] && net_rx_can_look(net, i))
+			net_rx_look(net, i);
+	net_watch(net);
+}
+
+static void hold_due(struct hdev_timer *timer)
+{
+	struct net *net = timer->dev->priv;
+
+	give_way(net);
+	look_all(net);
+}
+
+void net_rx_init(struct net *net)
+{
+	hdev_timer_init(net->dev, &net->hold_timer, hold_due);
+}
+
 unsigned int net_rx_poll(struct hdev_queue *q)
 {
 	struct net *net = q->dev->priv;
-	unsigned int i, pair = net_pair_of(q);
 	struct net_rxq *rx = q->priv;
+	unsigned int i;
 
-	if (!rx->starved)
+	if (!rx->starved || !open_buffer(rx))
 		return 0;
-	rx->starved = false;
-	q->quiet = true;
-	if (net_rx_can_look(net, pair) && pair < net->be.nr_used)
-		net_rx_look(net, pair);
-	net_watch(net);
+	close_buffer(rx);
+	feed(rx);
+	if (net->hold_timer.at_ns == HDEV_NEVER)
+		give_way(net);
+	look_all(net);
 	/* What it has read may be for others, too. */
 	for (i = 0; i < net->nr_pairs; i++)
 		if (net->rx[i]->q->running)

@@ -102,6 +102,7 @@ static void apply(struct net *net, const struct pvnet_settings *set)
 	use_sources(net);
 	set_offloads(net, le64toh(set->offloads));
 	hdev_set_busy(net->dev, net->up && net->be.nr_sources);
+	net_rx_hold(net);
 	net_watch(net);
 }
 

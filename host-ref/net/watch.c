@@ -29,7 +29,8 @@ bool net_rx_can_look(const struct net *net, unsigned int source)
 {
 	const struct net_rxq *rx = net->rx[source];
 
-	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && !rx->starved && rx->q->running &&
+	return net->up && net_has_link(net) && net->be.fds[source] >= 0 && (!rx->starved || rx->gives_way) &&
+	       rx->q->running &&
 	       net_rx_is_within_rate(net);
 }
 
