@@ -222,36 +222,46 @@ static void print_class(const struct pv_class *class)
 	printf("\t\tesac ;;\n");
 }
 
+/* For both shells: zsh's bashcompinit knows compgen, but not bash's own mapfile and ${!name}. */
 static const char script[] =
-	"# SPEC: keys, or the values of the one before the last '='. $1: type, $2: keys to choose from\n"
+	"_pvctl_words() { COMPREPLY=($(compgen -P \"$2\" -W \"$1\" -- \"$3\")); }\n"
+	"_pvctl_files() { local IFS=$'\\n'; COMPREPLY=($(compgen -P \"$1\" -f -- \"$2\")); }\n"
+	"# SPEC: keys, or the values of the one before the last '='. $1: type, $2: keys to choose from.\n"
+	"# To bash what is behind a '=' is a word of its own.\n"
 	"_pvctl_spec() {\n"
-	"\tlocal line=${COMP_LINE:0:COMP_POINT} item word=${COMP_WORDS[COMP_CWORD]} keys\n"
+	"\tlocal line=${COMP_LINE:0:$COMP_POINT} item word=${COMP_WORDS[$COMP_CWORD]} keys\n"
 	"\tline=${line##* }\n"
 	"\titem=${line##*,}\n"
 	"\t_pvctl_class \"$1\" \"${item%%=*}\"\n"
-	"\tkeys=_pvctl_$2\n"
-	"\tif [[ $item == *=* ]]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_values\" -- \"${item#*=}\")\n"
-	"\t\t[ -n \"$_pvctl_values\" ] || mapfile -t COMPREPLY < <(compgen -f -- \"${item#*=}\")\n"
-	"\telse\n"
-	"\t\t[[ $word != '=' ]] || word=\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -P \"${word%\"$item\"}\" -W \"${!keys}\" -- \"$item\")\n"
-	"\t\tcompopt -o nospace 2>/dev/null\n"
-	"\tfi\n"
+	"\tkeys=$_pvctl_keys\n"
+	"\t[ \"$2\" != live ] || keys=$_pvctl_live\n"
+	"\t[ \"$word\" != '=' ] || word=\n"
+	"\tcase $item in\n"
+	"\t*=*)\n"
+	"\t\titem=${item#*=}\n"
+	"\t\tif [ -n \"$_pvctl_values\" ]; then\n"
+	"\t\t\t_pvctl_words \"$_pvctl_values\" \"${word%\"$item\"}\" \"$item\"\n"
+	"\t\telse\n"
+	"\t\t\t_pvctl_files \"${word%\"$item\"}\" \"$item\"\n"
+	"\t\tfi ;;\n"
+	"\t*)\n"
+	"\t\t_pvctl_words \"$keys\" \"${word%\"$item\"}\" \"$item\"\n"
+	"\t\tcompopt -o nospace 2>/dev/null ;;\n"
+	"\tesac\n"
 	"}\n"
 	"_pvctl_ids() { pvctl list 2>/dev/null | awk 'NR > 1 { print $1 }'; }\n"
 	"_pvctl_type_of() { pvctl list 2>/dev/null | awk -v id=\"$1\" '$1 == id { print $2 }'; }\n"
 	"_pvctl() {\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} type\n"
+	"\tlocal cur=${COMP_WORDS[$COMP_CWORD]} command=${COMP_WORDS[1]}\n"
 	"\tCOMPREPLY=()\n"
 	"\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_commands\" -- \"$cur\")\n"
+	"\t\t_pvctl_words \"$_pvctl_commands\" '' \"$cur\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
 	"\tcase $command in\n"
 	"\tadd)\n"
 	"\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n"
-	"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_types\" -- \"$cur\")\n"
+	"\t\t\t_pvctl_words \"$_pvctl_types\" '' \"$cur\"\n"
 	"\t\telse\n"
 	"\t\t\t_pvctl_spec \"${COMP_WORDS[2]}\" keys\n"
 	"\t\tfi ;;\n"
@@ -259,17 +269,16 @@ static const char script[] =
 	"\t\t_pvctl_spec \"${command#add-}\" keys ;;\n"
 	"\tstats|show|set|remove|resize|continue|pcap)\n"
 	"\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n"
-	"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_pvctl_ids)\" -- \"$cur\")\n"
+	"\t\t\t_pvctl_words \"$(_pvctl_ids)\" '' \"$cur\"\n"
 	"\t\telif [ \"$command\" = set ]; then\n"
 	"\t\t\t_pvctl_spec \"$(_pvctl_type_of \"${COMP_WORDS[2]}\")\" live\n"
 	"\t\telif [ \"$command\" = pcap ] && [ \"$COMP_CWORD\" = 3 ]; then\n"
-	"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\t\t_pvctl_files '' \"$cur\"\n"
 	"\t\tfi ;;\n"
 	"\thelp)\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$_pvctl_commands\" -- \"$cur\") ;;\n"
+	"\t\t_pvctl_words \"$_pvctl_commands\" '' \"$cur\" ;;\n"
 	"\tesac\n"
-	"}\n"
-	"complete -F _pvctl pvctl\n";
+	"}\n";
 
 int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const char *const *commands)
 {
@@ -294,5 +303,7 @@ int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const cha
 		print_class(*class);
 	puts("\tesac\n}");
 	fputs(script, stdout);
+	/* What bash is told for each word. */
+	printf("complete %s-F _pvctl pvctl\n", strcmp(shell, "zsh") ? "" : "-o nospace ");
 	return 0;
 }

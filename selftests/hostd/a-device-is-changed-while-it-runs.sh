@@ -17,15 +17,28 @@ of_worker() { pvctl --json stats "$1" | jq ".$2"; }
 # key <class> <key> <member>: of what query-classes says.
 key() { "$hostd_bin/pvhostd" --query-classes | jq -c ".[] | select(.name == \"$1\").schema.properties.\"$2\".$3"; }
 size_of() { pvctl list | awk -v id="$1" '$1 == id { print $5 }'; }
-# complete_line <words...>: what bash offers for the last one.
+# complete_line <words...>: what bash offers for the last one, of which it passes on what is behind the last "=".
 complete_line() {
 	bash -c '
 		pvctl=$0 control=$1
 		shift
 		pvctl() { "$pvctl" --control "$control" "$@"; }
 		eval "$(pvctl completion bash)"
-		COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+		COMP_WORDS=("${@:1:$# - 1}" "${@: -1}"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+		COMP_WORDS[COMP_CWORD]=${COMP_WORDS[COMP_CWORD]##*=}
 		_pvctl; echo "${COMPREPLY[*]}"' "$hostd_bin/pvctl" "$(hostd_dir)/control.sock" "$@"
+}
+# The same by zsh, which passes on all of it, and calls as sh; what does not fit it leaves out later.
+complete_line_zsh() {
+	zsh -f -c '
+		pvctl=$0 control=$1
+		shift
+		pvctl() { "$pvctl" --control "$control" "$@"; }
+		autoload -Uz compinit && compinit -D -u
+		source <(pvctl completion zsh)
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
+		() { emulate -L sh; setopt kshglob noshglob braceexpand nokshautoload; _pvctl; }
+		print -r -- "${COMPREPLY[*]}"' "$hostd_bin/pvctl" "$(hostd_dir)/control.sock" "$@" 2>&1
 }
 
 hostd_start --device disk,id=d0,null=16M,on-error=enospc --device balloon,stats=0 ||
@@ -65,8 +78,16 @@ print(s.makefile().readline())' "$(hostd_dir)/control.sock" | jq -cS .return | m
 ktap_is 'the shell completes commands' "$(complete_line pvctl bal)" balloon
 ktap_is 'types' "$(complete_line pvctl add cl)" clock
 ktap_is 'keys' "$(complete_line pvctl add disk d9 log)" logical-block=
-ktap_is 'after others' "$(complete_line pvctl add-disk d9 "null=1M,ro=on,eng")" 'null=1M,ro=on,engine='
+ktap_is 'after others' "$(complete_line pvctl add-disk d9 "null=1M,ro=on,eng")" 'on,engine='
 ktap_is 'their values' "$(complete_line pvctl add-disk d9 "null=1M,engine=u")" uring
+if command -v zsh > "$test_tmp/zsh"; then
+	ktap_is 'zsh: types' "$(complete_line_zsh pvctl add cl)" 'disk net clock balloon'
+	ktap_is 'keys after others' "$(complete_line_zsh pvctl add-clock c0 "id=c0,u")" 'id=c0,id= id=c0,uuid='
+	ktap_is 'their values' "$(complete_line_zsh pvctl add-net n0 "null=on,link=o")" 'null=on,link=on null=on,link=off'
+	ktap_is 'ids, and what may change' "$(complete_line_zsh pvctl set d0 "ro" | tr ' ' '\n' | grep -c '^werror=$')" 1
+else
+	for what in types keys values ids; do ktap_skip "zsh: $what" 'zsh is not installed'; done
+fi
 ktap_is 'ids' "$(complete_line pvctl set d)" 'd0 d1'
 ktap_is 'and what may change' "$(complete_line pvctl set d0 r)" rerror=
 ktap_check 'help lists what may change' grep -q '^  werror=' <(pvctl help set)
