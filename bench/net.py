@@ -31,9 +31,9 @@ class Target:
 
 
 def parse_args():
-    parser = Parser(prog="bench/net.sh", usage="%(prog)s [--peers-only] [options]", allow_abbrev=False,
+    parser = Parser(prog="bench/net.sh", usage="%(prog)s [--peers-only] [--add] [options]", allow_abbrev=False,
                     description="Compare NICs in one guest, and between two. --peers-only: without pvnet and "
-                                "without building the kit.")
+                                "without building the kit. --add: to what the last run has written.")
     add_choices(parser, catalogue.NICS, "fewer devices and rounds, one guest, under 5 minutes")
     parser.add_argument("--workloads", type=name_list(ALL_WORKLOADS, "workload"), metavar="A,B",
                         help="of: " + " ".join(ALL_WORKLOADS))

@@ -3,8 +3,9 @@
 # Measure NICs: one guest with all of them, each on a tap of its own; then two guests on bridges.
 # Everything is in a network namespace that ends with the script; the host's own network is not touched.
 #
-# usage: bench/net.sh [--peers-only] [options of net.py, see net.py --help]
+# usage: bench/net.sh [--peers-only] [--add] [options of net.py, see net.py --help]
 # --peers-only: without pvnet, and without building the kit.
+# --add: to what the last run has written, so that workloads can be measured in several runs.
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
@@ -12,10 +13,12 @@
 . "$top/selftests/lib/netns.sh"
 
 inside=
+add=
 options=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--inside)	inside=yes ;;
+	--add)		add=--add ;;
 	--peers-only)	options+=(--without "pvnet,pvnet-passt") ;;
 	*)		options+=("$1") ;;
 	esac
@@ -180,7 +183,8 @@ if [ -z "$inside" ]; then
 	say "building"
 	programs_build
 	netns_possible || die "this user may not make a network namespace"
-	netns_run "$top/bench/net.sh" --inside ${options[@]+"${options[@]}"}
+	# shellcheck disable=SC2086 # nothing, or one word
+	netns_run "$top/bench/net.sh" --inside $add ${options[@]+"${options[@]}"}
 	exit
 fi
 
@@ -188,7 +192,7 @@ ip link set lo up
 # Nothing but the load is to be on the links.
 sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 # Each part adds its own.
-rm -f "$out/net.json"
+[ -n "$add" ] || rm -f "$out/net.json"
 read -r -d '' -a ethtool < <(program_files "$(command -v ethtool)")
 taps=()
 status=0
