@@ -3,7 +3,7 @@
 # selftests/ and bench/.
 .DEFAULT_GOAL	:= all
 .PHONY: all modules modules_install dkms-install dkms-remove host \
-	debug-kernel check check-fast check-versions bench bench-quick demo lint clean help
+	debug-kernel check check-fast check-versions check-kernel-selftests bench bench-quick demo lint clean help
 
 deps	= scripts/deps.sh
 # The leading + hands the job server on.
@@ -37,6 +37,10 @@ check:
 check-versions:
 	@$(deps) test
 	@selftests/versions/run.sh $(VERSIONS)
+
+check-kernel-selftests:
+	@$(deps) kernel-selftests
+	@selftests/run.sh none > /dev/null 2>&1; selftests/kernel/run.sh $(TESTS)
 
 check-fast:
 	@selftests/run.sh --fast
@@ -77,6 +81,7 @@ help:
 	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
 	@echo 'make check-fast       no root, no VM            (two to three minutes)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
+	@echo 'make check-kernel-selftests  the kernel'"'"'s own tests of network drivers, on pvnet; TESTS="gro drivers/": only these'
 	@echo 'make check-versions   other kernels and QEMUs; VERSIONS="7.3/11 6.12-rt": only these'
 	@echo 'make bench            disks, clocks, balloons and NICs against their peers; make bench-quick: disks, 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
