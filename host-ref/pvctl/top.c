@@ -18,8 +18,8 @@
 
 /* Until there is something to be seen. */
 #define FIRST_S		0.5
-/* So often in a row there may be no answer: a worker is replaced meanwhile. */
-#define SILENT_MAX	10
+/* So long there may be no answer: a worker is replaced meanwhile. */
+#define SILENT_S	30
 
 /* What a device does in a second. */
 struct rates {
@@ -232,7 +232,7 @@ static bool look(struct top *top, struct pvctl_sample *sample, unsigned int *sil
 	struct json_object *stats = pvctl_try(top->ctl, "stats");
 
 	/* Why there is no answer, and the end. */
-	if (!stats && ++*silent >= SILENT_MAX)
+	if (!stats && ++*silent * top->interval_s >= SILENT_S)
 		stats = pvctl_call(top->ctl, "stats", NULL);
 	if (!stats)
 		return false;
