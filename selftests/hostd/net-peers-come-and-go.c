@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A peer at a stream gets whole frames with complete checksums, however slowly it reads, and is believed
+ * A peer at a stream gets whole frames with complete checksums, segments cut, however slowly it reads, and is believed
  * nothing: not a length, not a checksum. One that does not read holds nobody up for more than a second; one
  * that goes is asked for again, and the next one begins with a frame.
  */
@@ -80,6 +80,35 @@ static void submit(uint32_t id, unsigned int len)
 	};
 
 	testnet_submit(2, &sqe);
+}
+
+#define SEGMENT_SIZE	1000
+#define SEGMENT_FRAMES	31
+#define SEGMENT_LEN	(42 + (SEGMENT_FRAMES - 1) * SEGMENT_SIZE + 1)
+
+/* A datagram that is to become several; its last frame has a byte. */
+static void submit_segment(uint32_t id, unsigned int size)
+{
+	struct pvnet_tx_sqe sqe = {
+		.id = htole32(id), .len = htole32(SEGMENT_LEN), .data_off = htole64(testnet_off(2, 0)),
+		.offload = { .flags = PVNET_O_CSUM_PARTIAL, .gso_type = PVNET_GSO_UDP, .gso_size = htole16(size),
+			     .csum_start = htole16(34), .csum_offset = htole16(6) },
+	};
+
+	testnet_submit(2, &sqe);
+}
+
+static unsigned int length_of(unsigned int i)
+{
+	return 42 + (i < SEGMENT_FRAMES - 1 ? SEGMENT_SIZE : 1);
+}
+
+/* Is it frame @i of the segment in the driver's buffer? */
+static bool is_part(const uint8_t *at, unsigned int i)
+{
+	unsigned int len = length_of(i);
+
+	return net_csum_is_right(at, len) && !memcmp(at + 42, testnet_data(2, 42 + i * SEGMENT_SIZE), len - 42);
 }
 
 /* Read @len bytes while the device goes on; less if no more come. */
@@ -165,6 +194,35 @@ static void check_pressure(void)
 	turn();
 	ktap_ok(reap_status() == PVNET_S_OK && drain(buf + ok * (len + 4), 781) == 781 &&
 		is_whole(buf + ok * (len + 4), 777) && is_whole(buf, len), "until it reads: it gets the rest, and the next frame");
+}
+
+static void check_cutting(void)
+{
+	const size_t all = SEGMENT_LEN - 42 + SEGMENT_FRAMES * (4 + 42);
+	unsigned int i, ok = 0;
+	size_t at = 0;
+
+	make_udp(testnet_data(2, 0), SEGMENT_LEN);
+	submit_segment(40, SEGMENT_SIZE);
+	submit(41, SEGMENT_LEN);
+	submit_segment(42, SEGMENT_SIZE);
+	turn();
+	ktap_ok(drain(buf, 2 * all + 4 + SEGMENT_LEN) == 2 * all + 4 + SEGMENT_LEN, "segments come cut, long frames do not");
+	for (i = 0; i < 2 * SEGMENT_FRAMES; i++) {
+		if (i == SEGMENT_FRAMES) {
+			ok += is_whole(buf + at, SEGMENT_LEN);
+			at += 4 + SEGMENT_LEN;
+		}
+		ok += is_whole(buf + at, length_of(i % SEGMENT_FRAMES)) && is_part(buf + at + 4, i % SEGMENT_FRAMES);
+		at += 4 + length_of(i % SEGMENT_FRAMES);
+	}
+	ktap_ok(ok == 2 * SEGMENT_FRAMES + 1, "each with its length, a complete checksum, and its part");
+	ktap_ok(reap_status() == PVNET_S_OK && reap_status() == PVNET_S_OK && reap_status() == PVNET_S_OK, "and the driver hears so");
+	ok = testnet_sum(tx_failed);
+	submit_segment(43, 100);
+	turn();
+	ktap_ok(reap_status() == PVNET_S_DROPPED && testnet_sum(tx_failed) == ok + 1 && link_is_up(),
+		"one of too many frames is dropped");
 }
 
 static uint8_t flags_of(uint32_t at)
@@ -282,6 +340,27 @@ static int make_line(void)
 	return ends[1];
 }
 
+/* A socket takes some datagrams only: the others wait, and are not lost. */
+static void check_cut_datagrams(void)
+{
+	unsigned int i, turns, ok = 0;
+
+	make_udp(testnet_data(2, 0), SEGMENT_LEN);
+	submit_segment(40, SEGMENT_SIZE);
+	turn();
+	ktap_ok(n.net->watched[0] & EPOLLOUT, "a segment is cut into datagrams, as many as there is room for");
+	for (i = turns = 0; i < SEGMENT_FRAMES && turns < 1000; turns++) {
+		ssize_t len = recv(peer, buf, sizeof(buf), 0);
+
+		turn();
+		if (len < 0)
+			continue;
+		ok += len == length_of(i) && is_part(buf, i);
+		i++;
+	}
+	ktap_ok(ok == SEGMENT_FRAMES && reap_status() == PVNET_S_OK && !(n.net->watched[0] & EPOLLOUT), "and the others follow");
+}
+
 static void check_datagrams(void)
 {
 	testnet_add(CONFIG("dgram"), make_line());
@@ -296,6 +375,8 @@ static void check_datagrams(void)
 	turn();
 	ktap_ok(link_is_up() && recv(peer, buf, sizeof(buf), 0) == 900 && net_csum_is_right(buf, 900) &&
 		testnet_reap(1, &cqe) && flags_of(0) == PVNET_O_CSUM_VALID && testnet_sum(rx_bad) == 1, "a datagram is a frame");
+	reap_status();
+	check_cut_datagrams();
 	close(peer);
 	submit(2, 900);
 	turn();
@@ -341,10 +422,11 @@ static void check_sandbox(const char *kind, int type)
 
 int main(void)
 {
-	ktap_plan(5 + 5 + 3 + 3 + 5 + 2 + 2);
+	ktap_plan(5 + 5 + 4 + 3 + 3 + 5 + 4 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();
+	check_cutting();
 	check_receiving();
 	check_lies();
 	check_return();

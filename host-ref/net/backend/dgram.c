@@ -4,6 +4,7 @@
  */
 #include "net/backend/backend.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,22 @@
 /* The longest frame, and so much more that one that is longer is seen to be. */
 #define IN_LEN		(PVNET_FRAME_MAX + 64)
 
+/**
+ * struct dgram - what is under way
+ * @in: what has come
+ * @rest: of a segment of which some frames were sent
+ * @chunk: of a segment
+ */
+struct dgram {
+	uint8_t in[IN_LEN];
+	struct net_rest rest;
+	struct net_chunk chunk;
+};
+
 static int dgram_open(struct net_backend *be)
 {
 	be->features = be->ops->features;
-	be->priv = malloc(IN_LEN);
+	be->priv = calloc(1, sizeof(struct dgram));
 	return be->priv ? 0 : -ENOMEM;
 }
 
@@ -29,22 +42,84 @@ static void dgram_close(struct net_backend *be)
 
 static void dgram_attach(struct net_backend *be)
 {
-	(void)be;
+	struct dgram *d = be->priv;
+
+	d->rest.at = d->rest.len = 0;
+	be->unsent = false;
+}
+
+static int send_one(const struct net_backend *be, struct iovec *iov, unsigned int nr_iov)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = nr_iov };
+
+	return sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static bool dgram_flush(struct net_backend *be)
+{
+	struct net_rest *rest = &((struct dgram *)be->priv)->rest;
+	uint32_t len;
+
+	while (rest->at < rest->len) {
+		uint8_t *at = rest->data + rest->at + sizeof(len);
+
+		memcpy(&len, at - sizeof(len), sizeof(len));
+		len = be32toh(len);
+		if (send_one(be, &(struct iovec) { at, len }, 1) == -EAGAIN)
+			return false;
+		rest->at += sizeof(len) + len;
+	}
+	rest->at = rest->len = 0;
+	be->unsent = false;
+	return true;
+}
+
+/* 0: it is sent, or kept; -EAGAIN: nothing of it; another -errno. */
+static int send_segment(struct net_backend *be, const struct net_out *out)
+{
+	struct dgram *d = be->priv;
+	struct net_cut cut;
+	int err = net_cut_begin(&cut, out->data, out->len, &out->offload);
+	unsigned int i, nr = 0;
+
+	if (err)
+		return err;
+	while (net_chunk_make(&d->chunk, &cut)) {
+		for (i = 0; i < d->chunk.nr; i++, nr++) {
+			struct net_parts *parts = &d->chunk.parts[i];
+
+			/* A datagram has no length before it. */
+			err = be->unsent ? -EAGAIN : send_one(be, parts->iov + 1, parts->nr - 1);
+			if (err && (!nr || err != -EAGAIN))
+				return err;
+			if (!err)
+				continue;
+			net_rest_add(&d->rest, parts, 0);
+			be->unsent = true;
+		}
+	}
+	return 0;
+}
+
+static int send_frame(struct net_backend *be, const struct net_out *out)
+{
+	struct iovec iov[NET_PARTS_MAX];
+	struct net_parts parts = { .iov = iov };
+
+	if (out->offload.gso_type != PVNET_GSO_NONE)
+		return send_segment(be, out);
+	net_parts_make(&parts, out, false);
+	return send_one(be, iov, parts.nr);
 }
 
 static unsigned int dgram_send(struct net_backend *be, unsigned int source, const struct net_out *out,
 			       unsigned int nr, int *errors)
 {
-	struct iovec iov[NET_PARTS_MAX];
-	struct net_parts parts = { .iov = iov };
-	struct msghdr msg = { .msg_iov = iov };
 	unsigned int i;
 
 	(void)source;
-	for (i = 0; i < nr; i++) {
-		net_parts_make(&parts, &out[i], false);
-		msg.msg_iovlen = parts.nr;
-		errors[i] = sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	for (i = 0; i < nr && dgram_flush(be); i++) {
+		errors[i] = send_frame(be, &out[i]);
 		if (errors[i] == -EAGAIN)
 			break;
 	}
@@ -54,21 +129,23 @@ static unsigned int dgram_send(struct net_backend *be, unsigned int source, cons
 static ssize_t dgram_receive(struct net_backend *be, unsigned int source, const struct iovec *iov,
 			     unsigned int nr_iov, struct net_offload *offload)
 {
-	ssize_t len = read(be->fds[0], be->priv, IN_LEN);
+	struct dgram *d = be->priv;
+	ssize_t len = read(be->fds[0], d->in, IN_LEN);
 
 	(void)source;
 	if (len < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	net_arrival_check(be, be->priv, len, offload);
-	return net_parts_copy(iov, nr_iov, be->priv, len);
+	net_arrival_check(be, d->in, len, offload);
+	return net_parts_copy(iov, nr_iov, d->in, len);
 }
 
 const struct net_backend_ops net_backend_dgram = {
 	.name = "dgram",
-	.features = 1 << PVNET_F_CSUM | 1 << PVNET_F_RX_CSUM,
+	.features = 1 << PVNET_F_CSUM | 1 << PVNET_F_RX_CSUM | NET_CUT_FEATURES,
 	.open = dgram_open,
 	.close = dgram_close,
 	.attach = dgram_attach,
 	.send = dgram_send,
+	.flush = dgram_flush,
 	.receive = dgram_receive,
 };

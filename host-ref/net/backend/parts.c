@@ -35,6 +35,39 @@ void net_parts_make(struct net_parts *parts, const struct net_out *out, bool wit
 	add(parts, out->data + at + sizeof(parts->csum), out->len - at - sizeof(parts->csum));
 }
 
+bool net_chunk_make(struct net_chunk *chunk, struct net_cut *cut)
+{
+	const uint8_t *payload;
+	uint32_t size;
+
+	for (chunk->nr = 0; chunk->nr < NET_CHUNK_MAX; chunk->nr++) {
+		struct net_parts *parts = &chunk->parts[chunk->nr];
+		uint8_t *head = chunk->heads[chunk->nr];
+
+		if (!net_cut_next(cut, head, &payload, &size))
+			break;
+		*parts = (struct net_parts) { .iov = chunk->nr ? parts[-1].iov + parts[-1].nr : chunk->iov };
+		parts->be_len = htobe32(cut->head_len + size);
+		add(parts, &parts->be_len, sizeof(parts->be_len));
+		add(parts, head, cut->head_len);
+		add(parts, payload, size);
+	}
+	return chunk->nr;
+}
+
+void net_rest_add(struct net_rest *rest, const struct net_parts *parts, size_t skip)
+{
+	const struct iovec *iov = parts->iov, *end = iov + parts->nr;
+
+	for (; iov < end; iov++) {
+		size_t part = iov->iov_len > skip ? iov->iov_len - skip : 0;
+
+		memcpy(rest->data + rest->len, (uint8_t *)iov->iov_base + (iov->iov_len - part), part);
+		rest->len += part;
+		skip -= iov->iov_len - part;
+	}
+}
+
 size_t net_parts_copy(const struct iovec *iov, unsigned int nr_iov, const uint8_t *frame, size_t len)
 {
 	size_t done = 0, part;

@@ -4,7 +4,7 @@
  * QEMU's -netdev stream have it.
  *
  * Many frames go in one call, and come in one. The peer knows no offloads: checksums are completed here, and
- * checked here, where that is cheaper than in the guest.
+ * checked here, segments cut here, where that is cheaper than in the guest.
  */
 #include "net/backend/backend.h"
 
@@ -26,17 +26,15 @@
  * @in: what has come
  * @in_at: where the next frame begins
  * @in_end: where that ends
- * @out: the rest of a frame of which a part was sent
- * @out_at: how much of that has been sent
- * @out_len: bytes
+ * @rest: of a frame, or a segment, of which a part was sent
+ * @chunk: of a segment
  */
 struct stream {
 	uint8_t in[IN_LEN];
 	size_t in_at;
 	size_t in_end;
-	uint8_t out[LENGTH + PVNET_FRAME_MAX];
-	size_t out_at;
-	size_t out_len;
+	struct net_rest rest;
+	struct net_chunk chunk;
 };
 
 static int stream_open(struct net_backend *be)
@@ -57,6 +55,7 @@ static void stream_attach(struct net_backend *be)
 	struct stream *s = be->priv;
 
 	s->in_at = s->in_end = 0;
+	s->rest.at = s->rest.len = 0;
 	be->unsent = false;
 }
 
@@ -79,42 +78,31 @@ static bool is_full(ssize_t error)
 
 static bool stream_flush(struct net_backend *be)
 {
-	struct stream *s = be->priv;
-	struct iovec rest;
+	struct net_rest *rest = &((struct stream *)be->priv)->rest;
+	struct iovec iov;
 	ssize_t len;
 
 	while (be->unsent) {
-		rest = (struct iovec) { s->out + s->out_at, s->out_len - s->out_at };
-		len = send_all(be, &rest, 1);
+		iov = (struct iovec) { rest->data + rest->at, rest->len - rest->at };
+		len = send_all(be, &iov, 1);
 		if (len < 0)
 			return !is_full(len);
-		s->out_at += len;
-		be->unsent = s->out_at < s->out_len;
+		rest->at += len;
+		be->unsent = rest->at < rest->len;
 	}
+	rest->at = rest->len = 0;
 	return true;
 }
 
-/* Keep what of a frame has not been sent: within it there is no way back. */
-static void keep_rest(struct stream *s, const struct iovec *iov, unsigned int nr_iov, size_t skip)
-{
-	s->out_at = s->out_len = 0;
-	for (; nr_iov; iov++, nr_iov--) {
-		size_t part = iov->iov_len > skip ? iov->iov_len - skip : 0;
-
-		memcpy(s->out + s->out_len, (uint8_t *)iov->iov_base + (iov->iov_len - part), part);
-		s->out_len += part;
-		skip -= iov->iov_len - part;
-	}
-}
-
-/* How many frames are done with, when so many bytes were sent. */
+/* Within a frame there is no way back: one of which a part was sent counts as sent, and its rest is kept. */
 static unsigned int count_sent(struct net_backend *be, const struct net_parts *parts, unsigned int nr, size_t sent)
 {
+	struct stream *s = be->priv;
 	unsigned int i;
 
 	for (i = 0; i < nr && sent; i++) {
 		if (sent < parts[i].len) {
-			keep_rest(be->priv, parts[i].iov, parts[i].nr, sent);
+			net_rest_add(&s->rest, &parts[i], sent);
 			be->unsent = true;
 			sent = parts[i].len;
 		}
@@ -123,23 +111,48 @@ static unsigned int count_sent(struct net_backend *be, const struct net_parts *p
 	return i;
 }
 
-static unsigned int stream_send(struct net_backend *be, unsigned int source, const struct net_out *out,
-				unsigned int nr, int *errors)
+/* 0: it is sent, or kept; -EAGAIN: nothing of it; another -errno. */
+static int send_segment(struct net_backend *be, const struct net_out *out)
+{
+	struct stream *s = be->priv;
+	struct net_cut cut;
+	int err = net_cut_begin(&cut, out->data, out->len, &out->offload);
+	bool begun = false;
+	unsigned int i;
+	ssize_t sent;
+
+	if (err)
+		return err;
+	for (; net_chunk_make(&s->chunk, &cut); begun = true) {
+		struct net_parts *last = &s->chunk.parts[s->chunk.nr - 1];
+
+		sent = be->unsent ? 0 : send_all(be, s->chunk.iov, last->iov + last->nr - s->chunk.iov);
+		if (sent < 0 && (!begun || !is_full(sent)))
+			return is_full(sent) ? -EAGAIN : sent;
+		i = sent > 0 ? count_sent(be, s->chunk.parts, s->chunk.nr, sent) : 0;
+		for (; i < s->chunk.nr; i++) {
+			net_rest_add(&s->rest, &s->chunk.parts[i], 0);
+			be->unsent = true;
+		}
+	}
+	return 0;
+}
+
+/* Frames up to the next segment; how many are done with. */
+static unsigned int send_frames(struct net_backend *be, const struct net_out *out, unsigned int nr, int *errors)
 {
 	struct iovec iov[NET_SEND_MAX * NET_PARTS_MAX];
 	struct net_parts parts[NET_SEND_MAX];
 	unsigned int i, nr_iov = 0;
 	ssize_t sent;
 
-	(void)source;
-	if (!stream_flush(be))
-		return 0;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && out[i].offload.gso_type == PVNET_GSO_NONE; i++) {
 		parts[i].iov = iov + nr_iov;
 		net_parts_make(&parts[i], &out[i], true);
 		nr_iov += parts[i].nr;
 		errors[i] = 0;
 	}
+	nr = i;
 	sent = send_all(be, iov, nr_iov);
 	if (sent >= 0)
 		return count_sent(be, parts, nr, sent);
@@ -148,6 +161,26 @@ static unsigned int stream_send(struct net_backend *be, unsigned int source, con
 	for (i = 0; i < nr; i++)
 		errors[i] = sent;
 	return nr;
+}
+
+static unsigned int stream_send(struct net_backend *be, unsigned int source, const struct net_out *out,
+				unsigned int nr, int *errors)
+{
+	unsigned int done = 0, some;
+
+	(void)source;
+	while (done < nr && stream_flush(be)) {
+		if (out[done].offload.gso_type == PVNET_GSO_NONE) {
+			some = send_frames(be, out + done, nr - done, errors + done);
+		} else {
+			errors[done] = send_segment(be, &out[done]);
+			some = errors[done] != -EAGAIN;
+		}
+		if (!some)
+			break;
+		done += some;
+	}
+	return done;
 }
 
 /* Bytes of the next frame, if its length has come; else 0. */
@@ -210,7 +243,7 @@ static ssize_t stream_receive(struct net_backend *be, unsigned int source, const
 
 const struct net_backend_ops net_backend_stream = {
 	.name = "stream",
-	.features = 1 << PVNET_F_CSUM | 1 << PVNET_F_RX_CSUM,
+	.features = 1 << PVNET_F_CSUM | 1 << PVNET_F_RX_CSUM | NET_CUT_FEATURES,
 	.open = stream_open,
 	.close = stream_close,
 	.attach = stream_attach,

@@ -43,7 +43,7 @@ uint16_t net_csum_complete(const uint8_t *frame, uint32_t len, const struct net_
 	return csum ? csum : 0xffff;
 }
 
-static uint64_t add_pseudo(const struct net_headers *h, const uint8_t *frame, uint32_t l4_len)
+uint64_t net_csum_pseudo(const struct net_headers *h, const uint8_t *frame, uint32_t l4_len)
 {
 	const uint8_t *ip = frame + h->l3;
 	uint64_t sum = h->is_ipv4 ? net_csum_add(0, ip + 12, 8) : net_csum_add(0, ip + 8, 32);
@@ -70,5 +70,5 @@ bool net_csum_is_right(const uint8_t *frame, uint32_t len)
 	at = h.proto == IPPROTO_TCP ? TCP_CSUM : UDP_CSUM;
 	if (l4_len < at + 2 || (h.proto == IPPROTO_UDP && !udp_is_whole(frame + h.l4, l4_len)))
 		return false;
-	return !net_csum_fold(net_csum_add(add_pseudo(&h, frame, l4_len), frame + h.l4, l4_len));
+	return !net_csum_fold(net_csum_add(net_csum_pseudo(&h, frame, l4_len), frame + h.l4, l4_len));
 }

@@ -132,6 +132,67 @@ struct net_headers {
  */
 void net_headers_find(struct net_headers *h, const uint8_t *peek, uint32_t len);
 
+/**
+ * net_csum_pseudo - sum of the pseudo header (csum.c)
+ * @h: the headers of a frame with TCP or UDP
+ * @frame: a private copy of them
+ * @l4_len: bytes from the transport's header on
+ *
+ * Return: the sum.
+ */
+uint64_t net_csum_pseudo(const struct net_headers *h, const uint8_t *frame, uint32_t l4_len);
+
+/* cut.c */
+
+/* The longest headers of a segment that is cut, and most frames that it becomes: so it can be kept. */
+#define NET_CUT_HEAD	192U
+#define NET_CUT_MAX	256U
+
+/**
+ * struct net_cut - a segment that is being cut
+ * @h: where its headers are
+ * @head_len: bytes of them
+ * @size: payload of each frame but the last
+ * @payload: what is left of it
+ * @left: bytes of that
+ * @nr: frames that were cut so far
+ * @head: a private copy of its start
+ */
+struct net_cut {
+	struct net_headers h;
+	uint32_t head_len;
+	uint32_t size;
+	const uint8_t *payload;
+	uint32_t left;
+	unsigned int nr;
+	uint8_t head[NET_CUT_HEAD];
+};
+
+/**
+ * net_cut_begin - begin to cut a segment
+ * @cut: what is known of it
+ * @frame: the segment, maybe changing meanwhile: its headers are copied, and then checked; stays until it is cut
+ * @len: its length
+ * @o: its offload, sound, with a gso_type
+ *
+ * Return: 0; -EINVAL: its headers are not what its offload says; -EMSGSIZE: it would be too many frames, or too
+ * long ones.
+ */
+int net_cut_begin(struct net_cut *cut, const uint8_t *frame, uint32_t len, const struct net_offload *o);
+
+/**
+ * net_cut_next - make the next frame
+ * @cut: the segment
+ * @head: gets its headers, @cut->head_len bytes
+ * @payload: gets the place of what follows them, in the segment
+ * @size: gets the length of that
+ *
+ * Checksums are complete.
+ *
+ * Return: true if there is one.
+ */
+bool net_cut_next(struct net_cut *cut, uint8_t *head, const uint8_t **payload, uint32_t *size);
+
 /* filter.c */
 
 /**
