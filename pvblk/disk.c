@@ -161,6 +161,23 @@ static void set_names(struct pvblk *blk)
 }
 
 /**
+ * pvblk_stop() - the other end of pvblk_add_disk(), after del_gendisk()
+ * @blk: the disk; all I/O has ended
+ *
+ * Context: process.
+ */
+void pvblk_stop(struct pvblk *blk)
+{
+	unsigned int i;
+
+	/* Afterwards no interrupt asks for a bottom half. */
+	pvbus_device_stop(blk->pdev);
+	for (i = 0; i < blk->nr_queues; i++)
+		compat_bh_cancel(&blk->queues[i].bh);
+	cancel_delayed_work_sync(&blk->update);
+}
+
+/**
  * pvblk_add_disk() - make the disk and show it
  * @blk: the disk; its device runs
  *
@@ -189,18 +206,19 @@ int pvblk_add_disk(struct pvblk *blk)
 	err = pvbus_device_start(pdev);
 	if (err)
 		goto put_disk;
+	for (i = 0; i < blk->nr_queues; i++)
+		pvblk_open(&blk->queues[i]);
 	/* Callbacks of the bus may come from here on, and they want the disk. */
 	pvbus_device_ready(pdev);
 	err = device_add_disk(&pdev->dev, blk->disk, pvblk_groups);
 	if (err)
 		goto stop_device;
-	for (i = 0; i < blk->nr_queues; i++)
+	for (i = 0; i < blk->nr_queues - blk->nr_polled; i++)
 		pvbus_queue_set_affinity(blk->queues[i].q, blk->queues[i].hctx->cpumask);
 	return 0;
 
 stop_device:
-	pvbus_device_stop(pdev);
-	cancel_delayed_work_sync(&blk->update);
+	pvblk_stop(blk);
 put_disk:
 	put_disk(blk->disk);
 	return err;

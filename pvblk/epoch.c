@@ -13,18 +13,6 @@ MODULE_PARM_DESC(timeout_s, "fail I/O when a request is older than this, in s; 0
 /* So long a suspend waits for a disk. */
 #define DRAIN_TIMEOUT	(10 * HZ)
 
-static void lock_reaping(struct pvblk_queue *queue)
-{
-	while (test_and_set_bit_lock(PVBLK_REAPING, &queue->state) &&
-	       !test_and_clear_bit(PVBLK_HALTED, &queue->state))
-		usleep_range(10, 100);
-}
-
-static void unlock_reaping(struct pvblk_queue *queue)
-{
-	clear_bit_unlock(PVBLK_REAPING, &queue->state);
-}
-
 /**
  * pvblk_freeze() - see pvbus_driver.freeze
  * @pdev: the device
@@ -39,7 +27,11 @@ void pvblk_freeze(struct pvbus_device *pdev)
 	for (i = 0; i < blk->nr_queues; i++)
 		pvblk_set_mode(&blk->queues[i], PVBLK_HOLD);
 	for (i = 0; i < blk->nr_queues; i++)
-		lock_reaping(&blk->queues[i]);
+		pvblk_shut(&blk->queues[i]);
+	/* Pairs with the release in put_ending(): what was taken has ended, or is in its slot. */
+	for (i = 0; i < blk->nr_queues; i++)
+		while (atomic_read_acquire(&blk->queues[i].ending))
+			usleep_range(10, 100);
 }
 
 /* BLK-G4: what the new life must not lack. */
@@ -91,7 +83,7 @@ int pvblk_restore(struct pvbus_device *pdev)
 	for (i = 0; i < blk->nr_queues; i++)
 		nr += pvblk_replay(&blk->queues[i]);
 	for (i = 0; i < blk->nr_queues; i++) {
-		unlock_reaping(&blk->queues[i]);
+		pvblk_open(&blk->queues[i]);
 		pvblk_kick(&blk->queues[i]);
 		pvblk_reap(&blk->queues[i]);
 	}
@@ -106,6 +98,7 @@ static void fail_slots(struct pvblk_queue *queue)
 
 	for (tag = 0; tag < queue->depth; tag++) {
 		rq = queue->slots[tag].rq;
+		WRITE_ONCE(queue->slots[tag].in_flight, false);
 		WRITE_ONCE(queue->slots[tag].rq, NULL);
 		if (rq)
 			blk_mq_end_request(rq, BLK_STS_IOERR);
@@ -123,9 +116,8 @@ void pvblk_gone(struct pvbus_device *pdev)
 
 	for (i = 0; i < blk->nr_queues; i++) {
 		pvblk_set_mode(&blk->queues[i], PVBLK_FAIL);
+		/* It is frozen: what the device completes yet is nobody's. */
 		fail_slots(&blk->queues[i]);
-		/* Frozen, so that it is ours: what the device completes yet is nobody's. */
-		set_bit(PVBLK_HALTED, &blk->queues[i].state);
 	}
 }
 

@@ -12,6 +12,10 @@ static unsigned int queue_depth = 256;
 module_param(queue_depth, uint, 0444);
 MODULE_PARM_DESC(queue_depth, "requests in flight per queue, a power of two (default 256)");
 
+static unsigned int poll_queues;
+module_param(poll_queues, uint, 0444);
+MODULE_PARM_DESC(poll_queues, "queues of each disk for users that poll, as with io_uring's IOPOLL; at most one less than the device has (default 0)");
+
 #define DEPTH_MIN	16
 #define DEPTH_MAX	1024
 #define SLOT_MIN	max_t(u32, SZ_4K, PAGE_SIZE)
@@ -29,6 +33,22 @@ static const u8 features[] = {
 	PVBLK_F_UNMAP,
 };
 
+/* At least one queue is for those who sleep. */
+static void choose_queues(struct pvblk *blk)
+{
+	unsigned int most = blk->pdev->max_queues, cpus = num_possible_cpus();
+
+	blk->nr_polled = min3(poll_queues, most - 1, cpus);
+	blk->nr_queues = min(cpus, most - blk->nr_polled) + blk->nr_polled;
+}
+
+static void drop_queue(struct pvblk *blk)
+{
+	blk->nr_queues--;
+	if (blk->nr_polled)
+		blk->nr_polled--;
+}
+
 /*
  * Depth, slot size and queues that fit into the device's share of the window. A disk that is
  * smaller than its share needs no more than it has itself.
@@ -41,7 +61,9 @@ static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 	u32 max_io = clamp_t(u32, le32_to_cpu(blk->config.max_io), PAGE_SIZE, SLOT_MAX);
 	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
 
-	blk->nr_queues = min(num_possible_cpus(), blk->pdev->max_queues);
+	if (!blk->pdev->max_queues)
+		return -EINVAL;
+	choose_queues(blk);
 	blk->slot_shift = ilog2(max_io);
 	depth = rounddown_pow_of_two(min(depth, blk->pdev->max_queue_size ?: 1));
 
@@ -49,7 +71,7 @@ static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 		if (depth > DEPTH_MIN)
 			depth /= 2;
 		else if (blk->nr_queues > 1)
-			blk->nr_queues--;
+			drop_queue(blk);
 		else if (1U << blk->slot_shift > SLOT_MIN)
 			blk->slot_shift--;
 		else
@@ -70,6 +92,47 @@ static void free_queues(struct pvblk *blk)
 	kfree(blk->queues);
 }
 
+static int init_queue(struct pvblk *blk, unsigned int index, unsigned int depth)
+{
+	struct pvblk_queue *queue = &blk->queues[index];
+
+	queue->blk = blk;
+	queue->polled = index >= blk->nr_queues - blk->nr_polled;
+	queue->depth = depth;
+	queue->closed = true;
+	spin_lock_init(&queue->lock);
+	spin_lock_init(&queue->cq_lock);
+	compat_bh_init(&queue->bh, pvblk_bh);
+	queue->slots = kvcalloc(depth, sizeof(*queue->slots), GFP_KERNEL);
+	return queue->slots ? 0 : -ENOMEM;
+}
+
+/* In the window. Who polls wants no interrupts. */
+static int place_queues(struct pvblk *blk, const struct pvbus_queue_params *like)
+{
+	struct pvbus_queue_params *params = kcalloc(blk->nr_queues, sizeof(*params), GFP_KERNEL);
+	unsigned int i;
+	int err;
+
+	if (!params)
+		return -ENOMEM;
+	for (i = 0; i < blk->nr_queues; i++) {
+		params[i] = *like;
+		if (blk->queues[i].polled)
+			params[i].callback = NULL;
+	}
+	err = pvbus_alloc_queues_each(blk->pdev, blk->nr_queues, params);
+	kfree(params);
+	if (err)
+		return err;
+
+	for (i = 0; i < blk->nr_queues; i++) {
+		blk->queues[i].q = blk->pdev->queues[i];
+		blk->pdev->queues[i]->priv = &blk->queues[i];
+	}
+	return 0;
+}
+
 static int alloc_queues(struct pvblk *blk)
 {
 	struct pvbus_queue_params params = {
@@ -78,7 +141,6 @@ static int alloc_queues(struct pvblk *blk)
 		.cqe_shift	= PVBLK_CQE_SHIFT,
 		.callback	= pvblk_interrupt,
 	};
-	struct pvblk_queue *queue;
 	unsigned int i;
 	int err;
 
@@ -89,28 +151,12 @@ static int alloc_queues(struct pvblk *blk)
 	if (!blk->queues)
 		return -ENOMEM;
 
-	for (i = 0; i < blk->nr_queues; i++) {
-		queue = &blk->queues[i];
-		queue->blk = blk;
-		queue->depth = params.size;
-		spin_lock_init(&queue->lock);
-		queue->slots = kvcalloc(queue->depth, sizeof(*queue->slots), GFP_KERNEL);
-		if (!queue->slots) {
-			err = -ENOMEM;
-			goto free;
-		}
-	}
-
-	err = pvbus_alloc_queues(blk->pdev, blk->nr_queues, &params);
+	for (i = 0; i < blk->nr_queues && !err; i++)
+		err = init_queue(blk, i, params.size);
+	if (!err)
+		err = place_queues(blk, &params);
 	if (err)
-		goto free;
-	for (i = 0; i < blk->nr_queues; i++) {
-		blk->queues[i].q = blk->pdev->queues[i];
-		blk->pdev->queues[i]->priv = &blk->queues[i];
-	}
-	return 0;
-free:
-	free_queues(blk);
+		free_queues(blk);
 	return err;
 }
 
@@ -119,6 +165,7 @@ static int alloc_tags(struct pvblk *blk)
 	blk->set = (struct blk_mq_tag_set) {
 		.ops		= &pvblk_mq_ops,
 		.nr_hw_queues	= blk->nr_queues,
+		.nr_maps	= blk->nr_polled ? HCTX_MAX_TYPES : 1,
 		.queue_depth	= blk->queues[0].depth,
 		.numa_node	= dev_to_node(blk->pdev->dev.parent),
 		.flags		= COMPAT_BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT,
@@ -189,8 +236,7 @@ static void pvblk_remove(struct pvbus_device *pdev)
 
 	/* Waits for what is in flight; the bus goes on restoring the device meanwhile. */
 	del_gendisk(blk->disk);
-	pvbus_device_stop(pdev);
-	cancel_delayed_work_sync(&blk->update);
+	pvblk_stop(blk);
 	free_queues(blk);
 	put_disk(blk->disk);
 	blk_mq_free_tag_set(&blk->set);
@@ -227,7 +273,7 @@ static void pvblk_watchdog(struct pvbus_device *pdev)
 	for (i = 0; i < blk->nr_queues; i++) {
 		pvblk_reap(&blk->queues[i]);
 		/* The bus sees no other epoch, so there is none. */
-		if (test_bit(PVBLK_HALTED, &blk->queues[i].state) && !pvbus_epoch_over(pdev))
+		if (READ_ONCE(blk->queues[i].closed) && !pvbus_epoch_over(pdev))
 			pvbus_device_broken(pdev, "its epoch was over, and came back");
 	}
 }

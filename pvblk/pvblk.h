@@ -5,21 +5,25 @@
 #ifndef _PVBLK_H
 #define _PVBLK_H
 
+#include <linux/atomic.h>
 #include <linux/blk-mq.h>
 #include <linux/spinlock.h>
 #include <pv/bus.h>
 #include <uapi/pv/blk.h>
 #include "compat.h"
+#include "compat_bh.h"
 
 /**
  * struct pvblk_slot - what is in flight under a tag; the private memory that replay starts from
- * @rq: the request; NULL: none
+ * @rq: the request, until it ends; NULL: none
  * @started: jiffies when it was given to the driver
  * @life: pvblk_queue.life in which it was last submitted
  * @done: sectors of it that the device has done in this life
  * @part: sectors that follow, and are submitted
  * @gen: generation of the id, so that a stale completion is refused
+ * @in_flight: the device has it, and may complete it, once
  * @then_flush: the device lost FUA on the way: flush after the write, then complete
+ * @status: what the device said when it completed it
  */
 struct pvblk_slot {
 	struct request	*rq;
@@ -28,12 +32,10 @@ struct pvblk_slot {
 	u32		done;
 	u32		part;
 	u16		gen;
+	bool		in_flight;
 	bool		then_flush;
+	blk_status_t	status;
 };
-
-/* Bits of pvblk_queue.state. */
-#define PVBLK_REAPING	0	/* somebody is the reaper; also held while frozen */
-#define PVBLK_HALTED	1	/* a lie, or over: PVBLK_REAPING is held until a freeze */
 
 /* What becomes of a request that comes now. */
 enum pvblk_mode {
@@ -47,10 +49,15 @@ enum pvblk_mode {
  * @q: the queue in the window
  * @blk: the disk
  * @hctx: blk-mq's side of it
+ * @polled: its users poll; it is never armed, and has no interrupt
  * @lock: one submitter at a time; taken with interrupts off
  * @mode: guarded by @lock
  * @life: counts the times that it passes anew; guarded by @lock
- * @state: PVBLK_REAPING, PVBLK_HALTED
+ * @cq_lock: one at a time takes completions and arms; taken with bottom halves off, never in a
+ *	hard interrupt, outside of @lock
+ * @closed: nobody takes any: frozen, a lie, or the epoch is over; guarded by @cq_lock
+ * @ending: completions that were taken and are still looked after
+ * @bh: the bottom half, for what interrupts and submitters leave
  * @slots: by tag
  * @depth: number of slots
  * @spin_misses: spins in a row that ended without a completion
@@ -62,10 +69,14 @@ struct pvblk_queue {
 	struct pvbus_queue	*q;
 	struct pvblk		*blk;
 	struct blk_mq_hw_ctx	*hctx;
+	bool			polled;
 	spinlock_t		lock;
 	enum pvblk_mode		mode;
 	u32			life;
-	unsigned long		state;
+	spinlock_t		cq_lock;
+	bool			closed;
+	atomic_t		ending;
+	compat_bh		bh;
 	struct pvblk_slot	*slots;
 	unsigned int		depth;
 	unsigned int		spin_misses;
@@ -81,6 +92,7 @@ struct pvblk_queue {
  * @set: its tags
  * @queues: its hardware queues
  * @nr_queues: their number
+ * @nr_polled: so many of them, the last, are polled
  * @index: N of pvblkN
  * @config: checked copy of the device's config; written by the bus's callbacks
  * @config_lock: for who reads it elsewhere
@@ -97,6 +109,7 @@ struct pvblk {
 	struct blk_mq_tag_set	set;
 	struct pvblk_queue	*queues;
 	unsigned int		nr_queues;
+	unsigned int		nr_polled;
 	int			index;
 	struct pvblk_config	config;
 	spinlock_t		config_lock;
@@ -112,16 +125,30 @@ extern int pvblk_major;
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
 void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config);
 int pvblk_add_disk(struct pvblk *blk);
+void pvblk_stop(struct pvblk *blk);
 void pvblk_update_work(struct work_struct *work);
 
 /* queue.c */
-extern int pvblk_spin_us;
 extern const struct blk_mq_ops pvblk_mq_ops;
-void pvblk_interrupt(struct pvbus_queue *queue);
-void pvblk_reap(struct pvblk_queue *queue);
 void pvblk_kick(struct pvblk_queue *queue);
 void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode);
+int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot);
 unsigned int pvblk_replay(struct pvblk_queue *queue);
+
+/* reap.c */
+void pvblk_interrupt(struct pvbus_queue *queue);
+void pvblk_bh(compat_bh *bh);
+void pvblk_reap(struct pvblk_queue *queue);
+int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *batch);
+void pvblk_complete(struct request *rq);
+void pvblk_open(struct pvblk_queue *queue);
+void pvblk_shut(struct pvblk_queue *queue);
+
+/* wait.c */
+extern int pvblk_spin_us;
+u32 pvblk_patience_us(const struct pvblk_queue *queue);
+bool pvblk_arm(struct pvblk_queue *queue);
+void pvblk_wait(struct pvblk_queue *queue);
 
 /* request.c */
 u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag);
@@ -129,8 +156,8 @@ blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq
 			     struct pvblk_sqe *sqe);
 void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq);
 void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq);
-struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe,
-				   blk_status_t *status);
+u32 pvblk_copy_len(const struct pvblk_slot *slot);
+struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe);
 
 /* epoch.c */
 void pvblk_freeze(struct pvbus_device *pdev);

@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A hardware queue: batches go in, completions are reaped, and nobody sleeps for a fast device.
+ * A hardware queue: what goes into it.
  */
 #include <linux/jiffies.h>
-#include <linux/moduleparam.h>
-#include <linux/sched/clock.h>
+#include <linux/seq_file.h>
 #include "pvblk.h"
 #include "trace.h"
-
-int pvblk_spin_us = -1;
-module_param_named(spin_us, pvblk_spin_us, int, 0644);
-MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
-
-/* After this many spins in vain the device is slow just now; then only every so many batches try. */
-#define SPIN_MISSES_MAX		8
-#define SPIN_RETRY_MASK		7
-/* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
-#define LOOKS_PER_RELAX		64
-
-/*
- * With several in flight, the longest that a completion waits for its interrupt, in
- * sleeps: while the user waits for them, and while it is expected to submit more.
- */
-#define IRQ_DELAY_WAITING	4
-#define IRQ_DELAY_SUBMITTING	1
-
-/* Batches over which the depth that the user drives is observed. */
-#define DEPTH_WINDOW		32
 
 /*
  * Give a request to the device, unless it is to be held or to fail; a replay overrides that.
@@ -59,6 +38,7 @@ static blk_status_t submit(struct pvblk_queue *queue, struct request *rq, bool r
 		WRITE_ONCE(slot->rq, rq);
 	if (mode == PVBLK_PASS) {
 		slot->life = queue->life;
+		WRITE_ONCE(slot->in_flight, true);
 		ok = pvring_put(&queue->q->ring, &sqe);
 	} else {
 		slot->life = queue->life - 1;
@@ -102,12 +82,17 @@ void pvblk_kick(struct pvblk_queue *queue)
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
-/*
+/**
+ * pvblk_submit_rest() - submit what is still to be done of a request
+ * @queue: its queue
+ * @slot: its slot; the device has done what was submitted, and the slot is the caller's
+ *
  * This life of the device takes less at once than the request wants, or has lost FUA: the next
- * part, or the flush, follows under the same tag. Returns 1 if it was submitted, 0 if there
- * is nothing more.
+ * part, or the flush, follows under the same tag. Any context.
+ *
+ * Return: 1 if it was submitted, 0 if there is nothing more, -ESTALE if it is to be replayed, -EPROTO.
  */
-static int submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
+int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 {
 	struct pvblk_sqe sqe = { .op = PVBLK_OP_FLUSH };
 	struct request *rq = slot->rq;
@@ -129,197 +114,21 @@ static int submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 	}
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->mode == PVBLK_PASS)
+	if (queue->mode == PVBLK_PASS) {
+		WRITE_ONCE(slot->in_flight, true);
 		ret = pvring_put(&queue->q->ring, &sqe) ? 1 : -EPROTO;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	pvblk_kick(queue);
 	return ret;
 }
 
-/* -ESTALE: the epoch is over, and with it what was copied (BUS-G4). The request is replayed. */
-static int end_slot(struct pvblk_queue *queue, struct pvblk_slot *slot, blk_status_t status,
-		     struct io_comp_batch *batch)
-{
-	struct request *rq = slot->rq;
-	int ret;
-
-	if (!status && slot->done + slot->part == blk_rq_sectors(rq))
-		pvblk_copy_from_window(queue, rq);
-	/* After the copy: a migration may have replaced the window in its midst. */
-	if (pvbus_epoch_over(queue->blk->pdev))
-		return -ESTALE;
-	if (!status) {
-		ret = submit_rest(queue, slot);
-		if (ret)
-			return min(ret, 0);
-	}
-	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
-	WRITE_ONCE(slot->rq, NULL);
-	WRITE_ONCE(queue->q->ops, queue->q->ops + 1);
-	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
-		blk_mq_end_request(rq, status);
-	return 0;
-}
-
-/*
- * Take all completions that are there; the caller is the reaper.
- * -EPROTO: the device lies; -ESTALE: the epoch is over.
- */
-static int reap_all(struct pvblk_queue *queue)
-{
-	struct pvring *ring = &queue->q->ring;
-	struct io_comp_batch batch = { };
-	struct pvblk_slot *slot;
-	struct pvblk_cqe cqe;
-	blk_status_t status;
-	int err = 0;
-
-	pvring_disarm(ring);
-	while (!err && pvring_get(ring, &cqe)) {
-		slot = pvblk_check_cqe(queue, &cqe, &status);
-		if (slot)
-			err = end_slot(queue, slot, status, &batch);
-		else
-			err = pvbus_epoch_over(queue->blk->pdev) ? -ESTALE : -EPROTO;
-	}
-	pvring_set_head(ring);
-	if (batch.complete)
-		batch.complete(&batch);
-	return err;
-}
-
-/*
- * Ask for the interrupt of the last request that will be in flight before the user
- * waits, and for a delayed one before: who submits again meanwhile reaps, and gets
- * neither. The caller is the reaper. True if there is more to reap.
- */
-static bool arm(struct pvblk_queue *queue, u32 submitted)
-{
-	struct pvring *ring = &queue->q->ring;
-	u32 outstanding = submitted - ring->cq_next;
-	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
-	u32 delay_us = pvbus_sleep_us(queue->blk->pdev);
-
-	/* A completion can be here before its submitter has counted it. */
-	if ((s32)outstanding <= 0)
-		return false;
-	if (expected == 1)
-		delay_us = 0;
-	else
-		delay_us *= outstanding == expected ? IRQ_DELAY_WAITING : IRQ_DELAY_SUBMITTING;
-	return pvring_arm(ring, ring->cq_next + expected - 1, delay_us);
-}
-
-/* Nobody reaps any more: PVBLK_REAPING stays set until the queue is frozen. */
-static void halt_reaping(struct pvblk_queue *queue, int err)
-{
-	set_bit(PVBLK_HALTED, &queue->state);
-	if (err == -EPROTO)
-		pvbus_device_broken(queue->blk->pdev,
-				    "it completed a request that is not in flight");
-}
-
-/**
- * pvblk_reap() - complete what the device has completed, then ask for an interrupt
- * @queue: the queue
- *
- * Whoever comes while another reaps may leave: the reaper looks again after it
- * has let go. That also ends a recursion by way of a completion that submits. Any context.
- */
-void pvblk_reap(struct pvblk_queue *queue)
-{
-	struct pvring *ring = &queue->q->ring;
-	u32 submitted;
-	int err;
-
-	do {
-		if (test_and_set_bit_lock(PVBLK_REAPING, &queue->state))
-			return;
-		do {
-			err = reap_all(queue);
-			if (err) {
-				halt_reaping(queue, err);
-				return;
-			}
-			submitted = READ_ONCE(ring->sq_next);
-		} while (arm(queue, submitted));
-		clear_bit_unlock(PVBLK_REAPING, &queue->state);
-		/* Pairs with virt_mb() in pvring_need_kick(): who left because of the bit submitted before. */
-		smp_mb__after_atomic();
-	} while (READ_ONCE(ring->sq_next) != submitted || pvring_pending(ring));
-}
-
-/**
- * pvblk_interrupt() - the device has raised the queue's vector
- * @queue: the queue
- */
-void pvblk_interrupt(struct pvbus_queue *queue)
-{
-	struct pvblk_queue *q = queue->priv;
-
-	if (pvring_pending(&queue->ring))
-		pvblk_reap(q);
-}
-
-static u64 spin_ns(const struct pvblk_queue *queue)
-{
-	int us = READ_ONCE(pvblk_spin_us);
-
-	return us < 0 ? pvbus_sleep_ns(queue->blk->pdev) : us * NSEC_PER_USEC;
-}
-
-/*
- * Wait for a completion as long as recent ones took: an interrupt costs a hundred
- * times a look at a cache line.
- */
-static void spin(struct pvblk_queue *queue)
-{
-	struct pvring *ring = &queue->q->ring;
-	u64 end, budget_ns = spin_ns(queue);
-	unsigned int looks;
-
-	if (!budget_ns || test_bit(PVBLK_REAPING, &queue->state) || pvring_pending(ring))
-		return;
-	if (queue->spin_misses >= SPIN_MISSES_MAX && (queue->spin_misses++ & SPIN_RETRY_MASK))
-		return;
-
-	end = local_clock() + budget_ns;
-	do {
-		for (looks = 0; looks < LOOKS_PER_RELAX; looks++) {
-			if (pvring_pending(ring)) {
-				queue->spin_misses = 0;
-				WRITE_ONCE(queue->q->spins, queue->q->spins + 1);
-				return;
-			}
-		}
-		cpu_relax();
-	} while (local_clock() < end && !need_resched());
-	queue->spin_misses++;
-}
-
-/*
- * Will the user wait now? It does when it has as much in flight as it had at most of
- * late; with less it is about to submit more, and a spin would only hold it up.
- */
-static bool user_waits(struct pvblk_queue *queue)
-{
-	u32 depth = pvring_outstanding(&queue->q->ring);
-
-	queue->depth_now = max(queue->depth_now, depth);
-	/* Several CPUs may count at once, and step over the end. */
-	if (++queue->batches >= DEPTH_WINDOW) {
-		WRITE_ONCE(queue->depth_seen, queue->depth_now);
-		queue->depth_now = 0;
-		queue->batches = 0;
-	}
-	return depth >= queue->depth_seen;
-}
-
 static void end_batch(struct pvblk_queue *queue)
 {
 	pvblk_kick(queue);
-	if (user_waits(queue))
-		spin(queue);
+	if (queue->polled)
+		return;
+	pvblk_wait(queue);
 	pvblk_reap(queue);
 }
 
@@ -417,9 +226,41 @@ static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 	return 0;
 }
 
+static void map_queues(struct blk_mq_tag_set *set)
+{
+	const struct pvblk *blk = set->driver_data;
+	struct blk_mq_queue_map *map = &set->map[HCTX_TYPE_DEFAULT];
+
+	map->nr_queues = blk->nr_queues - blk->nr_polled;
+	map->queue_offset = 0;
+	blk_mq_map_queues(map);
+	if (!blk->nr_polled)
+		return;
+
+	set->map[HCTX_TYPE_READ].nr_queues = 0;
+	map = &set->map[HCTX_TYPE_POLL];
+	map->nr_queues = blk->nr_polled;
+	map->queue_offset = blk->nr_queues - blk->nr_polled;
+	blk_mq_map_queues(map);
+}
+
+static void show_rq(struct seq_file *file, struct request *rq)
+{
+	const struct pvblk_queue *queue = rq->mq_hctx->driver_data;
+	const struct pvblk_slot *slot = &queue->slots[rq->tag];
+
+	seq_printf(file, ", .slot={.id=%#x, .in_flight=%d, .life=%u of %u, .done=%u, .part=%u}",
+		   pvblk_slot_id(slot, rq->tag), READ_ONCE(slot->in_flight), slot->life,
+		   queue->life, slot->done, slot->part);
+}
+
 const struct blk_mq_ops pvblk_mq_ops = {
 	.queue_rq	= queue_rq,
 	.queue_rqs	= queue_rqs,
 	.commit_rqs	= commit_rqs,
+	.complete	= pvblk_complete,
+	.poll		= pvblk_poll,
+	.map_queues	= map_queues,
 	.init_hctx	= init_hctx,
+	.show_rq	= show_rq,
 };

@@ -138,6 +138,17 @@ void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq)
 	}
 }
 
+/**
+ * pvblk_copy_len() - how much is to be copied when a slot ends
+ * @slot: a slot that the device has completed
+ *
+ * Return: bytes.
+ */
+u32 pvblk_copy_len(const struct pvblk_slot *slot)
+{
+	return req_op(slot->rq) == REQ_OP_READ && !slot->status ? slot->part << SECTOR_SHIFT : 0;
+}
+
 static bool status_known(u32 status, blk_status_t *blk_status)
 {
 	switch (status) {
@@ -164,12 +175,10 @@ static bool status_known(u32 status, blk_status_t *blk_status)
  * pvblk_check_cqe() - the one check of what the device says (RING-G3)
  * @queue: the queue
  * @cqe: private copy of the completion
- * @status: what it means
  *
- * Return: the slot that is completed, or NULL if the device broke the ABI.
+ * Return: the slot that is completed, and has the status, or NULL if the device broke the ABI.
  */
-struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe,
-				   blk_status_t *status)
+struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe)
 {
 	u32 id = le32_to_cpu(cqe->id);
 	u32 tag = id & (BIT(ID_TAG_BITS) - 1);
@@ -179,9 +188,9 @@ struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk
 		return NULL;
 	tag = array_index_nospec(tag, queue->depth);
 	slot = &queue->slots[tag];
-	if (!READ_ONCE(slot->rq) || pvblk_slot_id(slot, tag) != id)
+	if (!READ_ONCE(slot->in_flight) || pvblk_slot_id(slot, tag) != id)
 		return NULL;
-	if (!status_known(le32_to_cpu(cqe->status), status))
+	if (!status_known(le32_to_cpu(cqe->status), &slot->status))
 		return NULL;
 	return slot;
 }

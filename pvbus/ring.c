@@ -200,17 +200,28 @@ bool pvring_arm(struct pvring *ring, u32 event, u32 delay_us)
 EXPORT_SYMBOL_GPL(pvring_arm);
 
 /**
+ * pvring_disarm_for() - ask for no interrupt while somebody is awake to reap
+ * @ring: the ring; the caller is the reaper
+ * @delay_us: but raise one when a completion has waited this long; 0: never
+ */
+void pvring_disarm_for(struct pvring *ring, u32 delay_us)
+{
+	if (!ring->armed)
+		return;
+	ring->armed = false;
+	WRITE_ONCE(ring->drv->irq_delay_us, cpu_to_le32(delay_us));
+	/* Older than anything that the device may have posted and not yet considered. */
+	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(ring->cq_next - 1 - ring->size));
+}
+EXPORT_SYMBOL_GPL(pvring_disarm_for);
+
+/**
  * pvring_disarm() - ask for no interrupt, as long as the caller polls or reaps
  * @ring: the ring; the caller is the reaper
  */
 void pvring_disarm(struct pvring *ring)
 {
-	if (!ring->armed)
-		return;
-	ring->armed = false;
-	WRITE_ONCE(ring->drv->irq_delay_us, 0);
-	/* Older than anything that the device may have posted and not yet considered. */
-	WRITE_ONCE(ring->drv->irq_event, cpu_to_le32(ring->cq_next - 1 - ring->size));
+	pvring_disarm_for(ring, 0);
 }
 EXPORT_SYMBOL_GPL(pvring_disarm);
 

@@ -50,6 +50,7 @@ bool pvring_pending(const struct pvring *ring);
 bool pvring_get(struct pvring *ring, void *cqe);
 void pvring_set_head(struct pvring *ring);
 bool pvring_arm(struct pvring *ring, u32 event, u32 delay_us);
+void pvring_disarm_for(struct pvring *ring, u32 delay_us);
 void pvring_disarm(struct pvring *ring);
 u32 pvring_error(const struct pvring *ring);
 

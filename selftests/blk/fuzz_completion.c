@@ -4,7 +4,8 @@
  * request ends once, only if it is in flight under just that id, with the status and the
  * data that the device gave; at the first lie the device is broken and nothing ends any more
  * (RING-G3, ABI-4). What the device doesn't serve is refused, never taken for something else,
- * and a request longer than it takes goes in parts (BLK-G1, BLK-G2). pvblk/queue.c, pvblk/request.c and pvbus/ring.c as they are.
+ * and a request longer than it takes goes in parts (BLK-G1, BLK-G2). It makes no difference whether a request
+ * ends here or on another CPU. pvblk's queue.c, reap.c, wait.c, request.c and pvbus/ring.c as they are.
  */
 #include <string.h>
 
@@ -36,7 +37,7 @@ static struct pvbus_queue q;
 static struct pvblk_queue queue;
 static struct pvblk blk;
 static struct blk_mq_hw_ctx hctx;
-static bool broken;
+static bool broken, remote;
 
 /* What must end next: set while the device's completions are reaped. */
 static u32 expected_tag, nr_expected;
@@ -78,6 +79,24 @@ void blk_mq_end_request(struct request *rq, blk_status_t status)
 	nr_expected--;
 }
 
+bool blk_mq_complete_request_remote(struct request *rq)
+{
+	if (remote)
+		pvblk_mq_ops.complete(rq);
+	return remote;
+}
+
+/* The interrupt, and then the bottom half as often as it wants. */
+static void interrupt(void)
+{
+	pvblk_interrupt(&q);
+	while (queue.bh.pending) {
+		queue.bh.pending = false;
+		pvblk_bh(&queue.bh);
+	}
+	FUZZ_CHECK(!atomic_read(&queue.ending));
+}
+
 /* Not a byte more than the queue has. */
 static void *alloc_exactly(size_t len)
 {
@@ -106,6 +125,9 @@ static void start(u8 features, u8 max_sectors)
 	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), DEPTH,
 		    PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT);
 	queue = (struct pvblk_queue) { .q = &q, .blk = &blk, .depth = DEPTH };
+	spin_lock_init(&queue.lock);
+	spin_lock_init(&queue.cq_lock);
+	compat_bh_init(&queue.bh, pvblk_bh);
 	queue.slots = calloc(DEPTH, sizeof(*queue.slots));
 	hctx.driver_data = &queue;
 	for (i = 0; i < DEPTH; i++)
@@ -258,15 +280,16 @@ static void complete(struct fuzz_input *in)
 		expected_tag = test->rq.tag;
 		expected_status = meaning(status);
 	}
+	remote = choice & 0x20;
 	post(in, id, status);
 	if (broken) {
 		u32 next = q.ring.cq_next;
 
-		pvblk_interrupt(&q);
+		interrupt();
 		FUZZ_CHECK(q.ring.cq_next == next);
 		return;
 	}
-	pvblk_interrupt(&q);
+	interrupt();
 	FUZZ_CHECK(!nr_expected);
 	FUZZ_CHECK(broken == !test);
 	FUZZ_CHECK(q.ring.sq_next == put + rest_follows);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several CPUs submit to one queue and reap it, and whoever finds a reaper at work leaves:
- * in whichever order their accesses and the device's come, every completion is reaped without
- * the help of the watchdog (RING-G5). pvblk/queue.c, pvbus/ring.c and host-ref/worker/bus/ring.c as
- * they are; see ../ring/interleave/.
+ * Several CPUs submit to one queue, reap it, poll it, and end what another has reaped: in whichever order
+ * their accesses and the device's come, every completion is reaped without the help of the watchdog
+ * (RING-G5), a polled queue raises no interrupt, and from a freeze on nothing ends any more. pvblk's
+ * queue.c, reap.c and wait.c, pvbus/ring.c and host-ref/worker/bus/ring.c as they are; see ../ring/interleave/.
  *
  * timeout: 180
  */
@@ -29,6 +29,10 @@ static struct {
 	struct blk_mq_hw_ctx	hctx;
 	struct request		requests[SIZE];
 	bool			ended[SIZE];
+	bool			remote[SIZE];
+	bool			ends_elsewhere;
+	bool			is_elsewhere;
+	bool			frozen;
 	bool			irq;
 	bool			all_done;
 	u32			nr_taken;
@@ -75,9 +79,22 @@ void blk_mq_end_request(struct request *rq, blk_status_t status)
 {
 	if (status)
 		il_fail("a request fails");
+	if (w.frozen)
+		il_fail("a request ends after the freeze");
+	if (w.ended[rq->tag])
+		il_fail("a request ends twice");
 	w.ended[rq->tag] = true;
 	if (++w.nr_ended == w.nr_wanted)
 		w.all_done = true;
+}
+
+bool blk_mq_complete_request_remote(struct request *rq)
+{
+	if (!w.ends_elsewhere)
+		return false;
+	w.is_elsewhere = true;
+	il_raise(&w.remote[rq->tag]);
+	return true;
 }
 
 static void reset(void)
@@ -98,6 +115,7 @@ static void reset(void)
 	w.queue.slots = w.slots;
 	w.queue.depth = SIZE;
 	spin_lock_init(&w.queue.lock);
+	spin_lock_init(&w.queue.cq_lock);
 	w.blk.pdev = &w.pdev;
 	w.pdev.features[0] = BIT_ULL(PVBLK_F_FLUSH);
 	w.hctx.driver_data = &w.queue;
@@ -115,6 +133,24 @@ static void reset_deep(void)
 	w.queue.depth_seen = SIZE;
 }
 
+/* Its users poll; as pvblk_open() leaves it. */
+static void reset_polled(void)
+{
+	struct pvring_drv_ctrl *drv = (void *)drv_area;
+
+	reset();
+	w.queue.polled = true;
+	drv->irq_event = htole32(-1 - SIZE);
+}
+
+/* The user wants completions on another CPU. */
+static void reset_elsewhere(void)
+{
+	reset();
+	w.nr_wanted = 1;
+	w.ends_elsewhere = true;
+}
+
 static void queue_request(int tag)
 {
 	struct blk_mq_queue_data bd = { .rq = &w.requests[tag], .last = true };
@@ -123,11 +159,18 @@ static void queue_request(int tag)
 		il_fail("a request is refused");
 }
 
+/* And the bottom half, on the same CPU. */
 static void interrupts(void)
 {
 	while (!w.all_done) {
 		il_sleep(&w.irq);
+		if (w.queue.polled && !w.all_done)
+			il_fail("a polled queue raises an interrupt");
 		pvblk_interrupt(&w.q);
+		while (w.queue.bh.queued) {
+			w.queue.bh.queued = false;
+			pvblk_bh(&w.queue.bh);
+		}
 	}
 }
 
@@ -140,6 +183,11 @@ static void one_after_the_other(void)
 	il_sleep(&w.ended[1]);
 }
 
+static void one(void)
+{
+	queue_request(0);
+}
+
 static void one_then_interrupts(void)
 {
 	queue_request(0);
@@ -150,6 +198,43 @@ static void another(void)
 {
 	queue_request(1);
 	il_sleep(&w.ended[1]);
+}
+
+static void end_elsewhere(void)
+{
+	il_sleep(&w.remote[0]);
+	if (w.is_elsewhere)
+		pvblk_mq_ops.complete(&w.requests[0]);
+}
+
+static void poll_for(int tag)
+{
+	queue_request(tag);
+	while (!w.ended[tag])
+		pvblk_mq_ops.poll(&w.hctx, NULL);
+}
+
+static void poll_one(void)
+{
+	poll_for(0);
+}
+
+static void poll_another(void)
+{
+	poll_for(1);
+}
+
+/* As pvblk/epoch.c does it. */
+static void freeze(void)
+{
+	pvblk_set_mode(&w.queue, PVBLK_HOLD);
+	pvblk_shut(&w.queue);
+	while (atomic_read_acquire(&w.queue.ending))
+		;
+	w.frozen = true;
+	if (!w.ended[0] && w.slots[0].life == w.queue.life && w.slots[0].rq)
+		il_fail("a request that has not ended is not replayed");
+	il_raise(&w.remote[0]);
 }
 
 static void device(void)
@@ -175,6 +260,20 @@ static void device(void)
 	il_raise(&w.irq);
 }
 
+/* Whatever becomes of it. */
+static void device_one(void)
+{
+	struct pvblk_cqe cqe = { 0 };
+	struct pvblk_sqe sqe;
+
+	while (!w.frozen && hring_pop(&w.dev, &sqe) != 1)
+		;
+	if (w.frozen)
+		return;
+	cqe.id = sqe.id;
+	hring_push(&w.dev, &cqe, 0);
+}
+
 static const struct il_scenario scenarios[] = {
 	{
 		"one CPU submits, another gets the interrupts",
@@ -185,6 +284,15 @@ static const struct il_scenario scenarios[] = {
 	}, {
 		"two CPUs submit, and one of them gets the interrupts",
 		{ "CPU 0", "CPU 1", "device" }, { one_then_interrupts, another, device }, reset
+	}, {
+		"one CPU submits, another gets the interrupt, and the request ends on a third",
+		{ "CPU 0", "CPU 1", "CPU 2", "device" }, { one, interrupts, end_elsewhere, device }, reset_elsewhere
+	}, {
+		"two CPUs poll a queue, and it raises no interrupt",
+		{ "CPU 0", "CPU 1", "CPU 2", "device" }, { poll_one, poll_another, interrupts, device }, reset_polled
+	}, {
+		"from a freeze on nothing ends, here or elsewhere, and what has not ended will be replayed",
+		{ "CPU 0", "CPU 1", "CPU 2", "device" }, { one, freeze, end_elsewhere, device_one }, reset_elsewhere
 	},
 };
 
@@ -198,7 +306,8 @@ int main(void)
 	ktap_plan(NR_SCENARIOS);
 	il_watch(&w, sizeof(w));
 	il_share(&w.q.ring, sizeof(w.q.ring));
-	il_share(&w.queue.state, sizeof(w.queue.state));
+	il_share(&w.queue.closed, sizeof(w.queue.closed));
+	il_share(&w.queue.ending, sizeof(w.queue.ending));
 	/* Stores are buffered only where that matters to interrupts: fewer orders. */
 	il_watch(drv_area, sizeof(drv_area));
 	il_share(drv_area, sizeof(drv_area));

@@ -15,11 +15,13 @@ typedef struct {
 
 #define spin_lock_init(lock)	((void)((lock)->is_free = true))
 
-#define spin_lock_irqsave(lock, flags) \
-	do { (flags) = 0; il_sleep(&(lock)->is_free); } while (0)
+#define spin_lock(lock)			il_sleep(&(lock)->is_free)
+#define spin_lock_bh(lock)		spin_lock(lock)
+#define spin_lock_irqsave(lock, flags)	do { (flags) = 0; spin_lock(lock); } while (0)
 
 /* Whoever takes the lock sees what its last holder wrote. */
-#define spin_unlock_irqrestore(lock, flags) \
-	do { (void)(flags); il_fence(); (lock)->is_free = true; } while (0)
+#define spin_unlock(lock)		do { il_fence(); (lock)->is_free = true; } while (0)
+#define spin_unlock_bh(lock)		spin_unlock(lock)
+#define spin_unlock_irqrestore(lock, flags) do { (void)(flags); spin_unlock(lock); } while (0)
 
 #endif

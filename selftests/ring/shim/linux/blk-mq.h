@@ -27,9 +27,24 @@ typedef u8 blk_status_t;
 #define BLK_STS_IOERR		10
 
 struct gendisk;
-struct blk_mq_tag_set {
-	int unused;
+struct seq_file;
+
+enum hctx_type { HCTX_TYPE_DEFAULT, HCTX_TYPE_READ, HCTX_TYPE_POLL, HCTX_MAX_TYPES };
+
+struct blk_mq_queue_map {
+	unsigned int nr_queues;
+	unsigned int queue_offset;
 };
+
+struct blk_mq_tag_set {
+	struct blk_mq_queue_map	map[HCTX_MAX_TYPES];
+	void			*driver_data;
+};
+
+static inline void blk_mq_map_queues(struct blk_mq_queue_map *map)
+{
+	(void)map;
+}
 
 struct queue_limits {
 	int unused;
@@ -122,13 +137,17 @@ struct blk_mq_queue_data {
 	bool		last;
 };
 
-enum blk_eh_timer_return { BLK_EH_DONE, BLK_EH_RESET_TIMER };
+/* The test's: true if it ends elsewhere, by blk_mq_ops.complete. */
+bool blk_mq_complete_request_remote(struct request *rq);
 
 struct blk_mq_ops {
 	blk_status_t (*queue_rq)(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd);
 	void (*queue_rqs)(struct request **list);
 	void (*commit_rqs)(struct blk_mq_hw_ctx *hctx);
-	enum blk_eh_timer_return (*timeout)(struct request *rq);
+	void (*complete)(struct request *rq);
+	int (*poll)(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *batch);
+	void (*map_queues)(struct blk_mq_tag_set *set);
+	void (*show_rq)(struct seq_file *file, struct request *rq);
 	int (*init_hctx)(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index);
 };
 

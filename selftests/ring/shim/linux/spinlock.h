@@ -12,6 +12,8 @@ typedef struct {
 #define spin_lock_init(lock)			((void)((lock)->held = 0))
 #define spin_lock(lock)				((void)(lock)->held++)
 #define spin_unlock(lock)			((void)(lock)->held--)
+#define spin_lock_bh(lock)			spin_lock(lock)
+#define spin_unlock_bh(lock)			spin_unlock(lock)
 #define spin_lock_irqsave(lock, flags)		((void)((flags) = (lock)->held++))
 #define spin_unlock_irqrestore(lock, flags)	((void)((lock)->held = (int)(flags)))
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How the driver waits for a completion: awake for a moment, then for an interrupt.
+ */
+#include <linux/moduleparam.h>
+#include <linux/sched/clock.h>
+#include "pvblk.h"
+
+int pvblk_spin_us = -1;
+module_param_named(spin_us, pvblk_spin_us, int, 0644);
+MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
+
+/* After this many spins in vain the device is slow just now; then only every so many batches try. */
+#define SPIN_MISSES_MAX		8
+#define SPIN_RETRY_MASK		7
+/* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
+#define LOOKS_PER_RELAX		64
+
+/*
+ * With several in flight, the longest that a completion waits for its interrupt, in
+ * sleeps: while the user waits for them, and while it is expected to submit more.
+ */
+#define IRQ_DELAY_WAITING	4
+#define IRQ_DELAY_SUBMITTING	1
+
+/* Batches over which the depth that the user drives is observed. */
+#define DEPTH_WINDOW		32
+
+/**
+ * pvblk_patience_us() - how long a completion may wait for somebody who is awake
+ * @queue: the queue
+ *
+ * Then the device raises an interrupt. Return: microseconds.
+ */
+u32 pvblk_patience_us(const struct pvblk_queue *queue)
+{
+	return IRQ_DELAY_WAITING * pvbus_sleep_us(queue->blk->pdev);
+}
+
+/**
+ * pvblk_arm() - ask for an interrupt, if there is something in flight
+ * @queue: the queue; its cq_lock is held
+ *
+ * Ask for that of the last request that will be in flight before the user waits, and for a
+ * delayed one before: who submits again meanwhile reaps, and gets neither.
+ * Return: true if a completion is there already.
+ */
+bool pvblk_arm(struct pvblk_queue *queue)
+{
+	struct pvring *ring = &queue->q->ring;
+	u32 outstanding = READ_ONCE(ring->sq_next) - ring->cq_next;
+	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
+	u32 delay_us = pvbus_sleep_us(queue->blk->pdev);
+
+	/* A completion can be here before its submitter has counted it; he looks himself. */
+	if (queue->polled || (s32)outstanding <= 0)
+		return false;
+	if (expected == 1)
+		delay_us = 0;
+	else
+		delay_us *= outstanding == expected ? IRQ_DELAY_WAITING : IRQ_DELAY_SUBMITTING;
+	return pvring_arm(ring, ring->cq_next + expected - 1, delay_us);
+}
+
+static u64 spin_ns(const struct pvblk_queue *queue)
+{
+	int us = READ_ONCE(pvblk_spin_us);
+
+	return us < 0 ? pvbus_sleep_ns(queue->blk->pdev) : us * NSEC_PER_USEC;
+}
+
+/*
+ * Wait for a completion as long as recent ones took: an interrupt costs a hundred
+ * times a look at a cache line.
+ */
+static void spin(struct pvblk_queue *queue)
+{
+	struct pvring *ring = &queue->q->ring;
+	u64 end, budget_ns = spin_ns(queue);
+	unsigned int looks;
+
+	if (!budget_ns || pvring_pending(ring))
+		return;
+	if (queue->spin_misses >= SPIN_MISSES_MAX && (queue->spin_misses++ & SPIN_RETRY_MASK))
+		return;
+
+	end = local_clock() + budget_ns;
+	do {
+		for (looks = 0; looks < LOOKS_PER_RELAX; looks++) {
+			if (pvring_pending(ring)) {
+				queue->spin_misses = 0;
+				WRITE_ONCE(queue->q->spins, queue->q->spins + 1);
+				return;
+			}
+		}
+		cpu_relax();
+	} while (local_clock() < end && !need_resched());
+	queue->spin_misses++;
+}
+
+/*
+ * Will the user wait now? It does when it has as much in flight as it had at most of
+ * late; with less it is about to submit more, and a spin would only hold it up.
+ */
+static bool user_waits(struct pvblk_queue *queue)
+{
+	u32 depth = pvring_outstanding(&queue->q->ring);
+
+	queue->depth_now = max(queue->depth_now, depth);
+	/* Several CPUs may count at once, and step over the end. */
+	if (++queue->batches >= DEPTH_WINDOW) {
+		WRITE_ONCE(queue->depth_seen, queue->depth_now);
+		queue->depth_now = 0;
+		queue->batches = 0;
+	}
+	return depth >= queue->depth_seen;
+}
+
+/**
+ * pvblk_wait() - a batch was submitted: look for its end for a moment, if that is likely to pay
+ * @queue: the queue
+ */
+void pvblk_wait(struct pvblk_queue *queue)
+{
+	if (user_waits(queue))
+		spin(queue);
+}
