@@ -132,9 +132,8 @@ static void config_limits(const struct pvblk *blk, const struct pvblk_config *c,
 	lim->physical_block_size = le32_to_cpu(c->physical_block);
 	lim->io_min = le32_to_cpu(c->io_min) ?: le32_to_cpu(c->physical_block);
 	lim->io_opt = le32_to_cpu(c->io_opt);
-	/* The block layer wants a page at least. */
-	lim->max_hw_sectors = clamp_t(u32, le32_to_cpu(c->max_io), PAGE_SIZE,
-				      1U << blk->slot_shift) >> SECTOR_SHIFT;
+	/* Whatever the device takes: what it is asked for without waiting may not be split. */
+	lim->max_hw_sectors = PVBLK_IO_MAX >> SECTOR_SHIFT;
 	/* The data is copied, so its segments do not matter. */
 	lim->max_segments = USHRT_MAX;
 	lim->max_segment_size = UINT_MAX;

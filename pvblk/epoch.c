@@ -98,6 +98,7 @@ static void fail_slots(struct pvblk_queue *queue)
 
 	for (tag = 0; tag < queue->depth; tag++) {
 		rq = queue->slots[tag].rq;
+		pvblk_put_room(queue, &queue->slots[tag]);
 		WRITE_ONCE(queue->slots[tag].in_flight, false);
 		WRITE_ONCE(queue->slots[tag].rq, NULL);
 		if (rq)

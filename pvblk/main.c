@@ -4,6 +4,7 @@
  */
 #include <linux/idr.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
 #include "pvblk.h"
@@ -13,14 +14,14 @@ module_param(queue_depth, uint, 0444);
 MODULE_PARM_DESC(queue_depth, "requests in flight per queue, a power of two (default 256)");
 
 static unsigned int poll_queues;
-module_param(poll_queues, uint, 0444);
-MODULE_PARM_DESC(poll_queues, "queues of each disk for users that poll, as with io_uring's IOPOLL; at most one less than the device has (default 0)");
+module_param(poll_queues, uint, 0644);
+MODULE_PARM_DESC(poll_queues, "queues of a disk that comes, for users that poll, as with io_uring's IOPOLL; at most one less than the device has (default 0)");
 
 #define DEPTH_MIN	16
 #define DEPTH_MAX	1024
-#define SLOT_MIN	max_t(u32, SZ_4K, PAGE_SIZE)
-#define SLOT_MAX	SZ_1M
 #define ROOM_MIN	SZ_1M
+/* Most of the window for data of a queue that is more than a page. */
+#define POOL_MAX	SZ_32M
 
 static DEFINE_IDA(pvblk_ids);
 
@@ -50,35 +51,33 @@ static void drop_queue(struct pvblk *blk)
 }
 
 /*
- * Depth, slot size and queues that fit into the device's share of the window. A disk that is
- * smaller than its share needs no more than it has itself.
+ * Depth, pool and queues that fit into the device's share of the window. A disk that is smaller than
+ * its share needs no more than it has itself. The pool gets half of it at least.
  */
 static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 {
 	u64 bytes = le64_to_cpu(blk->config.capacity) << SECTOR_SHIFT;
 	u64 room = min_t(u64, pvbus_space_share(blk->pdev), max_t(u64, bytes, ROOM_MIN));
-	/* The block layer wants a page at least: to a device that takes less it goes in parts. */
-	u32 max_io = clamp_t(u32, le32_to_cpu(blk->config.max_io), PAGE_SIZE, SLOT_MAX);
 	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
+	u64 slots, pool;
 
 	if (!blk->pdev->max_queues)
 		return -EINVAL;
 	choose_queues(blk);
-	blk->slot_shift = ilog2(max_io);
 	depth = rounddown_pow_of_two(min(depth, blk->pdev->max_queue_size ?: 1));
 
-	while ((u64)blk->nr_queues * depth << blk->slot_shift > room) {
+	while (2ULL * blk->nr_queues * depth * PVBLK_SLOT_LEN > room) {
 		if (depth > DEPTH_MIN)
 			depth /= 2;
 		else if (blk->nr_queues > 1)
 			drop_queue(blk);
-		else if (1U << blk->slot_shift > SLOT_MIN)
-			blk->slot_shift--;
 		else
 			return -ENOSPC;
 	}
+	slots = depth * PVBLK_SLOT_LEN;
+	pool = min_t(u64, div_u64(room, blk->nr_queues) - slots, POOL_MAX);
 	params->size = depth;
-	params->data_len = (u64)depth << blk->slot_shift;
+	params->data_len = slots + round_down(pool, 1U << PVBLK_PIECE_MIN_SHIFT);
 	return 0;
 }
 
@@ -87,24 +86,29 @@ static void free_queues(struct pvblk *blk)
 	unsigned int i;
 
 	pvbus_free_queues(blk->pdev);
-	for (i = 0; i < blk->nr_queues; i++)
+	for (i = 0; i < blk->nr_queues; i++) {
+		pvblk_pool_exit(&blk->queues[i].pool);
 		kvfree(blk->queues[i].slots);
+	}
 	kfree(blk->queues);
 }
 
-static int init_queue(struct pvblk *blk, unsigned int index, unsigned int depth)
+static int init_queue(struct pvblk *blk, unsigned int index,
+		      const struct pvbus_queue_params *params)
 {
 	struct pvblk_queue *queue = &blk->queues[index];
 
 	queue->blk = blk;
 	queue->polled = index >= blk->nr_queues - blk->nr_polled;
-	queue->depth = depth;
+	queue->depth = params->size;
 	queue->closed = true;
 	spin_lock_init(&queue->lock);
 	spin_lock_init(&queue->cq_lock);
 	compat_bh_init(&queue->bh, pvblk_bh);
-	queue->slots = kvcalloc(depth, sizeof(*queue->slots), GFP_KERNEL);
-	return queue->slots ? 0 : -ENOMEM;
+	queue->slots = kvcalloc(queue->depth, sizeof(*queue->slots), GFP_KERNEL);
+	if (!queue->slots)
+		return -ENOMEM;
+	return pvblk_pool_init(&queue->pool, params->data_len - queue->depth * PVBLK_SLOT_LEN);
 }
 
 /* In the window. Who polls wants no interrupts. */
@@ -152,7 +156,7 @@ static int alloc_queues(struct pvblk *blk)
 		return -ENOMEM;
 
 	for (i = 0; i < blk->nr_queues && !err; i++)
-		err = init_queue(blk, i, params.size);
+		err = init_queue(blk, i, &params);
 	if (!err)
 		err = place_queues(blk, &params);
 	if (err)

@@ -13,6 +13,28 @@
 #include "compat.h"
 #include "compat_bh.h"
 
+/* Bytes of the window that each tag has for itself; larger requests want a piece of the pool. */
+#define PVBLK_SLOT_LEN		PV_PAGE_SIZE
+
+/* The block layer may ask for as much at once; where there is less room it goes in parts. */
+#define PVBLK_IO_MAX		(1U << PVBLK_PIECE_MAX_SHIFT)
+
+#define PVBLK_PIECE_MIN_SHIFT	15
+#define PVBLK_PIECE_MAX_SHIFT	20
+#define PVBLK_PIECE_ORDERS	(PVBLK_PIECE_MAX_SHIFT - PVBLK_PIECE_MIN_SHIFT + 1)
+
+/**
+ * struct pvblk_pool - room in the window for what does not fit a slot
+ * @lock: taken with interrupts off
+ * @nr: its number of the smallest pieces
+ * @free: for each size, from the smallest on: a bit for each piece
+ */
+struct pvblk_pool {
+	spinlock_t	lock;
+	unsigned int	nr;
+	unsigned long	*free[PVBLK_PIECE_ORDERS];
+};
+
 /**
  * struct pvblk_slot - what is in flight under a tag; the private memory that replay starts from
  * @rq: the request, until it ends; NULL: none
@@ -20,6 +42,8 @@
  * @life: pvblk_queue.life in which it was last submitted
  * @done: sectors of it that the device has done in this life
  * @part: sectors that follow, and are submitted
+ * @off: place of their data in the queue's extent
+ * @room: bytes there; 0: none
  * @gen: generation of the id, so that a stale completion is refused
  * @in_flight: the device has it, and may complete it, once
  * @then_flush: the device lost FUA on the way: flush after the write, then complete
@@ -31,6 +55,8 @@ struct pvblk_slot {
 	u32		life;
 	u32		done;
 	u32		part;
+	u32		off;
+	u32		room;
 	u16		gen;
 	bool		in_flight;
 	bool		then_flush;
@@ -59,6 +85,7 @@ enum pvblk_mode {
  * @ending: completions that were taken and are still looked after
  * @bh: the bottom half, for what interrupts and submitters leave
  * @slots: by tag
+ * @pool: behind the slots' own room in the queue's extent
  * @depth: number of slots
  * @spin_misses: spins in a row that ended without a completion
  * @depth_seen: most requests in flight at the end of a batch, in the last window
@@ -78,6 +105,7 @@ struct pvblk_queue {
 	atomic_t		ending;
 	compat_bh		bh;
 	struct pvblk_slot	*slots;
+	struct pvblk_pool	pool;
 	unsigned int		depth;
 	unsigned int		spin_misses;
 	u32			depth_seen;
@@ -96,7 +124,6 @@ struct pvblk_queue {
  * @index: N of pvblkN
  * @config: checked copy of the device's config; written by the bus's callbacks
  * @config_lock: for who reads it elsewhere
- * @slot_shift: log2 of the bytes of data that each tag has in the window
  * @update: tells the block layer what has changed. It waits for I/O and allocates, so no I/O
  *	waits for it
  * @limits: what the block layer has been told; of @update
@@ -113,7 +140,6 @@ struct pvblk {
 	int			index;
 	struct pvblk_config	config;
 	spinlock_t		config_lock;
-	unsigned int		slot_shift;
 	struct delayed_work	update;
 	struct queue_limits	limits;
 	bool			write_cache;
@@ -150,12 +176,19 @@ u32 pvblk_patience_us(const struct pvblk_queue *queue);
 bool pvblk_arm(struct pvblk_queue *queue);
 void pvblk_wait(struct pvblk_queue *queue);
 
+/* pool.c */
+u32 pvblk_pool_get(struct pvblk_pool *pool, u32 len, u32 *off);
+void pvblk_pool_put(struct pvblk_pool *pool, u32 off, u32 len);
+int pvblk_pool_init(struct pvblk_pool *pool, u32 len);
+void pvblk_pool_exit(struct pvblk_pool *pool);
+
 /* request.c */
 u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag);
-blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq,
-			     struct pvblk_sqe *sqe);
+blk_status_t pvblk_build_sqe(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe);
+void pvblk_put_room(struct pvblk_queue *queue, struct pvblk_slot *slot);
 void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq);
 void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq);
+bool pvblk_has_rest(const struct pvblk_slot *slot);
 u32 pvblk_copy_len(const struct pvblk_slot *slot);
 struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe);
 

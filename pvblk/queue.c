@@ -45,6 +45,8 @@ static blk_status_t submit(struct pvblk_queue *queue, struct request *rq, bool r
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
+	if (mode == PVBLK_FAIL)
+		pvblk_put_room(queue, slot);
 	if (!ok)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
 	return mode == PVBLK_FAIL ? BLK_STS_IOERR : BLK_STS_OK;
@@ -85,12 +87,13 @@ void pvblk_kick(struct pvblk_queue *queue)
 /**
  * pvblk_submit_rest() - submit what is still to be done of a request
  * @queue: its queue
- * @slot: its slot; the device has done what was submitted, and the slot is the caller's
+ * @slot: its slot, which pvblk_has_rest(); the device has done what was submitted, and the slot is
+ *	the caller's
  *
- * This life of the device takes less at once than the request wants, or has lost FUA: the next
- * part, or the flush, follows under the same tag. Any context.
+ * There is less room than the request wants, or this life of the device takes less at once, or has
+ * lost FUA: the next part, or the flush, follows under the same tag. Any context.
  *
- * Return: 1 if it was submitted, 0 if there is nothing more, -ESTALE if it is to be replayed, -EPROTO.
+ * Return: 0, -ESTALE if it is to be replayed, or -EPROTO.
  */
 int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 {
@@ -100,23 +103,21 @@ int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 	int ret = -ESTALE;
 
 	slot->done += slot->part;
+	slot->gen++;
 	if (slot->part && slot->done < blk_rq_sectors(rq)) {
-		slot->gen++;
 		if (pvblk_build_sqe(queue, rq, &sqe))
 			return -EPROTO;
-	} else if (slot->then_flush) {
-		slot->gen++;
+		pvblk_copy_to_window(queue, rq);
+	} else {
 		slot->part = 0;
 		slot->then_flush = false;
 		sqe.id = cpu_to_le32(pvblk_slot_id(slot, rq->tag));
-	} else {
-		return 0;
 	}
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->mode == PVBLK_PASS) {
 		WRITE_ONCE(slot->in_flight, true);
-		ret = pvring_put(&queue->q->ring, &sqe) ? 1 : -EPROTO;
+		ret = pvring_put(&queue->q->ring, &sqe) ? 0 : -EPROTO;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	pvblk_kick(queue);

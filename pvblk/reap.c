@@ -107,29 +107,35 @@ static void end(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_co
 		return;
 	}
 	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
+	pvblk_put_room(queue, slot);
 	WRITE_ONCE(slot->rq, NULL);
 	put_ending(queue);
 	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
 		blk_mq_end_request(rq, status);
 }
 
-/* The next part of it follows, or it ends: here, or on the CPU that the user wants it on. */
+/* As above, but for a part of a request. */
+static void go_on(struct pvblk_queue *queue, struct pvblk_slot *slot)
+{
+	int err = -ESTALE;
+
+	pvblk_copy_from_window(queue, slot->rq);
+	if (!pvbus_epoch_over(queue->blk->pdev))
+		err = pvblk_submit_rest(queue, slot);
+	if (err)
+		pvblk_shut(queue);
+	if (err == -EPROTO)
+		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
+	put_ending(queue);
+}
+
+/* It goes on, or ends: here, or on the CPU that the user wants it on. */
 static void end_taken(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_comp_batch *batch)
 {
-	int ret = 0;
-
-	if (pvbus_epoch_over(queue->blk->pdev))
-		ret = -ESTALE;
-	else if (!slot->status)
-		ret = pvblk_submit_rest(queue, slot);
-
-	if (ret) {
-		if (ret < 0)
-			pvblk_shut(queue);
-		put_ending(queue);
-	} else if (!blk_mq_complete_request_remote(slot->rq)) {
+	if (!slot->status && pvblk_has_rest(slot))
+		go_on(queue, slot);
+	else if (!blk_mq_complete_request_remote(slot->rq))
 		end(queue, slot, batch);
-	}
 }
 
 /* Bottom halves are off. Return: false if the next interrupt is soon enough. */
@@ -255,7 +261,7 @@ void pvblk_complete(struct request *rq)
 void pvblk_open(struct pvblk_queue *queue)
 {
 	spin_lock_bh(&queue->cq_lock);
-	queue->closed = false;
+	WRITE_ONCE(queue->closed, false);
 	disarm(queue);
 	spin_unlock_bh(&queue->cq_lock);
 }

@@ -8,16 +8,6 @@
 
 #define ID_TAG_BITS	16
 
-static void *slot_data(const struct pvblk_queue *queue, u32 tag)
-{
-	return queue->q->data + ((size_t)tag << queue->blk->slot_shift);
-}
-
-static u64 slot_data_off(const struct pvblk_queue *queue, u32 tag)
-{
-	return pvshm_raw(queue->q->data_off) + ((u64)tag << queue->blk->slot_shift);
-}
-
 /**
  * pvblk_slot_id() - the id under which a slot is in flight
  * @slot: the slot
@@ -60,16 +50,53 @@ static u32 rq_op(const struct pvblk *blk, const struct request *rq, u8 *op)
 	}
 }
 
+static bool has_data(const struct request *rq)
+{
+	return req_op(rq) == REQ_OP_READ || req_op(rq) == REQ_OP_WRITE;
+}
+
+/*
+ * Room for what is left of a request: the slot's own, or a piece of the pool. If there is none as
+ * large, a part of it goes first, so that nobody waits for room.
+ */
+static void get_room(struct pvblk_queue *queue, struct request *rq)
+{
+	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	u32 left = (blk_rq_sectors(rq) - slot->done) << SECTOR_SHIFT;
+
+	pvblk_put_room(queue, slot);
+	if (left > PVBLK_SLOT_LEN)
+		slot->room = pvblk_pool_get(&queue->pool, left, &slot->off);
+	if (slot->room) {
+		slot->off += queue->depth * PVBLK_SLOT_LEN;
+	} else {
+		slot->room = PVBLK_SLOT_LEN;
+		slot->off = rq->tag * PVBLK_SLOT_LEN;
+	}
+}
+
+/**
+ * pvblk_put_room() - let others have the room that a slot has taken
+ * @queue: its queue
+ * @slot: a slot whose data the device is done with
+ */
+void pvblk_put_room(struct pvblk_queue *queue, struct pvblk_slot *slot)
+{
+	if (slot->room > PVBLK_SLOT_LEN)
+		pvblk_pool_put(&queue->pool, slot->off - queue->depth * PVBLK_SLOT_LEN, slot->room);
+	slot->room = 0;
+}
+
 /**
  * pvblk_build_sqe() - describe what comes next of a request
  * @queue: its queue
- * @rq: the request; its slot says how much is done, and then how much is submitted
+ * @rq: the request; its slot says how much is done, and then how much is submitted, and gets room
+ *	for its data
  * @sqe: private memory
  *
  * Return: BLK_STS_NOTSUPP if the device does not serve it.
  */
-blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq,
-			     struct pvblk_sqe *sqe)
+blk_status_t pvblk_build_sqe(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe)
 {
 	const struct pvbus_device *pdev = queue->blk->pdev;
 	struct pvblk_slot *slot = &queue->slots[rq->tag];
@@ -83,12 +110,14 @@ blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq
 	if (sqe->op == PVBLK_OP_FLUSH)
 		return BLK_STS_OK;
 
+	if (has_data(rq)) {
+		get_room(queue, rq);
+		max = min(max, slot->room >> SECTOR_SHIFT);
+		sqe->data_off = cpu_to_le64(pvshm_raw(queue->q->data_off) + slot->off);
+	}
 	slot->part = min(blk_rq_sectors(rq) - slot->done, max);
 	sqe->sector = cpu_to_le64(blk_rq_pos(rq) + slot->done);
 	sqe->nr_sectors = cpu_to_le32(slot->part);
-	if (sqe->op == PVBLK_OP_READ || sqe->op == PVBLK_OP_WRITE)
-		sqe->data_off = cpu_to_le64(slot_data_off(queue, rq->tag) +
-					    ((u64)slot->done << SECTOR_SHIFT));
 	if (sqe->op == PVBLK_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
 	    pvbus_has_feature(pdev, PVBLK_F_FUA))
 		sqe->flags = PVBLK_RQ_FUA;
@@ -98,55 +127,78 @@ blk_status_t pvblk_build_sqe(const struct pvblk_queue *queue, struct request *rq
 	return BLK_STS_OK;
 }
 
+/* The data of a slot's part, between its user's memory and the window. */
+static void copy_part(const struct pvblk_queue *queue, struct request *rq, bool to_window)
+{
+	const struct pvblk_slot *slot = &queue->slots[rq->tag];
+	u32 skip = slot->done << SECTOR_SHIFT, left = slot->part << SECTOR_SHIFT;
+	void *data = queue->q->data + slot->off;
+	struct req_iterator iter;
+	struct bio_vec bvec;
+
+	rq_for_each_segment(bvec, rq, iter) {
+		if (skip >= bvec.bv_len) {
+			skip -= bvec.bv_len;
+			continue;
+		}
+		bvec.bv_offset += skip;
+		bvec.bv_len = min(bvec.bv_len - skip, left);
+		skip = 0;
+		if (to_window)
+			memcpy_from_bvec(data, &bvec);
+		else
+			memcpy_to_bvec(&bvec, data);
+		data += bvec.bv_len;
+		left -= bvec.bv_len;
+		if (!left)
+			return;
+	}
+}
+
 /**
- * pvblk_copy_to_window() - copy the data of a write into its slot
+ * pvblk_copy_to_window() - copy the data of a write's part to its room
  * @queue: its queue
  * @rq: the request; with other operations nothing is done
  */
 void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq)
 {
-	struct req_iterator iter;
-	struct bio_vec bvec;
-	void *data;
-
-	if (req_op(rq) != REQ_OP_WRITE)
-		return;
-	data = slot_data(queue, rq->tag);
-	rq_for_each_segment(bvec, rq, iter) {
-		memcpy_from_bvec(data, &bvec);
-		data += bvec.bv_len;
-	}
+	if (req_op(rq) == REQ_OP_WRITE)
+		copy_part(queue, rq, true);
 }
 
 /**
- * pvblk_copy_from_window() - copy the data of a read out of its slot
+ * pvblk_copy_from_window() - copy the data of a read's part out of its room
  * @queue: its queue
  * @rq: the request; with other operations nothing is done
  */
 void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq)
 {
-	struct req_iterator iter;
-	struct bio_vec bvec;
-	void *data;
-
-	if (req_op(rq) != REQ_OP_READ)
-		return;
-	data = slot_data(queue, rq->tag);
-	rq_for_each_segment(bvec, rq, iter) {
-		memcpy_to_bvec(&bvec, data);
-		data += bvec.bv_len;
-	}
+	if (req_op(rq) == REQ_OP_READ)
+		copy_part(queue, rq, false);
 }
 
 /**
- * pvblk_copy_len() - how much is to be copied when a slot ends
+ * pvblk_has_rest() - is there something to do of a request, after what was submitted
+ * @slot: its slot
+ */
+bool pvblk_has_rest(const struct pvblk_slot *slot)
+{
+	return slot->then_flush ||
+	       (slot->part && slot->done + slot->part < blk_rq_sectors(slot->rq));
+}
+
+/**
+ * pvblk_copy_len() - how much is to be copied when a slot ends, or goes on
  * @slot: a slot that the device has completed
  *
  * Return: bytes.
  */
 u32 pvblk_copy_len(const struct pvblk_slot *slot)
 {
-	return req_op(slot->rq) == REQ_OP_READ && !slot->status ? slot->part << SECTOR_SHIFT : 0;
+	bool copied = req_op(slot->rq) == REQ_OP_READ ||
+		      (req_op(slot->rq) == REQ_OP_WRITE && pvblk_has_rest(slot));
+
+	return copied && !slot->status ? slot->part << SECTOR_SHIFT : 0;
 }
 
 static bool status_known(u32 status, blk_status_t *blk_status)

@@ -16,7 +16,7 @@
 #include "worker/bus/bus.h"
 
 #define BIT(n)			(1ULL << (n))
-#define OPTIMAL_IO		(64U << 10)
+#define OPTIMAL_IO		(1U << 20)
 
 static int fail(char *error, const char *text)
 {

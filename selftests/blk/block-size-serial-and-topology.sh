@@ -23,7 +23,9 @@ vm_run 'wait-for /dev/pvblk2'
 shows() { ktap_is "$1: $2 is $3" "$(vm_run "cat '/sys/block/$1/$2'")" "$3"; }
 shows pvblk0 queue/logical_block_size 512
 shows pvblk0 queue/physical_block_size 4096
-shows pvblk0 queue/max_hw_sectors_kb 128
+shows pvblk0 queue/max_hw_sectors_kb 1024
+shows pvblk0 queue/optimal_io_size 1048576
+shows pvblk0 queue/read_ahead_kb 2048
 shows pvblk0 queue/discard_granularity 4096
 shows pvblk0 queue/write_cache 'write back'
 shows pvblk0 queue/fua 1
@@ -34,8 +36,8 @@ shows pvblk1 queue/logical_block_size 4096
 shows pvblk1 queue/physical_block_size 65536
 shows pvblk1 queue/minimum_io_size 65536
 shows pvblk1 queue/optimal_io_size 65536
-shows pvblk1 queue/max_hw_sectors_kb 64
-shows pvblk1 queue/max_sectors_kb 64
+shows pvblk1 queue/max_hw_sectors_kb 1024
+shows pvblk1 queue/max_sectors_kb 1024
 shows pvblk1 queue/discard_max_bytes 0
 shows pvblk1 serial 'The serial 47'
 shows pvblk1 size 32768
@@ -46,6 +48,7 @@ ktap_is 'there is a queue for each CPU' "$(vm_run 'ls /sys/block/pvblk0/mq | wc 
 write() { vm_run "fio --name=w --filename=/dev/pvblk1 --rw=write --direct=1 --minimal --output=/dev/null $*"; }
 refused() { ! write "$@"; }
 ktap_check 'a logical block is taken' write --bs=4k --size=4k
+ktap_check 'what is more than the device takes at once goes in parts' write --bs=1m --size=2m --verify=crc32c --do_verify=1
 ktap_check 'less than one is refused' refused --bs=512 --size=512
 ktap_check 'and where it would begin amid one' refused --bs=4k --offset=512 --size=4k
 ktap_check 'whole ones are written and read' vm_run \

@@ -14,19 +14,22 @@
 #include "fuzz.h"
 
 #define DEPTH		8
-#define SLOT_SHIFT	10
-#define SLOT_LEN	(1u << SLOT_SHIFT)
+/* Not enough for all at once. */
+#define DATA_MAX	(40 * 512)
+#define POOL_LEN	(2u << PVBLK_PIECE_MIN_SHIFT)
 
 /**
  * struct test_request - a request, and what must become of it
  * @rq: the request
  * @data: its user's memory
+ * @given: what the device has given to a read
  * @in_flight: given to pvblk and not ended
  * @id: under which it is in flight
  */
 struct test_request {
 	struct request	rq;
-	char		data[SLOT_LEN];
+	char		data[DATA_MAX];
+	char		given[DATA_MAX];
 	bool		in_flight;
 	u32		id;
 };
@@ -74,7 +77,7 @@ void blk_mq_end_request(struct request *rq, blk_status_t status)
 	FUZZ_CHECK(nr_expected && (u32)rq->tag == expected_tag && test->in_flight);
 	FUZZ_CHECK(status == expected_status);
 	if (!status && req_op(rq) == REQ_OP_READ)
-		FUZZ_CHECK(!memcmp(test->data, (char *)q.data + rq->tag * SLOT_LEN, rq->len));
+		FUZZ_CHECK(!memcmp(test->data, test->given, rq->len));
 	test->in_flight = false;
 	nr_expected--;
 }
@@ -116,11 +119,11 @@ static void start(u8 features, u8 max_sectors)
 
 	broken = false;
 	pdev.features[0] = features;
-	blk = (struct pvblk) { .pdev = &pdev, .slot_shift = SLOT_SHIFT };
+	blk = (struct pvblk) { .pdev = &pdev };
 	blk.config.max_io = htole32(max_sectors * 512);
 	blk.config.max_discard_sectors = htole32(max_sectors);
 	blk.config.max_write_zeroes_sectors = htole32(max_sectors);
-	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue, .data_len = DEPTH * SLOT_LEN };
+	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue, .data_len = DEPTH * PVBLK_SLOT_LEN + POOL_LEN };
 	q.data = alloc_exactly(q.data_len);
 	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), DEPTH,
 		    PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT);
@@ -129,6 +132,7 @@ static void start(u8 features, u8 max_sectors)
 	spin_lock_init(&queue.cq_lock);
 	compat_bh_init(&queue.bh, pvblk_bh);
 	queue.slots = calloc(DEPTH, sizeof(*queue.slots));
+	pvblk_pool_init(&queue.pool, POOL_LEN);
 	hctx.driver_data = &queue;
 	for (i = 0; i < DEPTH; i++)
 		requests[i].in_flight = false;
@@ -136,6 +140,7 @@ static void start(u8 features, u8 max_sectors)
 
 static void stop(void)
 {
+	pvblk_pool_exit(&queue.pool);
 	free(queue.slots);
 	free(q.data);
 	free(q.ring.drv);
@@ -167,6 +172,18 @@ static bool served(const struct request *rq)
 	}
 }
 
+/* The data lies in the extent, and nobody else's does there. */
+static void check_room(const struct pvblk_slot *slot, u32 len)
+{
+	const struct pvblk_slot *other;
+
+	FUZZ_CHECK(len <= slot->room && slot->off + slot->room <= q.data_len);
+	for (other = queue.slots; other < queue.slots + DEPTH; other++)
+		if (other != slot && other->in_flight && other->room)
+			FUZZ_CHECK(slot->off + slot->room <= other->off ||
+				   other->off + other->room <= slot->off);
+}
+
 /* The submission that was written last keeps to what the device takes, and to the request. */
 static void check_last(const struct test_request *test)
 {
@@ -182,9 +199,12 @@ static void check_last(const struct test_request *test)
 	FUZZ_CHECK(nr && nr == slot->part && nr * 512 <= le32toh(blk.config.max_io));
 	FUZZ_CHECK(le64toh(sqe->sector) == test->rq.sector + slot->done);
 	FUZZ_CHECK(slot->done + nr <= blk_rq_sectors(&test->rq));
-	if (sqe->data_off)
-		FUZZ_CHECK(le64toh(sqe->data_off) ==
-			   pvshm_raw(q.data_off) + test->rq.tag * SLOT_LEN + slot->done * 512);
+	if (req_op(&test->rq) != REQ_OP_READ && req_op(&test->rq) != REQ_OP_WRITE)
+		return;
+	FUZZ_CHECK(le64toh(sqe->data_off) == pvshm_raw(q.data_off) + slot->off);
+	check_room(slot, nr * 512);
+	if (req_op(&test->rq) == REQ_OP_WRITE)
+		FUZZ_CHECK(!memcmp(test->data + slot->done * 512, (char *)q.data + slot->off, nr * 512));
 }
 
 static void submit(struct fuzz_input *in)
@@ -195,7 +215,7 @@ static void submit(struct fuzz_input *in)
 	};
 	struct test_request *test = &requests[fuzz_number(in, 1) % DEPTH];
 	struct blk_mq_queue_data bd = { .rq = &test->rq };
-	u32 put = q.ring.sq_next;
+	u32 put = q.ring.sq_next, i, seed;
 
 	if (test->in_flight || broken)
 		return;
@@ -203,11 +223,12 @@ static void submit(struct fuzz_input *in)
 		.tag = test - requests,
 		.cmd_flags = ops[fuzz_number(in, 1) % 8],
 		.sector = fuzz_number(in, 1),
-		.len = 512 * (1 + fuzz_number(in, 1) % (SLOT_LEN / 512)),
+		.len = 512 * (1 + fuzz_number(in, 1) % (DATA_MAX / 512)),
 		.data = test->data,
 		.mq_hctx = &hctx,
 	};
-	memset(test->data, fuzz_number(in, 1), sizeof(test->data));
+	for (i = 0, seed = fuzz_number(in, 1); i < DATA_MAX; i++)
+		test->data[i] = seed + i / 512 + i;
 	if (!served(&test->rq)) {
 		FUZZ_CHECK(pvblk_mq_ops.queue_rq(&hctx, &bd) == BLK_STS_NOTSUPP);
 		FUZZ_CHECK(q.ring.sq_next == put);
@@ -220,9 +241,6 @@ static void submit(struct fuzz_input *in)
 	test->id = last_id();
 	if (!broken)
 		check_last(test);
-	if (req_op(&test->rq) == REQ_OP_WRITE)
-		FUZZ_CHECK(!memcmp(test->data, (char *)q.data + test->rq.tag * SLOT_LEN,
-				   test->rq.len));
 }
 
 /* The device writes a completion. */
@@ -280,6 +298,8 @@ static void complete(struct fuzz_input *in)
 		expected_tag = test->rq.tag;
 		expected_status = meaning(status);
 	}
+	if (test && !status && req_op(&test->rq) == REQ_OP_READ)
+		memcpy(test->given + slot->done * 512, (char *)q.data + slot->off, slot->part * 512);
 	remote = choice & 0x20;
 	post(in, id, status);
 	if (broken) {
@@ -336,7 +356,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct fuzz_input in = { data, len };
 
 	pvblk_spin_us = 0;
-	start(fuzz_number(&in, 1), 1 + fuzz_number(&in, 1) % (SLOT_LEN / 512));
+	start(fuzz_number(&in, 1), 1 + fuzz_number(&in, 1) % (DATA_MAX / 512));
 	while (in.len)
 		step(&in);
 	stop();

@@ -44,7 +44,7 @@ complete_line_zsh() {
 hostd_start --device disk,id=d0,null=16M,on-error=enospc --device balloon,stats=0 ||
 	ktap_bail 'pvhostd does not start'
 ktap_check 'pvhostd serves' wait_for 60 served
-ktap_is 'what is not said has its default' "$(shown d0 max-io) $(shown d0 queues) $(shown d0 discard)" '128K 4 on'
+ktap_is 'what is not said has its default' "$(shown d0 max-io) $(shown d0 queues) $(shown d0 discard)" '1M 4 on'
 ktap_is 'on-error is both' "$(shown d0 werror) $(shown d0 rerror) $(shown d0 on-error)" 'enospc report '
 ktap_is 'set says so' "$(pvctl set d0 werror=stop,rerror=ignore)" 'd0: set'
 ktap_is 'and show' "$(shown d0 werror) $(shown d0 rerror)" 'stop ignore'
@@ -67,7 +67,7 @@ ktap_is 'what was added by another name is the same' "$(pvctl add blk d1 null=1M
 ktap_is 'the schema has bounds' "$(key blk queues minimum)..$(key blk queues maximum)" '1..64'
 ktap_is 'types' "$(key balloon target type)" '["integer","string"]'
 ktap_is 'words' "$(key blk engine enum)" '["auto","uring","sync"]'
-ktap_is 'defaults' "$(key blk max-io default) $(key blk ro default)" '131072 false'
+ktap_is 'defaults' "$(key blk max-io default) $(key blk ro default)" '1048576 false'
 ktap_is 'and is what the socket says' "$("$hostd_bin/pvhostd" --query-classes | jq -cS . | md5sum)" \
 	"$(python3 -c '
 import socket, sys

@@ -67,12 +67,11 @@ smaller() {
 read_ahead() { vm_run 'cat /sys/block/pvblk0/queue/read_ahead_kb'; }
 vm_run 'echo 0 > /sys/block/pvblk0/queue/read_ahead_kb'
 ktap_check 'a life that takes less at once gets in parts what is in flight' smaller "file=$data,max-io=16K"
-kb_is() { [ "$(vm_run 'cat /sys/block/pvblk0/queue/max_hw_sectors_kb')" = "$1" ]; }
-ktap_check 'and no more at once from then on' wait_for 20 kb_is 16
+best_is() { [ "$(vm_run 'cat /sys/block/pvblk0/queue/optimal_io_size')" = "$1" ]; }
+ktap_check 'and the block layer hears of it' wait_for 20 best_is 16384
 ktap_is "the user's read-ahead stays" "$(read_ahead)" 0
 ktap_check 'a life that takes more again fits' later_life "file=$data"
-grown() { [ "$(vm_run 'cat /sys/block/pvblk0/queue/max_hw_sectors_kb')" -gt 16 ]; }
-ktap_check 'and gets more' wait_for 20 grown
+ktap_check 'and the block layer hears of it, too' wait_for 20 best_is 1048576
 ktap_is "the user's read-ahead stays" "$(read_ahead)" 0
 ktap_check 'what the guest did without is there again' wait_for 20 \
 	vm_run '[ "$(cat /sys/block/pvblk0/queue/discard_max_bytes)" -gt 0 ]'

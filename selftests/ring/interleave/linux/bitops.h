@@ -14,6 +14,17 @@ static inline bool test_bit(long nr, const unsigned long *word)
 	return il_load(word, sizeof(*word)) & BIT(nr);
 }
 
+/* Of what a lock guards. */
+static inline void __set_bit(long nr, unsigned long *map)
+{
+	map[nr / (8 * sizeof(*map))] |= BIT(nr % (8 * sizeof(*map)));
+}
+
+static inline void __clear_bit(long nr, unsigned long *map)
+{
+	map[nr / (8 * sizeof(*map))] &= ~BIT(nr % (8 * sizeof(*map)));
+}
+
 static inline void set_bit(long nr, unsigned long *word)
 {
 	il_exchange_bits(word, sizeof(*word), 0, BIT(nr));

@@ -7,7 +7,9 @@
 
 static inline bool test_bit(long nr, const unsigned long *word)
 {
-	return __atomic_load_n(word, __ATOMIC_RELAXED) & BIT(nr);
+	const unsigned int bits = 8 * sizeof(*word);
+
+	return __atomic_load_n(word + nr / bits, __ATOMIC_RELAXED) & BIT(nr % bits);
 }
 
 static inline void set_bit(long nr, unsigned long *word)
@@ -15,8 +17,6 @@ static inline void set_bit(long nr, unsigned long *word)
 	__atomic_fetch_or(word, BIT(nr), __ATOMIC_RELAXED);
 }
 
-#define __set_bit(nr, word)	set_bit(nr, word)
-#define __clear_bit(nr, word)	clear_bit(nr, word)
 
 static inline bool test_bit_acquire(long nr, const unsigned long *word)
 {
@@ -26,6 +26,16 @@ static inline bool test_bit_acquire(long nr, const unsigned long *word)
 static inline void clear_bit(long nr, unsigned long *word)
 {
 	__atomic_fetch_and(word, ~BIT(nr), __ATOMIC_RELAXED);
+}
+
+static inline void __set_bit(long nr, unsigned long *map)
+{
+	map[nr / (8 * sizeof(*map))] |= BIT(nr % (8 * sizeof(*map)));
+}
+
+static inline void __clear_bit(long nr, unsigned long *map)
+{
+	map[nr / (8 * sizeof(*map))] &= ~BIT(nr % (8 * sizeof(*map)));
 }
 
 static inline bool test_and_set_bit(long nr, unsigned long *word)

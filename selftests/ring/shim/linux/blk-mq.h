@@ -57,6 +57,7 @@ struct blk_mq_hw_ctx {
 struct bio_vec {
 	char		*bv_base;
 	unsigned int	bv_len;
+	unsigned int	bv_offset;
 };
 
 /* A request with one segment. */
@@ -91,17 +92,17 @@ struct req_iterator {
 
 #define rq_for_each_segment(bvec, rq, iter)				\
 	for ((iter).done = false,					\
-	     (bvec) = (struct bio_vec) { (rq)->data, (rq)->len };	\
+	     (bvec) = (struct bio_vec) { (rq)->data, (rq)->len, 0 };	\
 	     !(iter).done; (iter).done = true)
 
 static inline void memcpy_from_bvec(char *to, const struct bio_vec *bvec)
 {
-	memcpy(to, bvec->bv_base, bvec->bv_len);
+	memcpy(to, bvec->bv_base + bvec->bv_offset, bvec->bv_len);
 }
 
 static inline void memcpy_to_bvec(struct bio_vec *bvec, const char *from)
 {
-	memcpy(bvec->bv_base, from, bvec->bv_len);
+	memcpy(bvec->bv_base + bvec->bv_offset, from, bvec->bv_len);
 }
 
 struct io_comp_batch {

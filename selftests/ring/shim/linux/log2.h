@@ -14,4 +14,10 @@ static inline int ilog2(u64 n)
 	return 63 - __builtin_clzll(n);
 }
 
+/* Of a number above 1. */
+static inline unsigned int order_base_2(unsigned long n)
+{
+	return 8 * sizeof(n) - __builtin_clzl(n - 1);
+}
+
 #endif
