@@ -143,7 +143,7 @@ for proto in u t; do
 		run "net/toeplitz $kind, IPv$ip" net "{ sleep 1; for i in {1..60}; do
 			ip netns exec far timeout 1 bash -c \"echo x > /dev/$kind/$to/8000\"; done; } 2> /dev/null &
 			echo 0 > /proc/sys/net/core/rps_sock_flow_entries
-			./toeplitz -$ip -$proto -d 8000 -i $near -k $key -T 5000 -C 0,1 -s -v"
+			./toeplitz -$ip -$proto -d 8000 -i $near -k $key -T 40000 -C 0,1 -s -v"
 	done
 done
 for ip in 4 6; do
