@@ -77,25 +77,28 @@ static void spin(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	u64 end, budget_ns = spin_ns(queue);
-	unsigned int looks;
+	unsigned int looks, misses;
 
 	if (!budget_ns || pvring_pending(ring))
 		return;
-	if (queue->spin_misses >= SPIN_MISSES_MAX && (queue->spin_misses++ & SPIN_RETRY_MASK))
+	misses = READ_ONCE(queue->spin_misses);
+	if (misses >= SPIN_MISSES_MAX && (misses & SPIN_RETRY_MASK)) {
+		WRITE_ONCE(queue->spin_misses, misses + 1);
 		return;
+	}
 
 	end = local_clock() + budget_ns;
 	do {
 		for (looks = 0; looks < LOOKS_PER_RELAX; looks++) {
 			if (pvring_pending(ring)) {
-				queue->spin_misses = 0;
+				WRITE_ONCE(queue->spin_misses, 0);
 				WRITE_ONCE(queue->q->spins, queue->q->spins + 1);
 				return;
 			}
 		}
 		cpu_relax();
 	} while (local_clock() < end && !need_resched());
-	queue->spin_misses++;
+	WRITE_ONCE(queue->spin_misses, misses + 1);
 }
 
 /*
@@ -105,15 +108,18 @@ static void spin(struct pvblk_queue *queue)
 static bool user_waits(struct pvblk_queue *queue)
 {
 	u32 depth = pvring_outstanding(&queue->q->ring);
+	u32 most = max(READ_ONCE(queue->depth_now), depth);
+	unsigned int batches = READ_ONCE(queue->batches) + 1;
 
-	queue->depth_now = max(queue->depth_now, depth);
-	/* Several CPUs may count at once, and step over the end. */
-	if (++queue->batches >= DEPTH_WINDOW) {
-		WRITE_ONCE(queue->depth_seen, queue->depth_now);
-		queue->depth_now = 0;
-		queue->batches = 0;
+	/* Several CPUs may count at once, and step over the end, or lose a count. */
+	if (batches >= DEPTH_WINDOW) {
+		WRITE_ONCE(queue->depth_seen, most);
+		most = 0;
+		batches = 0;
 	}
-	return depth >= queue->depth_seen;
+	WRITE_ONCE(queue->depth_now, most);
+	WRITE_ONCE(queue->batches, batches);
+	return depth >= READ_ONCE(queue->depth_seen);
 }
 
 /**
