@@ -87,6 +87,7 @@ enum pvblk_mode {
  * @slots: by tag
  * @pool: behind the slots' own room in the queue's extent
  * @depth: number of slots
+ * @batch_len: bytes of data in the batch that is being submitted; several submitters may lose some
  * @spin_misses: spins in a row that ended without a completion
  * @depth_seen: most requests in flight at the end of a batch, in the last window
  * @depth_now: the same in the current window
@@ -107,6 +108,7 @@ struct pvblk_queue {
 	struct pvblk_slot	*slots;
 	struct pvblk_pool	pool;
 	unsigned int		depth;
+	u32			batch_len;
 	unsigned int		spin_misses;
 	u32			depth_seen;
 	u32			depth_now;

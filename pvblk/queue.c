@@ -29,6 +29,8 @@ static blk_status_t submit(struct pvblk_queue *queue, struct request *rq, bool r
 	status = pvblk_build_sqe(queue, rq, &sqe);
 	if (status)
 		return status;
+	if (slot->room)
+		WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (slot->part << SECTOR_SHIFT));
 	pvblk_copy_to_window(queue, rq);
 	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
 

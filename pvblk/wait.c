@@ -4,15 +4,18 @@
  */
 #include <linux/moduleparam.h>
 #include <linux/sched/clock.h>
+#include <linux/sizes.h>
 #include "pvblk.h"
 
 int pvblk_spin_us = -1;
 module_param_named(spin_us, pvblk_spin_us, int, 0644);
-MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep costs (default)");
+MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us; 0: never; -1: what a sleep and the copies cost (default)");
 
 /* After this many spins in vain the device is slow just now; then only every so many batches try. */
 #define SPIN_MISSES_MAX		8
 #define SPIN_RETRY_MASK		7
+/* What copying costs the device at least, in ns per KiB: 2 GiB/s. */
+#define COPY_NS_PER_KIB		500
 /* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
 #define LOOKS_PER_RELAX		64
 
@@ -62,11 +65,18 @@ bool pvblk_arm(struct pvblk_queue *queue)
 	return pvring_arm(ring, ring->cq_next + expected - 1, delay_us);
 }
 
+/*
+ * What a sleep costs, on top of what the first request of the batch takes in any case: a megabyte is copied
+ * for longer than a sleep lasts, and one who gave up while it is copied would pay for both.
+ */
 static u64 spin_ns(const struct pvblk_queue *queue)
 {
+	u32 len = min_t(u32, READ_ONCE(queue->batch_len), PVBLK_IO_MAX);
 	int us = READ_ONCE(pvblk_spin_us);
 
-	return us < 0 ? pvbus_sleep_ns(queue->blk->pdev) : us * NSEC_PER_USEC;
+	if (us >= 0)
+		return us * NSEC_PER_USEC;
+	return pvbus_sleep_ns(queue->blk->pdev) + len / SZ_1K * COPY_NS_PER_KIB;
 }
 
 /*
@@ -130,4 +140,5 @@ void pvblk_wait(struct pvblk_queue *queue)
 {
 	if (user_waits(queue))
 		spin(queue);
+	WRITE_ONCE(queue->batch_len, 0);
 }

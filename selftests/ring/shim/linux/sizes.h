@@ -2,6 +2,7 @@
 #ifndef SHIM_LINUX_SIZES_H
 #define SHIM_LINUX_SIZES_H
 
+#define SZ_1K		0x400
 #define SZ_4K		0x1000
 #define SZ_16K		0x4000
 #define SZ_64K		0x10000
