@@ -26,14 +26,17 @@ more_huge() { vm_run "echo 80 > /proc/sys/vm/nr_hugepages; [ \$(cat /proc/sys/vm
 
 to_relieve() { echo $((before + relief - $(balloon_mib relieved))); }
 relieved() { [ "$(to_relieve)" -le 0 ]; }
-# What the kernel calls available is less than a program may find, by its reserves and half of its caches: ask again
-# for what has not come yet. None of it goes back to the balloon meanwhile: its worker stands still.
+# What the kernel calls available is not what a program may find, and too much would get it killed: half of what has not
+# come yet at a time, and a bit more where nothing came. None goes back to the balloon meanwhile: its worker stands still.
 want_memory() {
-	local tries
+	local left last=0 more=0 tries
 
-	for ((tries = 0; tries < 8; tries++)); do
-		! relieved || return 0
-		vm_run "/root/memtool grab \$((\$(awk '/^MemAvailable/ { print int(\$2 / 1024) }' /proc/meminfo) + $(to_relieve) + 32))" || return 1
+	for ((tries = 0; tries < 20; tries++)); do
+		left=$(to_relieve)
+		[ "$left" -gt 0 ] || return 0
+		more=$((left == last ? more + 16 : left > 64 ? left / 2 : left))
+		last=$left
+		vm_run "/root/memtool grab \$((\$(awk '/^MemAvailable/ { print int(\$2 / 1024) }' /proc/meminfo) + $more))" || return 1
 	done
 }
 oom_kills() { vm_run "awk '/^oom_kill / { print \$2 }' /proc/vmstat"; }
@@ -70,7 +73,7 @@ before=$(balloon_mib relieved) worker=$(hostd_worker_pid)
 # Large blocks come back first; of single pages, more than it could keep a list of (40 MiB). Compaction may
 # have left fewer: of all that there is, not more than the program and the kernel can have.
 single=$(small_mib)
-relief=$(($(balloon_mib held) - (single > 136 ? single - 72 : 64)))
+relief=$(($(balloon_mib held) - (single > 168 ? single - 72 : 96)))
 ktap_note "$(balloon_mib held) MiB held, $single of them in single pages"
 kill -STOP "$worker"
 ktap_check 'a program needs memory while the worker stands still' \
