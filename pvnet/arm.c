@@ -150,6 +150,20 @@ void pvnet_poll_soon(struct pvnet_pair *pair)
 }
 
 /**
+ * pvnet_pass_by() - somebody who sends has found that the device has been there
+ * @pair: the pair; softirqs are off
+ *
+ * What has been received is looked at as soon as they are on again, and needs no interrupt. That is
+ * how acknowledgements of a stream come in while its sender has the CPU.
+ */
+void pvnet_pass_by(struct pvnet_pair *pair)
+{
+	/* If the NAPI runs, it sees this itself. */
+	if (pvring_pending(&pair->rx.q->ring) && !test_bit(NAPI_STATE_SCHED, &pair->napi.state))
+		napi_schedule(&pair->napi);
+}
+
+/**
  * pvnet_sent() - frames have been submitted: what comes back is looked for
  * @pair: the pair; the lock of its transmit queue is held
  * @bytes: in flight by now

@@ -83,20 +83,6 @@ void pvnet_interrupt(struct pvbus_queue *queue)
 	napi_schedule(&pair->napi);
 }
 
-/**
- * pvnet_pass_by() - somebody who sends has found that the device has been there
- * @pair: the pair; softirqs are off
- *
- * What has been received is looked at as soon as they are on again, and needs no interrupt. That is
- * how acknowledgements of a stream come in while its sender has the CPU.
- */
-void pvnet_pass_by(struct pvnet_pair *pair)
-{
-	/* If the NAPI runs, it sees this itself. */
-	if (pvring_pending(&pair->rx.q->ring) && !test_bit(NAPI_STATE_SCHED, &pair->napi.state))
-		napi_schedule(&pair->napi);
-}
-
 /* True if there was something, and the NAPI has been called for it. */
 static bool look(struct pvnet_pair *pair)
 {
