@@ -156,10 +156,13 @@ int pvblk_add_disk(struct pvblk *blk);
 void pvblk_stop(struct pvblk *blk);
 void pvblk_update_work(struct work_struct *work);
 
-/* queue.c */
+/* mq.c */
 extern const struct blk_mq_ops pvblk_mq_ops;
+
+/* queue.c */
 void pvblk_kick(struct pvblk_queue *queue);
 void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode);
+blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool replay);
 int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot);
 unsigned int pvblk_replay(struct pvblk_queue *queue);
 

@@ -2,16 +2,18 @@
 /*
  * A hardware queue: what goes into it.
  */
-#include <linux/jiffies.h>
-#include <linux/seq_file.h>
 #include "pvblk.h"
 #include "trace.h"
 
-/*
- * Give a request to the device, unless it is to be held or to fail; a replay overrides that.
- * Not OK: the request was not taken, neither into the ring nor into its slot.
+/**
+ * pvblk_submit() - give a request to the device, unless it is to be held or to fail
+ * @queue: its queue
+ * @rq: the request
+ * @replay: it is submitted, whatever the queue's mode says
+ *
+ * Any context. Return: BLK_STS_OK, or why it was not taken, neither into the ring nor into its slot.
  */
-static blk_status_t submit(struct pvblk_queue *queue, struct request *rq, bool replay)
+blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool replay)
 {
 	struct pvblk_slot *slot = &queue->slots[rq->tag];
 	enum pvblk_mode mode;
@@ -126,15 +128,6 @@ int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 	return ret;
 }
 
-static void end_batch(struct pvblk_queue *queue)
-{
-	pvblk_kick(queue);
-	if (queue->polled)
-		return;
-	pvblk_wait(queue);
-	pvblk_reap(queue);
-}
-
 /* What is in flight and was not submitted in this life; if there is nothing, what comes passes. */
 static struct request *next_held(struct pvblk_queue *queue, unsigned int *cursor)
 {
@@ -169,7 +162,7 @@ unsigned int pvblk_replay(struct pvblk_queue *queue)
 	struct request *rq;
 
 	while ((rq = next_held(queue, &cursor))) {
-		status = submit(queue, rq, true);
+		status = pvblk_submit(queue, rq, true);
 		nr += !status;
 		if (status) {
 			WRITE_ONCE(queue->slots[rq->tag].rq, NULL);
@@ -178,92 +171,3 @@ unsigned int pvblk_replay(struct pvblk_queue *queue)
 	}
 	return nr;
 }
-
-static blk_status_t start_request(struct pvblk_queue *queue, struct request *rq)
-{
-	blk_mq_start_request(rq);
-	queue->slots[rq->tag].started = jiffies;
-	return submit(queue, rq, false);
-}
-
-static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
-{
-	struct pvblk_queue *queue = hctx->driver_data;
-	blk_status_t status = start_request(queue, bd->rq);
-
-	if (bd->last)
-		end_batch(queue);
-	return status;
-}
-
-static void commit_rqs(struct blk_mq_hw_ctx *hctx)
-{
-	end_batch(hctx->driver_data);
-}
-
-static void queue_rqs(compat_rq_list *rqlist)
-{
-	struct pvblk_queue *queue = NULL;
-	blk_status_t status;
-	struct request *rq;
-
-	while ((rq = rq_list_pop(rqlist))) {
-		if (queue && queue != rq->mq_hctx->driver_data)
-			end_batch(queue);
-		queue = rq->mq_hctx->driver_data;
-
-		status = start_request(queue, rq);
-		if (status)
-			blk_mq_end_request(rq, status);
-	}
-	if (queue)
-		end_batch(queue);
-}
-
-static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
-{
-	struct pvblk *blk = data;
-
-	hctx->driver_data = &blk->queues[index];
-	blk->queues[index].hctx = hctx;
-	return 0;
-}
-
-static void map_queues(struct blk_mq_tag_set *set)
-{
-	const struct pvblk *blk = set->driver_data;
-	struct blk_mq_queue_map *map = &set->map[HCTX_TYPE_DEFAULT];
-
-	map->nr_queues = blk->nr_queues - blk->nr_polled;
-	map->queue_offset = 0;
-	blk_mq_map_queues(map);
-	if (!blk->nr_polled)
-		return;
-
-	set->map[HCTX_TYPE_READ].nr_queues = 0;
-	map = &set->map[HCTX_TYPE_POLL];
-	map->nr_queues = blk->nr_polled;
-	map->queue_offset = blk->nr_queues - blk->nr_polled;
-	blk_mq_map_queues(map);
-}
-
-static void show_rq(struct seq_file *file, struct request *rq)
-{
-	const struct pvblk_queue *queue = rq->mq_hctx->driver_data;
-	const struct pvblk_slot *slot = &queue->slots[rq->tag];
-
-	seq_printf(file, ", .slot={.id=%#x, .in_flight=%d, .life=%u of %u, .done=%u, .part=%u}",
-		   pvblk_slot_id(slot, rq->tag), READ_ONCE(slot->in_flight), slot->life,
-		   queue->life, slot->done, slot->part);
-}
-
-const struct blk_mq_ops pvblk_mq_ops = {
-	.queue_rq	= queue_rq,
-	.queue_rqs	= queue_rqs,
-	.commit_rqs	= commit_rqs,
-	.complete	= pvblk_complete,
-	.poll		= pvblk_poll,
-	.map_queues	= map_queues,
-	.init_hctx	= init_hctx,
-	.show_rq	= show_rq,
-};
