@@ -197,6 +197,11 @@ int pvblk_add_disk(struct pvblk *blk)
 	if (IS_ERR(blk->disk))
 		return PTR_ERR(blk->disk);
 
+	/*
+	 * The device copies one request while the driver copies another. Eight of 128 KiB that became one would
+	 * be copied one after the other; and bios that are large by themselves stay so.
+	 */
+	blk_queue_flag_set(QUEUE_FLAG_NOMERGES, blk->disk->queue);
 	set_names(blk);
 	set_capacity(blk->disk, le64_to_cpu(blk->config.capacity));
 	if (pvbus_has_feature(pdev, PVBLK_F_RO))
