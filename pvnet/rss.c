@@ -48,6 +48,7 @@ u16 pvnet_fill_rss(const struct pvnet *net, struct pvnet_settings *s)
 	if (pvnet_has(net, PVNET_F_RSS))
 		mode |= PVNET_M_RSS;
 	s->hash_types = cpu_to_le32(READ_ONCE(net->rss.types) & le32_to_cpu(net->config.hash_types));
+	/* Half of an old key is only used until the settings are said once more. */
 	data_race(memcpy(s->rss_key, net->rss.key, sizeof(s->rss_key)));
 	for (i = 0; i < ARRAY_SIZE(s->rss_table); i++)
 		s->rss_table[i] = READ_ONCE(net->rss.table[i]) % le16_to_cpu(s->nr_pairs);
