@@ -14,7 +14,7 @@ MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us
 /* After this many spins in vain the device is slow just now; then only every so many batches try. */
 #define SPIN_MISSES_MAX		8
 #define SPIN_RETRY_MASK		7
-/* What copying costs the device at least, in ns per KiB: 2 GiB/s. */
+/* What copying may cost the device, in ns per KiB: 2 GiB/s. */
 #define COPY_NS_PER_KIB		500
 /* cpu_relax() is an exit of its own under some hypervisors: look at the line more often than that. */
 #define LOOKS_PER_RELAX		64

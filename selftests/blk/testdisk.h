@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A disk of one queue for tests that include this: its device completes at the doorbell what was submitted.
+ */
+#ifndef TESTDISK_H
+#define TESTDISK_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../pvblk/pvblk.h"
+
+#include "worker/bus/ring.h"
+#include "ktap.h"
+
+#define SIZE		4
+
+static _Alignas(PV_CACHE_LINE) u8 drv_area[64 + (SIZE << PVBLK_SQE_SHIFT)];
+static _Alignas(PV_CACHE_LINE) u8 dev_area[64 + (SIZE << PVBLK_CQE_SHIFT)];
+static struct hring device;
+static struct pvbus_device pdev = { .features = { BIT_ULL(PVBLK_F_FLUSH) } };
+static struct pvbus_queue q = { .pdev = &pdev };
+static struct pvblk_slot slots[SIZE];
+static struct pvblk blk = { .pdev = &pdev };
+static struct pvblk_queue queue = { .q = &q, .blk = &blk, .slots = slots, .depth = SIZE };
+static struct blk_mq_hw_ctx hctx = { .driver_data = &queue };
+
+u32 pvbus_sleep_ns(const struct pvbus_device *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+void pvbus_kick(struct pvbus_queue *unused)
+{
+	struct pvblk_sqe sqe;
+	struct pvblk_cqe cqe = { 0 };
+
+	(void)unused;
+	while (hring_pop(&device, &sqe) == 1) {
+		cqe.id = sqe.id;
+		hring_push(&device, &cqe, 0);
+	}
+	hring_arm(&device);
+}
+
+bool pvbus_epoch_over(struct pvbus_device *unused)
+{
+	(void)unused;
+	return false;
+}
+
+void pvbus_device_broken(struct pvbus_device *unused, const char *why)
+{
+	(void)unused;
+	ktap_note("broken: %s", why);
+}
+
+bool blk_mq_complete_request_remote(struct request *unused)
+{
+	(void)unused;
+	return false;
+}
+
+static void disk_init(void)
+{
+	pvring_init(&q.ring, drv_area, dev_area, SIZE, PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT);
+	if (hring_init(&device, drv_area, dev_area, SIZE, PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT))
+		abort();
+	hring_arm(&device);
+	q.priv = &queue;
+	spin_lock_init(&queue.lock);
+	spin_lock_init(&queue.cq_lock);
+	compat_bh_init(&queue.bh, pvblk_bh);
+}
+
+#endif
