@@ -15,6 +15,7 @@
 # program: at the top of selftests/<group>/<claim>.c) may say
 #   needs: vm root alone         timeout: 120 (seconds)         kernels: 6.1 6.12
 #   not on: debug kcsan, because it measures time
+# What it mounts is mounted for it alone: another test's namespace that began meanwhile would keep it.
 # "kernels: debug": only that one can show it, so it is left out of all else.
 # "alone": it measures time, and nothing else runs meanwhile.
 set -u
@@ -26,6 +27,8 @@ jobs=${JOBS:-$(nproc)}
 all_kernels='6.1 6.12'
 fast='' list='' make_first=yes every='' guests=''
 read -ra patterns <<< "${TESTS:-}"
+own_mounts=()
+[ "$(id -u)" != 0 ] || own_mounts=(unshare --mount --propagation private)
 # shellcheck source=selftests/lib/slow.sh
 . "$here/lib/slow.sh"
 
@@ -159,7 +162,7 @@ run_once() {
 	rm -f "$log" "${log%.log}".*
 	dir=$(mktemp -d /tmp/pvkit-run.XXXXXX)
 	chmod 755 "$dir"
-	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec timeout -k 30 "$1" "$2" > "$log" 2>&1 < /dev/null &
+	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec "${own_mounts[@]}" timeout -k 30 "$1" "$2" > "$log" 2>&1 < /dev/null &
 	child=$!
 	wait "$child"
 	status=$?
