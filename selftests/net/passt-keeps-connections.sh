@@ -37,7 +37,7 @@ ktap_is 'and an MTU' "$(vm_run 'cat /sys/class/net/eth0/mtu')" 65520
 
 vm_run_bg 'echo $$ > /run/stream.pid; exec nettool stream 10.67.0.1 7 /run/stream'
 stream=$VM_JOB
-bytes() { vm_run "cut -d ' ' -f 1 /run/stream 2> /dev/null | grep . || echo 0"; }
+bytes() { vm_run 'read -r bytes gap 2> /dev/null < /run/stream; echo ${bytes:-0}'; }
 has() { [ "$(bytes)" -ge "$1" ]; }
 goes_on() { wait_for 20 has $(($(bytes) + 262144)); }
 ktap_check 'TCP flows' goes_on
