@@ -14,7 +14,7 @@
 #                              nettool echoes on port 7 of the guest, of the host
 #   net_stream NAME ADDR       a TCP stream from the host and back, in the background, compared
 #   net_bytes NAME             so many came back so far
-#   net_goes_on NAME SECONDS   wait until 256 KiB more have
+#   net_goes_on NAME SECONDS   wait until 256 KiB more have; else say what both ends and the NIC know
 #   net_gap_ms NAME            longest time in which nothing came back
 #   net_stream_end NAME        end it; whether all came back, and was right
 #   net_stat ID COUNTER        as pvctl stats has it
@@ -123,11 +123,26 @@ net_stream() {
 net_bytes() { local bytes; { read -r bytes _ < "$test_tmp/$1.state"; } 2>/dev/null; echo "${bytes:-0}"; }
 net_gap_ms() { awk '{ print $2 + 0 }' "$test_tmp/$1.state"; }
 net_has() { [ "$(net_bytes "$1")" -ge "$2" ]; }
+# When a test has failed, all that could tell where a stream stands is gone.
+net_explain() {
+	ss -Htino 'dport = :7' | tr -s ' \t\n' ' '
+	echo
+	pvctl --json stats | jq -c '[.. | objects | to_entries[] | select((.value | type) == "number" and .value != 0) |
+		"\(.key)=\(.value)"] | join(" ")'
+	VM_TIMEOUT=10 vm_run 'netstat -tn | grep ":7 " | tr -s " \n" " "
+		for nic in /sys/class/net/*/device; do
+			nic=${nic%/device}
+			echo ${nic##*/} $(cat $nic/operstate $nic/queues/tx-*/byte_queue_limits/inflight) \
+				$(ethtool -S ${nic##*/} | awk "\$2 != 0 { printf \"%s%s \", \$1, \$2 }")
+		done'
+}
 net_goes_on() {
 	local from
 
 	from=$(net_bytes "$1")
-	wait_for "$2" net_has "$1" $((${from:-0} + 262144))
+	wait_for "$2" net_has "$1" $((${from:-0} + 262144)) && return
+	net_explain
+	return 1
 }
 net_stream_end() {
 	local pid=${net_streams[$1]}
