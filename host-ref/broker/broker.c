@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "lib/proc/notify.h"
 #include "lib/proc/process.h"
 #include "lib/util.h"
 
@@ -40,6 +41,7 @@ void hostd_broker_stop(struct hostd_broker *b, int exit_code)
 	if (b->stopping)
 		return;
 	b->stopping = true;
+	hostd_notify("STOPPING=1", NULL, 0);
 	if (b->qemu.conn.fd >= 0)
 		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) still runs: its pvkit devices wait until pvhostd is started again",
 			  (int)b->qemu.pid);

@@ -41,6 +41,7 @@ struct hostd_request;
  * @qemu_label: the only security label with which one may; NULL: any
  * @ivshmem_fd: an inherited socket that QEMU connects to; -1: one is made
  * @ready_fd: gets one byte when the devices are served, or wait as they may; -1: none
+ * @pid_file: gets the process then; NULL: none
  * @argv: the command line as it was given
  * @pid_fd: the locked pid file
  * @handover: state of the broker that has become this one; NULL: there was none
@@ -58,6 +59,7 @@ struct hostd_options {
 	const char *qemu_label;
 	int ivshmem_fd;
 	int ready_fd;
+	const char *pid_file;
 	char **argv;
 	int pid_fd;
 	struct json_object *handover;
@@ -97,7 +99,10 @@ struct hostd_options {
  * @quitting: the worker has been told
  * @stop_timer: what is due on that way
  * @began: an epoch of this broker's workers has begun
- * @ready: @opt.ready_fd has been told
+ * @ready: whoever waits for that has been told
+ * @pid_file: @opt.pid_file
+ * @alive_timer: due when the service manager wants to hear something
+ * @alive_ms: how often; 0: never
  * @store: the file of the state
  * @has_state: there is such a file
  * @upgrade: to become another program
@@ -137,6 +142,9 @@ struct hostd_broker {
 	struct hostd_timer stop_timer;
 	bool began;
 	bool ready;
+	struct hostd_store pid_file;
+	struct hostd_timer alive_timer;
+	uint64_t alive_ms;
 	struct hostd_store store;
 	bool has_state;
 	struct hostd_upgrade upgrade;

@@ -25,6 +25,7 @@
 #include "broker/life/lives.h"
 #include "broker/life/request.h"
 #include "broker/life/session.h"
+#include "broker/manager/manager.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
 #include "lib/util.h"
@@ -70,7 +71,7 @@ static void stop_due(struct hostd_timer *timer)
 /* The end of a terminal is not the end of the VM; it is what moves logs away that means it. */
 static void reopen_log(void)
 {
-	int err = hostd_log_is_file() ? hostd_log_open() : 0;
+	int err = hostd_log_open_again();
 
 	if (err)
 		hostd_log(HOSTD_LOG_ERR, "the log cannot be opened again: %s: this one goes on",
@@ -168,6 +169,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 	hostd_session_init(b);
 	hostd_upgrade_init(b);
 	hostd_errands_init(b);
+	hostd_manager_init(b);
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
 	return err;
 }
@@ -197,7 +199,8 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 
 	if (err)
 		return explain_start(err);
-	hostd_store_init(&b->store, &b->loop, HOSTD_STATE_FILE);
+	hostd_store_init(&b->store, &b->loop, HOSTD_STATE_FILE,
+			 "a pvhostd that takes this one's place will not find the VM's window");
 	err = hostd_restore_read(b, &left);
 	if (err)
 		return err;
@@ -252,7 +255,7 @@ struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct 
 		return NULL;
 	}
 	if (b->life.released)
-		hostd_session_tell_ready(b);
+		hostd_manager_tell_ready(b);
 	else
 		hostd_lives_start(b);
 	answer_upgrade(b);
@@ -282,6 +285,7 @@ int hostd_broker_free(struct hostd_broker *b)
 	hostd_daemons_free(b);
 	hostd_carrier_free(&b->window);
 	hostd_store_exit(&b->store);
+	hostd_manager_exit(b);
 	hostd_loop_exit(&b->loop);
 	code = b->exit_code;
 	hostd_exe_exit(&b->exe);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,4 +176,17 @@ bool hostd_is_in_memory(int fd)
 	struct statfs fs;
 
 	return !fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+bool hostd_dir_is_in_memory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash == path ? 1 : slash - path) : strdup(".");
+	int fd = dir ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool in_memory = fd >= 0 && hostd_is_in_memory(fd);
+
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return in_memory;
 }

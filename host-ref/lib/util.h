@@ -125,4 +125,12 @@ int hostd_fstat(int fd, struct stat *st);
  */
 bool hostd_is_in_memory(int fd);
 
+/**
+ * hostd_dir_is_in_memory - is the directory that a file is in, or will be
+ * @path: path of the file
+ *
+ * Return: true if so; false also if there is no such directory.
+ */
+bool hostd_dir_is_in_memory(const char *path);
+
 #endif /* HOSTD_UTIL_H */

@@ -277,7 +277,7 @@ static const struct option long_options[] = {
 	{ "control", required_argument, NULL, 'c' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
 };
 
@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 	int c;
 
 	hostd_fds_open_std();
-	while ((c = getopt_long(argc, argv, "+hn:", long_options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "+hn:V", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'n':
 			ctl.name = optarg;
@@ -316,7 +316,7 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			return pvctl_help(&ctl, NULL);
-		case 'v':
+		case 'V':
 			puts("pvctl " PVKIT_VERSION);
 			return 0;
 		default:

@@ -9,7 +9,6 @@
 #include "broker/life/session.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +22,9 @@
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
 #include "broker/life/request.h"
+#include "broker/manager/manager.h"
 #include "lib/ipc.h"
 #include "lib/json.h"
-#include "lib/proc/notify.h"
 #include "lib/util.h"
 
 #define HEARTBEAT_MS	100
@@ -315,24 +314,6 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev)
 	tell(b, &op);
 }
 
-void hostd_session_tell_ready(struct hostd_broker *b)
-{
-	struct pollfd pfd = { .fd = b->opt.ready_fd, .events = POLLOUT };
-
-	if (b->ready)
-		return;
-	b->ready = true;
-	hostd_notify("READY=1", NULL, 0);
-	if (b->opt.ready_fd < 0)
-		return;
-	/* Who gave the pipe may have filled it, or let it go. */
-	if (poll(&pfd, 1, 0) <= 0 || !(pfd.revents & POLLOUT) || write(pfd.fd, "\n", 1) != 1)
-		hostd_log(HOSTD_LOG_WARN, "nobody waits for readiness any more");
-	hostd_log_copy(-1);
-	close(b->opt.ready_fd);
-	b->opt.ready_fd = -1;
-}
-
 static struct json_object *describe_start(struct hostd_broker *b)
 {
 	struct json_object *obj = json_object_new_object();
@@ -377,7 +358,7 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 		  (unsigned long long)life->epoch, (unsigned long long)life->ready_ms);
 	b->began = true;
 	hostd_state_save(b);
-	hostd_session_tell_ready(b);
+	hostd_manager_tell_ready(b);
 	for (slot = 0; slot < HOSTD_SLOTS; slot++)
 		if (b->slots[slot] && b->slots[slot]->removing &&
 		    b->slots[slot]->state == HOSTD_DEVICE_SERVED)
@@ -406,7 +387,7 @@ void hostd_session_waits(struct hostd_broker *b, struct hostd_device *dev)
 		if (b->slots[slot] && b->slots[slot]->state != HOSTD_DEVICE_SERVED &&
 		    !b->slots[slot]->waiting)
 			return;
-	hostd_session_tell_ready(b);
+	hostd_manager_tell_ready(b);
 }
 
 /* Before its first epoch a VM waits for all its devices: a migration brings it to where they are. */

@@ -62,12 +62,6 @@ void hostd_session_remove(struct hostd_broker *b, struct hostd_device *dev);
 void hostd_session_forget(struct hostd_broker *b, struct hostd_device *dev);
 
 /**
- * hostd_session_tell_ready - tell whoever waits for it that all is served, or waits as it may
- * @b: the broker; only the first call does something
- */
-void hostd_session_tell_ready(struct hostd_broker *b);
-
-/**
  * hostd_session_wait_start - answer a command when the next life serves
  * @call: the command; answered at once if the operator wants no life
  */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 static int write_file(const char *name, const char *text)
 {
 	size_t len = strlen(text);
-	char fresh[256];
+	char fresh[PATH_MAX];
 	int fd, err = 0;
 
 	snprintf(fresh, sizeof(fresh), "%s" NEW_SUFFIX, name);
@@ -55,8 +56,8 @@ static int change_file(const char *name, const char *text)
 static void say_outcome(struct hostd_store *store, int err)
 {
 	if (err && !store->failed)
-		hostd_log(HOSTD_LOG_ERR, "%s cannot be written: %s: a pvhostd that takes this one's place will not find the VM's window",
-			  store->name, strerror(-err));
+		hostd_log(HOSTD_LOG_ERR, "%s cannot be written: %s: %s", store->name, strerror(-err),
+			  store->loss);
 	if (!err && store->failed)
 		hostd_log(HOSTD_LOG_INFO, "%s can be written again", store->name);
 	store->failed = err;
@@ -151,17 +152,12 @@ static void writer_ready(struct hostd_source *src, uint32_t events)
 	free(next);
 }
 
-void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name)
+void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name, const char *loss)
 {
-	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
 	*store = (struct hostd_store) {
-		.name = name, .loop = loop, .writer = { .fd = -1, .ready = writer_ready },
+		.name = name, .loss = loss, .loop = loop, .writer = { .fd = -1, .ready = writer_ready },
+		.in_memory = hostd_dir_is_in_memory(name),
 	};
-	if (fd < 0)
-		return;
-	store->in_memory = hostd_is_in_memory(fd);
-	close(fd);
 }
 
 void hostd_store_exit(struct hostd_store *store)

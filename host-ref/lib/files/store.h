@@ -15,7 +15,8 @@
 
 /**
  * struct hostd_store - the file
- * @name: its name, in the current directory
+ * @name: its path
+ * @loss: what it means that it cannot be written
  * @loop: event loop
  * @writer: connection to the process that writes it
  * @next: content that waits for that process; NULL: none
@@ -26,6 +27,7 @@
  */
 struct hostd_store {
 	const char *name;
+	const char *loss;
 	struct hostd_loop *loop;
 	struct hostd_source writer;
 	char *next;
@@ -39,9 +41,10 @@ struct hostd_store {
  * hostd_store_init - prepare a file
  * @store: the file
  * @loop: event loop
- * @name: its name, in the current directory, which is this user's alone
+ * @name: its path, absolute or in the current directory, which is this user's alone
+ * @loss: what it means that it cannot be written, for the log; the caller keeps both texts
  */
-void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name);
+void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name, const char *loss);
 
 /**
  * hostd_store_exit - forget it; what is being written still is

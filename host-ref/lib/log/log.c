@@ -12,9 +12,11 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +24,6 @@
 #include "lib/util.h"
 
 #define LINE_LEN	1024
-#define LOG_FILE	"log"
 /* A scribe that is well has written a line long before; then the line is there at once. */
 #define SCRIBE_MS	100
 
@@ -30,6 +31,10 @@ static const char *log_ident = "pvhostd";
 static int log_level = HOSTD_LOG_INFO;
 static int copy_fd = -1;
 static bool is_file;
+/* The file that lines go to. */
+static const char *file_path;
+/* Standard error is the journal's, which reads a level from each line. */
+static bool is_journal;
 /* The eventfd with which a scribe says that it has written; -1: lines are written directly. */
 static int scribe_fd = -1;
 static bool scribe_is_late;
@@ -42,11 +47,6 @@ void hostd_log_init(const char *ident, int level)
 {
 	log_ident = ident;
 	log_level = level;
-}
-
-bool hostd_log_is_file(void)
-{
-	return is_file;
 }
 
 void hostd_log_copy(int fd)
@@ -124,9 +124,12 @@ static size_t add_time(char *line, size_t len)
 static size_t make_line(char line[LINE_LEN], int level, const char *fmt, va_list ap)
 {
 	static const char * const word[] = { "error: ", "warning: ", "", "debug: " };
+	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	size_t len = is_file ? add_time(line, LINE_LEN) : 0;
 	int more;
 
+	if (is_journal && !is_file)
+		len = snprintf(line, LINE_LEN, "<%d>", priority[level]);
 	len += snprintf(line + len, LINE_LEN - len, "%s: %s", log_ident, word[level]);
 	more = vsnprintf(line + len, LINE_LEN - 1 - len, fmt, ap);
 	if (more > 0)
@@ -236,6 +239,15 @@ static int use_fd(int fd)
 	return err;
 }
 
+/* systemd.exec(5): what the journal reads has this device and inode. */
+static bool goes_to_journal(const struct stat *st)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+
+	return text && sscanf(text, "%llu:%llu", &dev, &ino) == 2 && dev == st->st_dev && ino == st->st_ino;
+}
+
 int hostd_log_start(void)
 {
 	struct stat st;
@@ -243,6 +255,7 @@ int hostd_log_start(void)
 
 	if (fstat(STDERR_FILENO, &st) < 0)
 		return -errno;
+	is_journal = goes_to_journal(&st);
 	if (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && hostd_is_in_memory(STDERR_FILENO)))
 		return 0;
 	fd = S_ISREG(st.st_mode) ? -1 :
@@ -250,26 +263,30 @@ int hostd_log_start(void)
 	return fd < 0 ? use_scribe(STDERR_FILENO, NULL) : use_fd(fd);
 }
 
-int hostd_log_open(void)
+int hostd_log_open(const char *path)
 {
-	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
-	bool in_memory;
+	bool in_memory = hostd_dir_is_in_memory(path);
+	int fd, err;
 
-	if (fd < 0)
-		return -errno;
-	in_memory = hostd_is_in_memory(fd);
-	close(fd);
 	/* At the start it is seen to be there; later even to open it may wait for a disk. */
 	if (in_memory || !is_file) {
-		fd = hostd_scribe_open(LOG_FILE);
+		fd = hostd_scribe_open(path);
 		if (fd < 0)
 			return fd;
 		err = in_memory ? use_fd(fd) : use_scribe(fd, NULL);
 		if (!in_memory)
 			close(fd);
 	} else {
-		err = use_scribe(STDERR_FILENO, LOG_FILE);
+		err = use_scribe(STDERR_FILENO, path);
 	}
-	is_file |= !err;
+	if (!err) {
+		is_file = true;
+		file_path = path;
+	}
 	return err;
+}
+
+int hostd_log_open_again(void)
+{
+	return is_file ? hostd_log_open(file_path) : 0;
 }

@@ -27,27 +27,28 @@ void hostd_log_init(const char *ident, int level);
  *
  * Standard error becomes a description of this process' own that does not block or, where there
  * is no such thing (a file on a disk, somebody else's terminal), a pipe to a process that writes
- * there. What finds no room is dropped; the next line that is taken says how many were.
+ * there. Lines for systemd's journal begin with their level. What finds no room is dropped; the next line that is taken says how many were.
  *
  * Return: 0 or -errno; then it is as before.
  */
 int hostd_log_start(void);
 
 /**
- * hostd_log_open - have lines go to the file "log" of the current directory, with the time
+ * hostd_log_open - have lines go to a file, with the time
+ * @path: its path, absolute or in the current directory, which stays; the caller keeps the text
  *
- * It is appended to. Called again it opens the file anew, which may have been moved meanwhile.
+ * It is appended to.
  *
  * Return: 0 or -errno; then lines go where they went.
  */
-int hostd_log_open(void);
+int hostd_log_open(const char *path);
 
 /**
- * hostd_log_is_file - do lines go to a file that hostd_log_open() opened
+ * hostd_log_open_again - open that file anew, which may have been moved meanwhile
  *
- * Return: true if so.
+ * Return: 0, also if lines go to no file; or -errno; then lines go where they went.
  */
-bool hostd_log_is_file(void);
+int hostd_log_open_again(void);
 
 /**
  * hostd_log_copy - let errors be written to a second place too

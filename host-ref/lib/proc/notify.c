@@ -70,3 +70,12 @@ unsigned int hostd_notify_fds(const char *name, int *fds, unsigned int nr_fds)
 	free(names);
 	return found;
 }
+
+uint64_t hostd_notify_interval_ms(void)
+{
+	const char *text = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+
+	if (!text || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	return strtoull(text, NULL, 10) / 1000;
+}

@@ -5,6 +5,8 @@
 #ifndef HOSTD_NOTIFY_H
 #define HOSTD_NOTIFY_H
 
+#include <stdint.h>
+
 /* Most descriptors of one message. */
 #define HOSTD_NOTIFY_FDS	130
 
@@ -31,5 +33,12 @@ int hostd_notify(const char *text, const int *fds, unsigned int nr_fds);
  * Return: their number.
  */
 unsigned int hostd_notify_fds(const char *name, int *fds, unsigned int nr_fds);
+
+/**
+ * hostd_notify_interval_ms - how long may the service manager hear no "WATCHDOG=1"
+ *
+ * Return: milliseconds; 0: for ever.
+ */
+uint64_t hostd_notify_interval_ms(void);
 
 #endif /* HOSTD_NOTIFY_H */
