@@ -2,7 +2,7 @@
 # Every task of the kit by name; `make help` lists them. The work is in scripts/,
 # selftests/ and bench/.
 .DEFAULT_GOAL	:= all
-.PHONY: all modules modules_install dkms-install dkms-remove host \
+.PHONY: all modules modules_install dkms-install dkms-remove host install uninstall \
 	debug-kernel check check-fast check-versions check-kernel-selftests bench bench-quick demo lint clean help
 
 deps	= scripts/deps.sh
@@ -26,6 +26,10 @@ dkms-remove:
 
 host:
 	@$(MAKE) --no-print-directory -C host-ref O=$(CURDIR)/build/host
+
+# PREFIX, DESTDIR and the like are host-ref/Makefile's.
+install uninstall:
+	@$(MAKE) --no-print-directory -C host-ref O=$(CURDIR)/build/host $@
 
 debug-kernel:
 	@scripts/kernels.sh fetch $(or $(FLAVOUR),debug)
@@ -75,6 +79,8 @@ help:
 	@echo 'make dkms-install     install them through DKMS, for this and later kernels (root)'
 	@echo 'make dkms-remove      undo it'
 	@echo 'make host             pvhostd and pvctl, in build/host/'
+	@echo 'make install          the host side, its manual pages, systemd unit, completions (PREFIX=/usr/local, DESTDIR=)'
+	@echo 'make uninstall        undo it; /etc/pvkit stays'
 	@echo 'make debug-kernel     a kernel with KASAN, lockdep, kmemleak (half an hour); FLAVOUR=kcsan: data races'
 	@echo 'make demo             a stock guest, the same disk and network emulated and paravirtual: the gain'
 	@echo 'make check            every test                (30 minutes at most)'

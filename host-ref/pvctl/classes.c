@@ -12,17 +12,22 @@
 #include "keys/class.h"
 #include "pvctl/pvctl.h"
 
+/* Beside this program, or where installed ones are: an ordinary user's PATH may not have that. */
 void pvctl_program(char path[PVCTL_PATH_MAX])
 {
-	ssize_t len = readlink("/proc/self/exe", path, PVCTL_PATH_MAX - sizeof("pvhostd"));
+	static const char * const places[] = { "pvhostd", "../sbin/pvhostd" };
+	ssize_t len = readlink("/proc/self/exe", path, PVCTL_PATH_MAX - sizeof("../sbin/pvhostd"));
+	unsigned int i;
 	char *slash;
 
 	path[len > 0 ? len : 0] = 0;
 	slash = strrchr(path, '/');
-	if (slash)
-		strcpy(slash + 1, "pvhostd");
-	if (!slash || access(path, X_OK))
-		strcpy(path, "pvhostd");
+	for (i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		strcpy(slash + 1, places[i]);
+		if (!access(path, X_OK))
+			return;
+	}
+	strcpy(path, "pvhostd");
 }
 
 /* All that comes by a pipe; to be freed. */

@@ -45,10 +45,13 @@ static const char usage_tail[] =
 	"  completion bash|zsh       print a script for the shell that completes command lines\n"
 	"  help [COMMAND]\n"
 	"\n"
-	"  --name NAME               name of the VM (vm0)\n"
+	"  -n, --name NAME           name of the VM (vm0)\n"
 	"  --control PATH            control socket of its pvhostd\n"
 	"  --json                    print what pvhostd answers\n"
-	"  --version\n";
+	"  -V, --version             print the version\n"
+	"  -h, --help                print this\n"
+	"\n"
+	"Exit status: 0; 1 when it failed, with one line on standard error; 2 when the usage is wrong.\n";
 
 static void print_usage(const struct pv_class *const *classes)
 {
@@ -287,7 +290,7 @@ int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const cha
 	if (strcmp(shell, "bash") && strcmp(shell, "zsh"))
 		pvctl_fail(PVCTL_USAGE, "completion: there is none for '%s': use bash or zsh", shell);
 	if (!strcmp(shell, "zsh"))
-		puts("autoload -Uz bashcompinit && bashcompinit");
+		puts("#compdef pvctl\nautoload -Uz bashcompinit && bashcompinit");
 	printf("_pvctl_commands='");
 	for (; *commands; commands++)
 		printf("%s ", *commands);
@@ -303,7 +306,10 @@ int pvctl_print_completion(const struct pvctl *ctl, const char *shell, const cha
 		print_class(*class);
 	puts("\tesac\n}");
 	fputs(script, stdout);
-	/* What bash is told for each word. */
+	/* Bash is told for each word whether a blank follows. */
 	printf("complete %s-F _pvctl pvctl\n", strcmp(shell, "zsh") ? "" : "-o nospace ");
+	/* As a file of the shell's it is read when it is first needed. */
+	if (!strcmp(shell, "zsh"))
+		puts("[[ $funcstack[1] != _pvctl ]] || _bash_complete -o nospace -F _pvctl");
 	return 0;
 }
