@@ -9,6 +9,7 @@
 #define HOSTD_CLASS_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "keys/keys.h"
 
@@ -139,6 +140,13 @@ unsigned int hostd_class_fds(const struct pv_class *const *classes, struct json_
  * Return: an array.
  */
 struct json_object *hostd_classes_describe(const struct pv_class *const *classes);
+
+/**
+ * hostd_classes_print_mdoc - the classes as part of a manual page: their keys and counters
+ * @classes: a list, up to NULL
+ * @f: gets it: sections of mdoc(7), ".Ss" each
+ */
+void hostd_classes_print_mdoc(const struct pv_class *const *classes, FILE *f);
 
 /**
  * hostd_classes_load - make classes from that, without their halves

@@ -12,10 +12,6 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-/* Help begins here, and ends there. */
-#define HELP_COLUMN	26
-#define HELP_WIDTH	92
-
 static struct json_object *absolute_path(const char *path)
 {
 	struct json_object *val;
@@ -175,70 +171,4 @@ char *hostd_key_format(const struct hostd_key *key, struct json_object *val, cha
 		snprintf(buf, len, "%s", json_object_get_string(val));
 	hostd_text_clean(buf);
 	return buf;
-}
-
-/* NAME=WHAT: the left column. */
-static void name_value(const struct hostd_key *key, char *buf, size_t len)
-{
-	static const char *const names[] = {
-		[HOSTD_KEY_TEXT] = "TEXT", [HOSTD_KEY_NAME] = "NAME", [HOSTD_KEY_UUID] = "UUID",
-		[HOSTD_KEY_PATH] = "PATH", [HOSTD_KEY_SWITCH] = "on|off", [HOSTD_KEY_NUMBER] = "N",
-		[HOSTD_KEY_SIZE] = "SIZE",
-	};
-	const char *value = key->value ? key->value : names[key->kind];
-
-	if (key->words && key->kind == HOSTD_KEY_TEXT)
-		snprintf(buf, len, "%s=%s", key->name, key->words);
-	else
-		snprintf(buf, len, "%s=%s%s%s", key->name, value, key->words ? "|" : "",
-			 key->words ? key->words : "");
-}
-
-/* What it is, what is allowed, and the default of what is not given. */
-static void describe(const struct hostd_key *key, enum hostd_use use, char *buf, size_t len)
-{
-	const char *def = use == HOSTD_USE_ADD ? key->def : NULL;
-	char allowed[200] = "";
-
-	if (!(key->kind == HOSTD_KEY_TEXT && key->words) && key->kind != HOSTD_KEY_UUID)
-		hostd_key_allowed(key, allowed, sizeof(allowed));
-	snprintf(buf, len, "%s%s%s%s%s%s", key->help ? key->help : "", allowed[0] ? "; " : "", allowed,
-		 def ? " (" : "", def ? def : "", def ? ")" : "");
-}
-
-/* Words of @text from @column on, in lines of at most HELP_WIDTH. */
-static void wrap(FILE *f, const char *text, unsigned int column)
-{
-	size_t one, at = column;
-
-	for (; *text; text += one + strspn(text + one, " ")) {
-		one = strcspn(text, " ");
-		if (at > HELP_COLUMN && at + 1 + one > HELP_WIDTH) {
-			fprintf(f, "\n%*s", HELP_COLUMN, "");
-			at = HELP_COLUMN;
-		}
-		at += fprintf(f, "%s%.*s", at > HELP_COLUMN ? " " : "", (int)one, text);
-	}
-	fputc('\n', f);
-}
-
-char *hostd_keys_help(const struct hostd_key *keys, enum hostd_use use)
-{
-	char left[100], right[600], *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	for (; f && keys && keys->name; keys++) {
-		if (keys->kind == HOSTD_KEY_NAME || (use == HOSTD_USE_SET ? !keys->live : keys->only_live))
-			continue;
-		name_value(keys, left, sizeof(left));
-		describe(keys, use, right, sizeof(right));
-		fprintf(f, "  %-*s", HELP_COLUMN - 2, left);
-		if (strlen(left) > HELP_COLUMN - 3)
-			fprintf(f, "\n%*s", HELP_COLUMN, "");
-		wrap(f, right, HELP_COLUMN);
-	}
-	if (f)
-		fclose(f);
-	return text;
 }

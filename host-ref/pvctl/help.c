@@ -43,7 +43,7 @@ static const char usage_tail[] =
 	"  run [--window SIZE] [--vectors N] [--device TYPE[,SPEC]]... -- QEMU ARG...\n"
 	"                            start pvhostd, then QEMU, and end with it\n"
 	"  completion bash|zsh       print a script for the shell that completes command lines\n"
-	"  help [COMMAND]\n"
+	"  help [COMMAND | --mdoc]   --mdoc: keys and counters of all types, for a manual page\n"
 	"\n"
 	"  -n, --name NAME           name of the VM (vm0)\n"
 	"  --control PATH            control socket of its pvhostd\n"
@@ -164,6 +164,10 @@ int pvctl_help(const struct pvctl *ctl, const char *command)
 	const struct pv_class *const *classes = pvctl_find_classes(ctl);
 	const struct pv_class *class = classes ? hostd_class_find_add(classes, command) : NULL;
 
+	if (command && !strcmp(command, "--mdoc")) {
+		hostd_classes_print_mdoc(pvctl_classes(ctl), stdout);
+		return 0;
+	}
 	if (!command || !classes) {
 		print_usage(classes);
 		return 0;

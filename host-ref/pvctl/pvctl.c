@@ -234,7 +234,7 @@ static const struct command {
 	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },
 	{ "completion", 1, 1, "completion bash|zsh", cmd_completion, true },
-	{ "help", 0, 1, "help [COMMAND]", cmd_help, true },
+	{ "help", 0, 1, "help [COMMAND | --mdoc]", cmd_help, true },
 };
 
 static int cmd_completion(const struct pvctl *ctl, int argc, char **argv)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The device of Documentation/host-ref.md is at most 60 lines in a directory of its own, and one line
 # elsewhere. With that pvhostd and pvctl, which is not built for it, have all of it: it is added, listed,
-# checked, shown, completed, and a driver gets back what it sends.
+# checked, shown, completed, in a manual page, and a driver gets back what it sends.
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
@@ -37,6 +37,14 @@ complete_line() {
 		COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
 		_pvctl; echo "${COMPREPLY[*]}"' "$test_tmp/out/pvctl" x "$@"
 }
+# What a reader sees, and, as another line, what the formatter has to complain of.
+manual() {
+	{
+		printf '.Dd January 1, 2026\n.Dt ECHO 8\n.Os\n.Sh NAME\n.Nm echo\n.Nd echo\n.Sh KEYS\n'
+		"$test_tmp/out/pvctl" help --mdoc
+	} | groff -mdoc -ww -Tascii -rLL=200n -P-cbou 2>&1
+}
+count_keys() { "$test_tmp/out/pvhostd" --query-classes | jq '[.[].schema.properties | length] | add'; }
 # refused <words of the message> <pvctl arguments...>
 refused() {
 	local words=$1
@@ -56,7 +64,9 @@ ktap_check 'pvhostd is built' make -s -j2 -C "$tree" O="$test_tmp/out" CFLAGS=-O
 cp "$build/host/pvctl" "$test_tmp/out"
 ktap_check 'so is its driver' compile_driver
 ktap_is 'help has its keys' "$("$test_tmp/out/pvctl" help add-echo | grep -c '^  entries=N ')" 1
-ktap_is "pvhostd's, too" "$("$test_tmp/out/pvhostd" --help | grep -c '^  entries=N \|^  --echo\[=SPEC\]')" 2
+ktap_is 'a manual page, too' "$(manual | grep -A1 '^ *entries=N$' | grep -c 'most entries of its queue; a power of two')" 1
+ktap_is 'with all keys, of all types' "$(manual | grep -cE '^ *[a-z-]+=[^ ]*( |$)')" "$(count_keys)"
+ktap_is "pvhostd's help, too" "$("$test_tmp/out/pvhostd" --help | grep -c '^  entries=N \|^  --echo\[=SPEC\]')" 2
 ktap_is 'the shell completes its keys' "$(complete_line pvctl add-echo e ent)" 'entries='
 
 hostd_bin=$test_tmp/out
