@@ -98,11 +98,13 @@ static void fail_slots(struct pvblk_queue *queue)
 
 	for (tag = 0; tag < queue->depth; tag++) {
 		rq = queue->slots[tag].rq;
+		/* What is being submitted just now will find that it fails. */
+		if (!rq)
+			continue;
 		pvblk_put_room(queue, &queue->slots[tag]);
 		WRITE_ONCE(queue->slots[tag].in_flight, false);
 		WRITE_ONCE(queue->slots[tag].rq, NULL);
-		if (rq)
-			blk_mq_end_request(rq, BLK_STS_IOERR);
+		blk_mq_end_request(rq, BLK_STS_IOERR);
 	}
 }
 
@@ -131,7 +133,7 @@ static bool late(struct pvblk_queue *queue, unsigned long limit)
 	spin_lock_irq(&queue->lock);
 	for (tag = 0; tag < queue->depth && !is_late; tag++) {
 		slot = &queue->slots[tag];
-		is_late = slot->rq && time_after(jiffies, slot->started + limit);
+		is_late = READ_ONCE(slot->rq) && time_after(jiffies, READ_ONCE(slot->started) + limit);
 	}
 	spin_unlock_irq(&queue->lock);
 	return is_late;

@@ -19,7 +19,7 @@ static void end_batch(struct pvblk_queue *queue)
 static blk_status_t start_request(struct pvblk_queue *queue, struct request *rq)
 {
 	blk_mq_start_request(rq);
-	queue->slots[rq->tag].started = jiffies;
+	WRITE_ONCE(queue->slots[rq->tag].started, jiffies);
 	return pvblk_submit(queue, rq, false);
 }
 

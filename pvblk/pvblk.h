@@ -79,6 +79,7 @@ enum pvblk_mode {
  * @lock: one submitter at a time; taken with interrupts off
  * @mode: guarded by @lock
  * @life: counts the times that it passes anew; guarded by @lock
+ * @turn: counts the changes of @mode; guarded by @lock
  * @cq_lock: one at a time takes completions and arms; taken with bottom halves off, never in a
  *	hard interrupt, outside of @lock
  * @closed: nobody takes any: frozen, a lie, or the epoch is over; guarded by @cq_lock
@@ -101,6 +102,7 @@ struct pvblk_queue {
 	spinlock_t		lock;
 	enum pvblk_mode		mode;
 	u32			life;
+	u32			turn;
 	spinlock_t		cq_lock;
 	bool			closed;
 	atomic_t		ending;

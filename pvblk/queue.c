@@ -5,6 +5,39 @@
 #include "pvblk.h"
 #include "trace.h"
 
+/* The entry, and its data in the window, as this life of the device wants them. */
+static blk_status_t prepare(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe)
+{
+	const struct pvbus_device *pdev = queue->blk->pdev;
+	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	blk_status_t status;
+
+	slot->gen++;
+	slot->done = 0;
+	slot->part = 0;
+	slot->then_flush = req_op(rq) == REQ_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
+			   !pvbus_has_feature(pdev, PVBLK_F_FUA) &&
+			   pvbus_has_feature(pdev, PVBLK_F_FLUSH);
+	status = pvblk_build_sqe(queue, rq, sqe);
+	if (!status)
+		pvblk_copy_to_window(queue, rq);
+	return status;
+}
+
+/* It goes into the ring, or only into its slot. The queue's lock is held. Returns false if the ring is full. */
+static bool put(struct pvblk_queue *queue, struct request *rq, const struct pvblk_sqe *sqe, bool hold)
+{
+	struct pvblk_slot *slot = &queue->slots[rq->tag];
+
+	WRITE_ONCE(slot->rq, rq);
+	slot->life = hold ? queue->life - 1 : queue->life;
+	if (hold)
+		return true;
+	/* Pairs with the acquire in pvblk_check_cqe(). */
+	smp_store_release(&slot->in_flight, true);
+	return pvring_put(&queue->q->ring, sqe);
+}
+
 /**
  * pvblk_submit() - give a request to the device, unless it is to be held or to fail
  * @queue: its queue
@@ -21,39 +54,46 @@ blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool re
 	unsigned long flags;
 	blk_status_t status;
 	bool ok = true;
+	u32 turn;
 
-	slot->gen++;
-	slot->done = 0;
-	slot->part = 0;
-	slot->then_flush = req_op(rq) == REQ_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
-			   !pvbus_has_feature(queue->blk->pdev, PVBLK_F_FUA) &&
-			   pvbus_has_feature(queue->blk->pdev, PVBLK_F_FLUSH);
-	status = pvblk_build_sqe(queue, rq, &sqe);
-	if (status)
-		return status;
-	if (slot->room)
-		WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (slot->part << SECTOR_SHIFT));
-	pvblk_copy_to_window(queue, rq);
-	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
+again:
+	/* Pairs with the release in turn_to(): what is prepared is of that turn, or of a later one. */
+	turn = smp_load_acquire(&queue->turn);
+	status = prepare(queue, rq, &sqe);
 
 	spin_lock_irqsave(&queue->lock, flags);
 	mode = replay ? PVBLK_PASS : queue->mode;
-	if (mode != PVBLK_FAIL)
-		WRITE_ONCE(slot->rq, rq);
-	if (mode == PVBLK_PASS) {
-		slot->life = queue->life;
-		WRITE_ONCE(slot->in_flight, true);
-		ok = pvring_put(&queue->q->ring, &sqe);
-	} else {
-		slot->life = queue->life - 1;
+	if (mode == PVBLK_PASS && !replay && turn != queue->turn) {
+		/* Who loses his CPU may have prepared it in a life that is over. */
+		spin_unlock_irqrestore(&queue->lock, flags);
+		goto again;
+	}
+	if (mode == PVBLK_FAIL)
+		status = BLK_STS_IOERR;
+	/* What a life lacks that has yet to begin is seen when it is submitted. */
+	if (mode == PVBLK_HOLD)
+		status = BLK_STS_OK;
+	if (!status) {
+		if (slot->room)
+			WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (slot->part << SECTOR_SHIFT));
+		trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
+		ok = put(queue, rq, &sqe, mode == PVBLK_HOLD);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	if (mode == PVBLK_FAIL)
+	if (status)
 		pvblk_put_room(queue, slot);
 	if (!ok)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
-	return mode == PVBLK_FAIL ? BLK_STS_IOERR : BLK_STS_OK;
+	return status;
+}
+
+/* The queue's lock is held. */
+static void turn_to(struct pvblk_queue *queue, enum pvblk_mode mode)
+{
+	queue->mode = mode;
+	/* Pairs with the acquire in pvblk_submit(). */
+	smp_store_release(&queue->turn, queue->turn + 1);
 }
 
 /**
@@ -70,7 +110,7 @@ void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode)
 	spin_lock_irqsave(&queue->lock, flags);
 	if (mode == PVBLK_HOLD)
 		queue->life++;
-	queue->mode = mode;
+	turn_to(queue, mode);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -120,7 +160,8 @@ int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->mode == PVBLK_PASS) {
-		WRITE_ONCE(slot->in_flight, true);
+		/* As in put(). */
+		smp_store_release(&slot->in_flight, true);
 		ret = pvring_put(&queue->q->ring, &sqe) ? 0 : -EPROTO;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -143,7 +184,7 @@ static struct request *next_held(struct pvblk_queue *queue, unsigned int *cursor
 			rq = slot->rq;
 	}
 	if (!rq)
-		queue->mode = PVBLK_PASS;
+		turn_to(queue, PVBLK_PASS);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return rq;
 }

@@ -30,21 +30,22 @@ static u32 rq_op(const struct pvblk *blk, const struct request *rq, u8 *op)
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
 		*op = PVBLK_OP_READ;
-		return le32_to_cpu(c->max_io) >> SECTOR_SHIFT;
+		/* A callback of the bus may write the same there. */
+		return le32_to_cpu(READ_ONCE(c->max_io)) >> SECTOR_SHIFT;
 	case REQ_OP_WRITE:
 		*op = PVBLK_OP_WRITE;
-		return le32_to_cpu(c->max_io) >> SECTOR_SHIFT;
+		return le32_to_cpu(READ_ONCE(c->max_io)) >> SECTOR_SHIFT;
 	case REQ_OP_FLUSH:
 		*op = PVBLK_OP_FLUSH;
 		return pvbus_has_feature(blk->pdev, PVBLK_F_FLUSH);
 	case REQ_OP_DISCARD:
 		*op = PVBLK_OP_DISCARD;
 		return pvbus_has_feature(blk->pdev, PVBLK_F_DISCARD) ?
-		       le32_to_cpu(c->max_discard_sectors) : 0;
+		       le32_to_cpu(READ_ONCE(c->max_discard_sectors)) : 0;
 	case REQ_OP_WRITE_ZEROES:
 		*op = PVBLK_OP_WRITE_ZEROES;
 		return pvbus_has_feature(blk->pdev, PVBLK_F_WRITE_ZEROES) ?
-		       le32_to_cpu(c->max_write_zeroes_sectors) : 0;
+		       le32_to_cpu(READ_ONCE(c->max_write_zeroes_sectors)) : 0;
 	default:
 		return 0;
 	}
@@ -240,7 +241,8 @@ struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk
 		return NULL;
 	tag = array_index_nospec(tag, queue->depth);
 	slot = &queue->slots[tag];
-	if (!READ_ONCE(slot->in_flight) || pvblk_slot_id(slot, tag) != id)
+	/* Pairs with the release in pvblk/queue.c: the slot was filled before. */
+	if (!smp_load_acquire(&slot->in_flight) || pvblk_slot_id(slot, tag) != id)
 		return NULL;
 	if (!status_known(le32_to_cpu(cqe->status), &slot->status))
 		return NULL;
