@@ -39,7 +39,7 @@ check:
 	@selftests/run.sh $(if $(KERNEL),--kernel $(KERNEL))
 
 check-versions:
-	@$(deps) test
+	@$(deps) versions
 	@selftests/versions/run.sh $(VERSIONS)
 
 check-kernel-selftests:

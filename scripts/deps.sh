@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian packages that a task needs, only those that are missing.
 #
-# usage: scripts/deps.sh [build|vm|test|kernel-selftests|bench|dkms|lint|debug-kernel|all]...
+# usage: scripts/deps.sh [build|vm|test|versions|kernel-selftests|bench|dkms|lint|debug-kernel|all]...
 set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
@@ -10,6 +10,7 @@ build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libe
 vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod iproute2"
 test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3 strace qemu-utils
 	ethtool tcpdump dnsmasq-base passt zsh groff-base nbdkit qemu-system-common python3-prometheus-client"
+versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
@@ -24,13 +25,14 @@ for group in "${@:-all}"; do
 	build)	wanted+=" $build" ;;
 	vm)	wanted+=" $build $vm" ;;
 	test)	wanted+=" $build $test $dkms" ;;
+	versions) wanted+=" $build $versions $dkms" ;;
 	kernel-selftests) wanted+=" $build $kernel_selftests" ;;
 	bench)	wanted+=" $build $bench" ;;
 	dkms)	wanted+=" $build $dkms" ;;
 	lint)	wanted+=" $build $lint" ;;
 	debug-kernel) wanted+=" $build $debug_kernel" ;;
 	all)	wanted+=" $build $test $bench $dkms $lint" ;;
-	*)	die "unknown group '$group': use build, vm, test, kernel-selftests, bench, dkms, lint, debug-kernel or all" ;;
+	*)	die "unknown group '$group': use build, vm, test, versions, kernel-selftests, bench, dkms, lint, debug-kernel or all" ;;
 	esac
 done
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Whether the kit works on other kernels and QEMUs than those of make check; a table of what ran.
+# Whether the kit works on other kernels and QEMUs than those of make check; a table of what ran. Without
+# arguments also whether the window is mapped as memory on other machines and firmware.
 #
 # usage: selftests/versions/run.sh [KERNEL[/QEMU]]...
 #   KERNEL  a line of scripts/kernels.sh; QEMU: 10 or 11, else the one that is installed
@@ -8,7 +9,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 logs=${PVKIT_BUILD:-$top/build}/check
-failed=0
+failed=0 machines=''
+[ $# -gt 0 ] || machines=yes
 [ $# -gt 0 ] || set -- 6.1-cloud 6.1-rt 6.12-cloud 6.12-rt 7.3 6.1/10 6.12/10 7.3/10 6.12/11 7.3/11
 
 "$top/selftests/run.sh" none > /dev/null 2>&1 # builds
@@ -28,4 +30,9 @@ for pair; do
 		"$(sed -n 's/.*QEMU emulator version \([0-9.]*\).*/\1/p' <<< "$what")" "${what##*; }" \
 		"$(grep -c '^ok ' "$log") of $(sed -n 's/^1\.\.//p' "$log")$([ "$status" = 0 ] || echo ", $log")" "$(date +%F)"
 done
+if [ -n "$machines" ]; then
+	log=$logs/versions.machines.log
+	PVKIT_KERNEL=6.1 PVKIT_LOGS=${log%.log} timeout 900 "$here/the-window-is-write-back.sh" > "$log" 2>&1 || failed=$((failed + 1))
+	printf '\nmachines and firmware: %s of %s\n' "$(grep -c '^ok ' "$log")" "$(sed -n 's/^1\.\.//p' "$log")"
+fi
 [ "$failed" = 0 ]
