@@ -47,7 +47,6 @@ struct hostd_backend_spec {
  * @close: end it; no request is in flight, and nothing waits
  * @submit: start a request; true if it is done already, with its result, and complete() is not called
  * @describe: what does the work, for the operator
- * @sync: put on the medium what was written; nothing is in flight; may wait; 0 or -errno
  * @count: add what it counts to an object; may be NULL
  * @look: see how it is, though nothing is in flight; called now and then; may be NULL
  * @is_away: is there nobody who could do a request at the moment; NULL: there always is
@@ -63,7 +62,6 @@ struct hostd_backend_ops {
 	void (*close)(struct hostd_file *file, struct hostd_engines *engines);
 	bool (*submit)(struct hostd_io *io);
 	const char *(*describe)(const struct hostd_file *file);
-	int (*sync)(struct hostd_file *file);
 	void (*count)(const struct hostd_file *file, struct json_object *obj);
 	void (*look)(struct hostd_file *file);
 	bool (*is_away)(const struct hostd_file *file);

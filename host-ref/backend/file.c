@@ -129,16 +129,10 @@ static const char *file_describe(const struct hostd_file *file)
 	return file->engine->ops->name;
 }
 
-static int file_sync(struct hostd_file *file)
-{
-	return fdatasync(file->fd) < 0 ? -errno : 0;
-}
-
 const struct hostd_backend_ops hostd_backend_file = {
 	.name = "file",
 	.open = file_open,
 	.close = file_close,
 	.submit = file_submit,
 	.describe = file_describe,
-	.sync = file_sync,
 };

@@ -36,17 +36,10 @@ static const char *null_describe(const struct hostd_file *file)
 	return file->backend->name;
 }
 
-static int null_sync(struct hostd_file *file)
-{
-	(void)file;
-	return 0;
-}
-
 const struct hostd_backend_ops hostd_backend_null = {
 	.name = "null",
 	.open = null_open,
 	.close = null_close,
 	.submit = null_submit,
 	.describe = null_describe,
-	.sync = null_sync,
 };

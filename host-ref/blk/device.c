@@ -17,6 +17,8 @@
 
 #define BIT(n)			(1ULL << (n))
 #define OPTIMAL_IO		(1U << 20)
+/* How long a server may take at the end; a file is not given up. */
+#define SYNC_MS			30000
 
 static int fail(char *error, const char *text)
 {
@@ -219,11 +221,28 @@ static void blk_beat(struct hdev *dev)
 	hdev_blk_retry(dev);
 }
 
-static int blk_sync(struct hdev *dev)
+static void synced(struct hostd_io *io)
+{
+	((struct blk_sync *)io)->done = true;
+}
+
+static int blk_sync(struct hdev *dev, unsigned int ms)
 {
 	struct blk *blk = dev->priv;
+	struct blk_sync *s = &blk->sync;
 
-	return blk->ro ? 0 : blk->file.backend->sync(&blk->file);
+	if (blk->ro)
+		return 0;
+	if (!s->begun) {
+		s->begun = true;
+		s->io = (struct hostd_io) { .file = &blk->file, .op = HOSTD_IO_FLUSH, .complete = synced };
+		s->done = hostd_io_submit(&s->io);
+	}
+	if (s->done)
+		return s->io.result;
+	if (ms >= SYNC_MS && blk->file.backend->give_up)
+		blk->file.backend->give_up(&blk->file);
+	return -EINPROGRESS;
 }
 
 static int blk_start(struct hdev_queue *q)

@@ -126,6 +126,18 @@ struct blk_latency {
 };
 
 /**
+ * struct blk_sync - the last FLUSH of a disk that is let go
+ * @io: the request; first, so that the one is the other
+ * @begun: it was started
+ * @done: it is done
+ */
+struct blk_sync {
+	struct hostd_io io;
+	bool begun;
+	bool done;
+};
+
+/**
  * struct blk - a disk
  * @file: where the data is
  * @capacity: sectors
@@ -137,6 +149,7 @@ struct blk_latency {
  * @stall: silence of the host's
  * @limits: limits of rates
  * @latency: of each queue that there may be
+ * @sync: its last FLUSH
  */
 struct blk {
 	struct hostd_file file;
@@ -149,6 +162,7 @@ struct blk {
 	struct blk_stall stall;
 	struct blk_limits limits;
 	struct blk_latency *latency;
+	struct blk_sync sync;
 };
 
 /**

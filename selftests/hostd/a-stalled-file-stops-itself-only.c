@@ -2,7 +2,8 @@
 /*
  * Whatever call of a file's does not return (read, write, flush, discard, zeroes, close; in the
  * loop or in a thread), other disks are served, the worker beats and takes commands, a reset, removal or
- * quit waits for that disk only, and when it returns each request ends once, with its data.
+ * quit waits for that disk only, and when it returns each request ends once, with its data. A release puts the
+ * files on their media at once, not one after the other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static struct shared {
 	ino_t inode;		/* of the file that stalls */
 	bool stall;		/* calls to it do not return */
 	unsigned int nr_stalled;	/* calls that have not */
-	unsigned int nr_loops;
+	unsigned int nr_synced;	/* calls that have put a file on the medium */
 } *shared;
 
 static struct testworker t;
@@ -71,6 +72,8 @@ ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
 int fdatasync(int fd)
 {
 	stall(fd);
+	if (shared)
+		__atomic_add_fetch(&shared->nr_synced, 1, __ATOMIC_ACQ_REL);
 	return result(syscall(SYS_fdatasync, fd));
 }
 
@@ -284,12 +287,42 @@ static void check_quit(void)
 	set_stall(false);
 }
 
+static bool are_synced(unsigned int nr)
+{
+	int64_t until_ms = testdrv_now_ms() + TESTDRV_WAIT_MS;
+
+	while (__atomic_load_n(&shared->nr_synced, __ATOMIC_ACQUIRE) != nr && testdrv_now_ms() < until_ms)
+		usleep(500);
+	return __atomic_load_n(&shared->nr_synced, __ATOMIC_ACQUIRE) == nr;
+}
+
+/* All files are put on the media at once: the first one does not keep the others from it. */
+static void check_release(void)
+{
+	struct stat st;
+	unsigned int i;
+
+	fstat(images[0], &st);
+	shared->inode = st.st_ino;
+	testworker_init(&t);
+	if (!testworker_spawn(&t, ""))
+		ktap_bail("init");
+	for (i = 0; i < NR_DISKS; i++)
+		testworker_add(&t, i, "{\"size\":4194304}", images[i]);
+	shared->nr_synced = 0;
+	set_stall(true);
+	ktap_ok(testworker_tell(&t, "{\"op\":\"quit\",\"sync\":true}", NULL, 0) && is_stalled() &&
+		are_synced(NR_DISKS - 1), "of files that are let go the others are on the media");
+	set_stall(false);
+	ktap_ok(testworker_wait(&t) == 0 && are_synced(NR_DISKS), "and that one, when it answers");
+}
+
 int main(void)
 {
 	struct stat st;
 	unsigned int i;
 
-	ktap_plan(19);
+	ktap_plan(21);
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	testworker_init(&t);
 	ktap_ok(testworker_spawn(&t, ""), "init");
@@ -312,5 +345,6 @@ int main(void)
 	check_reset();
 	check_removal();
 	check_quit();
+	check_release();
 	return ktap_finish();
 }

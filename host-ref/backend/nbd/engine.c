@@ -6,7 +6,6 @@
 #include "backend/backend.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,6 @@
 #include "lib/json.h"
 
 #define EVENTS_MAX	16
-/* How long a medium may take at the end. */
-#define SYNC_MS		30000
 
 /**
  * struct nbd - the engine
@@ -222,47 +219,12 @@ static void nbd_give_up(struct hostd_file *file)
 		io->called = -ETIMEDOUT;
 }
 
-/**
- * struct syncing - a FLUSH that is waited for
- * @io: the request
- * @done: it is done
- */
-struct syncing {
-	struct hostd_io io;
-	bool done;
-};
-
-static void synced(struct hostd_io *io)
-{
-	((struct syncing *)io)->done = true;
-}
-
-static int nbd_sync(struct hostd_file *file)
-{
-	struct syncing s = { .io = { .file = file, .op = HOSTD_IO_FLUSH, .complete = synced } };
-	struct pollfd pfd = { .fd = file->engine->fd, .events = POLLIN };
-	unsigned int ms;
-
-	s.done = hostd_io_submit(&s.io);
-	for (ms = 0; !s.done && ms < SYNC_MS; ms += 10) {
-		nbd_reap(file->engine);
-		if (!s.done)
-			poll(&pfd, 1, 10);
-	}
-	if (s.done)
-		return s.io.result;
-	nbd_give_up(file);
-	nbd_reap(file->engine);
-	return -ETIMEDOUT;
-}
-
 const struct hostd_backend_ops hostd_backend_nbd = {
 	.name = "nbd",
 	.open = nbd_open,
 	.close = nbd_close_file,
 	.submit = nbd_submit,
 	.describe = nbd_describe,
-	.sync = nbd_sync,
 	.count = nbd_count,
 	.look = nbd_look,
 	.is_away = nbd_is_away,

@@ -98,20 +98,39 @@ bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 	return !bus->nr_draining;
 }
 
-int hostd_bus_sync(struct hostd_bus *bus)
+/* A look at those that are not @synced yet; their number. */
+static unsigned int sync_devices(struct hostd_bus *bus, bool *synced, unsigned int ms, int *err)
 {
-	unsigned int slot;
-	int ret, err = 0;
+	unsigned int slot, nr = 0;
+	int ret;
 
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		struct hdev *dev = &bus->devices[slot];
 
-		ret = dev->ops && dev->ops->sync ? dev->ops->sync(dev) : 0;
-		if (!ret)
+		if (synced[slot] || !dev->ops || !dev->ops->sync)
+			continue;
+		ret = dev->ops->sync(dev, ms);
+		synced[slot] = ret != -EINPROGRESS;
+		nr += !synced[slot];
+		if (!ret || !synced[slot])
 			continue;
 		hostd_report(HOSTD_LOG_ERR, "%s: not all of it is on the medium: %s", dev->name,
 			     strerror(-ret));
-		err = ret;
+		*err = ret;
+	}
+	return nr;
+}
+
+int hostd_bus_sync(struct hostd_bus *bus)
+{
+	bool synced[HOSTD_WINDOW_SLOTS] = { false };
+	unsigned int ms;
+	int err = 0;
+
+	for (ms = 0; sync_devices(bus, synced, ms, &err); ms++) {
+		hostd_bus_ready_all(bus);
+		if (!hostd_engines_reap(&bus->engines))
+			poll(NULL, 0, 1);
 	}
 	return err;
 }

@@ -121,10 +121,10 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms);
 
 /**
- * hostd_bus_sync - put on the media what was written
+ * hostd_bus_sync - put on the media what was written, on all of them at once
  * @bus: the bus, drained
  *
- * Says in the log which device failed.
+ * Waits for as long as that takes. Says in the log which device failed.
  *
  * Return: 0 or -errno of the last one that failed.
  */

@@ -65,7 +65,8 @@ struct hdev_shape {
  * @capture: copy the frames that go through to @fd, a stream socket, until its other end is closed for
  *	writing; "snaplen" of @config says how much of each; owns @fd if it succeeds; 0 or -errno with text
  *	in @error; NULL: there are none
- * @sync: put on the medium what was written; nothing is in flight; 0 or -errno; may be NULL
+ * @sync: put on the medium what was written, and don't wait; nothing is in flight; 0, -errno, or -EINPROGRESS: it is
+ *	called again, with the milliseconds since it was first; may be NULL
  */
 struct pvdev_ops {
 	uint8_t sqe_shift;
@@ -88,7 +89,7 @@ struct pvdev_ops {
 	unsigned int (*go_on)(struct hdev *dev);
 	bool (*work)(struct hdev *dev);
 	int (*capture)(struct hdev *dev, struct json_object *config, int fd, char *error);
-	int (*sync)(struct hdev *dev);
+	int (*sync)(struct hdev *dev, unsigned int ms);
 };
 
 /**
