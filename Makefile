@@ -2,8 +2,8 @@
 # Every task of the kit by name; `make help` lists them. The work is in scripts/,
 # selftests/ and bench/.
 .DEFAULT_GOAL	:= all
-.PHONY: all modules modules_install dkms-install dkms-remove host install uninstall \
-	debug-kernel check check-fast check-versions check-kernel-selftests bench bench-quick demo lint clean help
+.PHONY: all modules modules_install dkms-install dkms-remove host install uninstall deb \
+	check-install debug-kernel check check-fast check-versions check-kernel-selftests bench bench-quick demo lint clean help
 
 deps	= scripts/deps.sh
 # The leading + hands the job server on.
@@ -31,6 +31,10 @@ host:
 install uninstall:
 	@$(MAKE) --no-print-directory -C host-ref O=$(CURDIR)/build/host $@
 
+deb:
+	@$(deps) package
+	@scripts/deb.sh
+
 debug-kernel:
 	@scripts/kernels.sh fetch $(or $(FLAVOUR),debug)
 
@@ -45,6 +49,11 @@ check-versions:
 check-kernel-selftests:
 	@$(deps) kernel-selftests
 	@selftests/run.sh none > /dev/null 2>&1; selftests/kernel/run.sh $(TESTS)
+
+check-install:
+	@$(deps) test package
+	@$(MAKE) --no-print-directory -s host
+	@for test in $(wildcard selftests/install/*.sh); do echo "# $$test"; $$test || exit 1; done
 
 check-fast:
 	@selftests/run.sh --fast
@@ -81,6 +90,7 @@ help:
 	@echo 'make host             pvhostd and pvctl, in build/host/'
 	@echo 'make install          the host side, its manual pages, systemd unit, completions (PREFIX=/usr/local, DESTDIR=)'
 	@echo 'make uninstall        undo it; /etc/pvkit stays'
+	@echo 'make deb              Debian packages pvkit-dkms, pvkit-guest-utils and pvkit-host, in build/deb/'
 	@echo 'make debug-kernel     a kernel with KASAN, lockdep, kmemleak (half an hour); FLAVOUR=kcsan: data races'
 	@echo 'make demo             a stock guest, the same disk and network emulated and paravirtual: the gain'
 	@echo 'make check            every test                (30 minutes at most)'
@@ -89,6 +99,7 @@ help:
 	@echo '                      TESTS="blk/ ring/order"   only those that match'
 	@echo 'make check-kernel-selftests  the kernel'"'"'s own tests of network drivers, on pvnet; TESTS="gro drivers/": only these'
 	@echo 'make check-versions   other kernels and QEMUs; VERSIONS="7.3/11 6.12-rt": only these'
+	@echo 'make check-install    the packages: built, installed in a Debian of their own, upgraded, purged'
 	@echo 'make bench            disks, clocks, balloons and NICs against their peers; make bench-quick: disks, 5 minutes at most'
 	@echo 'make lint             sparse, W=1, checkpatch, gcc and clang, shellcheck'
 	@echo 'make clean            remove build/'

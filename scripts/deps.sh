@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian packages that a task needs, only those that are missing.
 #
-# usage: scripts/deps.sh [build|vm|test|versions|kernel-selftests|bench|dkms|lint|debug-kernel|all]...
+# usage: scripts/deps.sh [build|vm|test|versions|kernel-selftests|bench|dkms|package|lint|debug-kernel|all]...
 set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
@@ -14,6 +14,7 @@ versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
+package="debhelper dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
 lint="sparse clang shellcheck"
 debug_kernel="flex bison bc libelf-dev libssl-dev"
 
@@ -29,10 +30,11 @@ for group in "${@:-all}"; do
 	kernel-selftests) wanted+=" $build $kernel_selftests" ;;
 	bench)	wanted+=" $build $bench" ;;
 	dkms)	wanted+=" $build $dkms" ;;
+	package) wanted+=" $build $package" ;;
 	lint)	wanted+=" $build $lint" ;;
 	debug-kernel) wanted+=" $build $debug_kernel" ;;
 	all)	wanted+=" $build $test $bench $dkms $lint" ;;
-	*)	die "unknown group '$group': use build, vm, test, versions, kernel-selftests, bench, dkms, lint, debug-kernel or all" ;;
+	*)	die "unknown group '$group': use build, vm, test, versions, kernel-selftests, bench, dkms, package, lint, debug-kernel or all" ;;
 	esac
 done
 

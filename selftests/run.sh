@@ -64,7 +64,7 @@ tests() {
 
 	for group in "$here"/*/; do
 		group=$(basename "$group")
-		case $group in lib|vm|versions|kernel) continue ;; esac
+		case $group in lib|vm|versions|kernel|install) continue ;; esac
 		for file in "$here/$group"/*.sh; do
 			[ ! -x "$file" ] || echo "$group/$(basename "$file" .sh) $file $file"
 		done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # make install puts programs, unit, completions and manual pages where it is told, they work from there, and
-# make uninstall takes back all of it but the configuration of VMs.
+# make uninstall takes back all of it but the configuration of VMs. Packages have the version of dkms.conf.
 # timeout: 120
 # shellcheck disable=SC2317 # functions are called by ktap_check
 set -u
@@ -43,4 +43,6 @@ ktap_check 'it is a configuration that works' wait_for 20 test -s "$test_tmp/pid
 ktap_is 'with all of its devices' "$("$prefix/bin/pvctl" --control "$test_tmp/run/control.sock" list | awk 'NR > 1 { print $1 }' | xargs)" \
 	"$(sed -n 's/.* id=\([^,]*\).*/\1/p; s/^\(clock\|balloon\)$/\1/p' "$prefix/etc/pvkit/web.conf" | xargs)"
 test_reap "$test_pid" TERM 10
+ktap_is 'the packages have the version of dkms.conf' "$(sed -n '1s/^pvkit (\(.*\)) .*/\1/p' "$top/debian/changelog")" \
+	"$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")"
 ktap_done
