@@ -52,8 +52,7 @@ check-kernel-selftests:
 
 check-install:
 	@$(deps) test package
-	@$(MAKE) --no-print-directory -s host
-	@for test in $(wildcard selftests/install/*.sh); do echo "# $$test"; $$test || exit 1; done
+	@selftests/run.sh --group install
 
 check-fast:
 	@selftests/run.sh --fast

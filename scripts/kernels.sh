@@ -6,6 +6,7 @@
 # usage: scripts/kernels.sh fetch <line>
 #        scripts/kernels.sh path  <line> image|modules|kdir|release
 #        scripts/kernels.sh chroot-7.3 [path|kdir|release]     (root)
+#        scripts/kernels.sh mirror [label]                     where this machine takes packages from
 #   line: 6.1, 6.12 (Debian 12), the same with -rt or -cloud, 7.3 (Debian 13, root), debug, kcsan
 # The header tree of 7.3 is for use in the chroot only, where its compiler is.
 #
@@ -145,10 +146,10 @@ path() {
 	esac
 }
 
-# The mirror this machine takes its own main archive from.
+# mirror [label]: where this machine takes an archive of its own from, unless told the main one.
 mirror() {
 	apt-get indextargets --format '$(REPO_URI) $(LABEL) $(SUITE) $(CREATED_BY)' 2>/dev/null |
-		awk '$2 == "Debian" && $NF == "Packages" { print $1; exit }'
+		awk -v label="${1:-Debian}" '$2 == label && $NF == "Packages" { print $1; exit }'
 }
 
 # In the chroot: the kernel is unpacked, not installed, because that wants an initramfs.
@@ -217,5 +218,6 @@ case ${1:-} in
 fetch)		[ $# = 2 ] || die "fetch: which line?"; fetch "$2" ;;
 path)		[ $# = 3 ] || die "path: which line, and what?"; path "$2" "$3" ;;
 chroot-7.3)	chroot_7_3; chroot_path "${2:-path}" ;;
-*)		sed -n 's/^# \{0,1\}//; 3,12p' "$0"; exit 1 ;;
+mirror)		mirror "${2:-}" ;;
+*)		sed -n 's/^# \{0,1\}//; 3,13p' "$0"; exit 1 ;;
 esac

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Build and run the tests; the last line counts test runs: a file, once per kernel.
 #
-# usage: selftests/run.sh [--fast] [--all-kernels|--kernel LINE] [--list] [--no-build] [pattern]...
+# usage: selftests/run.sh [--fast] [--all-kernels|--kernel LINE] [--group GROUP] [--list] [--no-build] [pattern]...
 #   --fast         only what needs neither root nor a VM
 #   --all-kernels  each test with a guest on each kernel, not only on those it names
 #   --kernel LINE  each test with a guest, and no other, on that line of scripts/kernels.sh
+#   --group GROUP  only that one; also "install", which takes minutes for each test and is left out otherwise
 #   pattern        only tests whose name contains it: blk/ ring/order  (also: TESTS="...")
 # As many run at once as there are cores; JOBS=1: one after the other.
 #
@@ -25,7 +26,7 @@ build=${PVKIT_BUILD:-$top/build}
 logs=$build/check
 jobs=${JOBS:-$(nproc)}
 all_kernels='6.1 6.12'
-fast='' list='' make_first=yes every='' guests=''
+fast='' list='' make_first=yes every='' guests='' only=''
 read -ra patterns <<< "${TESTS:-}"
 own_mounts=()
 [ "$(id -u)" != 0 ] || own_mounts=(unshare --mount --propagation private)
@@ -37,9 +38,10 @@ while [ $# -gt 0 ]; do
 	--fast)		fast=yes ;;
 	--all-kernels)	every=yes ;;
 	--kernel)	all_kernels=${2:?which?} every=yes guests=yes; shift ;;
+	--group)	only=${2:?which?}; shift ;;
 	--list)		list=yes ;;
 	--no-build)	make_first='' ;;
-	-*)		sed -n 's/^# \{0,1\}//; 2,10p' "$0" >&2; exit 2 ;;
+	-*)		sed -n 's/^# \{0,1\}//; 2,11p' "$0" >&2; exit 2 ;;
 	*)		patterns+=("$1") ;;
 	esac
 	shift
@@ -64,7 +66,9 @@ tests() {
 
 	for group in "$here"/*/; do
 		group=$(basename "$group")
-		case $group in lib|vm|versions|kernel|install) continue ;; esac
+		[ -z "$only" ] || [ "$group" = "$only" ] || continue
+		case $group in lib|vm|versions|kernel) continue ;; esac
+		[ "$group" != install ] || [ -n "$only" ] || continue
 		for file in "$here/$group"/*.sh; do
 			[ ! -x "$file" ] || echo "$group/$(basename "$file" .sh) $file $file"
 		done

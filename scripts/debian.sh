@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Keep a tree of Debian 12 in a cache, as a guest has it: systemd, its own kernel, initramfs-tools, DKMS and a compiler.
+#
+# usage: scripts/debian.sh fetch       (root) prints its path; nobody may change it: put an overlay over it
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${PVKIT_CACHE:-$HOME/.cache/pvkit}
+suite=bookworm
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+packages="initramfs-tools zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev
+	iproute2 ifupdown isc-dhcp-client pciutils ethtool e2fsprogs fio dracut-core login procps
+	apparmor liburing2 libseccomp2 libjson-c5 libnbd0 libcap-ng0 passt"
+
+die() { echo "debian: $*" >&2; exit 1; }
+
+case ${1:-} in
+fetch)	;;
+*)	sed -n 's/^# \{0,1\}//; 3,6p' "$0" >&2; exit 1 ;;
+esac
+
+# A tree for each kernel, which is the one that modules are built for.
+release=$("$here/kernels.sh" fetch 6.1)
+packages+=" linux-image-$release linux-headers-$release"
+tree=$cache/debian/$suite-$(sha256sum <<< "$packages" | cut -c 1-8)
+mkdir -p "$cache/debian"
+exec 9> "$cache/debian/.lock"
+flock 9
+[ ! -e "$tree/.complete" ] || { echo "$tree"; exit; }
+[ "$(id -u)" = 0 ] || die "fetch needs root"
+command -v mmdebstrap > /dev/null || die "no mmdebstrap; run: scripts/deps.sh test"
+url=$("$here/kernels.sh" mirror)
+security=$("$here/kernels.sh" mirror Debian-Security)
+echo "debian: building a tree of Debian 12" >&2
+rm -rf "$cache/debian"/.tree.* "$cache/debian/$suite"-*
+tmp=$cache/debian/.tree.$$
+mmdebstrap --quiet --variant=minbase --architectures=amd64 --keyring="$keyring" \
+	--aptopt='APT::Install-Recommends "false"' --include="$(tr -s ' \t\n' , <<< "$packages" | sed 's/,$//')" \
+	--customize-hook='rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/usr/share/doc/*' \
+	"$suite" "$tmp" "deb $url $suite main" \
+	${security:+"deb $security $suite-security main"} >&2 || { rm -rf "$tmp"; die "mmdebstrap failed"; }
+touch "$tmp/.complete"
+mv "$tmp" "$tree"
+echo "$tree"
