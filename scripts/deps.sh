@@ -14,7 +14,7 @@ versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
-package="debhelper dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
+packaging="debhelper dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
 lint="sparse clang shellcheck"
 debug_kernel="flex bison bc libelf-dev libssl-dev"
 
@@ -30,7 +30,7 @@ for group in "${@:-all}"; do
 	kernel-selftests) wanted+=" $build $kernel_selftests" ;;
 	bench)	wanted+=" $build $bench" ;;
 	dkms)	wanted+=" $build $dkms" ;;
-	package) wanted+=" $build $package" ;;
+	package) wanted+=" $build $packaging" ;;
 	lint)	wanted+=" $build $lint" ;;
 	debug-kernel) wanted+=" $build $debug_kernel" ;;
 	all)	wanted+=" $build $test $bench $dkms $lint" ;;

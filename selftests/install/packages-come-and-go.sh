@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The packages are built, lintian has no complaint, and in a Debian of their own they are installed, and
+# the modules built for its kernel; a newer version, and one that came otherwise, leave one version;
+# purged they leave nothing.
+# needs: root
+# timeout: 1800
+# shellcheck disable=SC2317 # functions are called by ktap_check
+set -u
+# What is mounted is mounted for this test alone.
+[ "$(id -u)" != 0 ] || [ -n "${PVKIT_APART:-}" ] ||
+	PVKIT_APART=yes exec unshare --mount --propagation private "$0" "$@"
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/env.sh"
+
+[ "$(id -u)" = 0 ] || ktap_skip_all 'needs root'
+[ -x "$top/scripts/debian.sh" ] || ktap_skip_all 'there is no scripts/debian.sh'
+
+tree=$("$top/scripts/debian.sh" fetch) || ktap_bail 'no tree of Debian'
+debs=$build/deb root=$test_tmp/root version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
+mkdir "$test_tmp/over" "$root"
+# It has device nodes of its own: nothing of this machine's is in reach of what goes wrong there, or here.
+mount_all() {
+	mount -t tmpfs -o size=2G over "$test_tmp/over" && mkdir "$test_tmp/over/up" "$test_tmp/over/work" &&
+		mount -t overlay -o "lowerdir=$tree,upperdir=$test_tmp/over/up,workdir=$test_tmp/over/work" root "$root" &&
+		mount -t proc proc "$root/proc" && mount -t tmpfs dev "$root/dev" && make_nodes
+}
+make_nodes() {
+	local name minor
+
+	while read -r name minor; do
+		mknod -m 666 "$root/dev/$name" c 1 "$minor" || return
+	done <<< $'null 3\nzero 5\nrandom 8\nurandom 9'
+	ln -s /proc/self/fd "$root/dev/fd"
+}
+unmount_all() { umount --recursive --lazy "$root"; umount --lazy "$test_tmp/over"; } 2> /dev/null
+test_exit_hooks+=(unmount_all)
+mount_all || ktap_bail 'cannot mount'
+kernel=$(cd "$root/lib/modules" && echo *)
+
+inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
+log=$test_tmp/log
+logged() { "$@" > "$log" 2>&1 || { tail -n 30 "$log" | sed 's/^/# /'; return 1; }; }
+known() { inside dkms status pvkit | sed -n "s|^pvkit/\([^,]*\), \([^,]*\), .*: installed.*|\1 \2|p" | sort | xargs; }
+wanted=$(sed -n 's/^BUILT_MODULE_NAME.*="\(.*\)"/\1/p' "$top/dkms.conf" | sort | xargs)
+modules() { find "$root/lib/modules/$kernel/updates" -name 'pv*.ko*' -printf '%f\n' 2>/dev/null | sed 's/\.ko.*//' | sort | xargs; }
+put() { cp "$@" "$root/tmp/" && logged inside dpkg --force-depends -i "${@/#*\//\/tmp\/}"; }
+
+for version_wanted in "$version" 0.0.9; do
+	ktap_check "version $version_wanted is built" logged "$top/scripts/deb.sh" "$version_wanted"
+done
+if command -v lintian > /dev/null; then
+	ktap_check 'lintian has no complaint' logged lintian --fail-on error,warning --allow-root "$debs/pvkit_${version}_amd64.changes"
+else
+	ktap_skip 'lintian has no complaint' 'it is not installed'
+fi
+inside find / -xdev -not -path '/proc/*' -not -path '/dev/*' | sort > "$test_tmp/before"
+
+ktap_check 'an older version is installed' put "$debs"/pvkit-dkms_0.0.9_all.deb
+ktap_is 'with all modules for the kernel there' "$(known), $(modules)" "0.0.9 $kernel, $wanted"
+# As 'make dkms-install' of a newer one leaves it.
+cp -r "$root/usr/src/pvkit-0.0.9" "$root/usr/src/pvkit-9.9"
+sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="9.9"/' "$root/usr/src/pvkit-9.9/dkms.conf"
+ktap_check 'a newer one comes otherwise' logged inside dkms install pvkit/9.9 -k "$kernel" --force
+ktap_check 'this version is installed, and what else there is' put \
+	"$debs"/pvkit-{dkms,guest-utils}_"${version}"_all.deb "$debs"/pvkit-host_"${version}"_amd64.deb
+ktap_is 'it has taken the place of all others' "$(known), $(modules)" "$version $kernel, $wanted"
+ktap_is 'a module says so' "$(inside modinfo -k "$kernel" -F version pvblk)" "$version"
+ktap_is 'there are sources of no other' "$(cd "$root/usr/src" && echo pvkit-*)" "pvkit-$version"
+ktap_is 'the programs run' "$(inside pvhostd -V; inside pvctl -V)" "pvhostd $version
+pvctl $version"
+echo 'window 3M' > "$root/etc/pvkit/web.conf"
+ktap_is 'a configuration that is wrong is refused' "$(inside pvhostd --config /etc/pvkit/web.conf 2>&1)" \
+	'pvhostd: error: /etc/pvkit/web.conf:1: --window 3M: give a power of two from 1M to 64G, as 128M'
+rm "$root/etc/pvkit/web.conf"
+ktap_check 'all are purged' logged inside dpkg --purge pvkit-dkms pvkit-guest-utils pvkit-host
+rm -f "$root"/tmp/*.deb
+inside find / -xdev -not -path '/proc/*' -not -path '/dev/*' | sort > "$test_tmp/after"
+ktap_is 'and nothing of them is left' "$(comm -13 "$test_tmp/before" "$test_tmp/after" | grep -E 'pvkit|pv(bus|blk|net|clock|balloon|hostd|ctl)')" ''
+ktap_done
