@@ -3,7 +3,7 @@
 # CAR-5, CAR-6, BUS-G4: while fio writes and verifies, the broker is killed 30 times and started again,
 # and 10 times becomes another program (this one, or a later version). No I/O fails, no block is lost
 # or wrong, a reader goes on within 2 s of each start, and QEMU notices nothing. PVKIT_LONG=1: all
-# of that, else a part.
+# of that, else a part. PVKIT_OLD=DIR: it begins as the pvhostd that is there, an older one.
 # needs: vm alone
 # kernels: 6.12
 # timeout: 240
@@ -25,7 +25,7 @@ next=$build/selftests/hostd/next/pvhostd
 
 # Programs of this test's own, which an upgrade replaces.
 mkdir "$test_tmp/bin"
-cp "$hostd_bin/pvhostd" "$hostd_bin/pvctl" "$test_tmp/bin/"
+cp "${PVKIT_OLD:-$hostd_bin}/pvhostd" "$hostd_bin/pvctl" "$test_tmp/bin/"
 this=$hostd_bin/pvhostd
 hostd_bin=$test_tmp/bin
 install() { cp "$1" "$hostd_bin/new" && mv "$hostd_bin/new" "$hostd_bin/pvhostd"; }
@@ -91,6 +91,7 @@ machine_watch "$qemu"
 failed=0
 for ((i = 0; i < kills && !failed; i++)); do
 	sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+	[ -z "${PVKIT_OLD:-}" ] || [ $i != $((kills / 2)) ] || install "$this"
 	started_again || failed=1
 done
 ktap_is "killed $kills times, it is started again and the guest goes on" "$failed" 0
