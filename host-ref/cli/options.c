@@ -264,11 +264,12 @@ int hostd_option_find(const struct pv_class *const *classes, const char *name)
 
 int hostd_option_take(struct hostd_arguments *a, unsigned int nr, const char *text)
 {
-	const struct hostd_option *option = &hostd_options[nr];
+	const struct hostd_option *option;
 	int err;
 
 	if (nr >= hostd_nr_options)
 		return take_device(a, a->opt.classes[nr - hostd_nr_options], text ? text : "");
+	option = &hostd_options[nr];
 	a->err[0] = 0;
 	err = option->take(a, text);
 	return err && !a->err[0] ? refuse(a, option->name, text, option->want) : err;
