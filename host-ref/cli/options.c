@@ -199,7 +199,8 @@ static int take_log(struct hostd_arguments *a, const char *text)
 
 static int take_quiet(struct hostd_arguments *a, const char *text)
 {
-	(void)a, (void)text;
+	(void)a;
+	(void)text;
 	hostd_log_init("pvhostd", HOSTD_LOG_WARN);
 	return 0;
 }
