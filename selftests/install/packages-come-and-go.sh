@@ -7,38 +7,15 @@
 # timeout: 1800
 # shellcheck disable=SC2317 # functions are called by ktap_check
 set -u
-# What is mounted is mounted for this test alone.
-[ "$(id -u)" != 0 ] || [ -n "${PVKIT_APART:-}" ] ||
-	PVKIT_APART=yes exec unshare --mount --propagation private "$0" "$@"
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
+. "$(dirname "$0")/../lib/debian.sh"
 
-[ "$(id -u)" = 0 ] || ktap_skip_all 'needs root'
-[ -x "$top/scripts/debian.sh" ] || ktap_skip_all 'there is no scripts/debian.sh'
-
-tree=$("$top/scripts/debian.sh" fetch) || ktap_bail 'no tree of Debian'
-debs=$build/deb root=$test_tmp/root version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
-mkdir "$test_tmp/over" "$root"
-# It has device nodes of its own: nothing of this machine's is in reach of what goes wrong there, or here.
-mount_all() {
-	mount -t tmpfs -o size=2G over "$test_tmp/over" && mkdir "$test_tmp/over/up" "$test_tmp/over/work" &&
-		mount -t overlay -o "lowerdir=$tree,upperdir=$test_tmp/over/up,workdir=$test_tmp/over/work" root "$root" &&
-		mount -t proc proc "$root/proc" && mount -t tmpfs dev "$root/dev" && make_nodes
-}
-make_nodes() {
-	local name minor
-
-	while read -r name minor; do
-		mknod -m 666 "$root/dev/$name" c 1 "$minor" || return
-	done <<< $'null 3\nzero 5\nrandom 8\nurandom 9'
-	ln -s /proc/self/fd "$root/dev/fd"
-}
-unmount_all() { umount --recursive --lazy "$root"; umount --lazy "$test_tmp/over"; } 2> /dev/null
-test_exit_hooks+=(unmount_all)
-mount_all || ktap_bail 'cannot mount'
+debs=$build/deb root=$debian_root version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
+debian_tree || ktap_bail 'no Debian'
 kernel=$(cd "$root/lib/modules" && echo *)
 
-inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
+inside() { PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive debian_run "$@"; }
 log=$test_tmp/log
 logged() { "$@" > "$log" 2>&1 || { tail -n 30 "$log" | sed 's/^/# /'; return 1; }; }
 known() { inside dkms status pvkit | sed -n "s|^pvkit/\([^,]*\), \([^,]*\), .*: installed.*|\1 \2|p" | sort | xargs; }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Guests that are a Debian as its owner has it (scripts/debian.sh). Source it after vm.sh; needs root.
+# Guests that are a Debian as its owner has it (scripts/debian.sh). Source it after env.sh, or vm.sh to boot one; needs root.
 #
 #   debian_tree                     makes $debian_root, a Debian of the test's own; changes to it are lost at the end
 #   debian_run command args...      in it
