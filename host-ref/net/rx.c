@@ -70,6 +70,16 @@ static bool take_buffer(struct net_rxq *rx, const struct pvnet_rx_sqe *sqe)
 	return true;
 }
 
+/* It has some again, whoever has found that out: its source is looked at, and no doorbell is wanted. */
+static void feed(struct net_rxq *rx)
+{
+	rx->starved = false;
+	rx->gives_way = false;
+	rx->q->quiet = true;
+	rx->q->armed = false;
+	net_watch(rx->q->dev->priv);
+}
+
 static void refill(struct net_rxq *rx)
 {
 	struct pvnet_rx_sqe sqe;
@@ -80,6 +90,8 @@ static void refill(struct net_rxq *rx)
 		hdev_queue_break(rx->q, PVRING_E_ENTRY, "a receive buffer lies where none may lie");
 		return;
 	}
+	if (rx->starved && rx->nr)
+		feed(rx);
 }
 
 /* Complete the open buffer; one without frames stays the driver's last word, on top of the stack. */
@@ -241,14 +253,6 @@ static void starve(struct net *net, struct net_rxq *rx)
 	rx->q->quiet = false;
 }
 
-/* It has some again. */
-static void feed(struct net_rxq *rx)
-{
-	rx->starved = false;
-	rx->gives_way = false;
-	rx->q->quiet = true;
-}
-
 static bool is_spread(const struct net *net)
 {
 	return net->nr_pairs > 1 && le16toh(net->set.mode) & PVNET_M_RSS;
@@ -314,11 +318,7 @@ static bool has_room(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
 
-	if (!place_kept(net, source) || !open_buffer(rx))
-		return may_pass_by(net, source);
-	if (rx->starved)
-		feed(rx);
-	return true;
+	return place_kept(net, source) && open_buffer(rx) ? true : may_pass_by(net, source);
 }
 
 /* Read a frame of a source into the open buffer, or private memory; its length, or -errno. */
@@ -460,7 +460,6 @@ unsigned int net_rx_poll(struct hdev_queue *q)
 	if (!rx->starved || !open_buffer(rx))
 		return 0;
 	close_buffer(rx);
-	feed(rx);
 	if (net->hold_timer.at_ns == HDEV_NEVER)
 		give_way(net);
 	look_all(net);

@@ -305,6 +305,30 @@ static void check_holding(struct pvnet_settings *set)
 	ktap_ok(reaped(3) == 1 && testnet_sum(rx_no_buffers) == dropped + 2, "the first that has some goes on at once");
 }
 
+/*
+ * Who looks at another source may find, and take, the buffers that a starved pair has got. Then its ring is empty,
+ * no doorbell follows, and where frames are spread no more nothing else would end its waiting.
+ */
+static void check_feeding(struct pvnet_settings *set)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	n.net->be.nr_sources = 2;
+	n.net->be.fds[1] = fd;
+	restart(0);
+	testnet_set(set);
+	testnet_give(1, 1, 0, BUFFER);
+	pass_ms(1);
+	ktap_ok(!n.net->watched[0], "a pair without buffers: its source is not watched");
+	testnet_give(0, 1, 0, BUFFER);
+	to(TESTNET_MAC, 0x806, 0);
+	net_rx_look(n.net, 1);
+	ktap_ok(reaped(1) == 1 && n.net->watched[0] == EPOLLIN, "some are found by another source's frame: it is");
+	testdrv_command(n.drv, 0, PVBUS_CMD_RESET);
+	n.net->be.nr_sources = 1;
+	close(fd);
+}
+
 static void check_spreading(void)
 {
 	static const uint8_t key[PVNET_RSS_KEY_LEN] = {
@@ -346,6 +370,7 @@ static void check_spreading(void)
 	ktap_ok(testnet_reap(3, &cqe) && le32toh(((struct pvnet_frame *)testnet_data(3, 0))->len) == 1300 &&
 		!memcmp(testnet_data(3, 32), TESTNET_MAC, 6), "one that has overflown a buffer of another pair's too");
 	check_holding(&set);
+	check_feeding(&set);
 }
 
 static uint64_t number(struct json_object *obj, const char *name)
@@ -386,7 +411,7 @@ static void check_sum(void)
 
 int main(void)
 {
-	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 7 + 3);
+	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 7 + 2 + 3);
 	testnet_init();
 	check_packing();
 	check_overflow();
