@@ -146,7 +146,9 @@ static void hush(struct hostd_worker *w)
 
 static void fire_timers(struct hostd_worker *w)
 {
-	hostd_bus_fire(w->bus);
+	/* One may want a doorbell, or have left something to be done. */
+	if (hostd_bus_fire(w->bus))
+		hostd_worker_rouse(w);
 	if (w->bus->nr_draining)
 		hostd_bus_settle(w->bus);
 }

@@ -2,7 +2,8 @@
 /*
  * A peer at a stream gets whole frames with complete checksums, segments cut, however slowly it reads, and is believed
  * nothing: not a length, not a checksum. One that does not read holds nobody up for more than a second; one
- * that goes is asked for again, and the next one begins with a frame.
+ * that goes is asked for again, and the next one begins with a frame. A NIC that runs out of buffers asks for the
+ * doorbell before its worker sleeps, whenever that is.
  */
 #include <sys/socket.h>
 
@@ -385,11 +386,12 @@ static void check_datagrams(void)
 	close(line);
 }
 
-/* One frame each way. */
-static void check_sandbox(const char *kind, int type)
+static struct testworker w;
+
+/* A worker whose NIC has a peer; its devices are looked at every half second at least. */
+static void start_worker(const char *kind, int type)
 {
-	int theirs = make_line(), ends[2], tries;
-	static struct testworker w;
+	int theirs = make_line(), ends[2];
 	char text[512];
 
 	testworker_init(&w);
@@ -398,12 +400,29 @@ static void check_sandbox(const char *kind, int type)
 		 "\"uuid\":\"00000000-0000-4000-8000-000000000001\",\"config\":{\"backend\":\"%s\",\"mac\":\"52:54:00:12:34:56\","
 		 "\"mtu\":65535,\"queues\":2,\"queue-size\":16}}", kind);
 	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) || hostd_parcel_send(line, "", 1, &ends[0], 1) ||
-	    !testworker_spawn(&w, "") || !testworker_tell(&w, text, &theirs, 1) ||
+	    !testworker_spawn(&w, ",\"heartbeat_ms\":1000") || !testworker_tell(&w, text, &theirs, 1) ||
 	    !testworker_tell(&w, "{\"op\":\"go\"}", NULL, 0) || testdrv_hello(n.drv) != PVBUS_R_OK)
 		ktap_bail("no worker");
 	close(theirs);
+	close(ends[0]);
 	peer = ends[1];
 	testnet_start(0);
+}
+
+static bool end_worker(void)
+{
+	close(peer);
+	close(line);
+	return !testworker_quit(&w);
+}
+
+/* One frame each way. */
+static void check_sandbox(const char *kind, int type)
+{
+	bool sent;
+	int tries;
+
+	start_worker(kind, type);
 	up();
 	testnet_give(0, 1, 0, 128 << 10);
 	make_udp(testnet_data(2, 0), 900);
@@ -414,15 +433,56 @@ static void check_sandbox(const char *kind, int type)
 	send(peer, buf + (type == SOCK_DGRAM ? 4 : 0), type == SOCK_DGRAM ? 200 : 204, MSG_NOSIGNAL);
 	for (tries = 0; !testnet_reap(1, &cqe) && tries < 5000; tries++)
 		usleep(1000);
-	ktap_ok(recv(peer, buf, sizeof(buf), 0) >= 900 && flags_of(0) == PVNET_O_CSUM_VALID && !testworker_quit(&w),
-		"%s: a worker in its sandbox does both", kind);
-	close(peer);
-	close(line);
+	sent = recv(peer, buf, sizeof(buf), 0) >= 900 && flags_of(0) == PVNET_O_CSUM_VALID;
+	ktap_ok(end_worker() && sent, "%s: a worker in its sandbox does both", kind);
+}
+
+/* All frames are for the second pair; the first, whose source they are of, has no buffers. */
+static void spread(void)
+{
+	struct pvnet_settings set = testnet_settings(PVNET_M_UP | PVNET_M_PROMISC | PVNET_M_RSS);
+
+	set.nr_pairs = htole16(2);
+	set.offloads = 0;
+	memset(set.rss_table, 1, sizeof(set.rss_table));
+	testnet_set(&set);
+}
+
+/* Will the driver ring for the next buffer? */
+static bool rings(unsigned int index)
+{
+	struct testdrv_queue next = n.q[index];
+
+	next.submitted++;
+	return testdrv_need_kick(&next, next.submitted - 1);
+}
+
+/*
+ * What has waited for a moment is read by a timer, in the midst of the loop's sleep, and takes the last buffer:
+ * the driver gives the next one without a doorbell unless it is asked for it before the sleep goes on.
+ */
+static void check_doorbell(void)
+{
+	int tries;
+
+	start_worker("dgram", SOCK_DGRAM);
+	put(buf, 1000, true);
+	spread();
+	testnet_give(1, 1, 0, 2048);
+	for (tries = 0; tries < 4; tries++)
+		send(peer, buf + 4, 1000, MSG_NOSIGNAL);
+	for (tries = 0; !testnet_reap(3, &cqe) && tries < 5000; tries++)
+		usleep(1000);
+	ktap_ok(tries < 5000, "a timer reads what waits for the buffers of another pair");
+	for (tries = 0; !rings(3) && tries < 5000; tries++)
+		usleep(1000);
+	ktap_ok(tries < 5000, "and the doorbell for the next one is asked for");
+	end_worker();
 }
 
 int main(void)
 {
-	ktap_plan(5 + 5 + 4 + 3 + 3 + 5 + 4 + 2);
+	ktap_plan(5 + 5 + 4 + 3 + 3 + 5 + 4 + 2 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();
@@ -433,5 +493,6 @@ int main(void)
 	check_datagrams();
 	check_sandbox("stream", SOCK_STREAM);
 	check_sandbox("dgram", SOCK_DGRAM);
+	check_doorbell();
 	return ktap_finish();
 }

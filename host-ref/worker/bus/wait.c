@@ -145,9 +145,10 @@ static struct hdev_timer *find_due(const struct hostd_bus *bus)
 	return NULL;
 }
 
-void hostd_bus_fire(struct hostd_bus *bus)
+bool hostd_bus_fire(struct hostd_bus *bus)
 {
 	struct hdev_timer *timer;
+	bool fired = false;
 	struct hdev *dev;
 
 	while ((timer = find_due(bus))) {
@@ -155,7 +156,9 @@ void hostd_bus_fire(struct hostd_bus *bus)
 		timer->at_ns = HDEV_NEVER;
 		timer->fire(timer);
 		signal_queues(dev);
+		fired = true;
 	}
+	return fired;
 }
 
 void hdev_forget_waits(struct hdev *dev)

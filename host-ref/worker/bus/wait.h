@@ -126,7 +126,10 @@ uint64_t hostd_bus_next_timer(const struct hostd_bus *bus);
 /**
  * hostd_bus_fire - call the timers that are due
  * @bus: the bus
+ *
+ * Return: true if there were any: what they have done to queues is seen when the loop comes around, and not
+ * while it sleeps.
  */
-void hostd_bus_fire(struct hostd_bus *bus);
+bool hostd_bus_fire(struct hostd_bus *bus);
 
 #endif /* HOSTD_WAIT_H */
