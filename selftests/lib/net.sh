@@ -123,13 +123,15 @@ net_stream() {
 net_bytes() { local bytes; { read -r bytes _ < "$test_tmp/$1.state"; } 2>/dev/null; echo "${bytes:-0}"; }
 net_gap_ms() { awk '{ print $2 + 0 }' "$test_tmp/$1.state"; }
 net_has() { [ "$(net_bytes "$1")" -ge "$2" ]; }
-# When a test has failed, all that could tell where a stream stands is gone.
+# When a test has failed, all that could tell where a stream stands is gone: both ends' TCP with its timers, what the
+# device and the driver have counted, and where their rings are.
 net_explain() {
 	ss -Htino 'dport = :7' | tr -s ' \t\n' ' '
 	echo
 	pvctl --json stats | jq -c '[.. | objects | to_entries[] | select((.value | type) == "number" and .value != 0) |
 		"\(.key)=\(.value)"] | join(" ")'
-	VM_TIMEOUT=10 vm_run 'netstat -tn | grep ":7 " | tr -s " \n" " "
+	VM_TIMEOUT=10 vm_run 'grep -h ":0007 " /proc/net/tcp /proc/net/tcp6
+		sed "/^  [sc]q/d" /sys/kernel/debug/pvbus/*/rings
 		for nic in /sys/class/net/*/device; do
 			nic=${nic%/device}
 			echo ${nic##*/} $(cat $nic/operstate $nic/queues/tx-*/byte_queue_limits/inflight) \
