@@ -34,9 +34,11 @@ static u32 max_flight(const struct pvnet_tx *tx)
 	return min(READ_ONCE(pair->net->tx_frames), tx->q->ring.size);
 }
 
-/* Is there room for @nr frames of any length? */
+/* Is there room for @nr frames of any length? With nothing in flight there is never more. */
 static bool has_room(const struct pvnet_tx *tx, u32 nr)
 {
+	if (tx->head == tx->tail)
+		return true;
 	if (tx->head - tx->tail + nr > max_flight(tx))
 		return false;
 	return pvnet_arena_find(&tx->arena, nr * round_up(max_frame(tx), PVNET_ARENA_ALIGN)) !=
@@ -133,8 +135,7 @@ static struct pvnet_tx_slot *check_cqe(const struct pvnet_tx *tx, const struct p
 
 static void wake(struct pvnet_tx *tx)
 {
-	if (tx->mode == PVNET_HOLD || !netif_tx_queue_stopped(tx->txq) ||
-	    (tx->head != tx->tail && !has_room(tx, 2)))
+	if (tx->mode == PVNET_HOLD || !netif_tx_queue_stopped(tx->txq) || !has_room(tx, 2))
 		return;
 	pvnet_count(tx->stats.wakes, 1);
 	netif_tx_wake_queue(tx->txq);
@@ -303,6 +304,12 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (pvring_pending(&tx->q->ring)) {
 		reap(pair, 0);
 		pvnet_pass_by(pair);
+	}
+	/* Told to wait, the stack is told to go on, too, by who puts the interface up, or wakes it. */
+	stop_when_full(pair);
+	if (netif_tx_queue_stopped(tx->txq)) {
+		kick(tx);
+		return NETDEV_TX_BUSY;
 	}
 	skb_tx_timestamp(skb);
 	/* It may be kept for as long as the device side is silent. */

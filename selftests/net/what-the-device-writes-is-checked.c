@@ -94,11 +94,18 @@ static void check_lengths(void)
 static void check_room(void)
 {
 	u32 ids[TESTNIC_SIZE], nr = 0, i;
+	struct sk_buff *early;
 
 	start(ALL, 20000);
 	while (!nic.txq.stopped && nr < TESTNIC_SIZE)
 		ids[nr++] = send(20000, 60);
 	ktap_ok(nr == 3 && nic.txq.stopped, "the stack is told to wait before there is no room");
+	/* As when the interface is put up, or wakes from a sleep. */
+	netif_tx_wake_queue(&nic.txq);
+	early = nic_frame(20000, 60);
+	ktap_ok(pvnet_start_xmit(early, &nic.dev) == NETDEV_TX_BUSY && nic.txq.stopped && !sent()->dropped,
+		"told to go on by others, it waits again, and loses no frame");
+	end_frame(early);
 	complete(ids[2], PVNET_S_OK);
 	complete(ids[1], PVNET_S_OK);
 	ktap_ok(nic.txq.stopped && stack.nr_freed == 2, "and waits while the oldest is in flight");
@@ -479,7 +486,7 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(71);
+	ktap_plan(72);
 	check_submission();
 	check_lengths();
 	check_room();
