@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does a process rest?
+ *
+ *   resting PID SECONDS PPM
+ *
+ * 0 if the process took less than PPM millionths of a core in SECONDS, beyond what its sleeps alone cost
+ * here. That is measured beside it, by a thread that does nothing but sleep and wake up: an idle virtual
+ * machine gives its core away with each sleep, and the time until it has it back is charged to whoever was
+ * woken up. Where that takes 0.2 ms, 20 sleeps a second are 0.4 % of a core. Sleeps beyond WAKEUPS_MAX
+ * count as the process's own. What disturbs only adds: the best of three looks counts.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOKS		3
+#define SLEEP_NS	50000000
+/* Per second: a worker beats 20 times. */
+#define WAKEUPS_MAX	25
+
+/* What was used up: CPU time, and sleeps. */
+struct use {
+	uint64_t ns;
+	uint64_t sleeps;
+};
+
+static atomic_bool ended;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "resting: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+/* A thread that has ended meanwhile is none. */
+static void use_add(struct use *use, const char *task)
+{
+	char path[300], line[128];
+	uint64_t nr;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/schedstat", task);
+	file = fopen(path, "r");
+	if (!file)
+		return;
+	if (fscanf(file, "%" SCNu64, &nr) == 1)
+		use->ns += nr;
+	fclose(file);
+	snprintf(path, sizeof(path), "%s/status", task);
+	file = fopen(path, "r");
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "voluntary_ctxt_switches: %" SCNu64, &nr) == 1)
+			use->sleeps += nr;
+	}
+	fclose(file);
+}
+
+static struct use use_of(const char *pid)
+{
+	struct use use = { 0 };
+	struct dirent *entry;
+	char path[300];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		fail(path);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/task/%.20s", pid, entry->d_name);
+		use_add(&use, path);
+	}
+	closedir(dir);
+	return use;
+}
+
+static void *sleeper_run(void *arg)
+{
+	const struct timespec period = { .tv_nsec = SLEEP_NS };
+	struct use *use = arg;
+
+	while (!atomic_load(&ended))
+		ppoll(NULL, 0, &period, NULL);
+	use_add(use, "/proc/thread-self");
+	return NULL;
+}
+
+/* Returns what the process took, in millionths of a core. */
+static uint64_t look(const char *pid, unsigned int seconds)
+{
+	struct use before, after, sleeper = { 0 };
+	uint64_t ns, sleeps, free_sleeps, price, own;
+	pthread_t thread;
+
+	atomic_store(&ended, false);
+	before = use_of(pid);
+	if (pthread_create(&thread, NULL, sleeper_run, &sleeper))
+		fail("no thread");
+	sleep(seconds);
+	after = use_of(pid);
+	atomic_store(&ended, true);
+	pthread_join(thread, NULL);
+
+	ns = after.ns - before.ns;
+	sleeps = after.sleeps - before.sleeps;
+	free_sleeps = sleeps < seconds * WAKEUPS_MAX ? sleeps : seconds * WAKEUPS_MAX;
+	price = sleeper.sleeps ? sleeper.ns / sleeper.sleeps : 0;
+	own = ns > free_sleeps * price ? ns - free_sleeps * price : 0;
+	printf("ppm of a core: %" PRIu64 ", %" PRIu64 " beyond %" PRIu64 " sleeps in %u s of %" PRIu64 " ns each\n",
+	       ns / seconds / 1000, own / seconds / 1000, free_sleeps, seconds, price);
+	return own / seconds / 1000;
+}
+
+int main(int argc, char *argv[])
+{
+	unsigned int seconds = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
+	uint64_t limit = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
+	unsigned int i;
+
+	if (!seconds || !limit) {
+		fputs("resting PID SECONDS PPM\n", stderr);
+		return 2;
+	}
+	for (i = 0; i < LOOKS; i++) {
+		if (look(argv[1], seconds) < limit)
+			return 0;
+	}
+	return 1;
+}
