@@ -11,6 +11,7 @@
 #   vm_wait [job]              its output and exit status; VM_TIMEOUT seconds
 #   vm_monitor 'command'       human monitor, or QMP if it starts with '{'
 #   vm_stop, vm_kill, vm_alive
+#   vm_is pid                  one that somebody else has started, in the folder that vm_initrd has made
 #   vm_ready                   wait for a guest that is booting (after --incoming: vm_ping 20)
 #   vm_ended seconds           wait for QEMU to end by itself, longer on a slow kernel
 #   vm_console                 path of the console's log
@@ -62,6 +63,7 @@ vm_exit() {
 }
 test_exit_hooks+=(vm_exit)
 
+vm_is() { vm_pid[$VM]=$1; }
 vm_alive() { kill -0 "${vm_pid[$VM]:-0}" 2>/dev/null && [ -n "${vm_pid[$VM]:-}" ]; }
 
 vm_complain() {
@@ -92,6 +94,18 @@ vm_ping() {
 	done
 }
 
+# vm_initrd kit|stock [FILE...]: the folder of a guest anew, with its initramfs.
+vm_initrd() {
+	local dir
+
+	dir=$(vm_dir)
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	"$top/selftests/vm/mkoverlay.sh" "$PVKIT_KERNEL" "$dir/overlay" "$@" || return 1
+	cat "$("$top/selftests/vm/mkinitramfs.sh" tools)" "$dir/overlay" > "$dir/initrd"
+	rm "$dir/overlay"
+}
+
 vm_boot() {
 	local smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel attempt
 
@@ -112,11 +126,7 @@ vm_boot() {
 	vm_alive && { echo "vm_boot: $VM is running" >&2; return 2; }
 
 	dir=$(vm_dir)
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	"$top/selftests/vm/mkoverlay.sh" "$PVKIT_KERNEL" "$dir/overlay" "$kit" "${files[@]}" || return 1
-	cat "$("$top/selftests/vm/mkinitramfs.sh" tools)" "$dir/overlay" > "$dir/initrd"
-	rm "$dir/overlay"
+	vm_initrd "$kit" "${files[@]}" || return 1
 	mapfile -t accel < <(accel_args)
 	append="$vm_append$append"
 
