@@ -227,6 +227,24 @@ void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors
 		     char **device);
 
 /**
+ * pvctl_make_id - what the VM's window is called, for QEMU and libvirt
+ * @name: of the VM
+ *
+ * Return: letters, digits and "-._", to be freed.
+ */
+char *pvctl_make_id(const char *name);
+
+/**
+ * pvctl_cmd_libvirt_xml - print what a domain of libvirt's needs
+ * @ctl: the command line before the command
+ * @argc: number of arguments
+ * @argv: "libvirt-xml", perhaps "--override"
+ *
+ * Return: exit code.
+ */
+int pvctl_cmd_libvirt_xml(const struct pvctl *ctl, int argc, char **argv);
+
+/**
  * pvctl_run - start pvhostd, then QEMU, and end when that ends
  * @name: name of the VM, or NULL: a private run directory
  * @argc: number of arguments

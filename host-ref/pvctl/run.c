@@ -58,7 +58,7 @@ struct run {
 };
 
 /* One window's among several of the same QEMU; an id has letters, digits and "-._". */
-static char *make_id(const char *name)
+char *pvctl_make_id(const char *name)
 {
 	char *id, *p;
 
@@ -74,7 +74,7 @@ static char *make_id(const char *name)
 void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors, char **chardev,
 		     char **device)
 {
-	char *twice = malloc(2 * strlen(path) + 1), *to = twice, *id = make_id(name);
+	char *twice = malloc(2 * strlen(path) + 1), *to = twice, *id = pvctl_make_id(name);
 
 	if (!twice)
 		pvctl_fail(1, "out of memory");
