@@ -43,6 +43,8 @@ static const char usage_tail[] =
 	"  libvirt-xml [--override]  print what a domain of libvirt's needs: what stands among its\n"
 	"                            devices, for 'virsh attach-device'; --override: what stands\n"
 	"                            besides for saving and migrating it\n"
+	"  doctor                    what this host, or the VM's pvhostd, lacks, and the command that\n"
+	"                            mends it; the guest has a pvkit-doctor\n"
 	"  run [--window SIZE] [--vectors N] [--device TYPE[,SPEC]]... -- QEMU ARG...\n"
 	"                            start pvhostd, then QEMU, and end with it\n"
 	"  completion bash|zsh       print a script for the shell that completes command lines\n"

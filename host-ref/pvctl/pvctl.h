@@ -245,6 +245,16 @@ char *pvctl_make_id(const char *name);
 int pvctl_cmd_libvirt_xml(const struct pvctl *ctl, int argc, char **argv);
 
 /**
+ * pvctl_cmd_doctor - print what the host, or the pvhostd of a VM, lacks, and what mends it
+ * @ctl: the command line before the command
+ * @argc: number of arguments
+ * @argv: "doctor"
+ *
+ * Return: exit code: 1 if something is missing.
+ */
+int pvctl_cmd_doctor(const struct pvctl *ctl, int argc, char **argv);
+
+/**
  * pvctl_run - start pvhostd, then QEMU, and end when that ends
  * @name: name of the VM, or NULL: a private run directory
  * @argc: number of arguments

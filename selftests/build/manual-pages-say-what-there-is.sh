@@ -14,7 +14,7 @@ for page in "$top"/Documentation/man/*.in; do
 	"$top/scripts/manual.sh" "$page" "$host" > "$man/$(basename "$page" .in)" 2>> "$test_tmp/err"
 done
 ktap_is 'they are made without a complaint' "$(< "$test_tmp/err")" ''
-ktap_is 'there are eight' "$(cd "$man" && echo *)" 'pvballoon.4 pvblk.4 pvbus.4 pvclock.4 pvctl.8 pvhostd.8 pvkit.7 pvnet.4'
+ktap_is 'there are nine' "$(cd "$man" && echo *)" 'pvballoon.4 pvblk.4 pvbus.4 pvclock.4 pvctl.8 pvhostd.8 pvkit-doctor.8 pvkit.7 pvnet.4'
 
 # As a reader sees it, in one line without hyphens that were not written.
 plain() { sed -e 's/\\&//g; s/\\-/-/g; s/\\e/\\/g; /^\.It Va/s/$/:/; s/^\.It \(Cm\|Va\) //' "$man/$1" | tr '\n' ' '; }

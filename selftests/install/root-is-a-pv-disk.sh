@@ -43,6 +43,7 @@ boot() {
 	ktap_is "$1: by-id leads to it" "$(vm_run 'readlink -f /dev/disk/by-id/pvkit-ROOT-1')" /dev/pvblk0
 }
 boot 'MODULES=most'
+ktap_is 'pvkit-doctor finds nothing missing' "$(vm_run 'pvkit-doctor | grep -v ^ok')" ''
 VM_TIMEOUT=400 ktap_check 'it makes an initramfs of MODULES=dep' vm_run \
 	'echo MODULES=dep > /etc/initramfs-tools/conf.d/test && update-initramfs -u 2>&1'
 ktap_is 'which has what the disk needs' "$(vm_run "lsinitramfs /boot/initrd.img-$release" |
