@@ -100,7 +100,14 @@ flows() {	# <table>: send them, and say so
 	print(*pairs)
 	PYTHON
 }
-pairs() { vm_run "ethtool -S $dev" | awk '/rx[0-3]_packets/ { printf "%s ", $2 }'; }
+# For each pair: the guest has got it, or was kept from its CPU and had no buffers for it.
+pairs() {
+	{
+		pvctl --json stats n0 | jq -r '.. | .queues? // empty | to_entries[] | select(.key % 2 == 1) |
+			"rx\((.key - 1) / 2 | floor)_packets: \(.value.rx_no_buffers)"'
+		vm_run "ethtool -S $dev"
+	} | awk '$1 ~ /^rx[0-3]_packets:/ { nr[substr($1, 3, 1)] += $2 } END { print nr[0], nr[1], nr[2], nr[3] }'
+}
 # Some other frame may come as well.
 arrived() {
 	local i now

@@ -33,7 +33,7 @@
 #define CHUNK		65536
 #define PATTERN		251		/* prime, so that no power of two hides a shift */
 #define IN_FLIGHT	65536		/* bytes of datagrams, which fit a socket's buffer */
-#define LOST_MS		1000
+#define LOST_MS		10000		/* a busy machine may keep either end from its CPU */
 #define DRAIN_MS	60000
 #define FRAME_LEN_MIN	60
 #define FRAME_LEN_MAX	1514
@@ -204,20 +204,23 @@ static bool stream_receive(struct stream *s)
 
 static int run_stream(const char *addr, const char *port, const char *state)
 {
-	struct stream s = {
+	struct stream s;
+
+	signal(SIGTERM, on_signal);
+	s = (struct stream) {
 		.fd = connect_to(addr, port, SOCK_STREAM),
 		.state = open(state, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
 		.last_ms = now_ms(),
 	};
 
-	signal(SIGTERM, on_signal);
-	/* In the end all of it is to come back. */
-	while (!enough || s.received < s.sent) {
-		struct pollfd pfd = { s.fd, enough ? POLLIN : POLLIN | POLLOUT, 0 };
+	/* In the end all of it is to come back, and it is something. */
+	while (!enough || !s.sent || s.received < s.sent) {
+		bool sends = !enough || !s.sent;
+		struct pollfd pfd = { s.fd, sends ? POLLIN | POLLOUT : POLLIN, 0 };
 
 		if (poll(&pfd, 1, 100) < 0 && errno != EINTR)
 			die("poll");
-		if (pfd.revents & POLLOUT && !enough)
+		if (pfd.revents & POLLOUT && sends)
 			stream_send(&s);
 		if (pfd.revents & (POLLIN | POLLHUP | POLLERR) && !stream_receive(&s))
 			break;
