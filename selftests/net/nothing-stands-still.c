@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whatever has happened to a pair, in whichever order, nothing of it stands still: once there is a device that does what
+ * it was asked for, and the watchdog has looked once, since every interrupt may have been lost, the stack may send, all that
+ * it has sent has ended, each frame once, and the device has its buffers. What happens: frames come and go, some or all
+ * end, the NAPI runs or does not, the epoch ends, begins and ends again, the device fails and comes back, the
+ * interface is taken from the stack and given back, as over a sleep, at any moment of that. pvnet/ as it is.
+ *
+ * timeout: 120
+ */
+#include "testnic.h"
+
+#include "ktap.h"
+
+#define WALKS		500
+#define STEPS		200
+#define MAX_FRAME	20000
+#define RX_LEN		(4 << 16)
+#define TX_LEN		(64 << 10)
+
+/**
+ * struct walk - one
+ * @alive: there is a device
+ * @away: the interface is not the stack's, so that it sends nothing
+ * @waiting: a frame that the driver did not take yet, or NULL
+ * @given: frames that it took, or dropped
+ * @come: frames that the device has given
+ * @lost: and that ended with its life
+ */
+static struct walk {
+	bool		alive;
+	bool		away;
+	struct sk_buff	*waiting;
+	unsigned int	given;
+	unsigned int	come;
+	unsigned int	lost;
+} w;
+
+static u32 seed;
+static u32 tx_ids[TESTNIC_SIZE], rx_ids[TESTNIC_SIZE];
+static u64 rx_offs[TESTNIC_SIZE];
+static unsigned int nr_tx, nr_rx;
+
+static u32 any(u32 below)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % below;
+}
+
+/* What has been submitted, as the device has it. */
+static void take(void)
+{
+	const struct pvnet_tx_sqe *sqe;
+	const struct pvnet_rx_sqe *buf;
+
+	while ((sqe = nic_take(TESTNIC_TX)))
+		tx_ids[nr_tx++] = le32toh(sqe->id);
+	while ((buf = nic_take(TESTNIC_RX))) {
+		rx_ids[nr_rx] = le32toh(buf->id);
+		rx_offs[nr_rx++] = le64toh(buf->data_off) - TESTNIC_RX * TESTNIC_OFF;
+	}
+}
+
+/* One frame that was sent, whichever, ends. */
+static void end_one(void)
+{
+	u32 i;
+
+	take();
+	if (!nr_tx)
+		return;
+	i = any(nr_tx);
+	nic_post(TESTNIC_TX, tx_ids[i], any(3), 0);
+	tx_ids[i] = tx_ids[--nr_tx];
+}
+
+static void frame_comes(void)
+{
+	struct pvnet_frame head = { .len = htole32(100) };
+
+	take();
+	if (!nr_rx || stack.nr_received + w.come > TESTSTACK_MAX / 2)
+		return;
+	memcpy(nic.queues[TESTNIC_RX].data + rx_offs[--nr_rx], &head, sizeof(head));
+	nic_post(TESTNIC_RX, rx_ids[nr_rx], sizeof(head) + 100, 1);
+	w.come++;
+}
+
+/* As the stack does: a frame that is not taken comes first the next time. */
+static void send(void)
+{
+	struct sk_buff *skb = w.waiting;
+
+	if (nic.txq.stopped || w.away)
+		return;
+	if (!skb)
+		skb = nic_frame(60 + any(any(4) ? 1500 : MAX_FRAME - 60), 60);
+	stack.more = !any(3);
+	if (pvnet_start_xmit(skb, &nic.dev) == NETDEV_TX_BUSY) {
+		w.waiting = skb;
+		return;
+	}
+	w.waiting = NULL;
+	w.given++;
+}
+
+static void epoch_ends(void)
+{
+	pvnet_tx_hold(&nic.pair);
+	w.alive = false;
+}
+
+static void epoch_begins(void)
+{
+	epoch_ends();
+	w.lost += w.come - nic.pair.rx.stats.packets - w.lost;
+	nr_tx = nr_rx = 0;
+	nic_go(TESTNIC_FEATURES, MAX_FRAME, RX_LEN, TX_LEN);
+	w.alive = true;
+}
+
+static void device_fails(void)
+{
+	epoch_ends();
+	pvnet_tx_drop(&nic.pair);
+	pvnet_tx_refuse(&nic.pair);
+}
+
+/* As netif_device_detach() and netif_device_attach() do. */
+static void go_away(void)
+{
+	w.away = true;
+	netif_tx_stop_queue(&nic.txq);
+}
+
+static void come_back(void)
+{
+	w.away = false;
+	netif_tx_wake_queue(&nic.txq);
+}
+
+static void forget_received(void)
+{
+	while (stack.nr_received)
+		end_frame(stack.received[--stack.nr_received]);
+}
+
+static void step(void)
+{
+	switch (any(20)) {
+	case 0 ... 6:
+		send();
+		break;
+	case 7 ... 10:
+		if (w.alive)
+			end_one();
+		break;
+	case 11 ... 13:
+		if (w.alive)
+			frame_comes();
+		break;
+	case 14 ... 15:
+		if (w.alive)
+			nic_poll();
+		break;
+	case 16:
+		any(4) ? epoch_ends() : device_fails();
+		break;
+	case 17:
+		epoch_begins();
+		break;
+	case 18:
+		go_away();
+		break;
+	default:
+		come_back();
+	}
+	forget_received();
+}
+
+/* pvnet_watchdog() has no more than this for the queues. */
+static void watchdog(void)
+{
+	if (pvring_pending(&nic.pair.rx.q->ring) || pvring_pending(&nic.pair.tx.q->ring))
+		nic_poll();
+}
+
+static bool all_goes_on(void)
+{
+	if (!w.alive)
+		epoch_begins();
+	if (w.away)
+		come_back();
+	for (take(); nr_tx; take())
+		end_one();
+	watchdog();
+	forget_received();
+	if (w.waiting)
+		send();
+	while (take(), nr_tx)
+		end_one();
+	watchdog();
+	return !nic.txq.stopped && !w.waiting && stack.nr_freed == w.given && !nic.txq.bytes && !stack.broken &&
+	       nic.pair.rx.nr_posted == nic.pair.rx.nr_bufs && nic.pair.rx.stats.packets + w.lost == w.come;
+}
+
+static bool walk(void)
+{
+	unsigned int i;
+	bool good;
+
+	w = (struct walk) { .alive = true };
+	nr_tx = nr_rx = 0;
+	nic_init();
+	nic_go(TESTNIC_FEATURES, MAX_FRAME, RX_LEN, TX_LEN);
+	for (i = 0; i < STEPS; i++)
+		step();
+	good = all_goes_on();
+	if (!good)
+		ktap_note("stopped %d, waiting %d, %u sent, %u ended, %u bytes in BQL, %u of %u buffers, %u come, %u of them lost, %llu taken, %s",
+			  nic.txq.stopped, !!w.waiting, w.given, stack.nr_freed, (unsigned int)nic.txq.bytes, nic.pair.rx.nr_posted,
+			  nic.pair.rx.nr_bufs, w.come, w.lost, (unsigned long long)nic.pair.rx.stats.packets, stack.broken ?: "whole");
+	if (w.waiting)
+		end_frame(w.waiting);
+	nic_exit();
+	return good;
+}
+
+int main(void)
+{
+	unsigned int i;
+
+	ktap_plan(1);
+	for (i = 0; i < WALKS; i++) {
+		seed = i;
+		if (!walk()) {
+			ktap_note("in walk %u", i);
+			break;
+		}
+	}
+	ktap_ok(i == WALKS, "after %u walks of %u steps nothing stands still", WALKS, STEPS);
+	return ktap_finish();
+}
