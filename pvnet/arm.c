@@ -169,13 +169,14 @@ void pvnet_pass_by(struct pvnet_pair *pair)
  * @bytes: in flight by now
  *
  * The queue was armed by the NAPI for whatever is sent, so that it is looked at after a while. If
- * nobody looks and somebody is likely to wait, it is armed anew.
+ * nobody looks and somebody is likely to wait, it is armed anew; and where no interrupt is ever late,
+ * whenever who sends has reaped what the last one was asked for.
  */
 void pvnet_sent(struct pvnet_pair *pair, u32 bytes)
 {
 	const struct pvring *ring = &pair->tx.q->ring;
 
-	if (wake_poller(pair, true) || bytes < URGENT_BYTES)
+	if (wake_poller(pair, true) || (bytes < URGENT_BYTES && READ_ONCE(pair->coal.tx_usecs)))
 		return;
 	if (pair->tx.event - ring->cq_next < ring->sq_next - ring->cq_next)
 		return;

@@ -118,6 +118,21 @@ static void check_room(void)
 	nic_exit();
 }
 
+/* Without a time after which interrupts come, there is none but those that are asked for. */
+static void check_asking(void)
+{
+	const struct pvring *ring = &nic.queues[TESTNIC_TX].ring;
+
+	start(ALL, 20000);
+	nic.pair.coal.tx_usecs = 0;
+	nic_poll();
+	nic_post(TESTNIC_TX, send(100, 60), PVNET_S_OK, 0);
+	send(100, 60);
+	ktap_ok(ring->sq_next - ring->cq_next == 1 && le32toh(ring->drv->irq_event) == ring->cq_next,
+		"who sends has reaped what an interrupt was asked for: it asks for the next");
+	nic_exit();
+}
+
 /* One in flight, then a completion, which is a lie. */
 static void expect_lie(const char *what, u32 xor, u32 status)
 {
@@ -486,10 +501,11 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(72);
+	ktap_plan(73);
 	check_submission();
 	check_lengths();
 	check_room();
+	check_asking();
 	check_completions();
 	check_replay();
 	check_packing();
