@@ -5,7 +5,7 @@
  *
  *   netload server [--bind ADDRESS] [--port 5300]
  *   netload client --to ADDRESS --test TEST [--port 5300] [--streams 1] [--size 64]
- *                  [--rate 0] [--secs 2] [--busy-poll 0]
+ *                  [--rate 0] [--secs 2] [--busy-poll 0] [--device INTERFACE]
  *
  *   server  serves one client after the other, until it is ended
  *   --test  tcp-send, tcp-receive: streams, as seen from the client
@@ -15,6 +15,7 @@
  *   --size       bytes of payload in a datagram, 8 to 1400
  *   --rate       datagrams offered in a second, 0: as many as go
  *   --busy-poll  SO_BUSY_POLL on the sockets of both ends, in microseconds
+ *   --device     go by this interface, wherever else the address is reached
  *   addresses are IPv4
  *
  * The client makes every connection, so that it may be behind NAT, and prints one line
@@ -111,6 +112,7 @@ static void parse_args(int argc, char **argv, struct job *job, struct sockaddr_i
 		{ "rate", required_argument, NULL, 'r' },
 		{ "secs", required_argument, NULL, 's' },
 		{ "busy-poll", required_argument, NULL, 'B' },
+		{ "device", required_argument, NULL, 'd' },
 		{ }
 	};
 	int c;
@@ -144,6 +146,9 @@ static void parse_args(int argc, char **argv, struct job *job, struct sockaddr_i
 		case 'B':
 			job->busy_poll_us = parse_number("--busy-poll", optarg, 0, 1e6);
 			break;
+		case 'd':
+			use_interface(optarg);
+			break;
 		default:
 			exit(2);	/* getopt has said why */
 		}
@@ -165,7 +170,7 @@ int main(int argc, char **argv)
 	if (!server && (argc < 2 || strcmp(argv[1], "client")))
 		die(2, "usage: netload server [--bind ADDRESS] [--port N], or: netload client --to ADDRESS"
 		       " --test tcp-send|tcp-receive|rr|udp-send|udp-receive [--port N] [--streams N]"
-		       " [--size BYTES] [--rate PER_S] [--secs S] [--busy-poll US]");
+		       " [--size BYTES] [--rate PER_S] [--secs S] [--busy-poll US] [--device INTERFACE]");
 	parse_args(argc - 1, argv + 1, &s.job, &address);
 	if (server)
 		serve(address);

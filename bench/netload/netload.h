@@ -43,6 +43,7 @@ _Noreturn void die(int status, const char *fmt, ...) __attribute__((format(print
 
 /* socket.c */
 int bind_socket(int type, struct sockaddr_in address);
+void use_interface(const char *name);
 int connect_socket(int type, struct sockaddr_in address);
 bool wait_readable(int fd, int timeout_ms);
 void set_up_stream(int fd);

@@ -29,6 +29,14 @@ static void set_timeout(int fd, int ms)
 		die(1, "SO_RCVTIMEO: %s", strerror(errno));
 }
 
+/* The interface of all sockets that connect; NULL: the kernel's choice. */
+static const char *interface;
+
+void use_interface(const char *name)
+{
+	interface = name;
+}
+
 static int open_socket(int type)
 {
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -54,6 +62,8 @@ int connect_socket(int type, struct sockaddr_in address)
 {
 	int fd = open_socket(type);
 
+	if (interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, strlen(interface)))
+		die(1, "interface %s: %s", interface, strerror(errno));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		die(1, "%s port %u: %s", inet_ntoa(address.sin_addr), ntohs(address.sin_port),
 		    strerror(errno));
