@@ -67,7 +67,7 @@ tests() {
 	for group in "$here"/*/; do
 		group=$(basename "$group")
 		[ -z "$only" ] || [ "$group" = "$only" ] || continue
-		case $group in lib|vm|versions|kernel) continue ;; esac
+		case $group in lib|vm|versions|kernel|live) continue ;; esac
 		[ "$group" != install ] || [ -n "$only" ] || continue
 		for file in "$here/$group"/*.sh; do
 			[ ! -x "$file" ] || echo "$group/$(basename "$file" .sh) $file $file"
