@@ -10,7 +10,7 @@ out=build/deb
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 wanted=${1:-$version}
 tree=$out/pvkit-$wanted
-rm -rf "$tree"
+rm -rf "$tree" "$out"/*_"$wanted"_*.deb
 mkdir -p "$tree"
 # What is in the tree now, committed or not, and nothing that was built.
 tar -c --exclude=./build --exclude=./.git --exclude='./debian/build' . | tar -C "$tree" -x

@@ -40,12 +40,14 @@ cp -r "$root/usr/src/pvkit-0.0.9" "$root/usr/src/pvkit-9.9"
 sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="9.9"/' "$root/usr/src/pvkit-9.9/dkms.conf"
 ktap_check 'a newer one comes otherwise' logged inside dkms install pvkit/9.9 -k "$kernel" --force
 ktap_check 'this version is installed, and what else there is' put \
-	"$debs"/pvkit-{dkms,guest-utils}_"${version}"_all.deb "$debs"/pvkit-host_"${version}"_amd64.deb
+	"$debs"/pvkit-dkms_"${version}"_all.deb "$debs"/pvkit-{guest-utils,host}_"${version}"_amd64.deb
 ktap_is 'it has taken the place of all others' "$(known), $(modules)" "$version $kernel, $wanted"
 ktap_is 'a module says so' "$(inside modinfo -k "$kernel" -F version pvblk)" "$version"
 ktap_is 'there are sources of no other' "$(cd "$root/usr/src" && echo pvkit-*)" "pvkit-$version"
-ktap_is 'the programs run' "$(inside pvhostd -V; inside pvctl -V)" "pvhostd $version
-pvctl $version"
+ktap_is 'the programs run' "$(inside pvhostd -V; inside pvctl -V; inside pvkit-bench -V)" "pvhostd $version
+pvctl $version
+pvkit-bench $version"
+ktap_is 'so do the tests for a guest, which this is not' "$(inside /usr/lib/kselftests/drivers/pvkit/run.sh > /dev/null; echo $?)" 4
 echo 'window 3M' > "$root/etc/pvkit/web.conf"
 ktap_is 'a configuration that is wrong is refused' "$(inside pvhostd --config /etc/pvkit/web.conf 2>&1)" \
 	'pvhostd: error: /etc/pvkit/web.conf:1: --window 3M: give a power of two from 1M to 64G, as 128M'
