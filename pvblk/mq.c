@@ -84,6 +84,7 @@ static void map_queues(struct blk_mq_tag_set *set)
 	blk_mq_map_queues(map);
 }
 
+#ifdef CONFIG_BLK_DEBUG_FS
 static void show_rq(struct seq_file *file, struct request *rq)
 {
 	const struct pvblk_queue *queue = rq->mq_hctx->driver_data;
@@ -93,6 +94,7 @@ static void show_rq(struct seq_file *file, struct request *rq)
 		   pvblk_slot_id(slot, rq->tag), READ_ONCE(slot->in_flight), slot->life,
 		   queue->life, slot->done, slot->part);
 }
+#endif
 
 const struct blk_mq_ops pvblk_mq_ops = {
 	.queue_rq	= queue_rq,
@@ -102,5 +104,7 @@ const struct blk_mq_ops pvblk_mq_ops = {
 	.poll		= pvblk_poll,
 	.map_queues	= map_queues,
 	.init_hctx	= init_hctx,
+#ifdef CONFIG_BLK_DEBUG_FS
 	.show_rq	= show_rq,
+#endif
 };
