@@ -23,7 +23,7 @@ host_counts() { [ "$(pvctl balloon --json | jq .given)" = "$(balloon_attr given)
 at_rest_with() { wait_for 40 balloon_reached "$1" && wait_for 30 host_counts; }
 file_is_below() { ktap_note "the file: $(balloon_file_mib) MiB"; [ "$(balloon_file_mib)" -le "$1" ]; }
 sleep_and_wake() {
-	vm_run_bg 'echo mem > /sys/power/state'
+	vm_run_bg "$vm_answered echo mem > /sys/power/state"
 	wait_for 30 is_suspended || return 1
 	[ $# = 0 ] || "$@" > /dev/null || return 1
 	sleep 1

@@ -46,7 +46,7 @@ hibernate() {
 	vm_run "tail -n +2 /proc/swaps | cut -d' ' -f1 | xargs -r swapoff; swapon $1
 		case $2 in *:*) echo ${2#*:} > /sys/power/resume_offset ;; esac
 		cat /sys/class/block/${2%:*}/dev > /sys/power/resume" || return 1
-	vm_run_bg 'echo disk > /sys/power/state; status=$?; echo "pvkit-guest: ready" > /dev/ttyS0; exit $status'
+	vm_run_bg "$vm_answered"' echo disk > /sys/power/state; status=$?; echo "pvkit-guest: ready" > /dev/ttyS0; exit $status'
 	sleeper=$VM_JOB
 	wait_for 60 is_written || return 1
 	blk_kill_worker

@@ -35,7 +35,7 @@ refused() { VM_TIMEOUT=2 vm_run "[ -e /run/job/$sleeper.status ]"; }
 asleep_or_refused() { is_suspended || refused; }
 
 fall_asleep() {
-	vm_run_bg 'echo mem > /sys/power/state'
+	vm_run_bg "$vm_answered echo mem > /sys/power/state"
 	sleeper=$VM_JOB
 }
 wake_up() {
@@ -55,7 +55,7 @@ idles() {
 	VM_TIMEOUT=2 vm_run true
 }
 to_idle() {
-	vm_run_bg 'echo freeze > /sys/power/state'
+	vm_run_bg "$vm_answered echo freeze > /sys/power/state"
 	sleeper=$VM_JOB
 	wait_for 60 grep -aq 'suspend entry (s2idle)' "$(vm_console)" && sleep 1 && wait_for 60 idles && vm_wait "$sleeper"
 }

@@ -82,7 +82,7 @@ ktap_check 'uptime goes on from the snapshot, without a jump' test $went -le $((
 
 is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'; }
 sleep_and_wake() {
-	vm_run_bg 'echo mem > /sys/power/state'
+	vm_run_bg "$vm_answered echo mem > /sys/power/state"
 	wait_for 30 is_suspended || return 1
 	sleep 3
 	vm_monitor system_wakeup > /dev/null

@@ -8,6 +8,8 @@
 #                              a part. vm_boot does it by itself
 #   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60), more on a slow kernel
 #   vm_run_bg 'command'        in the background; sets VM_JOB
+#   vm_run_bg "$vm_answered command"
+#                              not before that has been answered: of a guest that sleeps there is no answer
 #   vm_wait [job]              its output and exit status; VM_TIMEOUT seconds
 #   vm_monitor 'command'       human monitor, or QMP if it starts with '{'
 #   vm_stop, vm_kill, vm_alive
@@ -169,11 +171,13 @@ vm_run() {
 	return "$status"
 }
 
+# shellcheck disable=SC2016 # of the guest's shell
+vm_answered='while [ -e /proc/$asked ]; do sleep 0.02; done; sleep 0.1;'
 vm_run_bg() {
 	local quoted=${1//\'/\'\\\'\'}
 
 	VM_JOB=$((VM_JOB + 1))
-	vm_run "{ sh -c '$quoted' > /run/job/$VM_JOB.out 2>&1; echo \$? > /run/job/$VM_JOB.tmp
+	vm_run "export asked=\$\$; { sh -c '$quoted' > /run/job/$VM_JOB.out 2>&1; echo \$? > /run/job/$VM_JOB.tmp
 		mv /run/job/$VM_JOB.tmp /run/job/$VM_JOB.status; } > /dev/null 2>&1 &"
 }
 

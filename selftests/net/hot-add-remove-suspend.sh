@@ -54,7 +54,7 @@ is_suspended() { vm_monitor '{"execute":"query-status"}' | grep -q '"suspended"'
 is_running() { vm_monitor '{"execute":"query-status"}' | grep -q '"running"'; }
 # sleep_and_wake [command while it sleeps]...
 sleep_and_wake() {
-	vm_run_bg 'echo mem > /sys/power/state'
+	vm_run_bg "$vm_answered echo mem > /sys/power/state"
 	wait_for 60 is_suspended || return 1
 	[ $# = 0 ] || "$@" || return 1
 	vm_monitor system_wakeup > /dev/null
@@ -69,7 +69,7 @@ ktap_check 'TCP goes on' net_goes_on load 20
 idles() { grep -aq 'suspend-to-idle' "$(vm_console)"; }
 woken() { [ "$(grep -ac 'PM: suspend exit' "$(vm_console)")" -gt 2 ]; }
 idle_and_wake() {
-	vm_run 'echo 1 > /sys/power/pm_debug_messages; dmesg -n 8' && vm_run_bg 'echo freeze > /sys/power/state'
+	vm_run 'echo 1 > /sys/power/pm_debug_messages; dmesg -n 8' && vm_run_bg "$vm_answered echo freeze > /sys/power/state"
 	wait_for 60 idles || return 1
 	vm_monitor system_powerdown > /dev/null
 	wait_for 60 woken && vm_ping 60 && vm_wait
