@@ -15,8 +15,8 @@ kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschem
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
 packaging="debhelper dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
-# libvirt for make check-install alone: where systemd runs, its daemon is started.
-packaging+=" libvirt-daemon-system libvirt-clients"
+# For make check-install alone; where systemd runs, libvirt's daemon is started.
+packaging+=" libvirt-daemon-system libvirt-clients ovmf sbsigntool openssl"
 lint="sparse clang shellcheck"
 debug_kernel="flex bison bc libelf-dev libssl-dev"
 
