@@ -171,7 +171,7 @@ int pvctl_cmd_set(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_show(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_resize(const struct pvctl *ctl, int argc, char **argv);
 
-/* top.c, metrics.c */
+/* watch/ */
 int pvctl_cmd_top(const struct pvctl *ctl, int argc, char **argv);
 int pvctl_cmd_metrics(const struct pvctl *ctl, int argc, char **argv);
 

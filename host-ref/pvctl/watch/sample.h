@@ -2,8 +2,8 @@
 /*
  * pvctl: what devices have done so far, and what that comes to between two looks.
  */
-#ifndef HOSTD_PVCTL_SAMPLE_H
-#define HOSTD_PVCTL_SAMPLE_H
+#ifndef HOSTD_PVCTL_WATCH_SAMPLE_H
+#define HOSTD_PVCTL_WATCH_SAMPLE_H
 
 #include <stdint.h>
 
@@ -73,4 +73,4 @@ void pvctl_sample_parse(struct json_object *stats, struct pvctl_sample *sample);
 void pvctl_sample_diff(const struct pvctl_sample *old, const struct pvctl_device_sample *now,
 		       struct pvctl_counts *diff);
 
-#endif /* HOSTD_PVCTL_SAMPLE_H */
+#endif /* HOSTD_PVCTL_WATCH_SAMPLE_H */

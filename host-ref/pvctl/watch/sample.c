@@ -2,7 +2,7 @@
 /*
  * pvctl: what devices have done so far, and between two looks.
  */
-#include "pvctl/sample.h"
+#include "pvctl/watch/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 
 #include "lib/util.h"
 #include "pvctl/pvctl.h"
-#include "pvctl/sample.h"
+#include "pvctl/watch/sample.h"
 
 /* Until there is something to be seen. */
 #define FIRST_S		0.5
