@@ -106,7 +106,12 @@ static void send(struct fuzz_input *in)
 		skb_shinfo(skb)->gso_size = 100;
 	}
 	stack.more = kind & 0x80;
-	FUZZ_CHECK(pvnet_start_xmit(skb, &nic.dev) == NETDEV_TX_OK);
+	/* Where a setting has made room scarce, it waits, for what is in flight. */
+	if (pvnet_start_xmit(skb, &nic.dev) == NETDEV_TX_BUSY) {
+		FUZZ_CHECK(nic.txq.stopped && nic.pair.tx.head != nic.pair.tx.tail);
+		dev_kfree_skb_any(skb);
+		return;
+	}
 	if (nic.pair.halted)
 		return;
 	take_sent(skb);
