@@ -47,11 +47,17 @@ rebind() {
 		echo "$dev" > $driver/unbind && echo "$dev" > $driver/bind
 	done; true'
 }
-running() { vm_run 'cat /sys/bus/pvbus/devices/*.[0-2]/state | grep -c running' | grep -qx 3; }
+# In the life that the worker has begun: before the guest has seen it, devices of the lies' are running, too.
+running() {
+	local epoch
+
+	epoch=$(printf '%#x' "$(pvctl --json status | sed -n 's/.*"epoch": *\([0-9]*\).*/\1/p')")
+	vm_run "cd /sys/bus/pvbus/devices && [ \$(cat *.[0-2]/state | grep -c running) = 3 ] && [ \$(cat *.[0-2]/epoch | grep -cx $epoch) = 3 ]"
+}
 # works: the disk serves again after a restart of the worker; beyond what fio writes.
 works() {
 	pvctl restart-worker && { wait_for 5 running || rebind; } && wait_for 60 running &&
-	VM_TIMEOUT=120 vm_run 'disk=/dev/$(ls /sys/bus/pvbus/devices/*.0/block) && [ -b $disk ] &&
+	VM_TIMEOUT=120 vm_run 'until disk=/dev/$(ls /sys/bus/pvbus/devices/*.0/block 2>/dev/null) && [ -b $disk ]; do sleep 0.1; done
 		dd if=/dev/urandom of=/tmp/in bs=1M count=4 2>/dev/null &&
 		dd if=/tmp/in of=$disk bs=64k seek=640 oflag=direct 2>&1 &&
 		dd if=$disk of=/tmp/out bs=64k skip=640 count=64 iflag=direct 2>&1 && cmp /tmp/out /tmp/in'
