@@ -46,7 +46,7 @@ ktap_check 'and are built as such, without a warning' kit_make
 ktap_check 'together, as nothing has the same name' logged ld -r --whole-archive "$out/drivers/pvkit/built-in.a" -o "$test_tmp/all.o"
 ktap_is 'nor another name than the kit gives' "$(nm -g --defined-only "$test_tmp/all.o" | awk '{ print $3 }' |
 	grep -vE '^_*(pv|SCT__tp_func_pv|SCK__tp_func_pv|tracepoint_pv|traceiter_pv|probestub_pv|event_|export_symbol)' | head -n 5)" ''
-ktap_is 'and the bus comes first' "$(ar t "$out/drivers/pvkit/built-in.a" | head -n 1 | xargs basename)" pvbus.o
+ktap_check 'and the bus comes first' grep /pvbus/ <(ar t "$out/drivers/pvkit/built-in.a" | head -n 1)
 ktap_check "the kernel's Makefile installs the tests" logged make -s -C "$tree/tools/testing/selftests" TARGETS=drivers/pvkit O="$test_tmp/tests" \
 	KSFT_INSTALL_PATH="$test_tmp/installed" install
 ktap_is 'the same as ours does' "$(sort "$test_tmp/installed/kselftest-list.txt")" "$(make -s -C "$top/selftests/live" emit_tests | sort)"
