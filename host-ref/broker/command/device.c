@@ -81,8 +81,9 @@ static struct json_object *describe(struct hostd_device *dev, struct json_object
 /* How it is; "show" also says what was said of it. */
 static void show(struct hostd_call *call, struct json_object *reply, bool config)
 {
-	struct hostd_device *dev = hostd_ask_device(call);
+	/* An error ends the call, and with it what is in it. */
 	struct hostd_broker *b = call->b;
+	struct hostd_device *dev = hostd_ask_device(call);
 	struct json_object *obj, *part;
 
 	if (!dev)
