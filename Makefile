@@ -92,7 +92,7 @@ help:
 	@echo 'make deb              Debian packages pvkit-dkms, pvkit-guest-utils and pvkit-host, in build/deb/'
 	@echo 'make debug-kernel     a kernel with KASAN, lockdep, kmemleak (half an hour); FLAVOUR=kcsan: data races'
 	@echo 'make demo             a stock guest, the same disk and network emulated and paravirtual: the gain'
-	@echo 'make check            every test                (half an hour)      '
+	@echo 'make check            every test                (half an hour)'
 	@echo '                      KERNEL=debug, 7.3, 6.12-rt ...  all with a guest, on that kernel'
 	@echo 'make check-fast       no root, no VM            (two to three minutes)'
 	@echo '                      TESTS="blk/ ring/order"   only those that match'

@@ -216,10 +216,12 @@ static bool check_vm(const struct pvctl *ctl)
 
 int pvctl_cmd_doctor(const struct pvctl *ctl, int argc, char **argv)
 {
-	bool fine = check_kernel();
+	bool fine;
 
 	(void)argc;
-	(void)argv;
+	if (ctl->json)
+		pvctl_fail(PVCTL_USAGE, "%s: it has no JSON: 'pvctl --json status' and 'list' have what programs may ask", argv[0]);
+	fine = check_kernel();
 	fine &= check_program();
 	check_qemu();
 	check_uring();

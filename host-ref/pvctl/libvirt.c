@@ -74,6 +74,8 @@ int pvctl_cmd_libvirt_xml(const struct pvctl *ctl, int argc, char **argv)
 
 	if (argc > 1 && !override)
 		pvctl_fail(PVCTL_USAGE, "libvirt-xml: it takes --override or nothing");
+	if (ctl->json)
+		pvctl_fail(PVCTL_USAGE, "libvirt-xml: it is XML: 'pvctl --json qemu-args' has the same as JSON");
 	result = pvctl_call(ctl, "qemu-args", NULL);
 	path = hostd_json_str(result, "path");
 	name = hostd_json_str(result, "name");

@@ -48,4 +48,6 @@ bare() {
 }
 ktap_check 'no QEMU' bare 'note no qemu-system-x86_64 in PATH apt install qemu-system-x86'
 ktap_check 'no passt' bare 'note no passt, which a NIC without tap= needs apt install passt'
+pvctl --json doctor > "$test_tmp/out" 2>&1
+ktap_is 'JSON is refused' "$? $(wc -l < "$test_tmp/out")" '2 1'
 ktap_done
