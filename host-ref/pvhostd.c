@@ -188,6 +188,7 @@ int main(int argc, char **argv)
 		hostd_log(HOSTD_LOG_ERR, "%s", a.err);
 	json_object_put(a.opt.handover);
 	json_object_put(a.devices);
+	json_object_put(a.opt.refused_drivers);
 	free(a.config);
 	return code < 0 ? EXIT_FAILURE : code;
 }

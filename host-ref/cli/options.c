@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/ipc.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -106,6 +107,19 @@ static int take_no_watchdog(struct hostd_arguments *a, const char *text)
 {
 	(void)text;
 	a->opt.watchdog_ms = 0;
+	return 0;
+}
+
+/* An empty one would be the beginning of all. */
+static int take_refuse_driver(struct hostd_arguments *a, const char *text)
+{
+	if (!*text || strlen(text) > HOSTD_IDENT_MAX)
+		return -EINVAL;
+	if (!a->opt.refused_drivers)
+		a->opt.refused_drivers = json_object_new_array();
+	if (json_object_array_length(a->opt.refused_drivers) == HOSTD_REFUSED_MAX)
+		return refuse(a, "refuse-driver", text, "no more than 64 of them");
+	json_object_array_add(a->opt.refused_drivers, json_object_new_string(text));
 	return 0;
 }
 
@@ -225,6 +239,9 @@ const struct hostd_option hostd_options[] = {
 	{ "poll-us", 0, "N", "microseconds, 0 to 1000000", take_poll_us,
 	  "poll for N us after the last work, 0 to 1000000, before sleeping\n"
 	  "(measured at the start, then adapted)" },
+	{ "refuse-driver", 0, "TEXT", "name and version, as 'pvctl status' prints them", take_refuse_driver,
+	  "do not serve a driver that is known to be bad, by name and version\n"
+	  "('pvkit 0.0.9'); may be repeated" },
 	{ "socket-group", 0, "GROUP", "the name of a group, as in /etc/group", take_socket_group,
 	  "let a QEMU of another user connect, as libvirt's, that is in GROUP" },
 	{ "qemu-user", 0, "USER", "the name of a user, as in /etc/passwd, or a number", take_qemu_user,

@@ -5,8 +5,8 @@
  * Broker to worker: {"id":N,"op":"...",...}, answered by {"re":N,"ok":true,...}
  * or {"re":N,"ok":false,"error":"one line"}:
  *
- *   init	protocol window_len nr_vectors uuid name heartbeat_ms, and poll_us if
- *		the operator fixed it; answered with "protocol"; descriptors: window, beat (a page; the worker
+ *   init	protocol window_len nr_vectors uuid name heartbeat_ms, poll_us if the operator fixed
+ *		it, and refuse, names of drivers, if he refuses some; answered with "protocol"; descriptors: window, beat (a page; the worker
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
  *   add	slot generation type uuid name config, which has the keys of its class and what else
@@ -45,6 +45,9 @@ struct json_object;
 /* Most vectors of a window, and most descriptors of a message ("init"). */
 #define HOSTD_VECTORS_MAX	64
 #define HOSTD_IPC_FD_MAX	(2 + 2 * HOSTD_VECTORS_MAX)
+/* Longest name of a driver, and most of them that "init" refuses. */
+#define HOSTD_IDENT_MAX		63
+#define HOSTD_REFUSED_MAX	64
 /* Largest poll_us: a second. */
 #define HOSTD_POLL_US_MAX	1000000
 /* The descriptor on which a worker finds its end. */

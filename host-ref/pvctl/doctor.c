@@ -202,6 +202,9 @@ static bool check_vm(const struct pvctl *ctl)
 		fine = say_bad("no QEMU has its window", "start QEMU with what pvctl qemu-args or libvirt-xml prints");
 	else if (!hostd_json_get(status, "driver"))
 		fine = say_bad("no driver in the guest has said hello", "in the guest: pvkit-doctor");
+	else if (hostd_json_bool(hostd_json_get(status, "driver"), "refused", false))
+		fine = say_bad("the guest's driver is refused (--refuse-driver)",
+			       "install another version in the guest; pvctl status names this one");
 	else
 		say_good("the guest's driver is there");
 	list = pvctl_call(ctl, "list", NULL);

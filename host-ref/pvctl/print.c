@@ -172,8 +172,8 @@ static void print_driver(struct json_object *driver)
 	if (json_object_is_type(driver, json_type_string))
 		printf("driver   %s\n", json_object_get_string(driver));
 	else
-		printf("driver   %s%s%s\n", text_of(driver, "ident"), *kernel ? ", kernel " : "",
-		       kernel);
+		printf("driver   %s%s%s%s\n", text_of(driver, "ident"), *kernel ? ", kernel " : "",
+		       kernel, hostd_json_bool(driver, "refused", false) ? ", refused" : "");
 }
 
 void pvctl_print_status(struct json_object *status)

@@ -95,6 +95,32 @@ static void say_epoch(struct hostd_bus *bus)
 	hostd_report_event("epoch", "epoch", bus->win.epoch);
 }
 
+/* The operator names it as it names itself, or the beginning of that, in whole words. */
+static bool is_named(const char *ident, const char *name)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	return len && !strncmp(ident, name, len) && (!ident[len] || ident[len] == ' ');
+}
+
+static bool refuse_driver(const struct hostd_bus *bus)
+{
+	struct hostd_worker *w = bus->worker;
+	size_t i, nr = w->refused ? json_object_array_length(w->refused) : 0;
+
+	for (i = 0; i < nr; i++)
+		if (is_named(bus->ident, json_object_get_string(json_object_array_get_idx(w->refused, i))))
+			break;
+	if (i == nr)
+		return false;
+	/* Once: it asks again each second. */
+	if (!w->said_refused)
+		hostd_report(HOSTD_LOG_WARN, "driver %s on kernel %s is refused (--refuse-driver): install another version in the guest",
+			     bus->ident, bus->kernel);
+	w->said_refused = true;
+	return true;
+}
+
 static int watch_device(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
 {
 	return hostd_worker_watch(bus->worker, fd, events, HOSTD_WATCH_DEVICE + index);
@@ -120,6 +146,9 @@ static int parse(struct hostd_worker *w, struct json_object *req, unsigned int n
 	if (!spec->nr_vectors || spec->nr_vectors > HOSTD_VECTOR_LIMIT ||
 	    nr_fds != 2 + 2 * spec->nr_vectors || !spec->heartbeat_ms ||
 	    spec->heartbeat_ms > HEARTBEAT_MS_MAX)
+		return -EINVAL;
+	w->refused = json_object_get(hostd_json_get(req, "refuse"));
+	if (w->refused && !json_object_is_type(w->refused, json_type_array))
 		return -EINVAL;
 	w->beat_ns = spec->heartbeat_ms * 1000000ULL / 2;
 	return uuid ? hostd_uuid_parse(uuid, spec->uuid) : -EINVAL;
@@ -164,6 +193,7 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 	w->bus->removed = say_removed;
 	w->bus->began = say_epoch;
 	w->bus->watch = watch_device;
+	w->bus->refuses = refuse_driver;
 	w->bus->worker = w;
 	w->bus->clock = hostd_clock_ns;
 	hostd_standby_init(&w->standby);

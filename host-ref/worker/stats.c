@@ -174,12 +174,16 @@ void hostd_worker_status(struct hostd_worker *w, struct json_object *reply)
 	struct json_object *list = json_object_new_array(), *driver;
 	const struct hostd_bus *bus = w->bus;
 	unsigned int slot;
+	bool refused;
 
 	hostd_json_add_u64(reply, "epoch", bus->win.epoch);
-	if (bus->greeted) {
+	refused = bus->ident[0] && bus->cmd_result == PVBUS_R_REFUSED;
+	if (bus->greeted || refused) {
 		driver = json_object_new_object();
 		hostd_json_add_str(driver, "ident", bus->ident);
 		hostd_json_add_str(driver, "kernel", bus->kernel);
+		if (refused)
+			hostd_json_add_bool(driver, "refused", true);
 		json_object_object_add(reply, "driver", driver);
 	}
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/json.h"
 #include "lib/log/report.h"
 #include "lib/proc/process.h"
 #include "lib/util.h"
@@ -294,6 +295,7 @@ static void free_worker(struct hostd_worker *w)
 	if (w->beats)
 		munmap(w->beats, PV_PAGE_SIZE);
 	close(w->epoll_fd);
+	json_object_put(w->refused);
 	free(w);
 }
 

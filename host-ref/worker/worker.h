@@ -24,6 +24,8 @@ struct json_object;
  * @kicks: doorbells received, by vector
  * @beats: word that the broker's watchdog reads
  * @name: the VM's
+ * @refused: array of names of drivers that are not served; NULL: none
+ * @said_refused: the log names the one that was refused
  * @poll_ns: how long the loop polls after the last work before it sleeps
  * @poll_min_ns: least @poll_ns, after a long sleep
  * @poll_max_ns: most @poll_ns, when sleeps are short
@@ -51,6 +53,8 @@ struct hostd_worker {
 	uint64_t kicks[HOSTD_VECTOR_LIMIT];
 	uint64_t *beats;
 	char name[64];
+	struct json_object *refused;
+	bool said_refused;
 	uint64_t poll_ns;
 	uint64_t poll_min_ns;
 	uint64_t poll_max_ns;

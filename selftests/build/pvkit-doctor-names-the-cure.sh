@@ -56,6 +56,15 @@ put "$pci/window_cache" uncached
 ktap_check 'a window that is not cached' says 0 'note 0000:00:04.0: the window is not cached'
 put "$pci/window_cache" write-back
 ktap_check 'a host that serves nothing' says 0 'note the host serves no device'
+mkdir "$test_tmp/bin"
+# dmesg_says <line>...: what the kernel has logged, from now on
+dmesg_says() { printf '%s\n' '#!/bin/sh' "cat << 'EOF'" "$@" EOF > "$test_tmp/bin/dmesg" && chmod +x "$test_tmp/bin/dmesg"; }
+refusal="[ 1.0] pvbus-ivshmem 0000:00:04.0: 'pvhostd 1' refuses this driver (-1); see its log"
+logged() { PATH=$test_tmp/bin:$PATH says "$@"; }
+dmesg_says "$refusal"
+ktap_check 'a host that refuses the drivers' logged 1 'BAD the host refuses this version of the drivers install another pvkit-dkms'
+dmesg_says "$refusal" '[ 9.0] pvbus-ivshmem 0000:00:04.0: window of 128 MiB served by pvhostd 2, epoch 0x1'
+ktap_check 'and one that did' logged 0 'note the host serves no device'
 put "$device/name" d0
 put "$device/modalias" pvbus:t2
 for state in idle:'modprobe pvbus:t2' frozen:'on the host: pvctl status' not_ready:'pvctl list says' broken:'dmesg | grep pvbus0.0' unprobed:'dmesg | grep pvbus0.0'; do

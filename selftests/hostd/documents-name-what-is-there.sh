@@ -7,7 +7,7 @@ set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
 cd "$top" || ktap_bail 'there is no tree'
-documents=(README.md Documentation/*.md Documentation/abi/*.md)
+documents=(README.md Documentation/*.md Documentation/abi/*.md bench/README.md)
 
 # find_file <name>: where what a document names is: from the top, or in host-ref or selftests.
 find_file() {

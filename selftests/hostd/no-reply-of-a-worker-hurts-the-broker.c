@@ -80,6 +80,8 @@ static const struct {
 	{ "{\"execute\":\"status\"}", "status", false, "{\"re\":%d,\"ok\":true,\"devices\":5}" },
 	{ "{\"execute\":\"status\"}", "status", false,
 	  "{\"re\":%d,\"ok\":true,\"epoch\":1,\"driver\":\"me\",\"devices\":[]}" },
+	{ "{\"execute\":\"status\"}", "status", false,
+	  "{\"re\":%d,\"ok\":true,\"epoch\":1,\"driver\":{\"refused\":\"yes\"},\"devices\":[]}" },
 	{ "{\"execute\":\"list\"}", "status", false,
 	  "{\"re\":%d,\"ok\":true,\"epoch\":1,\"devices\":[5]}" },
 	{ "{\"execute\":\"list\"}", "status", false,

@@ -218,6 +218,35 @@ static bool takes_heartbeat(unsigned int ms)
 	return ok;
 }
 
+/* What a driver that calls itself "testdrv 1" is answered; -1 if status does not say the same. */
+static int answer_where_refused(const char *names)
+{
+	struct json_object *reply, *driver;
+	char option[64];
+	int result = -1;
+
+	snprintf(option, sizeof(option), ",\"refuse\":[%s]", names);
+	if (!testworker_spawn(&t, option) || !testworker_tell(&t, "{\"op\":\"go\"}", NULL, 0))
+		return -1;
+	result = testdrv_hello(&t.drv);
+	reply = testworker_ask(&t, "{\"op\":\"status\"}", NULL, 0);
+	driver = hostd_json_get(reply, "driver");
+	if (!driver || strcmp(hostd_json_str(driver, "ident"), "testdrv 1") ||
+	    hostd_json_bool(driver, "refused", false) != (result == PVBUS_R_REFUSED))
+		result = -1;
+	json_object_put(reply);
+	testworker_quit(&t);
+	return result;
+}
+
+static void check_refusal(void)
+{
+	ktap_ok(answer_where_refused("\"testdrv 0\",\"testdrv 1\"") == PVBUS_R_REFUSED &&
+			answer_where_refused("\"testdrv\"") == PVBUS_R_REFUSED,
+		"a driver is refused by name and version, and status says so");
+	ktap_ok(answer_where_refused("\"testdrv 1 (Linux)\",\"testdr\",\"\"") == PVBUS_R_OK, "no other is");
+}
+
 /* A worker that may have no more descriptors says so, and goes on. */
 static void check_descriptors(void)
 {
@@ -243,10 +272,11 @@ int main(void)
 {
 	int fd = make_image();
 
-	ktap_plan(27);
+	ktap_plan(29);
 	testworker_init(&t);
 	ktap_ok(takes_heartbeat(1) && takes_heartbeat(1000), "a heartbeat of 1 to 1000 ms");
 	ktap_ok(!takes_heartbeat(0) && !takes_heartbeat(1001), "and no other");
+	check_refusal();
 	ktap_ok(testworker_spawn(&t, ""), "init");
 	check_engines(fd);
 	check_sleep();

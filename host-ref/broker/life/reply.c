@@ -14,7 +14,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-enum kind { NUMBER, TEXT, OBJECT, LIST };
+enum kind { NUMBER, TEXT, BOOLEAN, OBJECT, LIST };
 
 /**
  * struct member - a member of a message
@@ -86,6 +86,7 @@ static const struct member stats_members[] = {
 static const struct member driver_members[] = {
 	{ "ident", TEXT },
 	{ "kernel", TEXT },
+	{ "refused", BOOLEAN },
 	{ 0 },
 };
 
@@ -179,6 +180,8 @@ static bool value_fits(const struct member *m, struct json_object *val)
 		       json_object_get_uint64(val) >= m->min && json_object_get_uint64(val) <= m->max;
 	case TEXT:
 		return json_object_is_type(val, json_type_string);
+	case BOOLEAN:
+		return json_object_is_type(val, json_type_boolean);
 	case OBJECT:
 		return members_fit(m->inside, val);
 	case LIST:
