@@ -64,6 +64,21 @@ lost_links() {
 	done < <(grep -oHE '\]\([^)]+\)' "${documents[@]}" | sed 's/\](//; s/)$//' | grep -v 'http' | sort -u)
 }
 
+# Folders that nobody has told of, and tasks.
+untold() {
+	local word help
+
+	for word in */; do
+		[ "$word" != build/ ] || continue
+		grep -q "[[:space:]]$word" MAINTAINERS || echo "MAINTAINERS: no $word"
+		grep -q "^    $word" README.md || echo "README.md: no $word"
+	done
+	help=$(make -s help)
+	for word in $(sed -n '/^\.PHONY:/,/[^\\]$/p' Makefile | tr -d '\134' | cut -d: -f2-); do
+		[[ $word == @(all|help) ]] || grep -qE "make $word([ :]|$)" <<< "$help" || echo "make help: no $word"
+	done
+}
+
 two_names() {
 	local word place
 
@@ -83,5 +98,6 @@ ktap_check 'files that documents name are there' nothing lost_files
 ktap_check 'and functions' nothing lost_functions
 ktap_check 'and commands' nothing lost_commands
 ktap_check 'links lead somewhere' nothing lost_links
+ktap_check 'folders and tasks are told of' nothing untold
 ktap_check 'a class of devices has one name' nothing two_names
 ktap_done
