@@ -2,12 +2,14 @@
 /*
  * CAR-5, CAR-6: a pvhostd that was killed and is started again finds the window that QEMU has, by a
  * service manager that has kept it or by QEMU itself, with all devices as they were; as does one that
- * was ended in order while QEMU ran. One life at a time has the window.
+ * was ended in order while QEMU ran. One life at a time has the window. Nothing else that QEMU has is
+ * touched: a disk of its own may hang.
  * timeout: 180
  */
 #include "testqemu.h"
 
 #include <sys/file.h>
+#include <sys/mount.h>
 
 #define VECTORS	"--vectors", TEST_VECTORS_TEXT
 
@@ -115,6 +117,51 @@ static void test_fence(struct broker *b, struct qemu *q)
 	ktap_ok(qemu_is_served(q, before), "then it serves");
 }
 
+static void be_slowfs(const char *dir)
+{
+	char path[4096] = "", *tests;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (readlink("/proc/self/exe", path, sizeof(path) - 32) > 0 && (tests = strstr(path, "/tests/")))
+		strcpy(tests, "/slowfs");
+	execl(path, "slowfs", dir, "65536", NULL);
+	_exit(127);
+}
+
+/* This QEMU has a disk of its own, on a file system that hangs, when another one comes. */
+static void test_disk_of_qemu(struct broker *b)
+{
+	char dir[64], disk[80];
+	int64_t value = 0;
+	int fd = -1, conn, none;
+	pid_t server;
+
+	snprintf(dir, sizeof(dir), "%.40s.slow", b->dir);
+	snprintf(disk, sizeof(disk), "%s/disk.img", dir);
+	mkdir(dir, 0700);
+	server = fork();
+	if (!server)
+		be_slowfs(dir);
+	while (!waitpid(server, NULL, WNOHANG) && (fd = open(disk, O_RDWR | O_CLOEXEC)) < 0)
+		usleep(10000);
+	if (fd < 0) {
+		rmdir(dir);
+		ktap_skip("while a disk of QEMU's hangs, another QEMU is refused", "no FUSE here");
+		return;
+	}
+	kill(server, SIGSTOP);
+	conn = broker_connect(b, "ivshmem.sock", 10000);
+	ktap_ok(ivshmem_recv(conn, &value, &none) == sizeof(value) && value < 0,
+		"while a disk of QEMU's hangs, another QEMU is refused");
+	close(conn);
+	kill(server, SIGCONT);
+	close(fd);
+	umount2(dir, MNT_DETACH);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	rmdir(dir);
+}
+
 /* A service manager: the descriptors come to it, and go to the next pvhostd. */
 static int manager = -1, stored[1 + 2 * TEST_VECTORS], nr_stored;
 
@@ -218,7 +265,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(30);
+	ktap_plan(31);
 	broker_start(&b, VECTORS);
 	broker_log_here(&b);
 	ktap_ok(!state_is_there(&b), "without a QEMU there is nothing to be found again");
@@ -229,6 +276,7 @@ int main(void)
 	restart(&b, &q, "killed again", true);
 	restart(&b, &q, "ended", false);
 	close(q.conn);
+	test_disk_of_qemu(&b);
 	test_image(&b);
 	test_fence(&b, &q);
 	broker_kill(&b);

@@ -109,7 +109,7 @@ int hostd_carrier_is_whole(const struct hostd_carrier *win, unsigned int *vector
 	return 0;
 }
 
-/* By its name, so that no socket or disk of QEMU's is touched. Returns 1 if it may be one, 0, -errno. */
+/* By its name: to touch a disk of QEMU's may wait for its file system. Returns 1 if it may be one, 0, -errno. */
 static int is_candidate(int dir_fd, const char *name)
 {
 	char target[64] = "";
@@ -166,11 +166,13 @@ bool hostd_carrier_is_held(const struct hostd_carrier *win, pid_t pid)
 	if (!dir || fstat(win->memfd, &own) < 0)
 		held = true;
 	while (!held && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		if (fstatat(dirfd(dir), entry->d_name, &other, 0))
+		int is = is_candidate(dirfd(dir), entry->d_name);
+
+		if (is < 0)
+			held = true;
+		else if (is && fstatat(dirfd(dir), entry->d_name, &other, 0))
 			held = errno != ENOENT;
-		else
+		else if (is)
 			held = other.st_dev == own.st_dev && other.st_ino == own.st_ino;
 	}
 	if (dir)
