@@ -30,12 +30,13 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds)
 {
 	struct hostd_parcel parcel = {
-		.len = HOSTD_IPC_MSG_MAX, .fds = fds, .nr_fds = HOSTD_IPC_FD_MAX,
+		.len = HOSTD_IPC_MSG_MAX, .fds = fds, .nr_fds = fds ? HOSTD_IPC_FD_MAX : 0,
 	};
 	int err;
 
 	*msg = NULL;
-	*nr_fds = 0;
+	if (fds)
+		*nr_fds = 0;
 	parcel.data = malloc(HOSTD_IPC_MSG_MAX);
 	if (!parcel.data)
 		return -ENOMEM;
@@ -45,6 +46,8 @@ int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_
 	free(parcel.data);
 	if (err)
 		return err == -EMSGSIZE ? -EBADMSG : err;
+	if (*msg && !fds)
+		return 0;
 	if (*msg && !parcel.lost) {
 		*nr_fds = parcel.nr_fds;
 		return 0;

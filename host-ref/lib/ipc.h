@@ -71,8 +71,9 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
  * hostd_ipc_recv - receive one message
  * @fd: either end
  * @msg: gets the object; json_object_put() it
- * @fds: gets the descriptors, close-on-exec; room for HOSTD_IPC_FD_MAX
- * @nr_fds: gets their number
+ * @fds: gets the descriptors, close-on-exec; room for HOSTD_IPC_FD_MAX; NULL: none is taken, as of a peer
+ *	that has none to send
+ * @nr_fds: gets their number; NULL without @fds
  *
  * With an error nothing is handed over and no descriptor stays open. A bad
  * message (-EBADMSG) is consumed: the next call gets the next one. With -EMFILE the

@@ -73,7 +73,8 @@ static void take_fds(struct msghdr *mh, struct hostd_parcel *p, unsigned int roo
 		drop_fds(fds, nr);
 		return;
 	}
-	memcpy(p->fds, fds, nr * sizeof(int));
+	if (nr)
+		memcpy(p->fds, fds, nr * sizeof(int));
 	p->nr_fds = nr;
 }
 
@@ -81,11 +82,11 @@ int hostd_parcel_recv(int sock, struct hostd_parcel *p)
 {
 	union control control;
 	struct iovec iov = { p->data, p->len };
+	unsigned int room = p->nr_fds;
 	struct msghdr mh = {
 		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+		.msg_control = room ? control.buf : NULL, .msg_controllen = room ? sizeof(control.buf) : 0,
 	};
-	unsigned int room = p->nr_fds;
 	ssize_t done;
 
 	p->nr_fds = 0;

@@ -16,7 +16,8 @@
  * @data: room for the bytes
  * @len: that room, then their number
  * @fds: room for the descriptors, close-on-exec
- * @nr_fds: that room, then their number
+ * @nr_fds: that room, then their number; without room none ever is this process', which could wait in
+ *	closing it
  * @lost: descriptors came that this process may not have (RLIMIT_NOFILE), or for which there was no
  *	room: all were closed
  */

@@ -5,6 +5,10 @@
  */
 #include "testlife.h"
 
+#include <fcntl.h>
+
+#include "lib/proc/process.h"
+
 #define ANSWER_MS	20000
 
 /* What the worker does instead of answering @on; once, but for @always. */
@@ -231,13 +235,79 @@ static void check_words(struct testlife *t)
 				       ANSWER_MS), "d0: no?forged line"), "an error is one line");
 }
 
+/* A lock of this process' goes when it closes any descriptor of the file. */
+static bool is_locked(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK);
+	return waitpid(pid, &status, 0) == pid && status;
+}
+
+/* A worker's descriptors never are the broker's: to close one may wait for what it is of. */
+static void check_descriptors(struct testlife *t)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int fds[2] = { memfd_create("sent", MFD_CLOEXEC) };
+	unsigned int left = hostd_fds_left(), i;
+	struct json_object *msg = json_object_new_object();
+
+	hostd_json_add_str(msg, "event", "log");
+	hostd_json_add_u64(msg, "level", HOSTD_LOG_INFO);
+	hostd_json_add_str(msg, "text", "with descriptors");
+	fds[1] = fds[0];
+	if (fds[0] < 0 || fcntl(fds[0], F_SETLK, &lock))
+		ktap_bail("setup");
+	for (i = 0; i < 20; i++)
+		if (hostd_ipc_send(t->worker_fd, msg, fds, HOSTD_ARRAY_SIZE(fds)))
+			ktap_bail("send");
+	for (i = 0; i < 40; i++)
+		testlife_step(t);
+	ktap_ok(is_well(t) && hostd_fds_left() == left && is_locked(fds[0]),
+		"descriptors that come unasked are neither taken nor closed");
+	close(fds[0]);
+	json_object_put(msg);
+}
+
+/* A broker that was stopped for a while finds the answers that came in time. */
+static void check_pause(struct testlife *t)
+{
+	static const char stats[] = "{\"execute\":\"stats\"}\n";
+	unsigned int lives = t->lives, i;
+	struct json_object *reply;
+	int fd = t->client_fd;
+
+	lie.on = NULL;
+	if (send(fd, stats, strlen(stats), MSG_NOSIGNAL) < 0)
+		ktap_bail("send");
+	for (i = 0; i < 100 && !t->b->requests; i++)
+		if (hostd_loop_step(&t->b->loop))
+			ktap_bail("the loop fails");
+	if (!t->b->requests)
+		ktap_bail("no request");
+	/* Somebody else is heard first. */
+	t->client_fd = -1;
+	testlife_connect(t);
+	while (testlife_work(t))
+		;
+	testlife_leap_ms += 60000;
+	close(t->client_fd);
+	t->client_fd = fd;
+	reply = testlife_ask(t, NULL, ANSWER_MS);
+	ktap_ok(is_well(t) && t->lives == lives, "a worker that answered while the broker was stopped is not blamed");
+	json_object_put(reply);
+}
+
 int main(void)
 {
 	const unsigned int nr = HOSTD_ARRAY_SIZE(lies);
 	struct testlife t;
 	unsigned int i;
 
-	ktap_plan(2 + nr + 8 + 2 + 2 + 4 + 3 + 1);
+	ktap_plan(2 + nr + 8 + 2 + 2 + 4 + 3 + 1 + 1 + 1);
 	testlife_start(&t, answer);
 	ktap_ok(testlife_until(&t, testlife_serves(&t), ANSWER_MS), "the first worker serves");
 	testlife_error(&t, "{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d0\",\"null\":4096}}", ANSWER_MS);
@@ -262,6 +332,8 @@ int main(void)
 	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 3\"}");
 	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":0}");
 	check_words(&t);
+	check_descriptors(&t);
+	check_pause(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");
 	return ktap_finish();
 }

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "broker/broker.h"
 #include "broker/life/life.h"
@@ -20,6 +19,8 @@
 #include "lib/util.h"
 
 #define SILENT_MS	10000	/* a worker that takes longer for an answer is of no use */
+/* More than a connection holds. */
+#define DRAIN_MAX	1024
 
 /**
  * struct hostd_request - a request without an answer yet
@@ -165,6 +166,8 @@ static void requests_due(struct hostd_timer *timer)
 	struct hostd_request *req;
 	char why[80];
 
+	/* It was in time, if this process was stopped, and has not listened. */
+	hostd_request_drain(b);
 	while ((req = find_due(b, now_ms))) {
 		if (req->silent_ms && req->silent_ms <= now_ms) {
 			req->silent_ms = 0;
@@ -211,24 +214,21 @@ static void take_event(struct hostd_broker *b, struct json_object *msg)
 static bool take_message(struct hostd_broker *b)
 {
 	struct hostd_source *src = &b->life.ipc;
-	int fds[HOSTD_IPC_FD_MAX], err;
 	struct json_object *msg;
-	unsigned int nr_fds;
+	int err;
 
-	err = hostd_ipc_recv(src->fd, &msg, fds, &nr_fds);
+	/* No descriptor is wanted of it: to close one could wait for what it is of. */
+	err = hostd_ipc_recv(src->fd, &msg, NULL, NULL);
 	if (err == -EAGAIN)
 		return false;
 	if (err == -EPIPE) {
 		hostd_life_mute(b);
 		return false;
 	}
-	/* No descriptor is wanted of it. */
-	if (err && err != -EMFILE) {
+	if (err) {
 		hostd_life_kill(b, "it sends nonsense");
 		return false;
 	}
-	while (nr_fds)
-		close(fds[--nr_fds]);
 	if (hostd_json_get(msg, "re"))
 		take_reply(b, msg);
 	else
@@ -252,6 +252,8 @@ void hostd_request_init(struct hostd_broker *b, hostd_request_event event)
 
 void hostd_request_drain(struct hostd_broker *b)
 {
-	while (b->life.ipc.fd >= 0 && take_message(b))
+	unsigned int i;
+
+	for (i = 0; i < DRAIN_MAX && b->life.ipc.fd >= 0 && take_message(b); i++)
 		;
 }
