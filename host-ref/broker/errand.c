@@ -113,7 +113,7 @@ static void errand_ready(struct hostd_source *src, uint32_t events)
 	int fds[HOSTD_ERRAND_FDS] = { -1, -1 }, err;
 	union report report = { 0 };
 	struct hostd_parcel parcel = {
-		.data = &report, .len = e->op.report_len, .fds = fds, .nr_fds = HOSTD_ERRAND_FDS,
+		.data = &report, .len = e->op.report_len, .fds = fds, .nr_fds = e->op.nr_fds,
 	};
 
 	(void)events;
@@ -124,9 +124,14 @@ static void errand_ready(struct hostd_source *src, uint32_t events)
 		/* It has died: its reaping tells. Or descriptors have run out. */
 		hostd_loop_close(&e->b->loop, src);
 		if (parcel.lost)
-			tell_error(e, -EMFILE, "its descriptor could not be taken: raise pvhostd's limit of descriptors (ulimit -n)");
+			tell_error(e, -EMFILE, e->op.nr_fds ? "its descriptor could not be taken: raise pvhostd's limit of descriptors (ulimit -n)" :
+				   "it sends descriptors that nobody wants");
 		return;
 	}
+	/* What has dealt with others is not believed: it ends its text, and has the descriptors that it may have. */
+	report.head.text[sizeof(report.head.text) - 1] = 0;
+	hostd_text_clean(report.head.text);
+	report.head.waiting &= e->op.waits;
 	if (report.head.waiting) {
 		e->deadline_ms = 0;
 		set_timer(e->b);
@@ -139,11 +144,21 @@ static void errand_ready(struct hostd_source *src, uint32_t events)
 	hostd_loop_close(&e->b->loop, src);
 }
 
+static void give_up(struct hostd_errand *e)
+{
+	char text[HOSTD_ERROR_MAX];
+
+	kill(e->pid, SIGKILL);
+	e->hangs = true;
+	hostd_loop_close(&e->b->loop, &e->src);
+	snprintf(text, sizeof(text), "%s %s takes too long: %s", e->op.doing, e->shown, e->op.suspect);
+	tell_error(e, -ETIMEDOUT, text);
+}
+
 static void errands_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, errand_timer);
 	uint64_t now_ms = hostd_now_ms();
-	char text[HOSTD_ERROR_MAX];
 	struct hostd_errand *e;
 
 	for (;;) {
@@ -152,12 +167,11 @@ static void errands_due(struct hostd_timer *timer)
 				break;
 		if (!e)
 			break;
-		kill(e->pid, SIGKILL);
-		e->hangs = true;
-		hostd_loop_close(&b->loop, &e->src);
-		snprintf(text, sizeof(text), "%s %s takes too long: %s", e->op.doing, e->shown,
-			 e->op.suspect);
-		tell_error(e, -ETIMEDOUT, text);
+		/* It was in time, if this process was stopped, and has not listened. */
+		if (e->src.fd >= 0)
+			errand_ready(&e->src, EPOLLIN);
+		if (e->deadline_ms)
+			give_up(e);
 	}
 	set_timer(b);
 }

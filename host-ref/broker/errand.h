@@ -36,7 +36,8 @@ struct hostd_errand_report {
  * @report: what came of it; beyond its head all zero, if the errand has not sent it
  * @fds: HOSTD_ERRAND_FDS descriptors, the callee's; -1: none
  *
- * Called once, but before that any number of times with @report->waiting and no descriptors.
+ * Called once, but of an errand that waits before that any number of times with @report->waiting and no
+ * descriptors. What has dealt with others may say anything beyond the head; the text can be printed.
  */
 typedef void (*hostd_errand_told)(void *owner, const struct hostd_errand_report *report, int *fds);
 
@@ -46,11 +47,13 @@ typedef void (*hostd_errand_told)(void *owner, const struct hostd_errand_report 
  *	when the other end of that has been closed, so may everything else be
  * @job: for @work; need not live longer than the call that starts it
  * @report_len: bytes of a report
+ * @nr_fds: most descriptors that come with a report, at most HOSTD_ERRAND_FDS; a report with more is none
  * @keep_fd: the only descriptor that the process keeps beside @sock; -1: none
  * @doing: what it does, for messages, as "opening"
  * @shown: to what
  * @suspect: what is to blame if it hangs, as "its device does not answer"
  * @kind: there is one errand of a kind for each owner at a time
+ * @waits: it may report that it waits for somebody, and then has no deadline
  * @aloof: it touches nothing that may hang another one of the same owner's
  * @told: called later, from the loop; NULL: nobody wants to know, and it has no deadline
  * @owner: for @told; NULL: nobody's
@@ -59,11 +62,13 @@ struct hostd_errand_op {
 	void (*work)(const void *job, int sock);
 	const void *job;
 	size_t report_len;
+	unsigned int nr_fds;
 	int keep_fd;
 	const char *doing;
 	const char *shown;
 	const char *suspect;
 	unsigned int kind;
+	bool waits;
 	bool aloof;
 	hostd_errand_told told;
 	void *owner;

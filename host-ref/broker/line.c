@@ -86,7 +86,7 @@ static void try_now(struct hostd_line *line)
 {
 	const struct hostd_errand_op op = {
 		.work = line->spec.work, .job = line->spec.job,
-		.report_len = sizeof(struct hostd_errand_report), .keep_fd = line->last,
+		.report_len = sizeof(struct hostd_errand_report), .nr_fds = 1, .keep_fd = line->last,
 		.doing = "connecting to", .shown = line->spec.shown, .suspect = line->spec.suspect,
 		.told = connected, .owner = line,
 	};

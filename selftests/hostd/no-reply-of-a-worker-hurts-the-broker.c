@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 
+#include "broker/errand.h"
+#include "lib/parcel.h"
 #include "lib/proc/process.h"
 
 #define ANSWER_MS	20000
@@ -301,13 +303,90 @@ static void check_pause(struct testlife *t)
 	json_object_put(reply);
 }
 
+/* What an errand says: all of it lies, with or without descriptors; or the truth. */
+struct errand {
+	enum { LIES, DESCRIPTORS, TRUTH } says;
+	int said_fd;
+};
+
+static struct {
+	unsigned int nr;
+	struct hostd_errand_report report;
+} told;
+
+static void say(const void *job, int sock)
+{
+	const struct errand *errand = job;
+	struct hostd_errand_report report = { 0 };
+	const int fds[] = { sock, sock };
+
+	if (errand->says != TRUTH)
+		memset(&report, '\33', sizeof(report));
+	report.waiting = errand->says != TRUTH;
+	hostd_parcel_send(sock, &report, sizeof(report), fds, errand->says == DESCRIPTORS ? 2 : 0);
+	if (write(errand->said_fd, "", 1) == 1)
+		poll(&(struct pollfd) { .fd = sock }, 1, -1);
+}
+
+static void hear(void *owner, const struct hostd_errand_report *report, int *fds)
+{
+	(void)owner;
+	told.nr++;
+	told.report = *report;
+	if (fds[0] >= 0 || fds[1] >= 0)
+		told.nr = 1000;
+}
+
+/* Start one, and wait until it has spoken. */
+static void send_errand(struct testlife *t, int says)
+{
+	struct errand errand = { .says = says };
+	struct hostd_errand_op op = {
+		.work = say, .job = &errand, .report_len = sizeof(told.report), .doing = "asking", .shown = "somebody",
+		.suspect = "nobody", .told = hear, .owner = &told,
+	};
+	char err[HOSTD_ERROR_MAX], byte;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		ktap_bail("pipe");
+	errand.said_fd = op.keep_fd = fds[1];
+	told.nr = 0;
+	if (hostd_errand_start(t->b, &op, err))
+		ktap_bail("%s", err);
+	close(fds[1]);
+	if (read(fds[0], &byte, 1) != 1)
+		ktap_bail("it says nothing");
+	close(fds[0]);
+}
+
+/* A process that has dealt with others, as with an NBD server, is believed no more than a worker. */
+static void check_errands(struct testlife *t)
+{
+	unsigned int left = hostd_fds_left();
+
+	send_errand(t, LIES);
+	testlife_until(t, told.nr && !t->b->errands, ANSWER_MS);
+	ktap_ok(told.nr == 1 && !told.report.waiting && strlen(told.report.text) < HOSTD_ERROR_MAX &&
+		told.report.text[0] == '?', "an errand's text ends, and can be printed");
+	send_errand(t, DESCRIPTORS);
+	testlife_until(t, told.nr && !t->b->errands, ANSWER_MS);
+	ktap_ok(told.nr == 1 && told.report.error == -EMFILE && hostd_fds_left() == left,
+		"descriptors that an errand has no right to are not taken");
+	testlife_connect(t);
+	send_errand(t, TRUTH);
+	testlife_leap_ms += 60000;
+	testlife_until(t, told.nr && !t->b->errands, ANSWER_MS);
+	ktap_ok(told.nr == 1 && !told.report.error, "one that spoke while the broker was stopped was in time");
+}
+
 int main(void)
 {
 	const unsigned int nr = HOSTD_ARRAY_SIZE(lies);
 	struct testlife t;
 	unsigned int i;
 
-	ktap_plan(2 + nr + 8 + 2 + 2 + 4 + 3 + 1 + 1 + 1);
+	ktap_plan(2 + nr + 8 + 2 + 2 + 4 + 3 + 1 + 1 + 3 + 1);
 	testlife_start(&t, answer);
 	ktap_ok(testlife_until(&t, testlife_serves(&t), ANSWER_MS), "the first worker serves");
 	testlife_error(&t, "{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d0\",\"null\":4096}}", ANSWER_MS);
@@ -334,6 +413,7 @@ int main(void)
 	check_words(&t);
 	check_descriptors(&t);
 	check_pause(&t);
+	check_errands(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");
 	return ktap_finish();
 }

@@ -29,6 +29,7 @@ static struct hostd_errand_op make_op(const struct hostd_image_job *job)
 {
 	return (struct hostd_errand_op) {
 		.work = work, .job = job, .report_len = sizeof(struct hostd_image_report),
+		.nr_fds = job->task == HOSTD_IMAGE_OPEN ? HOSTD_IMAGE_FDS : 0, .waits = job->wait,
 		.keep_fd = job->hold, .doing = words[job->task], .shown = job->shown,
 		.suspect = "its file system or device does not answer", .kind = job->task,
 		/* To look at a path does not touch the image. */
