@@ -126,6 +126,11 @@ static int add_item(const struct hostd_key *keys, struct json_object *args, char
 		snprintf(err, len, "%s= is given twice", item);
 		return -1;
 	}
+	/* It would be in no answer, and in no state for the next pvhostd. */
+	if (!hostd_text_is_utf8(value)) {
+		snprintf(err, len, "%s= is not UTF-8: rename what it names", item);
+		return -1;
+	}
 	val = hostd_key_parse(key, value, err, len);
 	if (!val)
 		return -1;

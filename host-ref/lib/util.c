@@ -164,6 +164,17 @@ void hostd_text_clean(char *text)
 	*to = 0;
 }
 
+bool hostd_text_is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	unsigned int len = 1;
+	uint32_t value;
+
+	for (; *at && len; at += len)
+		len = decode(at, &value);
+	return len;
+}
+
 int hostd_fstat(int fd, struct stat *st)
 {
 	/* Where long has 64 bits, the kernel's structure is the C library's. */

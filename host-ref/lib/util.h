@@ -101,6 +101,14 @@ void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT]);
  */
 void hostd_text_clean(char *text);
 
+/**
+ * hostd_text_is_utf8 - is it UTF-8, as all text in JSON has to be
+ * @text: the text
+ *
+ * Return: true if so.
+ */
+bool hostd_text_is_utf8(const char *text);
+
 struct stat;
 
 /**
