@@ -257,8 +257,9 @@ int hostd_sandbox_enter(const struct hostd_sandbox *box, bool san)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int ret;
 
+	/* This kernel has no such filters. */
 	if (!ctx)
-		return -ENOMEM;
+		return -ENOSYS;
 	ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!ret)
 		ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);

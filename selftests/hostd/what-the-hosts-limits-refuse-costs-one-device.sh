@@ -52,6 +52,11 @@ done
 under wait "$deny" ppoll EINVAL -- "${disk[@]}"
 ktap_check 'a worker that cannot wait says so, and does not spin' ends_with 'nothing can be waited for'
 
+under proc "$deny" readlink ENOENT -- "${disk[@]}"
+ktap_check 'without /proc: one line' ends_with 'needs /proc'
+under filters "$deny" seccomp ENOSYS -- "${disk[@]}"
+ktap_check 'without filters of system calls: one line' ends_with 'cannot enter the sandbox: Function not implemented'
+
 under window prlimit --fsize=1048576 -- --window 16M
 ktap_check 'a window larger than a file may be: one line' ends_with 'larger than a file may be'
 under descriptors prlimit --nofile=40 -- --vectors 16

@@ -51,8 +51,11 @@ int hostd_exe_init(struct hostd_exe *exe)
 	char path[4096];
 	ssize_t len = readlink(OWN_EXE, path, sizeof(path) - 1);
 
-	if (len < 0)
-		return -errno;
+	if (len < 0) {
+		len = -errno;
+		hostd_log(HOSTD_LOG_ERR, "cannot start: " OWN_EXE ": %s: pvhostd needs /proc", strerror(-len));
+		return len;
+	}
 	path[len] = 0;
 	if (len > (ssize_t)sizeof(deleted) && !strcmp(path + len + 1 - sizeof(deleted), deleted))
 		path[len + 1 - sizeof(deleted)] = 0;

@@ -39,7 +39,7 @@ struct hostd_exe {
  * hostd_exe_init - find the program
  * @exe: gets it; @fd is -1
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno; the log says what to do.
  */
 int hostd_exe_init(struct hostd_exe *exe);
 

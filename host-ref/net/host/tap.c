@@ -4,6 +4,7 @@
  */
 #include "net/host/tap.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -162,7 +163,7 @@ int net_tap_parse(const char *text, int numbers[PVNET_MAX_PAIRS], char *err)
 	do {
 		unsigned long fd = strtoul(text, &end, 10);
 
-		if (end == text || (*end && *end != ':') || fd > INT_MAX || nr == PVNET_MAX_PAIRS) {
+		if (!isdigit((unsigned char)*text) || (*end && *end != ':') || fd > INT_MAX || nr == PVNET_MAX_PAIRS) {
 			snprintf(err, HOSTD_ERROR_MAX, "fd= is the number of a descriptor, or up to %d with colons between them, as 5:6",
 				 PVNET_MAX_PAIRS);
 			return -EINVAL;
