@@ -414,6 +414,9 @@ static void disk_save(const struct hostd_device *dev, struct json_object *kept,
 	hostd_json_add_u64(kept, "max_io", disk->max_io);
 	if (disk->hold >= 0)
 		hostd_json_add_u64(fds, "hold", disk->hold);
+	/* Its end is waited for by the next one, too. */
+	if (is_remote(disk) && disk->server.line.last >= 0)
+		hostd_json_add_u64(fds, "last", disk->server.line.last);
 	if (!id->known)
 		return;
 	obj = json_object_new_object();
@@ -437,6 +440,8 @@ static int disk_restore(struct hostd_device *dev, struct json_object *kept,
 	uint64_t size = hostd_json_u64(kept, "size", 0);
 
 	disk->hold = hostd_kept_fd(fds, "hold");
+	if (is_remote(disk))
+		disk->server.line.last = hostd_kept_fd(fds, "last");
 	if (size > HOSTD_SIZE_MAX || logical > 4096 || physical > HOSTD_BLK_PHYSICAL_MAX ||
 	    (size && (!logical || size % logical)) || (!size && !disk->file && !is_remote(disk)))
 		return refuse(err, "its size or its blocks are none");

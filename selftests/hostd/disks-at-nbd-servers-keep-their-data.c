@@ -2,7 +2,8 @@
 /*
  * Disks that nbdkit, qemu-nbd and qemu-storage-daemon serve, raw and qcow2, keep what was written, while the
  * server is killed and started again, and while the worker is: I/O waits, then goes on, and nobody
- * loses or repeats a request.
+ * loses or repeats a request. The next connection is made when the server has ended the last one, also by a
+ * pvhostd that has become another.
  * timeout: 180
  */
 #include "testqemu.h"
@@ -10,6 +11,7 @@
 #include "testdrv.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 
 #define SIZE		(16U << 20)
 #define IO		16384U
@@ -188,6 +190,111 @@ static void check(const char *name, const char *uri, const char *more, const cha
 	kill_server();
 }
 
+/* Between pvhostd and a server: connections that have written, and have not ended; and those that came meanwhile. */
+static struct {
+	int open;
+	int early;
+} *between;
+
+#define END_US	700000
+
+static int listen_at(const char *at)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", at);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 16))
+		ktap_bail("%s: %s", at, strerror(errno));
+	return fd;
+}
+
+static int connect_to(const char *at)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), tries;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", at);
+	for (tries = 0; tries < 500; tries++) {
+		if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+			return fd;
+		usleep(10000);
+	}
+	_exit(1);
+}
+
+/* One connection: when it is over, what was sent is done some time later, and then it ends. */
+static void __attribute__((noreturn)) pass_on(int client)
+{
+	struct pollfd pfd[2] = { { client, POLLIN, 0 }, { connect_to(path[0]), POLLIN, 0 } };
+	bool has_written = false;
+	static char buf[IO];
+	ssize_t len, i;
+
+	do {
+		poll(pfd, 2, -1);
+		i = !pfd[0].revents;
+		len = recv(pfd[i].fd, buf, sizeof(buf), 0);
+		if (!i && len > 4096 && !has_written) {
+			has_written = true;
+			__atomic_add_fetch(&between->open, 1, __ATOMIC_SEQ_CST);
+		}
+	} while (len > 0 && send(pfd[!i].fd, buf, len, MSG_NOSIGNAL) == len);
+	usleep(END_US);
+	if (has_written)
+		__atomic_sub_fetch(&between->open, 1, __ATOMIC_SEQ_CST);
+	_exit(0);
+}
+
+static pid_t stand_between(const char *at)
+{
+	int listener = listen_at(at), client;
+	pid_t pid = fork();
+
+	if (pid) {
+		close(listener);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	while ((client = accept(listener, NULL, NULL)) >= 0) {
+		if (__atomic_load_n(&between->open, __ATOMIC_SEQ_CST))
+			between->early++;
+		if (!fork())
+			pass_on(client);
+		close(client);
+	}
+	_exit(1);
+}
+
+static void check_upgrade(const char *const *argv)
+{
+	uint64_t before;
+	char uri[160];
+	pid_t pid;
+
+	between = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (between == MAP_FAILED)
+		ktap_bail("%s", "mmap");
+	memset(model, 0, sizeof(model));
+	start(argv);
+	pid = stand_between(path[3]);
+	snprintf(uri, sizeof(uri), "nbd+unix:///?socket=%s", path[3]);
+	if (!add(uri, "") || !hello() || !is_kept(NULL) || !between->open)
+		ktap_bail("%s", "a server behind another");
+	before = qemu_epoch(&qemu);
+	ktap_ok(strstr(broker_ask(&b, "upgrade"), "\"return\"") && qemu_is_served(&qemu, before) &&
+		wait_until(strstr(broker_ask(&b, "list"), "\"state\":\"served\"")) && hello() && is_kept(NULL),
+		"a pvhostd that has become another goes on with the disk");
+	ktap_ok(!between->early, "when its server has ended the last connection");
+	broker_command(&b, "remove", "{\"id\":\"d0\",\"force\":true}");
+	wait_until(!strstr(broker_ask(&b, "list"), "\"d0\""));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink(path[3]);
+	kill_server();
+}
+
 static char port[16];
 
 /* One that is free now. */
@@ -214,12 +321,13 @@ int main(void)
 	const char *const qsd[] = { "qemu-storage-daemon", "--blockdev", raw_file, "--blockdev",
 				    "qcow2,node-name=disk,file=file", "--nbd-server", listen, "--export", node, NULL };
 
-	ktap_plan(16);
+	ktap_plan(18);
 	if (!mkdtemp(dir))
 		ktap_bail("%s", "mkdtemp");
 	snprintf(path[0], sizeof(path[0]), "%s/socket", dir);
 	snprintf(path[1], sizeof(path[1]), "%s/raw", dir);
 	snprintf(path[2], sizeof(path[2]), "%s/qcow2", dir);
+	snprintf(path[3], sizeof(path[3]), "%s/between", dir);
 	snprintf(uri, sizeof(uri), "nbd+unix:///?socket=%s", path[0]);
 	snprintf(named, sizeof(named), "nbd+unix:///disk%%20one?socket=%s", path[0]);
 	snprintf(raw_file, sizeof(raw_file), "file,node-name=file,filename=%s", path[2]);
@@ -237,6 +345,9 @@ int main(void)
 	if (drv.base == MAP_FAILED || !run(make_raw) || !run(make_qcow2))
 		ktap_bail("%s", "setup");
 	check("nbdkit, raw", uri, "", nbdkit);
+	unlink(path[1]);
+	run(make_raw);
+	check_upgrade(nbdkit);
 	unlink(path[1]);
 	run(make_raw);
 	check("nbdkit, raw, by TCP", tcp, "", nbdkit_tcp);
