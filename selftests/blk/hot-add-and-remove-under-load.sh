@@ -19,10 +19,11 @@ blk_image guest_sees 32M
 hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot --smp 2 || ktap_bail 'no guest'
 fio_bg load --size=32m --loops=500 "$(fio_verify 1 pvblk0)"
-# Whatever comes as the second disk gets I/O until it goes.
+# Whatever comes as the second disk gets I/O until it goes; one that has just gone must not become a file.
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	[ -b /dev/pvblk1 ] && fio --name=v --filename=/dev/pvblk1 --rw=randrw --bsrange=4k-128k --iodepth=32 \
-		--ioengine=libaio --direct=1 --size=32m --time_based --runtime=20 --minimal > /dev/null 2>&1
+		--ioengine=libaio --direct=1 --size=32m --time_based --runtime=20 --allow_file_create=0 \
+		--minimal > /dev/null 2>&1
 	sleep 0.1
 done'
 visitor=$VM_JOB

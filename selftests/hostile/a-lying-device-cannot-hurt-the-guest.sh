@@ -54,13 +54,29 @@ running() {
 	epoch=$(printf '%#x' "$(pvctl --json status | sed -n 's/.*"epoch": *\([0-9]*\).*/\1/p')")
 	vm_run "cd /sys/bus/pvbus/devices && [ \$(cat *.[0-2]/state | grep -c running) = 3 ] && [ \$(cat *.[0-2]/epoch | grep -cx $epoch) = 3 ]"
 }
-# works: the disk serves again after a restart of the worker; beyond what fio writes.
+# works: the disk serves again after a restart of the worker; beyond what fio writes. One that the lies had taken away
+# goes when its I/O ends, which is in this life: then the one that comes is meant. By a node of our own, because dd makes
+# a file where the disk has just gone, and then no disk gets that name again.
 works() {
 	pvctl restart-worker && { wait_for 5 running || rebind; } && wait_for 60 running &&
-	VM_TIMEOUT=120 vm_run 'until disk=/dev/$(ls /sys/bus/pvbus/devices/*.0/block 2>/dev/null) && [ -b $disk ]; do sleep 0.1; done
-		dd if=/dev/urandom of=/tmp/in bs=1M count=4 2>/dev/null &&
-		dd if=/tmp/in of=$disk bs=64k seek=640 oflag=direct 2>&1 &&
-		dd if=$disk of=/tmp/out bs=64k skip=640 count=64 iflag=direct 2>&1 && cmp /tmp/out /tmp/in'
+	VM_TIMEOUT=120 vm_run 'disk=/run/disk
+		of_disk() { cat /sys/bus/pvbus/devices/*.0/block/*/"$1" 2>/dev/null; }
+		serves() {
+			rm -f $disk
+			mknod $disk b $(of_disk dev | tr : " ") &&
+			dd if=/tmp/in of=$disk bs=64k seek=640 oflag=direct 2>&1 &&
+			dd if=$disk of=/tmp/out bs=64k skip=640 count=64 iflag=direct 2>&1 && cmp /tmp/out /tmp/in
+		}
+		dd if=/dev/urandom of=/tmp/in bs=1M count=4 2>/dev/null
+		while :; do
+			until seq=$(of_disk diskseq) && [ -n "$seq" ]; do sleep 0.1; done
+			serves && exit
+			for i in $(seq 100); do
+				[ "$(of_disk diskseq)" = "$seq" ] || continue 2
+				sleep 0.1
+			done
+			exit 1
+		done'
 }
 
 for what in header table config acks completions frames noise; do

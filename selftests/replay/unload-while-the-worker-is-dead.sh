@@ -13,7 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-ktap_plan 16
+ktap_plan 17
 blk_image data 64M
 hostd_start --no-watchdog --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
@@ -27,8 +27,12 @@ works() {
 		dd if=/tmp/in of=/dev/pvblk0 bs=64k oflag=direct 2>&1 &&
 		dd if=/dev/pvblk0 of=/tmp/out bs=64k count=16 iflag=direct 2>&1 && cmp /tmp/in /tmp/out'
 }
-# A write is in flight, so that unloading has to wait for somebody.
-busy() { vm_run_bg 'dd if=/dev/zero of=/dev/pvblk0 bs=64k count=16 oflag=direct 2>&1'; }
+# A write is in flight, so that unloading has to wait for somebody. Before, dd would find no disk, and make a file.
+in_flight() { vm_run '[ "$(awk "{ print \$9 }" /sys/block/pvblk0/stat)" -gt 0 ]'; }
+busy() {
+	vm_run_bg 'dd if=/dev/zero of=/dev/pvblk0 bs=64k count=16 oflag=direct 2>&1'
+	wait_for 20 in_flight
+}
 
 worker=$(hostd_worker_pid)
 kill -STOP "$worker"
@@ -41,7 +45,7 @@ ktap_check 'they can be loaded again' vm_run 'modprobe pvbus && modprobe pvblk'
 ktap_check 'and the disk works' works
 
 ktap_check 'there is no worker' pvctl release
-busy
+ktap_check 'a write is in flight' busy
 writer=$VM_JOB
 unload
 sleep 3
