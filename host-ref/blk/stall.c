@@ -29,7 +29,7 @@ static bool is_given_up(const struct hdev *dev)
 
 	if (!backend->give_up || !blk->file.in_flight)
 		return false;
-	if (dev->draining && (s->told || backend->is_away(&blk->file)))
+	if (hdev_is_draining(dev) && (s->told || backend->is_away(&blk->file)))
 		return true;
 	return s->limit_ns && dev->bus->now_ns - s->since_ns >= s->limit_ns;
 }

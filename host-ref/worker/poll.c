@@ -113,7 +113,7 @@ bool hostd_worker_reap(struct hostd_worker *w)
 		return false;
 	for (i = 0; i < bus->nr_running; i++)
 		hdev_queue_signal(bus->running[i]);
-	if (bus->nr_draining)
+	if (bus->draining)
 		hostd_bus_settle(bus);
 	return true;
 }

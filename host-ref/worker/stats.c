@@ -102,15 +102,15 @@ static unsigned int list_counters(struct hostd_worker *w, unsigned int slot, uns
 {
 	size_t room = PAGE_LEN, len;
 	struct json_object *obj;
+	struct hdev *dev;
 
-	for (; slot < end; slot++) {
-		if (!w->bus->devices[slot].ops)
-			continue;
-		obj = make_counters(&w->bus->devices[slot], &len);
+	while ((dev = hostd_bus_next(w->bus, w->bus->present, slot)) && dev->slot < end) {
+		obj = make_counters(dev, &len);
 		if (len > room && json_object_array_length(list)) {
 			json_object_put(obj);
-			return slot;
+			return dev->slot;
 		}
+		slot = dev->slot + 1;
 		room -= len < room ? len : room;
 		json_object_array_add(list, obj);
 	}
@@ -162,7 +162,7 @@ static struct json_object *describe_status(const struct hdev *dev)
 	add_features(obj, "offered", dev->features);
 	add_features(obj, "taken", dev->taken);
 	hostd_json_add_u64(obj, "nr_queues", dev->nr_queues);
-	hostd_json_add_bool(obj, "draining", dev->draining);
+	hostd_json_add_bool(obj, "draining", hdev_is_draining(dev));
 	hostd_json_add_bool(obj, "removing", dev->removing);
 	if (dev->ops->describe)
 		dev->ops->describe(dev, obj);
@@ -172,8 +172,8 @@ static struct json_object *describe_status(const struct hdev *dev)
 void hostd_worker_status(struct hostd_worker *w, struct json_object *reply)
 {
 	struct json_object *list = json_object_new_array(), *driver;
-	const struct hostd_bus *bus = w->bus;
-	unsigned int slot;
+	struct hostd_bus *bus = w->bus;
+	struct hdev *dev;
 	bool refused;
 
 	hostd_json_add_u64(reply, "epoch", bus->win.epoch);
@@ -186,9 +186,7 @@ void hostd_worker_status(struct hostd_worker *w, struct json_object *reply)
 			hostd_json_add_bool(driver, "refused", true);
 		json_object_object_add(reply, "driver", driver);
 	}
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (bus->devices[slot].ops)
-			json_object_array_add(list, describe_status(&bus->devices[slot]));
-	}
+	hostd_bus_for_each(bus, dev, present)
+		json_object_array_add(list, describe_status(dev));
 	json_object_object_add(reply, "devices", list);
 }

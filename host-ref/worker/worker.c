@@ -76,7 +76,7 @@ static void ready_device(struct hostd_worker *w, unsigned int index, uint32_t ev
 {
 	const struct hdev *dev = hostd_bus_ready(w->bus, index, events);
 
-	if (w->bus->nr_draining)
+	if (w->bus->draining)
 		hostd_bus_settle(w->bus);
 	if (dev)
 		note_device(w, dev);
@@ -150,7 +150,7 @@ static void fire_timers(struct hostd_worker *w)
 	/* One may want a doorbell, or have left something to be done. */
 	if (hostd_bus_fire(w->bus))
 		hostd_worker_rouse(w);
-	if (w->bus->nr_draining)
+	if (w->bus->draining)
 		hostd_bus_settle(w->bus);
 }
 
@@ -254,7 +254,7 @@ static void pick_up(struct hostd_worker *w, struct hostd_io *left)
 	hostd_engines_pick_up(&bus->engines, left);
 	for (i = 0; i < bus->nr_running; i++)
 		hdev_queue_signal(bus->running[i]);
-	if (bus->nr_draining)
+	if (bus->draining)
 		hostd_bus_settle(bus);
 	hostd_worker_note(w);
 }

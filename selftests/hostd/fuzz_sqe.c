@@ -77,7 +77,7 @@ static void check_held(void)
 {
 	const struct blk_trouble *trouble = &((struct blk *)t.bus->devices[0].priv)->trouble;
 
-	if (trouble->nr_held + nr_late > DEPTH || (trouble->nr_held && !trouble->stopped && !t.bus->nr_busy))
+	if (trouble->nr_held + nr_late > DEPTH || (trouble->nr_held && !trouble->stopped && !t.bus->busy))
 		abort();
 }
 

@@ -209,7 +209,7 @@ static void check_room(void)
 	ktap_ok(nr_calls - calls <= 34, "they go on some at a time: %u at once", nr_calls - calls);
 	for (i = 0; i < 64 && reap() == PVBLK_S_OK; i++)
 		;
-	ktap_ok(i == 64 && !held() && !t.bus->nr_busy, "and all of them do");
+	ktap_ok(i == 64 && !held() && !t.bus->busy, "and all of them do");
 	testbus_exit(&t);
 }
 
@@ -319,7 +319,7 @@ static void check_ends(void)
 	ktap_ok(!testbus_resize(&t, 1 << 21),
 		"a stopped disk can be resized");
 	hdev_remove(&t.bus->devices[0], true);
-	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->nr_busy, "and removed by force");
+	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->busy, "and removed by force");
 	testbus_exit(&t);
 
 	begin(",\"werror\":\"stop\"");

@@ -161,7 +161,7 @@ static void check_states(void)
 	testnet_give(0, 1, 0, BUFFER);
 	testnet_come(60, 1);
 	testnet_pump();
-	ktap_ok(!testnet_reap(1, &cqe) && !n.next_rx && !n.net->watched[0] && !n.t.bus->nr_busy,
+	ktap_ok(!testnet_reap(1, &cqe) && !n.next_rx && !n.net->watched[0] && !n.t.bus->busy,
 		"before the first settings with UP nothing is read");
 	set_link(false);
 	testnet_up(0);
@@ -173,10 +173,10 @@ static void check_states(void)
 	testnet_pump();
 	ktap_ok(testnet_reap(1, &cqe) && has(1, 0, 0, 60, 2), "with both it comes");
 	testnet_set(&down);
-	ktap_ok(!n.net->watched[0] && !n.t.bus->nr_busy, "down again: nothing is watched");
+	ktap_ok(!n.net->watched[0] && !n.t.bus->busy, "down again: nothing is watched");
 	testnet_up(0);
 	testdrv_command(&n.t.drv, 0, PVBUS_CMD_RESET);
-	ktap_ok(!n.net->watched[0] && !n.t.bus->nr_busy && !n.net->up, "nor after RESET");
+	ktap_ok(!n.net->watched[0] && !n.t.bus->busy && !n.net->up, "nor after RESET");
 	restart(0);
 	n.rx_error = -EBADFD;
 	testnet_give(0, 1, 0, BUFFER);

@@ -57,25 +57,19 @@ free_bus:
 
 static void stop_all(struct hostd_bus *bus)
 {
-	unsigned int slot;
+	struct hdev *dev;
 
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (bus->devices[slot].ops)
-			hdev_stop(&bus->devices[slot]);
-	}
+	hostd_bus_for_each(bus, dev, present)
+		hdev_stop(dev);
 }
 
 bool hostd_bus_work(struct hostd_bus *bus)
 {
-	unsigned int slot;
 	bool worked = false;
+	struct hdev *dev;
 
-	if (!bus->nr_busy)
-		return false;
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (bus->devices[slot].busy)
-			worked |= bus->devices[slot].ops->work(&bus->devices[slot]);
-	}
+	hostd_bus_for_each(bus, dev, busy)
+		worked |= dev->ops->work(dev);
 	return worked;
 }
 
@@ -88,31 +82,30 @@ bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 	bus->cmd_seq = 0;
 	bus->removed = NULL;
 	stop_all(bus);
-	for (hostd_bus_settle(bus); bus->nr_draining && ms < limit_ms; hostd_bus_settle(bus)) {
+	for (hostd_bus_settle(bus); bus->draining && ms < limit_ms; hostd_bus_settle(bus)) {
 		hostd_bus_ready_all(bus);
 		if (hostd_engines_reap(&bus->engines))
 			continue;
 		poll(NULL, 0, 1);
 		ms += limit_ms != UINT_MAX;
 	}
-	return !bus->nr_draining;
+	return !bus->draining;
 }
 
 /* A look at those that are not @synced yet; their number. */
 static unsigned int sync_devices(struct hostd_bus *bus, bool *synced, unsigned int ms, int *err)
 {
-	unsigned int slot, nr = 0;
+	unsigned int nr = 0;
+	struct hdev *dev;
 	int ret;
 
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		struct hdev *dev = &bus->devices[slot];
-
-		if (synced[slot] || !dev->ops || !dev->ops->sync)
+	hostd_bus_for_each(bus, dev, present) {
+		if (synced[dev->slot] || !dev->ops->sync)
 			continue;
 		ret = dev->ops->sync(dev, ms);
-		synced[slot] = ret != -EINPROGRESS;
-		nr += !synced[slot];
-		if (!ret || !synced[slot])
+		synced[dev->slot] = ret != -EINPROGRESS;
+		nr += !synced[dev->slot];
+		if (!ret || !synced[dev->slot])
 			continue;
 		hostd_report(HOSTD_LOG_ERR, "%s: not all of it is on the medium: %s", dev->name,
 			     strerror(-ret));
@@ -137,14 +130,12 @@ int hostd_bus_sync(struct hostd_bus *bus)
 
 void hostd_bus_free(struct hostd_bus *bus)
 {
-	unsigned int slot;
+	struct hdev *dev;
 
 	hostd_bus_drain(bus, UINT_MAX);
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		if (!bus->devices[slot].ops)
-			continue;
-		hdev_forget_waits(&bus->devices[slot]);
-		bus->devices[slot].ops->destroy(&bus->devices[slot]);
+	hostd_bus_for_each(bus, dev, present) {
+		hdev_forget_waits(dev);
+		dev->ops->destroy(dev);
 	}
 	free(bus->watches);
 	hostd_engines_exit(&bus->engines);
@@ -155,7 +146,7 @@ void hostd_bus_free(struct hostd_bus *bus)
 
 void hostd_bus_begin_epoch(struct hostd_bus *bus)
 {
-	unsigned int slot;
+	struct hdev *dev;
 
 	hostd_window_end_epoch(&bus->win);
 	bus->overwritten = false;
@@ -163,12 +154,8 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 	bus->cmd_seq = 0;
 	bus->ident[0] = 0;
 	bus->kernel[0] = 0;
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		struct hdev *dev = &bus->devices[slot];
-
+	hostd_bus_for_each(bus, dev, present) {
 		dev->cmd_seq = 0;
-		if (!dev->ops)
-			continue;
 		hdev_stop(dev);
 		if (dev->ops->begin)
 			dev->ops->begin(dev);
@@ -183,11 +170,9 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 
 static bool has_running_peer(const struct hdev *dev)
 {
-	unsigned int slot;
+	struct hdev *other;
 
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		const struct hdev *other = &dev->bus->devices[slot];
-
+	hostd_bus_for_each(dev->bus, other, present) {
 		if (other->ops == dev->ops && other->status == PVBUS_S_RUNNING)
 			return true;
 	}
@@ -216,13 +201,9 @@ static void look_for_driver(struct hdev *dev)
 
 static void beat_devices(struct hostd_bus *bus)
 {
-	unsigned int slot;
+	struct hdev *dev;
 
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
-		struct hdev *dev = &bus->devices[slot];
-
-		if (!dev->ops)
-			continue;
+	hostd_bus_for_each(bus, dev, present) {
 		look_for_driver(dev);
 		if (dev->ops->beat)
 			dev->ops->beat(dev);
@@ -311,10 +292,8 @@ static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
 	struct pvbus_driver_slot copy;
 	uint32_t op, seq, result;
 
-	if (dev->cmd_seq)
-		return;
 	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);
-	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.table[slot].ack))
+	if (!seq || dev->cmd_seq || !hostd_bus_is_ours(bus, &bus->win.shadow.table[slot].ack))
 		return;
 	op = le32toh(copy.cmd.op);
 
@@ -332,7 +311,7 @@ static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
 		result = PVBUS_R_OK;
 	} else if (op != PVBUS_CMD_FEATURES && op != PVBUS_CMD_START) {
 		result = PVBUS_R_OP;
-	} else if (!dev->ops || dev->draining) {
+	} else if (!dev->ops || hdev_is_draining(dev)) {
 		result = PVBUS_R_STATE;
 	} else {
 		result = op == PVBUS_CMD_FEATURES ? hdev_take_features(dev, &copy) :
@@ -352,7 +331,7 @@ void hostd_bus_look(struct hostd_bus *bus)
 
 static void settle_device(struct hdev *dev)
 {
-	if (!dev->draining || !hdev_try_reset(dev))
+	if (!hdev_try_reset(dev))
 		return;
 	if (dev->cmd_seq)
 		answer_slot(dev, dev->cmd_seq, PVBUS_R_OK);
@@ -363,11 +342,11 @@ static void settle_device(struct hdev *dev)
 
 void hostd_bus_settle(struct hostd_bus *bus)
 {
-	unsigned int slot;
+	struct hdev *dev;
 
-	for (slot = 0; slot < HOSTD_WINDOW_SLOTS && bus->nr_draining; slot++)
-		settle_device(&bus->devices[slot]);
-	if (bus->nr_draining || !bus->cmd_seq)
+	hostd_bus_for_each(bus, dev, draining)
+		settle_device(dev);
+	if (bus->draining || !bus->cmd_seq)
 		return;
 	bus->greeted = bus->cmd_greets;
 	/* Once: a guest that says HELLO without end must not use up the log. */

@@ -33,8 +33,9 @@
  * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
  * @cmd_result: its result
  * @cmd_greets: it is a HELLO that succeeds
- * @nr_draining: devices that are draining
- * @nr_busy: devices that have work, or may have
+ * @present: a bit for each slot that has a device with @ops
+ * @busy: a bit for each whose device has work, or may have
+ * @draining: a bit for each whose queues are stopped, and which may have something in flight
  * @ident: the driver's name and version, or ""
  * @kernel: the guest's kernel, or ""
  * @running: queues that run, in no order
@@ -67,8 +68,9 @@ struct hostd_bus {
 	uint32_t cmd_seq;
 	uint32_t cmd_result;
 	bool cmd_greets;
-	unsigned int nr_draining;
-	unsigned int nr_busy;
+	uint64_t present;
+	uint64_t busy;
+	uint64_t draining;
 	char ident[64];
 	char kernel[64];
 	struct hdev_queue **running;
@@ -84,6 +86,44 @@ struct hostd_bus {
 	int (*watch)(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events);
 	struct hostd_worker *worker;
 };
+
+_Static_assert(HOSTD_WINDOW_SLOTS <= 64, "a set of slots is a word");
+
+/**
+ * hostd_bus_next - the next device of a set
+ * @bus: the bus
+ * @set: bits of slots
+ * @from: the first slot to consider
+ *
+ * Return: the device, or NULL.
+ */
+static inline struct hdev *hostd_bus_next(struct hostd_bus *bus, uint64_t set, unsigned int from)
+{
+	uint64_t left = from < HOSTD_WINDOW_SLOTS ? set >> from << from : 0;
+
+	return left ? &bus->devices[__builtin_ctzll(left)] : NULL;
+}
+
+/**
+ * hostd_bus_for_each - go through the devices of a set, which may change meanwhile
+ * @bus: the bus
+ * @dev: iterator
+ * @set: @present, @busy or @draining
+ *
+ * Most slots are empty, and each is pages away from the next: none is touched that is not in the set.
+ */
+#define hostd_bus_for_each(bus, dev, set)				\
+	for ((dev) = hostd_bus_next(bus, (bus)->set, 0); (dev);		\
+	     (dev) = hostd_bus_next(bus, (bus)->set, (dev)->slot + 1))
+
+/**
+ * hdev_is_draining - are a device's queues stopped, with something in flight, maybe?
+ * @dev: the device
+ */
+static inline bool hdev_is_draining(const struct hdev *dev)
+{
+	return dev->bus->draining & hdev_bit(dev);
+}
 
 /**
  * hostd_bus_look_at_clock - know the time better than by the loop's last look
@@ -160,7 +200,7 @@ void hostd_bus_look(struct hostd_bus *bus);
 
 /**
  * hostd_bus_settle - answer commands and end removals that waited for a drain
- * @bus: the bus; call it after completions while @nr_draining is not 0
+ * @bus: the bus; call it after completions while @draining is not 0
  */
 void hostd_bus_settle(struct hostd_bus *bus);
 

@@ -105,21 +105,23 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 	json_object_put(config);
 	if (ret) {
 		hdev_forget_waits(dev);
+		hdev_set_busy(dev, false);
 		close_all(spec);
 		*dev = old;
 		return ret;
 	}
 	dev->ops = spec->class->worker;
+	bus->present |= hdev_bit(dev);
 	hdev_publish(dev);
 	return 0;
 }
 
 void hdev_set_busy(struct hdev *dev, bool busy)
 {
-	if (dev->busy == busy)
-		return;
-	dev->busy = busy;
-	dev->bus->nr_busy += busy ? 1 : -1;
+	if (busy)
+		dev->bus->busy |= hdev_bit(dev);
+	else
+		dev->bus->busy &= ~hdev_bit(dev);
 }
 
 void hdev_vanish(struct hdev *dev)
@@ -130,6 +132,7 @@ void hdev_vanish(struct hdev *dev)
 	if (dev->ops)
 		dev->ops->destroy(dev);
 	hdev_set_busy(dev, false);
+	bus->present &= ~hdev_bit(dev);
 	dev->ops = NULL;
 	dev->not_ready = false;
 	dev->removing = false;
@@ -161,9 +164,7 @@ void hdev_stop(struct hdev *dev)
 
 	for (i = 0; i < dev->nr_queues; i++)
 		hdev_queue_stop(&dev->queues[i]);
-	if (!dev->draining)
-		dev->bus->nr_draining++;
-	dev->draining = true;
+	dev->bus->draining |= hdev_bit(dev);
 }
 
 bool hdev_try_reset(struct hdev *dev)
@@ -174,9 +175,7 @@ bool hdev_try_reset(struct hdev *dev)
 		if (dev->queues[i].in_flight)
 			return false;
 	}
-	if (dev->draining)
-		dev->bus->nr_draining--;
-	dev->draining = false;
+	dev->bus->draining &= ~hdev_bit(dev);
 	hdev_queues_free(dev);
 	dev->taken[0] = 0;
 	dev->taken[1] = 0;

@@ -164,11 +164,9 @@ struct hdev_queue {
  * @name: the operator's name
  * @nr_queues: queues given by START
  * @queues: the queues
- * @draining: queues are stopped, and something may be in flight
  * @removing: the operator wants it gone
  * @lonely_ns: since when no driver takes it, though the guest has said HELLO; 0: one does
  * @lonely: that has lasted
- * @busy: it has work to do without being asked
  * @not_ready: in the table, though it has no @ops yet (BUS-D18)
  * @cmd_seq: seq of a command that waits for the end of draining, or 0
  * @stats: counters of all past queues, by index
@@ -189,11 +187,9 @@ struct hdev {
 	char name[32];
 	unsigned int nr_queues;
 	struct hdev_queue *queues;
-	bool draining;
 	bool removing;
 	uint64_t lonely_ns;
 	bool lonely;
-	bool busy;
 	bool not_ready;
 	uint32_t cmd_seq;
 	struct hdev_stats stats[PVBUS_MAX_QUEUES];
@@ -242,6 +238,15 @@ int hdev_hold(struct hostd_bus *bus, const struct hdev_spec *spec);
  * Return: 0; -EBUSY if the slot is another device's; another -errno.
  */
 int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error);
+
+/**
+ * hdev_bit - the place of a device in the bus's sets
+ * @dev: the device
+ */
+static inline uint64_t hdev_bit(const struct hdev *dev)
+{
+	return 1ULL << dev->slot;
+}
 
 /**
  * hdev_set_busy - have @work called in each pass of the loop, or not any more
