@@ -19,7 +19,7 @@ sleep 1
 
 guest() { vm_run "awk '{ nr += \$1 } END { print nr }' /sys/bus/pvbus/devices/*/queues/*/ops"; }
 ops=$(guest)
-ktap_check 'less than 0.5 % of a core in 20 s, beyond what 20 sleeps a second cost' hostd_rests 5000 20
+ktap_check 'less than 0.5 % of a core in 20 s, beyond what 20 bare beats a second cost' hostd_rests 5000 20
 ktap_is 'the guest has done nothing' "$(guest)" "$ops"
 ktap_check 'it wakes up' vm_run 'dd if=/dev/pvblk0 of=/dev/null bs=4k count=1 iflag=direct'
 ktap_check 'the console is clean' vm_dmesg_clean

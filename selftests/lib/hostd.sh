@@ -64,5 +64,5 @@ hostd_children() {
 	done
 }
 hostd_worker_pid() { hostd_children --worker | head -n 1; }
-# hostd_rests <ppm> <seconds>: the worker takes less than that of a core, beyond what its sleeps alone cost on this machine.
+# hostd_rests <ppm> <seconds>: the worker takes less than that of a core, beyond what bare beats cost on this machine.
 hostd_rests() { "$build/selftests/resting" "$(hostd_worker_pid)" "$2" "$1"; }
