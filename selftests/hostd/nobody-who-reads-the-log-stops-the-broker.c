@@ -213,7 +213,7 @@ static bool ends(pid_t pid)
 /* Whoever waits for readiness gave a pipe that is full. */
 static void check_readiness(void)
 {
-	char *exe = host_program("pvhostd"), number[16];
+	char *exe = host_program("pvhostd"), number[16], path[128];
 	struct broker b = { .dir = "/tmp/pvkit-test-XXXXXX" };
 	unsigned int i;
 	int fds[2];
@@ -230,15 +230,13 @@ static void check_readiness(void)
 		execl(exe, "pvhostd", "--quiet", "--run-dir", b.dir, "--ready-fd", number, NULL);
 		_exit(127);
 	}
-	for (i = 0; i < 100; i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), "%s/control.sock", b.dir);
-		if (!access(path, F_OK) && (usleep(300000), true))
+	snprintf(path, sizeof(path), "%s/control.sock", b.dir);
+	for (i = 0; i < 200; i++, usleep(100000)) {
+		/* Bound first, and listened to only then. */
+		if (!access(path, F_OK) && (usleep(100000), strstr(broker_ask(&b, "status"), "serving")))
 			break;
-		usleep(100000);
 	}
-	ktap_ok(i < 100 && strstr(broker_ask(&b, "status"), "serving"),
+	ktap_ok(i < 200,
 		"who waits for readiness and takes nothing does not stop it");
 	kill(b.pid, SIGTERM);
 	ktap_ok(ends(b.pid), "and SIGTERM ends it");

@@ -23,17 +23,17 @@ says() {
 ktap_check 'no pvhostd' says 1 "start it first, or say which with --name or --control systemctl start pvhostd@NAME"
 truncate -s 1M "$test_tmp/image"
 hostd_start --disk "id=d0,file=$test_tmp/image" || ktap_bail 'no pvhostd'
-ktap_check 'one that serves, and no QEMU' says 1 'ok its worker serves BAD no QEMU has its window start QEMU with what pvctl qemu-args'
+ktap_check 'one that serves, and no QEMU' wait_for 20 says 1 'ok its worker serves BAD no QEMU has its window start QEMU with what pvctl qemu-args'
 kill -STOP "$(hostd_worker_pid)"
-ktap_check 'a worker that is stopped' says 1 'BAD its worker is stopped or starved'
+ktap_check 'a worker that is stopped' wait_for 20 says 1 'BAD its worker is stopped or starved'
 kill -CONT "$(hostd_worker_pid)"
 HOSTD=other hostd_start --disk "id=d1,file=$test_tmp/image,wait=on" || ktap_bail 'no other pvhostd'
 other() { HOSTD=other says 1 "BAD d1: waiting: $test_tmp/image"; }
 ktap_check 'an image that somebody else has' wait_for 10 other
 released() { HOSTD=other says 1 'pvctl --name OTHER release'; }
-ktap_check 'and how he lets it go' released
+ktap_check 'and how he lets it go' wait_for 20 released
 pvctl release > /dev/null
-ktap_check 'devices that are released' says 1 'BAD its devices are released pvctl restart-worker'
+ktap_check 'devices that are released' wait_for 20 says 1 'BAD its devices are released pvctl restart-worker'
 
 mkdir "$test_tmp/bin"
 printf '#!/bin/sh\necho "QEMU emulator version 2.5.0"\n' > "$test_tmp/bin/qemu-system-x86_64"
