@@ -256,11 +256,13 @@ struct pvnet_control {
  * struct pvnet_rss - how frames are spread over the pairs; changed under rtnl
  * @key: of the Toeplitz hash
  * @table: pair for each hash modulo its size; the device may use less of it
+ * @size: entries of it that ethtool sees, over all lives of the device
  * @types: PVNET_HASH_* that are wanted
  */
 struct pvnet_rss {
 	u8	key[PVNET_RSS_KEY_LEN];
 	u8	table[PVNET_RSS_SIZE_MAX];
+	u16	size;
 	u32	types;
 };
 

@@ -13,6 +13,7 @@ void pvnet_init_rss(struct pvnet *net)
 {
 	net->rss.types = PVNET_HASH_IPV4 | PVNET_HASH_IPV6 | PVNET_HASH_TCPV4 | PVNET_HASH_TCPV6 |
 			 PVNET_HASH_UDPV4 | PVNET_HASH_UDPV6;
+	net->rss.size = le16_to_cpu(net->config.rss_size) ?: PVNET_RSS_SIZE_MAX;
 	netdev_rss_key_fill(net->rss.key, sizeof(net->rss.key));
 	pvnet_spread_evenly(net);
 }

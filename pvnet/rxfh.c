@@ -16,8 +16,8 @@ static const struct {
 	u32	addresses;
 	u32	ports;
 } flows[] = {
-	{ IPV4_FLOW, PVNET_HASH_IPV4 },
-	{ IPV6_FLOW, PVNET_HASH_IPV6 },
+	{ IPV4_FLOW, PVNET_HASH_IPV4, 0 },
+	{ IPV6_FLOW, PVNET_HASH_IPV6, 0 },
 	{ TCP_V4_FLOW, PVNET_HASH_IPV4, PVNET_HASH_TCPV4 },
 	{ TCP_V6_FLOW, PVNET_HASH_IPV6, PVNET_HASH_TCPV6 },
 	{ UDP_V4_FLOW, PVNET_HASH_IPV4, PVNET_HASH_UDPV4 },
@@ -48,13 +48,16 @@ u32 pvnet_get_rxfh_key_size(struct net_device *dev)
  * pvnet_get_rxfh_indir_size() - see ethtool_ops.get_rxfh_indir_size
  * @dev: the interface
  *
+ * The kernel takes memory for so many, and asks for them then: a life that begins meanwhile, with a
+ * table of another size, does not change it.
+ *
  * Return: entries; 0: frames are not spread by their hash.
  */
 u32 pvnet_get_rxfh_indir_size(struct net_device *dev)
 {
 	const struct pvnet *net = netdev_priv(dev);
 
-	return pvnet_has(net, PVNET_F_RSS) ? le16_to_cpu(net->config.rss_size) : 0;
+	return pvnet_has(net, PVNET_F_RSS) ? net->rss.size : 0;
 }
 
 /**
@@ -70,7 +73,7 @@ int pvnet_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param)
 	unsigned int i;
 
 	param->hfunc = ETH_RSS_HASH_TOP;
-	for (i = 0; param->indir && i < pvnet_get_rxfh_indir_size(dev); i++)
+	for (i = 0; param->indir && i < net->rss.size; i++)
 		param->indir[i] = net->rss.table[i];
 	if (param->key)
 		memcpy(param->key, net->rss.key, sizeof(net->rss.key));
@@ -88,14 +91,14 @@ int pvnet_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param)
 int pvnet_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param,
 			  struct netlink_ext_ack *extack)
 {
-	unsigned int i, size = pvnet_get_rxfh_indir_size(dev);
 	struct pvnet *net = netdev_priv(dev);
+	unsigned int i, size = net->rss.size;
 
 	if (param->hfunc != ETH_RSS_HASH_NO_CHANGE && param->hfunc != ETH_RSS_HASH_TOP) {
 		NL_SET_ERR_MSG_MOD(extack, "the hash is Toeplitz' and no other");
 		return -EOPNOTSUPP;
 	}
-	if (param->indir && size) {
+	if (param->indir) {
 		for (i = 0; i < size; i++)
 			WRITE_ONCE(net->rss.table[i], param->indir[i]);
 		repeat_table(&net->rss, size);

@@ -3,10 +3,12 @@
  * A config area that makes no sense is refused, whatever is wrong with it. What the driver wants is said over the
  * control queue, whole, once at a time and again when it has changed (NET-G7); more than the device can filter is
  * asked for as all of its kind (NET-D10). An answer to what was not asked breaks the device (RING-G3). pvnet/config.c and
- * pvnet/settings.c as they are.
+ * pvnet/settings.c as they are. The table by which frames are spread is as large as the kernel was told, whatever
+ * a life that begins meanwhile says.
  */
 #include "testnic.h"
 
+#include "compat_ethtool.h"
 #include "ktap.h"
 
 static struct pvnet_config config;
@@ -190,13 +192,42 @@ static void check_filters(void)
 	end();
 }
 
+/* Between the question how large the table is and what is done with it, a life begins with another one. */
+static void check_table(void)
+{
+	struct ethtool_rxfh_param param = { .hfunc = ETH_RSS_HASH_NO_CHANGE };
+	u32 id = 0, i, size;
+	bool same = true;
+
+	start();
+	said(&id);
+	nic.net.config.rss_size = 16;
+	pvnet_init_rss(&nic.net);
+	size = pvnet_get_rxfh_indir_size(&nic.dev);
+	param.indir = calloc(size, sizeof(*param.indir));
+	nic.net.config.rss_size = PVNET_RSS_SIZE_MAX;
+	for (i = 0; i < size; i++)
+		param.indir[i] = i;
+	ktap_ok(!pvnet_set_rxfh(&nic.dev, &param, NULL), "a table is set");
+	memset(param.indir, 0xff, size * sizeof(*param.indir));
+	ktap_ok(!pvnet_get_rxfh(&nic.dev, &param), "and asked for");
+	for (i = 0; i < size; i++)
+		same &= param.indir[i] == i;
+	for (i = 0; i < PVNET_RSS_SIZE_MAX; i++)
+		same &= nic.net.rss.table[i] == i % size;
+	ktap_ok(same && size == 16, "it is as large as before, in a life with a larger one too");
+	free(param.indir);
+	end();
+}
+
 int main(void)
 {
-	ktap_plan(23);
+	ktap_plan(26);
 	check_config();
 	check_turns();
 	expect_lie("an answer to another command", 1, 1);
 	expect_lie("a second answer", 0, 2);
 	check_filters();
+	check_table();
 	return ktap_finish();
 }
