@@ -41,7 +41,8 @@ static bool parse_total(const char *text, const char *line, u64 *us)
  */
 bool pvballoon_psi(u64 *some_us, u64 *full_us)
 {
-	struct file *file = filp_open(psi_file, O_RDONLY, 0);
+	/* Whatever was named: the balloon does not wait for it, and the freezer not for the balloon. */
+	struct file *file = filp_open(psi_file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	char text[PSI_LEN];
 	ssize_t len;
 	loff_t pos = 0;
