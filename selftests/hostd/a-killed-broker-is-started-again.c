@@ -122,7 +122,10 @@ static void be_slowfs(const char *dir)
 	char path[4096] = "", *tests;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (readlink("/proc/self/exe", path, sizeof(path) - 32) > 0 && (tests = strstr(path, "/tests/")))
+	if (readlink("/proc/self/exe", path, sizeof(path) - 32) < 0)
+		_exit(127);
+	tests = strstr(path, "/tests/");
+	if (tests)
 		strcpy(tests, "/slowfs");
 	execl(path, "slowfs", dir, "65536", NULL);
 	_exit(127);
