@@ -14,7 +14,7 @@ versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
 dkms="dkms"
-packaging="debhelper dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
+packaging="apparmor debhelper dh-apparmor dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
 # For make check-install alone; where systemd runs, libvirt's daemon is started.
 packaging+=" libvirt-daemon-system libvirt-clients ovmf sbsigntool openssl"
 lint="sparse clang shellcheck"

@@ -33,6 +33,11 @@ if command -v systemd-analyze > /dev/null; then
 else
 	ktap_skip 'systemd has no complaint about the unit' 'there is no systemd-analyze'
 fi
+if command -v apparmor_parser > /dev/null; then
+	ktap_check 'AppArmor takes the profile' apparmor_parser --skip-kernel-load --skip-cache "$top/host-ref/install/pvhostd.apparmor"
+else
+	ktap_skip 'AppArmor takes the profile' 'there is no apparmor_parser'
+fi
 # The example as a user would have it: every option of it in use.
 sed -n 's/^#\([a-z][a-z-]*\( [^ ]*\)\{0,1\}\)$/\1/p' "$prefix/share/doc/pvkit/example.conf" |
 	sed '/^disk/s|file=[^,]*|null=1M|; s/tap=tap0/null=on/; s/passt=on/null=on/; /^socket-group/d' > "$prefix/etc/pvkit/web.conf"
