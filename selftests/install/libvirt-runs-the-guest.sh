@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # What 'pvctl libvirt-xml' prints is what libvirt takes: a domain with it is valid, is started by virsh, as libvirt's own
-# user, serves its disk, is saved and restored while it writes, and nothing is lost; libvirt's AppArmor profile lets QEMU
-# have the socket.
+# user, serves its disk, is saved and restored while it writes, and nothing is lost; so it is when the hook for libvirt ends
+# pvhostd with the domain, and starts it before. libvirt's AppArmor profile lets QEMU have the socket.
 # needs: vm root
 # kernels: 6.12
-# timeout: 400
+# timeout: 600
 # shellcheck disable=SC2317 # functions are called by ktap_check and wait_for
 set -u
 # Mounts of its own, over folders of the host's, also where no runner has given it some.
@@ -39,13 +39,34 @@ libvirt_start() {
 	EOF
 	echo "unix_sock_dir = \"$test_tmp/run\"" >> "$test_tmp/etc/libvirtd.conf"
 	mount --bind "$test_tmp/etc" /etc/libvirt || return 1
+	mkdir -p /etc/libvirt/hooks/qemu.d "$test_tmp/pvkit"
+	sed "s|/etc/pvkit|$test_tmp/pvkit|" "$top/host-ref/install/libvirt-hook" > /etc/libvirt/hooks/qemu.d/pvkit
+	chmod +x /etc/libvirt/hooks/qemu.d/pvkit
 	for dir in /run/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
 		mount -t tmpfs none "$dir" && mkdir -p "$dir/qemu" && chown libvirt-qemu: "$dir/qemu" || return 1
 	done
 	test_spawn "$test_tmp/virtlogd.log" virtlogd
-	test_spawn "$test_tmp/libvirtd.log" libvirtd
+	test_spawn "$test_tmp/libvirtd.log" env PATH="$test_tmp/bin:$PATH" libvirtd
 	wait_for 30 virsh version || { tail "$test_tmp/libvirtd.log" >&2; return 1; }
 }
+
+# What the hook calls, for the unit of this domain: pvhostd with the same options as before.
+service_make() {
+	mkdir "$test_tmp/bin"
+	cat > "$test_tmp/bin/systemctl" <<-EOF
+		#!/bin/bash
+		echo "\$*" >> "$test_tmp/systemctl.log"
+		pid=\$(cat "$(hostd_dir)/pid" 2> /dev/null)
+		running() { [ -n "\$pid" ] && kill -0 "\$pid" 2> /dev/null; }
+		case \$1 in
+		start)	running || "$hostd_bin/pvhostd" --name hostd --run-dir "$(hostd_dir)" --daemon ${options[*]} ;;
+		stop)	kill "\$pid"; while running; do sleep 0.1; done ;;
+		esac
+	EOF
+	chmod +x "$test_tmp/bin/systemctl"
+}
+service_end() { [ ! -x "$test_tmp/bin/systemctl" ] || "$test_tmp/bin/systemctl" stop 2> /dev/null; }
+test_exit_hooks+=(service_end)
 
 # The pieces of pvctl's where the documentation says they belong.
 domain_xml() {
@@ -79,7 +100,8 @@ domain_is_up() { vm_is "$(domain_pid)" && vm_alive; }
 
 chmod 755 "$test_tmp"
 blk_image image 64M
-hostd_start --disk "id=d0,file=$image,serial=LIBVIRT" --socket-group libvirt-qemu || ktap_bail 'no pvhostd'
+options=(--disk "id=d0,file=$image,serial=LIBVIRT,uuid=6a8bcb6a-0a5d-4c2e-9d3f-000000000013" --socket-group libvirt-qemu)
+hostd_start "${options[@]}" || ktap_bail 'no pvhostd'
 vm_initrd kit || ktap_bail 'no initramfs'
 cp "$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image)" "$(vm_dir)/kernel"
 chown -R libvirt-qemu: "$(vm_dir)"
@@ -106,6 +128,24 @@ ktap_check 'virsh restores it' virsh restore "$(vm_dir)/saved" --running
 ktap_check 'its QEMU has the window' wait_for 20 domain_is_up
 ktap_check 'the guest goes on' blk_goes_on
 ktap_check 'and reads what it has written' fio_end verify
+
+# Now the domain is one of the hook's.
+hostd_stop
+service_make
+touch "$test_tmp/pvkit/$domain.conf"
+"$test_tmp/bin/systemctl" start
+ktap_check 'pvhostd is a service, and finds its window again' domain_is_up
+fio_bg verify "$(fio_verify 1 pvblk0)" --time_based --runtime=600
+ktap_check 'it is written to' blk_goes_on
+ktap_check 'virsh suspends the domain' virsh suspend "$domain"
+ktap_check 'and saves it' virsh save "$domain" "$(vm_dir)/saved" --paused || ktap_bail 'not saved'
+is_over() { [ ! -e "$(hostd_dir)/control.sock" ]; }
+ktap_check 'the hook has ended pvhostd' wait_for 20 is_over
+ktap_check 'virsh restores it' virsh restore "$(vm_dir)/saved" --running
+ktap_check 'with a new pvhostd' wait_for 20 domain_is_up
+ktap_check 'the guest goes on' blk_goes_on
+ktap_check 'and reads what it has written' fio_end verify
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_check 'virsh ends it' virsh destroy "$domain"
+ktap_check 'and the hook its pvhostd' wait_for 20 is_over
 ktap_done
