@@ -22,7 +22,7 @@ fio_bg load --size=32m --loops=500 "$(fio_verify 1 pvblk0)"
 # Whatever comes as the second disk gets I/O until it goes; one that has just gone must not become a file.
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	[ -b /dev/pvblk1 ] && fio --name=v --filename=/dev/pvblk1 --rw=randrw --bsrange=4k-128k --iodepth=32 \
-		--ioengine=libaio --direct=1 --size=32m --time_based --runtime=20 --allow_file_create=0 \
+		--ioengine=libaio --direct=1 --size=32m --time_based --runtime=20 '"$fio_makes_no_file"' \
 		--minimal > /dev/null 2>&1
 	sleep 0.1
 done'

@@ -44,8 +44,8 @@ irqs() { vm_run 'grep -c pvbus0 /proc/interrupts'; }
 before="$(depth) $(irqs)"
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	for disk in /dev/pvblk[01]; do
-		fio --name=l --allow_file_create=0 --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 --ioengine=libaio --direct=1 \
-			--size=32m --time_based --runtime=1 --minimal > /dev/null 2>&1
+		fio --name=l '"$fio_makes_no_file"' --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 \
+			--ioengine=libaio --direct=1 --size=32m --time_based --runtime=1 --minimal > /dev/null 2>&1
 	done
 	sleep 0.1
 done'

@@ -39,7 +39,7 @@ while [ ! -e /run/enough ]; do
 	for disk in /dev/pvblk[0-9]; do
 		timeout -s KILL "$limit" fio --thread --name=l --filename="$disk" --rw=randrw --bsrange=4k-128k --iodepth=32 \
 			--ioengine=libaio --direct=1 --size=16m --time_based --runtime=1 \
-			--continue_on_error=all --allow_file_create=0 --minimal > /dev/null 2>&1
+			--continue_on_error=all '"$fio_makes_no_file"' --minimal > /dev/null 2>&1
 	done
 	sleep 0.2
 done'

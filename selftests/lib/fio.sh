@@ -13,11 +13,15 @@
 #   fio_bg NAME args...        fio in the guest's background, from where it begins; its report is JSON
 #   fio_end NAME               ask it to end; whether all its I/O was good
 #   fio_max_ms NAME            its longest completion of a read or a write, in ms
+#   $fio_makes_no_file         arguments of fio for a disk that may go
 #
 # fio_engine=io_uring where the guest sleeps meanwhile: with libaio fio can lose count over that, and waits
 # for what has long been completed, on any disk (on virtio-blk in 2 of 2 guests, within 7 sleeps).
 declare -A fio_jobs
 fio_engine=libaio
+# On a disk that goes and comes: a name that fio does not find is that of a file to be made, and what is there when it
+# comes to that, up to a second later, it removes first: the node of a disk that has come meanwhile.
+fio_makes_no_file='--allow_file_create=0 --create_on_open=1'
 
 blk_image() {
 	printf -v "$1" '%s/%s.img' "$test_tmp" "$1"
