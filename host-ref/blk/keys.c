@@ -51,6 +51,8 @@ const struct hostd_key hostd_blk_keys[] = {
 	  .help = "largest request" },
 	{ "wait", HOSTD_KEY_SWITCH, .def = "off",
 	  .help = "where the VM will migrate to: wait for as long as another host or process has the image locked" },
+	{ "replaces", HOSTD_KEY_PCI,
+	  .help = "the controller of an emulated disk with the same image: the guest uses one of the two (host-ref.md, 'Takeover')" },
 	{ "size", HOSTD_KEY_SIZE, .max = HOSTD_SIZE_MAX, .live = true, .only_live = true,
 	  .help = "the disk becomes so large, and its image at least so" },
 	{ "shrink", HOSTD_KEY_SWITCH, .live = true, .only_live = true,

@@ -188,6 +188,7 @@ void hostd_device_drop(struct hostd_broker *b, struct hostd_device *dev)
 
 struct json_object *hostd_device_identity(const struct hostd_device *dev, const char *op)
 {
+	const char *replaces = hostd_json_str(dev->args, "replaces");
 	struct json_object *msg = json_object_new_object();
 
 	hostd_json_add_str(msg, "op", op);
@@ -196,6 +197,8 @@ struct json_object *hostd_device_identity(const struct hostd_device *dev, const 
 	hostd_json_add_str(msg, "type", dev->class->name);
 	hostd_json_add_str(msg, "name", dev->id);
 	add_uuid(msg, dev);
+	if (replaces)
+		hostd_json_add_str(msg, "replaces", replaces);
 	return msg;
 }
 

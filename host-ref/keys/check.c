@@ -86,6 +86,7 @@ static bool is_allowed(const struct hostd_key *key, struct json_object *val)
 {
 	const char *text = json_object_is_type(val, json_type_string) ? json_object_get_string(val) : NULL;
 	uint8_t uuid[16];
+	uint32_t address;
 
 	if (text && hostd_key_has_word(key, text))
 		return true;
@@ -96,6 +97,8 @@ static bool is_allowed(const struct hostd_key *key, struct json_object *val)
 		return is_name(text);
 	case HOSTD_KEY_UUID:
 		return !hostd_uuid_parse(text, uuid);
+	case HOSTD_KEY_PCI:
+		return !hostd_pci_parse(text, &address);
 	case HOSTD_KEY_PATH:
 		return text[0] == '/';
 	case HOSTD_KEY_SWITCH:
@@ -161,6 +164,8 @@ char *hostd_key_allowed(const struct hostd_key *key, char *buf, size_t len)
 		snprintf(buf, len, "at most %llu printable ASCII characters", (unsigned long long)key->max);
 	else if (key->kind == HOSTD_KEY_UUID)
 		snprintf(buf, len, "8-4-4-4-12 hexadecimal digits");
+	else if (key->kind == HOSTD_KEY_PCI)
+		snprintf(buf, len, "[SEGMENT:]BUS:DEVICE.FUNCTION as lspci has it");
 	return buf;
 }
 
@@ -168,6 +173,7 @@ static void refuse_type(const struct hostd_key *key, char *err, size_t len)
 {
 	static const char *const want[] = {
 		[HOSTD_KEY_TEXT] = "text", [HOSTD_KEY_NAME] = "text", [HOSTD_KEY_UUID] = "text",
+		[HOSTD_KEY_PCI] = "text",
 		[HOSTD_KEY_PATH] = "an absolute path", [HOSTD_KEY_SWITCH] = "true or false",
 		[HOSTD_KEY_NUMBER] = "a number", [HOSTD_KEY_SIZE] = "a number",
 	};

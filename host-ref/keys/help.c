@@ -16,6 +16,7 @@ static const char *value_name(const struct hostd_key *key)
 {
 	static const char *const names[] = {
 		[HOSTD_KEY_TEXT] = "TEXT", [HOSTD_KEY_NAME] = "NAME", [HOSTD_KEY_UUID] = "UUID",
+		[HOSTD_KEY_PCI] = "ADDRESS",
 		[HOSTD_KEY_PATH] = "PATH", [HOSTD_KEY_SWITCH] = "on|off", [HOSTD_KEY_NUMBER] = "N",
 		[HOSTD_KEY_SIZE] = "SIZE",
 	};

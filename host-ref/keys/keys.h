@@ -20,6 +20,7 @@ enum hostd_kind {
 	HOSTD_KEY_TEXT,		/* a string */
 	HOSTD_KEY_NAME,		/* a string: the name of a device */
 	HOSTD_KEY_UUID,		/* a string */
+	HOSTD_KEY_PCI,		/* a string: the address of a PCI function, as 0000:00:01.1 */
 	HOSTD_KEY_PATH,		/* a string: an absolute path; from text a relative one, too. No worker gets it */
 	HOSTD_KEY_SWITCH,	/* a boolean; "on" or "off" */
 	HOSTD_KEY_NUMBER,	/* an integer, not negative */

@@ -12,6 +12,7 @@
 
 static const char *const kind_names[] = {
 	[HOSTD_KEY_TEXT] = "text", [HOSTD_KEY_NAME] = "name", [HOSTD_KEY_UUID] = "uuid",
+	[HOSTD_KEY_PCI] = "pci",
 	[HOSTD_KEY_PATH] = "path", [HOSTD_KEY_SWITCH] = "switch", [HOSTD_KEY_NUMBER] = "number",
 	[HOSTD_KEY_SIZE] = "size",
 };

@@ -63,6 +63,7 @@ struct json_object *hostd_key_parse(const struct hostd_key *key, const char *tex
 	case HOSTD_KEY_TEXT:
 	case HOSTD_KEY_NAME:
 	case HOSTD_KEY_UUID:
+	case HOSTD_KEY_PCI:
 		return json_object_new_string(text);
 	case HOSTD_KEY_PATH:
 		return absolute_path(text);

@@ -122,6 +122,32 @@ void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT])
 	}
 }
 
+/* At most @max, in one to @digits hexadecimal digits before @end; moves @text behind that. */
+static bool take_hex(const char **text, unsigned int digits, char end, unsigned int max, unsigned int *value)
+{
+	size_t len = strspn(*text, "0123456789abcdefABCDEF");
+
+	if (!len || len > digits || (*text)[len] != end)
+		return false;
+	*value = strtoul(*text, NULL, 16);
+	*text += len + !!end;
+	return *value <= max;
+}
+
+int hostd_pci_parse(const char *text, uint32_t *address)
+{
+	const char *colon = strchr(text, ':');
+	unsigned int segment = 0, bus, device, function;
+
+	if (colon && strchr(colon + 1, ':') && !take_hex(&text, 4, ':', 0xffff, &segment))
+		return -EINVAL;
+	if (!take_hex(&text, 2, ':', 0xff, &bus) || !take_hex(&text, 2, '.', 0x1f, &device) ||
+	    !take_hex(&text, 1, 0, 7, &function))
+		return -EINVAL;
+	*address = segment << 16 | bus << 8 | device << 3 | function;
+	return 0;
+}
+
 /* Length of the UTF-8 sequence at @p, and its value; 0: it is none. */
 static unsigned int decode(const unsigned char *p, uint32_t *value)
 {

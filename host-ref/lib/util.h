@@ -95,6 +95,15 @@ int hostd_uuid_parse(const char *text, uint8_t uuid[16]);
 void hostd_uuid_format(const uint8_t uuid[16], char text[HOSTD_UUID_TEXT]);
 
 /**
+ * hostd_pci_parse - read the address of a PCI function
+ * @text: [SEGMENT:]BUS:DEVICE.FUNCTION in hexadecimal, as lspci has it
+ * @address: gets segment << 16 | bus << 8 | device << 3 | function
+ *
+ * Return: 0 or -EINVAL.
+ */
+int hostd_pci_parse(const char *text, uint32_t *address);
+
+/**
  * hostd_text_clean - replace in a text what a terminal would obey, or take for another line
  * @text: changed in place: control characters, what is not UTF-8, and what turns the direction of
  *	writing become '?'

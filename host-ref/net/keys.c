@@ -29,6 +29,8 @@ const struct hostd_key hostd_net_keys[] = {
 	  .help = "no network, for measuring: what is sent is forgotten" },
 	{ "mac", HOSTD_KEY_TEXT, .max = NET_MAC_TEXT - 1, .value = "ADDRESS",
 	  .help = "address (made from the uuid)" },
+	{ "replaces", HOSTD_KEY_PCI,
+	  .help = "an emulated NIC: the guest uses one of the two, under the same name (host-ref.md, 'Takeover')" },
 	{ "mtu", HOSTD_KEY_NUMBER, .min = PVNET_MTU_MIN, .max = PVNET_MTU_MAX, .live = true, .value = "BYTES",
 	  .help = "longest packet that the guest shall send (1500; with passt 65520)" },
 	{ "max-mtu", HOSTD_KEY_NUMBER, .min = PVNET_MTU_MIN, .max = PVNET_MTU_MAX, .def = "65535",

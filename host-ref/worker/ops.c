@@ -61,17 +61,19 @@ static struct hdev *find_device(struct hostd_worker *w, struct json_object *req)
 static bool parse_spec(struct hostd_worker *w, struct json_object *req, struct hdev_spec *spec)
 {
 	const char *uuid = hostd_json_str(req, "uuid"), *type = hostd_json_str(req, "type");
-	const char *name = hostd_json_str(req, "name");
+	const char *name = hostd_json_str(req, "name"), *replaces = hostd_json_str(req, "replaces");
 
 	*spec = (struct hdev_spec) {
 		.class = hostd_class_find(w->classes, type),
 		.slot = hostd_json_u64(req, "slot", HOSTD_WINDOW_SLOTS),
 		.generation = hostd_json_u64(req, "generation", 1),
 		.name = name ? name : "",
+		.replaces = replaces,
 		.config = hostd_json_get(req, "config"),
 	};
 	return spec->class && spec->slot < HOSTD_WINDOW_SLOTS && uuid &&
-	       !hostd_uuid_parse(uuid, spec->uuid);
+	       !hostd_uuid_parse(uuid, spec->uuid) &&
+	       (!replaces || !hostd_pci_parse(replaces, &spec->replaced));
 }
 
 static struct json_object *op_hold(struct hostd_worker *w, struct json_object *req)

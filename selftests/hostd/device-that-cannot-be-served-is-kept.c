@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * BUS-D18: a device that cannot be served stays in the table, not ready, over failed attempts and
- * epochs; it becomes ready with the same generation, and can be removed meanwhile.
+ * epochs; it becomes ready with the same generation, and can be removed meanwhile. BUS-D19, D20: what
+ * it replaces is said from the beginning to its end, and who does not understand that does not get it.
  */
+#include "lib/util.h"
 #include "testbus.h"
 
 #define SLOT	2
@@ -90,12 +92,52 @@ static void check_removal(struct testbus *t)
 	ktap_ok(!testbus_add(t, SLOT, HELD + 1, TESTBUS_NULL, -1), "and the slot is free");
 }
 
+#define FUNCTION	0x1000fU	/* 0001:00:01.7 */
+
+/* As it has to be all the time, with these flags besides. */
+static bool is_replacing(struct testbus *t, uint32_t flags)
+{
+	return flags_of(t) == (PVBUS_DEV_REPLACES | flags) &&
+	       le32toh(testdrv_entry(&t->drv, SLOT)->replaces) == FUNCTION;
+}
+
+static uint32_t hello_with(struct testbus *t, uint64_t features)
+{
+	testdrv_driver_header(&t->drv)->features[0] = htole64(features);
+	return testdrv_bus_command(&t->drv, PVBUS_CMD_HELLO);
+}
+
+static void check_replaces(struct testbus *t, struct testdrv_queue *q)
+{
+	struct hdev_spec spec = {
+		.class = &pv_blk_class, .slot = SLOT, .generation = HELD, .uuid = "twin", .name = "d1",
+		.replaces = true,
+	};
+	struct testdrv *d = &t->drv;
+	char error[HDEV_ERROR_LEN];
+
+	hdev_remove(&t->bus->devices[SLOT], true);
+	ktap_ok(!hostd_pci_parse("0001:00:01.7", &spec.replaced) && !hdev_hold(t->bus, &spec) &&
+		is_replacing(t, PVBUS_DEV_NOT_READY), "what is replaced is said of a device that is not ready");
+	spec.config = json_tokener_parse(TESTBUS_NULL);
+	ktap_ok(!hdev_add(t->bus, &spec, error) && is_replacing(t, 0), "and of one that is");
+	json_object_put(spec.config);
+	ktap_ok(hello_with(t, 0) == PVBUS_R_OK && testdrv_take_features(d, SLOT) == PVBUS_R_FEATURES &&
+		testdrv_status(d, SLOT) == PVBUS_S_RESET, "a driver that would use both gets FEATURES");
+	ktap_ok(hello_with(t, 1ULL << PVBUS_F_REPLACES) == PVBUS_R_OK && testdrv_run(d, SLOT, q, 16, 4096),
+		"another one runs it");
+	hdev_remove(&t->bus->devices[SLOT], false);
+	ktap_ok(is_replacing(t, PVBUS_DEV_REMOVE), "it is said until it goes");
+	ktap_ok(testdrv_command(d, SLOT, PVBUS_CMD_RESET) == PVBUS_R_OK && !flags_of(t),
+		"and not of the slot that it leaves");
+}
+
 int main(void)
 {
 	struct testdrv_queue q;
 	struct testbus t;
 
-	ktap_plan(20);
+	ktap_plan(26);
 	testbus_init(&t);
 	ktap_ok(!hold(&t), "a device is held before the first epoch");
 	hostd_bus_begin_epoch(t.bus);
@@ -105,6 +147,7 @@ int main(void)
 	check_attempts(&t);
 	check_ready(&t, &q);
 	check_removal(&t);
+	check_replaces(&t, &q);
 	testbus_exit(&t);
 	return ktap_finish();
 }

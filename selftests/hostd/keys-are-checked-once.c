@@ -26,6 +26,7 @@ static const struct hostd_key keys[] = {
 	{ "label", HOSTD_KEY_TEXT, .max = 5 },
 	{ "any", HOSTD_KEY_TEXT },
 	{ "on", HOSTD_KEY_SWITCH, .def = "on" },
+	{ "at", HOSTD_KEY_PCI },
 	{ "grow", HOSTD_KEY_SIZE, .live = true, .only_live = true },
 	{ "must", HOSTD_KEY_TEXT, .needed = true, .help = "what must be there" },
 	HOSTD_KEYS_COMMON
@@ -109,6 +110,16 @@ static const struct { const char *text, *words; } bad_texts[] = {
 	{ "on=yes", "use on=on or on=off" },
 	{ "on=true", "use on=on or on=off" },
 	{ "uuid=1", "8-4-4-4-12 hexadecimal digits" },
+	{ "at=", "at= is [SEGMENT:]BUS:DEVICE.FUNCTION as lspci has it" },
+	{ "at=00:1.8", "as lspci has it" },
+	{ "at=00:20.0", "as lspci has it" },
+	{ "at=100:1.0", "as lspci has it" },
+	{ "at=10000:00:1.0", "as lspci has it" },
+	{ "at=0:0:0:1.0", "as lspci has it" },
+	{ "at=00:01", "as lspci has it" },
+	{ "at=00:01.1x", "as lspci has it" },
+	{ "at=00: 1.1", "as lspci has it" },
+	{ "at=:01.1", "as lspci has it" },
 	{ "id=-a", "starts with a letter or digit" },
 	{ "id=", "1 to 31 letters, digits" },
 	{ "id=a b", "letters, digits" },
@@ -137,6 +148,7 @@ static const struct { const char *text, *words; enum hostd_use use; } bad_json[]
 	{ "{\"target\":true}", "target: give a number, or auto", HOSTD_USE_ADD },
 	{ "{\"file\":\"here\"}", "file: give an absolute path, or auto or off", HOSTD_USE_ADD },
 	{ "{\"on\":\"on\"}", "on: give true or false", HOSTD_USE_ADD },
+	{ "{\"at\":17}", "at: give text", HOSTD_USE_ADD },
 	{ "{\"mode\":[\"one\"]}", "mode: give text", HOSTD_USE_ADD },
 	{ "{\"a\\u001bb\":1}", "unknown key 'a?b'", HOSTD_USE_ADD },
 	{ "{\"size\":8192}", "size= cannot be changed while the device is there", HOSTD_USE_SET },
@@ -169,6 +181,8 @@ static void check_good(void)
 		"bounds are allowed");
 	ktap_ok(takes_text(NULL, "must=1,size=4K,count=2,time=10,target=0,file=auto") &&
 		takes_text(NULL, "must=1,time=0"), "both");
+	ktap_ok(takes_text(NULL, "must=1,at=0:1.1") && takes_text(NULL, "must=1,at=ffff:fF:1f.7"),
+		"addresses of PCI functions are, too");
 	ktap_ok(takes_json("{\"id\":\"it\",\"count\":4,\"target\":\"auto\",\"grow\":5}", HOSTD_USE_SET),
 		"what may change does");
 	ktap_ok(takes_json("{\"count\":4,\"medium\":{}}", HOSTD_USE_WORKER), "a worker gets more than keys");
@@ -244,7 +258,7 @@ int main(void)
 	while (pv_classes[nr_classes])
 		nr_classes++;
 	seed = getenv("PVKIT_SEED") ? strtoul(getenv("PVKIT_SEED"), NULL, 0) | 1 : 1;
-	ktap_plan(HOSTD_ARRAY_SIZE(bad_texts) + HOSTD_ARRAY_SIZE(bad_json) + 12 + 2 + nr_classes + 1);
+	ktap_plan(HOSTD_ARRAY_SIZE(bad_texts) + HOSTD_ARRAY_SIZE(bad_json) + 13 + 2 + nr_classes + 1);
 	for (i = 0; i < HOSTD_ARRAY_SIZE(bad_texts); i++) {
 		snprintf(text, sizeof(text), "must=x,%s", bad_texts[i].text);
 		refused(takes_text(NULL, text), bad_texts[i].words, "text");

@@ -282,6 +282,7 @@ static void look_at_header(struct hostd_bus *bus)
 	bus->cmd_seq = seq;
 	bus->cmd_result = op == PVBUS_CMD_HELLO ? check_hello(bus, &h) : PVBUS_R_OK;
 	bus->cmd_greets = op == PVBUS_CMD_HELLO && bus->cmd_result == PVBUS_R_OK;
+	bus->knows_replaces = bus->cmd_greets && le64toh(h.features[0]) >> PVBUS_F_REPLACES & 1;
 	stop_all(bus);
 	hostd_bus_settle(bus);
 }
@@ -367,6 +368,7 @@ void hdev_remove(struct hdev *dev, bool force)
 	}
 	if (!dev->ops)
 		return;
-	hostd_window_set_flags(&dev->bus->win, dev->slot, PVBUS_DEV_REMOVE);
+	hostd_window_set_flags(&dev->bus->win, dev->slot,
+			       PVBUS_DEV_REMOVE | (dev->replaces ? PVBUS_DEV_REPLACES : 0));
 	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }

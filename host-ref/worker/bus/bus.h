@@ -29,6 +29,7 @@
  * @overwritten: the window is not what was published: nothing is executed, and the next beat begins
  *	an epoch
  * @greeted: HELLO was acknowledged in this epoch
+ * @knows_replaces: the driver took PVBUS_F_REPLACES with it
  * @introduced: the log names the driver
  * @cmd_seq: seq of a HELLO or BYE that waits for devices to drain, or 0
  * @cmd_result: its result
@@ -64,6 +65,7 @@ struct hostd_bus {
 	bool is_fresh;
 	bool overwritten;
 	bool greeted;
+	bool knows_replaces;
 	bool introduced;
 	uint32_t cmd_seq;
 	uint32_t cmd_result;

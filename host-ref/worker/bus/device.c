@@ -42,6 +42,8 @@ static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 		.class = spec->class,
 		.generation = spec->generation,
 		.status = PVBUS_S_RESET,
+		.replaces = spec->replaces,
+		.replaced = spec->replaced,
 	};
 	memcpy(dev->uuid, spec->uuid, sizeof(dev->uuid));
 	snprintf(dev->name, sizeof(dev->name), "%s", spec->name);
@@ -150,6 +152,9 @@ uint32_t hdev_take_features(struct hdev *dev, const struct pvbus_driver_slot *sl
 
 	if (dev->status != PVBUS_S_RESET && dev->status != PVBUS_S_FEATURES_OK)
 		return PVBUS_R_STATE;
+	/* BUS-D20: this driver would use both. */
+	if (dev->replaces && !dev->bus->knows_replaces)
+		return PVBUS_R_FEATURES;
 	if (want[0] & ~dev->features[0] || want[1] & ~dev->features[1])
 		return PVBUS_R_FEATURES;
 	dev->taken[0] = want[0];

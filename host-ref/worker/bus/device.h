@@ -162,6 +162,8 @@ struct hdev_queue {
  * @max_queue_size: offered
  * @uuid: identity
  * @name: the operator's name
+ * @replaces: it replaces an emulated PCI function,
+ * @replaced: which has this address (BUS-D19)
  * @nr_queues: queues given by START
  * @queues: the queues
  * @removing: the operator wants it gone
@@ -185,6 +187,8 @@ struct hdev {
 	uint32_t max_queue_size;
 	uint8_t uuid[16];
 	char name[32];
+	bool replaces;
+	uint32_t replaced;
 	unsigned int nr_queues;
 	struct hdev_queue *queues;
 	bool removing;
@@ -203,6 +207,8 @@ struct hdev {
  * @generation: of the slot from now on
  * @uuid: identity
  * @name: the operator's name
+ * @replaces: it replaces an emulated PCI function,
+ * @replaced: which has this address (BUS-D19)
  * @config: the class's options; what is not given becomes the default; NULL: none
  * @fds: descriptors for the class
  * @nr_fds: their number
@@ -213,6 +219,8 @@ struct hdev_spec {
 	uint32_t generation;
 	uint8_t uuid[16];
 	const char *name;
+	bool replaces;
+	uint32_t replaced;
 	struct json_object *config;
 	const int *fds;
 	unsigned int nr_fds;

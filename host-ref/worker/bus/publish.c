@@ -34,7 +34,9 @@ void hdev_publish(struct hdev *dev)
 	entry.type = htole32(dev->class->type);
 	entry.status = htole32(PVBUS_S_RESET);
 	entry.generation = htole32(dev->generation);
-	entry.flags = htole32(dev->not_ready ? PVBUS_DEV_NOT_READY : 0);
+	entry.flags = htole32((dev->not_ready ? PVBUS_DEV_NOT_READY : 0) |
+			      (dev->replaces ? PVBUS_DEV_REPLACES : 0));
+	entry.replaces = htole32(dev->replaces ? dev->replaced : 0);
 	entry.features[0] = htole64(dev->features[0]);
 	entry.features[1] = htole64(dev->features[1]);
 	entry.max_queues = htole32(dev->max_queues);

@@ -71,6 +71,7 @@ static void fill_header(struct hostd_window *win, const struct hostd_window_spec
 	h->space_len = htole64(win->space.len);
 	h->peer = htole32(spec->peer);
 	h->heartbeat_ms = htole32(spec->heartbeat_ms);
+	h->features[0] = htole64(1ULL << PVBUS_F_REPLACES);
 	h->table_seq = htole32(1);
 	memcpy(h->uuid, spec->uuid, sizeof(h->uuid));
 	strncpy((char *)h->ident, "pvhostd " PVKIT_VERSION, sizeof(h->ident) - 1);

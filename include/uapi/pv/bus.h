@@ -22,6 +22,9 @@
 #define PVBUS_MAX_QUEUES	64	/* per device */
 #define PVBUS_CONFIG_MAX	PV_PAGE_SIZE
 
+/* Bus features: bit numbers. */
+#define PVBUS_F_REPLACES	0	/* devices may replace emulated PCI functions (PVBUS_DEV_REPLACES) */
+
 /* Device types. Never reused. */
 #define PVBUS_T_BLK		1
 #define PVBUS_T_NET		2
@@ -158,7 +161,7 @@ PV_ASSERT_OFFSET(pvbus_header, ack, 320);
  * @max_queues: at most PVBUS_MAX_QUEUES
  * @max_queue_size: entries, a power of two, at most PVRING_SIZE_MAX
  * @replaces: emulated PCI function that this device replaces:
- *	segment << 16 | bus << 8 | devfn; valid with PVBUS_DEV_REPLACES
+ *	segment << 16 | bus << 8 | device << 3 | function; valid with PVBUS_DEV_REPLACES
  * @reserved0: 0
  * @name: the operator's name of the device, NUL-terminated text
  * @reserved1: 0
