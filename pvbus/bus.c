@@ -112,6 +112,7 @@ static void say_refusal(struct pvbus *bus, int err)
 			dev_err(bus->transport->dev, "'%s' does not answer: is it stopped?\n",
 				bus->hdr.ident);
 	} else if (err != -ESTALE) {
+		pvbus_replaces_refused(bus);
 		if (pvbus_say(bus, "refused"))
 			dev_err(bus->transport->dev, "'%s' refuses this driver (%d); see its log\n",
 				bus->hdr.ident, err);
@@ -181,6 +182,8 @@ static unsigned int watch(struct pvbus *bus)
 		err = begin_epoch(bus);
 	}
 	look_after_devices(bus, !err);
+	if (pvbus_replaces_overdue(bus))
+		pvbus_scan_start(bus);
 	if (err == -EAGAIN || err == -ESTALE || err == -ENODEV ||
 	    (err == -ETIMEDOUT && !pvbus_silent(bus)))
 		return RETRY_MS;
@@ -241,6 +244,7 @@ struct pvbus *pvbus_register(struct pvbus_transport *transport)
 	if (err)
 		goto free_id;
 
+	pvbus_replaces_begin(bus);
 	pvbus_poke(bus);
 	return bus;
 

@@ -47,6 +47,8 @@ static int pvbus_probe(struct device *dev)
 	err = probe(pdev);
 	if (err)
 		pvbus_device_unprobed(pdev);
+	else
+		WRITE_ONCE(pdev->bus->replaces[pdev->slot].driven, true);
 	return err;
 }
 

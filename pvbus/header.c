@@ -142,7 +142,8 @@ void pvbus_write_ident(struct pvbus *bus)
 
 	drv = pvshm_at(&bus->shm, pvshm_off(le64_to_cpu(bus->hdr.drv_off)), sizeof(*drv));
 	drv->version = cpu_to_le32(PV_ABI_VERSION);
-	memset(drv->features, 0, sizeof(drv->features));
+	drv->features[0] = bus->hdr.features[0] & cpu_to_le64(BIT_ULL(PVBUS_F_REPLACES));
+	drv->features[1] = 0;
 	strscpy_pad(drv->ident, PVBUS_IDENT, sizeof(drv->ident));
 	strscpy_pad(drv->kernel, init_utsname()->release, sizeof(drv->kernel));
 }

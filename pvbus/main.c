@@ -10,6 +10,10 @@ static int __init pvbus_init(void)
 {
 	int err;
 
+	if (pvbus_is_off()) {
+		pr_info("pvbus: pvkit=off on the kernel's command line: the emulated devices stay\n");
+		return -ENODEV;
+	}
 	err = pvbus_works_init();
 	if (err)
 		return err;
@@ -21,11 +25,16 @@ static int __init pvbus_init(void)
 	err = pvbus_waiters_init();
 	if (err)
 		goto unregister_bus;
-	err = pci_register_driver(&pvbus_ivshmem_driver);
+	err = pvbus_replaces_init();
 	if (err)
 		goto exit_waiters;
+	err = pci_register_driver(&pvbus_ivshmem_driver);
+	if (err)
+		goto exit_replaces;
 	return 0;
 
+exit_replaces:
+	pvbus_replaces_exit();
 exit_waiters:
 	pvbus_waiters_exit();
 unregister_bus:
@@ -40,6 +49,7 @@ module_init(pvbus_init);
 static void __exit pvbus_exit(void)
 {
 	pci_unregister_driver(&pvbus_ivshmem_driver);
+	pvbus_replaces_exit();
 	pvbus_waiters_exit();
 	bus_unregister(&pvbus_type);
 	pvbus_debugfs_exit();

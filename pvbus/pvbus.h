@@ -61,6 +61,22 @@ struct pvbus_transport {
 	unsigned int				nr_irqs;
 };
 
+struct pvbus_hold;
+
+/**
+ * struct pvbus_replaces - what the device in a slot does to an emulated one
+ * @hold: the function that is held for it; NULL: none
+ * @left: the function is left to its own driver, and the device is not shown
+ * @driven: a driver has come for the device
+ * @since: jiffies since when the function is held
+ */
+struct pvbus_replaces {
+	struct pvbus_hold	*hold;
+	bool			left;
+	bool			driven;
+	unsigned long		since;
+};
+
 /**
  * struct pvbus - a window and its devices
  * @transport: the carrier
@@ -95,6 +111,7 @@ struct pvbus_transport {
  * @stalled: it has been said that the device side stands still
  * @unanswered: HELLOs in a row that nobody answered
  * @said: why there is no epoch, as said in the log; NULL: nothing
+ * @replaces: by slot; of the scan, but for driven. hold and since change under @lock
  * @devices: by slot
  */
 struct pvbus {
@@ -124,6 +141,7 @@ struct pvbus {
 	bool			stalled;
 	unsigned int		unanswered;
 	const char		*said;
+	struct pvbus_replaces	replaces[PVBUS_MAX_DEVICES];
 	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
 };
 
@@ -182,6 +200,20 @@ void pvbus_scan_work(struct work_struct *work);
 void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
 void pvbus_scan_start(struct pvbus *bus);
 void pvbus_remove_devices(struct pvbus *bus);
+
+/* off.c */
+bool pvbus_is_off(void);
+
+/* replace.c */
+int pvbus_replaces_init(void);
+void pvbus_replaces_exit(void);
+void pvbus_replaces_begin(struct pvbus *bus);
+bool pvbus_replaces_hold(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *entry);
+void pvbus_replaces_free(struct pvbus *bus, u32 slot);
+void pvbus_replaces_keep(struct pvbus *bus, u32 slot);
+bool pvbus_replaces_overdue(struct pvbus *bus);
+void pvbus_replaces_refused(struct pvbus *bus);
+bool pvbus_replaces_give_up(struct pvbus *bus, u32 slot);
 
 /* table.c */
 struct pvbus_device_entry *pvbus_entry(const struct pvbus *bus, u32 slot);

@@ -65,7 +65,8 @@ static void remove_device(struct pvbus *bus, u32 slot)
 	pvbus_debugfs_del(pdev);
 	device_del(&pdev->dev);
 	/* Its driver has done that, if it had one; BUS-D13 waits for it in any case. */
-	pvbus_device_reset(pdev);
+	if (pvbus_device_reset(pdev))
+		pvbus_replaces_keep(bus, slot);
 
 	mutex_lock(&bus->lock);
 	bus->devices[slot] = NULL;
@@ -121,12 +122,30 @@ static void scan_slot(struct pvbus *bus, u32 slot)
 	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry) ||
 	     test_bit(PVBUS_MARK_VANISHED, &bus->devices[slot]->marks)))
 		remove_device(bus, slot);
-	if (!bus->devices[slot] && wanted(&entry))
+	if (!bus->devices[slot] && pvbus_replaces_hold(bus, slot, &entry) && wanted(&entry))
 		try_to_add(bus, slot, &entry);
 	else if (bus->devices[slot] &&
 		 pvbus_device_probe_again(bus->devices[slot]) &&
 		 device_attach(&bus->devices[slot]->dev) < 0)
 		dev_dbg(&bus->devices[slot]->dev, "cannot be attached\n");
+}
+
+/* The last of those that replace a function gives it back, so none of them may be there then. */
+static void empty_slot(struct pvbus *bus, u32 slot)
+{
+	if (bus->devices[slot])
+		remove_device(bus, slot);
+	pvbus_replaces_free(bus, slot);
+}
+
+/* Also without an epoch, which a device side that is dead does not begin. */
+static void give_up(struct pvbus *bus)
+{
+	u32 slot;
+
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
+		if (pvbus_replaces_give_up(bus, slot))
+			empty_slot(bus, slot);
 }
 
 /**
@@ -140,6 +159,8 @@ void pvbus_scan_work(struct work_struct *work)
 	u32 seq, slot;
 
 	mutex_lock(&bus->scan_lock);
+	if (!bus->dying)
+		give_up(bus);
 	if (!bus->dying && READ_ONCE(bus->epoch)) {
 		/* Pairs with the release in host-ref/worker/bus/window.c:change_table_seq(): its entries are there. */
 		seq = le32_to_cpu(virt_load_acquire(&shared->table_seq));
@@ -200,7 +221,6 @@ void pvbus_remove_devices(struct pvbus *bus)
 
 	mutex_lock(&bus->scan_lock);
 	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
-		if (bus->devices[slot])
-			remove_device(bus, slot);
+		empty_slot(bus, slot);
 	mutex_unlock(&bus->scan_lock);
 }

@@ -101,6 +101,14 @@ static ssize_t modalias_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(modalias);
 
+static ssize_t replaces_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct device *function = pvbus_replaced(to_pvbus_device(dev));
+
+	return sysfs_emit(buf, "%s\n", function ? dev_name(function) : "");
+}
+static DEVICE_ATTR_RO(replaces);
+
 static struct attribute *pvbus_dev_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_uuid.attr,
@@ -111,6 +119,7 @@ static struct attribute *pvbus_dev_attrs[] = {
 	&dev_attr_epoch.attr,
 	&dev_attr_sleep_ns.attr,
 	&dev_attr_modalias.attr,
+	&dev_attr_replaces.attr,
 	NULL
 };
 

@@ -127,6 +127,7 @@ static int alloc_queues(struct pvbus_device *pdev, const struct shape *shape)
 static struct net_device *alloc_netdev_for(struct pvbus_device *pdev, unsigned int nr_pairs)
 {
 	struct net_device *dev = alloc_etherdev_mq(sizeof(struct pvnet), nr_pairs);
+	struct device *replaced = pvbus_replaced(pdev);
 	struct pvnet *net;
 
 	if (!dev)
@@ -136,9 +137,12 @@ static struct net_device *alloc_netdev_for(struct pvbus_device *pdev, unsigned i
 	net->dev = dev;
 	net->nr_pairs = nr_pairs;
 	INIT_WORK(&net->update, pvnet_update_work);
-	/* Names come from the parent, if that is a PCI function, and from the port of it. */
-	SET_NETDEV_DEV(dev, pdev->dev.parent);
-	dev->dev_port = pdev->slot;
+	/*
+	 * Names come from the parent, if that is a PCI function, and from the port of it.
+	 * Who replaces another takes its name.
+	 */
+	SET_NETDEV_DEV(dev, replaced ?: pdev->dev.parent);
+	dev->dev_port = replaced ? 0 : pdev->slot;
 	pvbus_set_drvdata(pdev, net);
 	return dev;
 }

@@ -270,8 +270,12 @@ static void pvnet_tx_timeout(struct net_device *dev, unsigned int txqueue)
 static int pvnet_get_phys_port_name(struct net_device *dev, char *name, size_t len)
 {
 	const struct pvnet *net = netdev_priv(dev);
-	int n = snprintf(name, len, "p%u", net->pdev->slot);
+	int n;
 
+	/* It is not one of several ports of the PCI function that it replaces. */
+	if (pvbus_replaced(net->pdev))
+		return -EOPNOTSUPP;
+	n = snprintf(name, len, "p%u", net->pdev->slot);
 	return n < len ? 0 : -EINVAL;
 }
 

@@ -277,6 +277,7 @@ const void *pvbus_config_area(struct pvbus_device *pdev, size_t len);
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len);
 u32 pvbus_sleep_ns(const struct pvbus_device *pdev);
 u64 pvbus_space_share(struct pvbus_device *pdev);
+struct device *pvbus_replaced(const struct pvbus_device *pdev);
 
 /**
  * pvbus_sleep_us() - pvbus_sleep_ns() in the unit of interrupt delays

@@ -139,6 +139,23 @@ void pvbus_scan_mark(struct pvbus *b, bool new_epoch)
 	b->table_seq = header->table_seq;
 }
 
+/* Nothing is replaced here. */
+void pvbus_replaces_begin(struct pvbus *b)
+{
+	(void)b;
+}
+
+bool pvbus_replaces_overdue(struct pvbus *b)
+{
+	(void)b;
+	return false;
+}
+
+void pvbus_replaces_refused(struct pvbus *b)
+{
+	(void)b;
+}
+
 void pvbus_scan_start(struct pvbus *b)
 {
 	nr_early += !b->epoch;

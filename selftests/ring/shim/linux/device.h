@@ -16,6 +16,7 @@ struct pci_driver;
 struct device_driver {
 	const char			*name;
 	const struct attribute_group	**dev_groups;
+	bool				suppress_bind_attrs;
 };
 
 struct kobject {
