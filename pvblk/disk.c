@@ -173,6 +173,9 @@ void pvblk_stop(struct pvblk *blk)
 	pvbus_device_stop(blk->pdev);
 	for (i = 0; i < blk->nr_queues; i++)
 		compat_bh_cancel(&blk->queues[i].bh);
+	/* Who has seen to a part of a request may be behind who has ended it. */
+	for (i = 0; i < blk->nr_queues; i++)
+		pvblk_settle(&blk->queues[i]);
 	cancel_delayed_work_sync(&blk->update);
 }
 

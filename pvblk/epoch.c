@@ -2,7 +2,6 @@
 /*
  * The disk over an epoch change: hold still, check the new life, replay (blk.md, Replay).
  */
-#include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include "pvblk.h"
 
@@ -28,10 +27,8 @@ void pvblk_freeze(struct pvbus_device *pdev)
 		pvblk_set_mode(&blk->queues[i], PVBLK_HOLD);
 	for (i = 0; i < blk->nr_queues; i++)
 		pvblk_shut(&blk->queues[i]);
-	/* Pairs with the release in put_ending(): what was taken has ended, or is in its slot. */
 	for (i = 0; i < blk->nr_queues; i++)
-		while (atomic_read_acquire(&blk->queues[i].ending))
-			usleep_range(10, 100);
+		pvblk_settle(&blk->queues[i]);
 }
 
 /* BLK-G4: what the new life must not lack. */
@@ -47,7 +44,7 @@ static const char *misfit(const struct pvblk *blk, const struct pvblk_config *co
 		return "a read-only medium where there was a writable one";
 	if (READ_ONCE(blk->write_cache) && !pvbus_has_feature(pdev, PVBLK_F_FLUSH))
 		return "no FLUSH";
-	if (pdev->max_queues < blk->nr_queues || pdev->max_queue_size < blk->queues[0].depth)
+	if (pdev->max_queues < blk->nr_queues || pdev->max_queue_size < blk->queues[0].q->ring.size)
 		return "fewer or smaller queues";
 	return NULL;
 }
@@ -101,8 +98,7 @@ static void fail_slots(struct pvblk_queue *queue)
 		/* What is being submitted just now will find that it fails. */
 		if (!rq)
 			continue;
-		pvblk_put_room(queue, &queue->slots[tag]);
-		WRITE_ONCE(queue->slots[tag].in_flight, false);
+		pvblk_put_parts(queue, &queue->slots[tag]);
 		WRITE_ONCE(queue->slots[tag].rq, NULL);
 		blk_mq_end_request(rq, BLK_STS_IOERR);
 	}

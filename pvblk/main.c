@@ -21,7 +21,7 @@ MODULE_PARM_DESC(poll_queues, "queues of a disk that comes, for users that poll,
 #define DEPTH_MAX	1024
 #define ROOM_MIN	SZ_1M
 /* Most of the window for data of a queue that is more than a page. */
-#define POOL_MAX	SZ_32M
+#define POOL_MAX	SZ_16M
 
 static DEFINE_IDA(pvblk_ids);
 
@@ -52,19 +52,20 @@ static void drop_queue(struct pvblk *blk)
 
 /*
  * Depth, pool and queues that fit into the device's share of the window. A disk that is smaller than
- * its share needs no more than it has itself. The pool gets half of it at least.
+ * its share needs no more than it has itself. The pool gets half of it at least, and half of the ring.
  */
 static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 {
 	u64 bytes = le64_to_cpu(blk->config.capacity) << SECTOR_SHIFT;
 	u64 room = min_t(u64, pvbus_space_share(blk->pdev), max_t(u64, bytes, ROOM_MIN));
-	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX);
+	u32 depth = clamp(queue_depth, DEPTH_MIN, DEPTH_MAX), size;
 	u64 slots, pool;
 
-	if (!blk->pdev->max_queues)
+	if (!blk->pdev->max_queues || blk->pdev->max_queue_size < PVRING_SIZE_MIN)
 		return -EINVAL;
 	choose_queues(blk);
-	depth = rounddown_pow_of_two(min(depth, blk->pdev->max_queue_size ?: 1));
+	size = rounddown_pow_of_two(blk->pdev->max_queue_size);
+	depth = rounddown_pow_of_two(min(depth, size / 2));
 
 	while (2ULL * blk->nr_queues * depth * PVBLK_SLOT_LEN > room) {
 		if (depth > DEPTH_MIN)
@@ -76,8 +77,10 @@ static int choose_size(struct pvblk *blk, struct pvbus_queue_params *params)
 	}
 	slots = depth * PVBLK_SLOT_LEN;
 	pool = min_t(u64, div_u64(room, blk->nr_queues) - slots, POOL_MAX);
-	params->size = depth;
-	params->data_len = slots + round_down(pool, 1U << PVBLK_PIECE_MIN_SHIFT);
+	blk->depth = depth;
+	blk->pieces = min_t(u32, pool / PVBLK_PIECE_LEN, size - depth);
+	params->size = roundup_pow_of_two(depth + blk->pieces);
+	params->data_len = slots + blk->pieces * PVBLK_PIECE_LEN;
 	return 0;
 }
 
@@ -87,7 +90,7 @@ static void free_queues(struct pvblk *blk)
 
 	pvbus_free_queues(blk->pdev);
 	for (i = 0; i < blk->nr_queues; i++) {
-		pvblk_pool_exit(&blk->queues[i].pool);
+		kvfree(blk->queues[i].parts);
 		kvfree(blk->queues[i].slots);
 	}
 	kfree(blk->queues);
@@ -100,7 +103,7 @@ static int init_queue(struct pvblk *blk, unsigned int index,
 
 	queue->blk = blk;
 	queue->polled = index >= blk->nr_queues - blk->nr_polled;
-	queue->depth = params->size;
+	queue->depth = blk->depth;
 	queue->closed = true;
 	spin_lock_init(&queue->lock);
 	spin_lock_init(&queue->cq_lock);
@@ -108,7 +111,7 @@ static int init_queue(struct pvblk *blk, unsigned int index,
 	queue->slots = kvcalloc(queue->depth, sizeof(*queue->slots), GFP_KERNEL);
 	if (!queue->slots)
 		return -ENOMEM;
-	return pvblk_pool_init(&queue->pool, params->data_len - queue->depth * PVBLK_SLOT_LEN);
+	return pvblk_alloc_parts(queue, blk->pieces, PVBLK_PIECE_LEN);
 }
 
 /* In the window. Who polls wants no interrupts. */
@@ -170,7 +173,7 @@ static int alloc_tags(struct pvblk *blk)
 		.ops		= &pvblk_mq_ops,
 		.nr_hw_queues	= blk->nr_queues,
 		.nr_maps	= blk->nr_polled ? HCTX_MAX_TYPES : 1,
-		.queue_depth	= blk->queues[0].depth,
+		.queue_depth	= blk->depth,
 		.numa_node	= dev_to_node(blk->pdev->dev.parent),
 		.flags		= COMPAT_BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT,
 		.driver_data	= blk,
@@ -220,7 +223,7 @@ static int pvblk_probe(struct pvbus_device *pdev)
 
 	dev_info(&pdev->dev, "pvblk%d: '%s', %llu sectors, %u queues of %u\n", blk->index,
 		 pdev->name, le64_to_cpu(blk->config.capacity), blk->nr_queues,
-		 blk->queues[0].depth);
+		 blk->depth);
 	return 0;
 
 free_tags:

@@ -90,9 +90,9 @@ static void show_rq(struct seq_file *file, struct request *rq)
 	const struct pvblk_queue *queue = rq->mq_hctx->driver_data;
 	const struct pvblk_slot *slot = &queue->slots[rq->tag];
 
-	seq_printf(file, ", .slot={.id=%#x, .in_flight=%d, .life=%u of %u, .done=%u, .part=%u}",
-		   pvblk_slot_id(slot, rq->tag), READ_ONCE(slot->in_flight), slot->life,
-		   queue->life, slot->done, slot->part);
+	seq_printf(file, ", .slot={.life=%u of %u, .begun=%d, .busy=%d, .then_flush=%d}",
+		   READ_ONCE(slot->life), READ_ONCE(queue->life), atomic_read(&slot->begun),
+		   atomic_read(&slot->busy), READ_ONCE(slot->then_flush));
 }
 #endif
 

@@ -7,60 +7,80 @@
 
 #include <linux/atomic.h>
 #include <linux/blk-mq.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <pv/bus.h>
 #include <uapi/pv/blk.h>
 #include "compat.h"
 #include "compat_bh.h"
 
-/* Bytes of the window that each tag has for itself; larger requests want a piece of the pool. */
+/* Bytes of the window that each tag has for itself; larger requests want pieces of the pool. */
 #define PVBLK_SLOT_LEN		PV_PAGE_SIZE
+#define PVBLK_PIECE_LEN		SZ_64K
 
-/* The block layer may ask for as much at once; where there is less room it goes in parts. */
-#define PVBLK_IO_MAX		(1U << PVBLK_PIECE_MAX_SHIFT)
+/* The block layer may ask for as much at once; where there is less room it takes turns there. */
+#define PVBLK_IO_MAX		SZ_1M
 
-#define PVBLK_PIECE_MIN_SHIFT	15
-#define PVBLK_PIECE_MAX_SHIFT	20
-#define PVBLK_PIECE_ORDERS	(PVBLK_PIECE_MAX_SHIFT - PVBLK_PIECE_MIN_SHIFT + 1)
+struct pvblk_slot;
 
 /**
- * struct pvblk_pool - room in the window for what does not fit a slot
- * @lock: taken with interrupts off
- * @nr: its number of the smallest pieces
- * @free: for each size, from the smallest on: a bit for each piece
+ * struct pvblk_part - what the device is given of a request at once, under one id
+ * @slot: the request
+ * @next: the next part of the request that has room of its own; NULL: none
+ * @off: place of its data in the queue's extent; constant, as is @room
+ * @room: bytes there
+ * @first: sectors of the request before it
+ * @nr: its sectors; 0: it is a flush
+ * @gen: generation of the id, so that a stale completion is refused
+ * @in_flight: the device has it, and may complete it, once
+ * @status: what the device said when it completed it
  */
-struct pvblk_pool {
-	spinlock_t	lock;
-	unsigned int	nr;
-	unsigned long	*free[PVBLK_PIECE_ORDERS];
+struct pvblk_part {
+	struct pvblk_slot	*slot;
+	struct pvblk_part	*next;
+	u32			off;
+	u32			room;
+	u32			first;
+	u32			nr;
+	u16			gen;
+	bool			in_flight;
+	blk_status_t		status;
 };
 
 /**
- * struct pvblk_slot - what is in flight under a tag; the private memory that replay starts from
+ * struct pvblk_slot - a request; the private memory that replay starts from
  * @rq: the request, until it ends; NULL: none
  * @started: jiffies when it was given to the driver
  * @life: pvblk_queue.life in which it was last submitted
- * @done: sectors of it that the device has done in this life
- * @part: sectors that follow, and are submitted
- * @off: place of their data in the queue's extent
- * @room: bytes there; 0: none
- * @gen: generation of the id, so that a stale completion is refused
- * @in_flight: the device has it, and may complete it, once
- * @then_flush: the device lost FUA on the way: flush after the write, then complete
- * @status: what the device said when it completed it
+ * @pieces: its parts in pieces of the pool; NULL: it has the one of its tag
+ * @begun: so many sectors of it have been given to its parts; or more
+ * @busy: so many of its parts have something to do
+ * @then_flush: flush after the write, then complete
+ * @status: what one of its parts has failed with, if any has
  */
 struct pvblk_slot {
-	struct request	*rq;
-	unsigned long	started;
-	u32		life;
-	u32		done;
-	u32		part;
-	u32		off;
-	u32		room;
-	u16		gen;
-	bool		in_flight;
-	bool		then_flush;
-	blk_status_t	status;
+	struct request		*rq;
+	unsigned long		started;
+	u32			life;
+	struct pvblk_part	*pieces;
+	atomic_t		begun;
+	atomic_t		busy;
+	bool			then_flush;
+	blk_status_t		status;
+};
+
+/**
+ * struct pvblk_pool - the parts that are no tag's own
+ * @piece_len: bytes of room of each
+ * @lock: taken with interrupts off
+ * @free: those that nobody has, by their @next
+ * @nr_free: their number
+ */
+struct pvblk_pool {
+	u32			piece_len;
+	spinlock_t		lock;
+	struct pvblk_part	*free;
+	unsigned int		nr_free;
 };
 
 /* What becomes of a request that comes now. */
@@ -83,11 +103,15 @@ enum pvblk_mode {
  * @cq_lock: one at a time takes completions and arms; taken with bottom halves off, never in a
  *	hard interrupt, outside of @lock
  * @closed: nobody takes any: frozen, a lie, or the epoch is over; guarded by @cq_lock
- * @ending: completions that were taken and are still looked after
+ * @ending: completions that were taken and are still looked after, and requests of which a part has
+ *	been submitted and another has not
  * @bh: the bottom half, for what interrupts and submitters leave
  * @slots: by tag
- * @pool: behind the slots' own room in the queue's extent
+ * @parts: by the lower half of their ids: those of the tags, then those of the pool
+ * @pool: parts for requests that are larger than a tag's own room
  * @depth: number of slots
+ * @nr_parts: number of parts; the ring has as many entries
+ * @extra: parts in flight, beyond one for each request
  * @batch_len: bytes of data in the batch that is being submitted; several submitters may lose some
  * @spin_misses: spins in a row that ended without a completion
  * @depth_seen: most requests in flight at the end of a batch, in the last window
@@ -108,8 +132,11 @@ struct pvblk_queue {
 	atomic_t		ending;
 	compat_bh		bh;
 	struct pvblk_slot	*slots;
+	struct pvblk_part	*parts;
 	struct pvblk_pool	pool;
 	unsigned int		depth;
+	unsigned int		nr_parts;
+	atomic_t		extra;
 	u32			batch_len;
 	unsigned int		spin_misses;
 	u32			depth_seen;
@@ -125,6 +152,8 @@ struct pvblk_queue {
  * @queues: its hardware queues
  * @nr_queues: their number
  * @nr_polled: so many of them, the last, are polled
+ * @depth: requests in flight for each queue
+ * @pieces: and parts in the pool of each
  * @index: N of pvblkN
  * @config: checked copy of the device's config; written by the bus's callbacks
  * @config_lock: for who reads it elsewhere
@@ -141,6 +170,8 @@ struct pvblk {
 	struct pvblk_queue	*queues;
 	unsigned int		nr_queues;
 	unsigned int		nr_polled;
+	unsigned int		depth;
+	unsigned int		pieces;
 	int			index;
 	struct pvblk_config	config;
 	spinlock_t		config_lock;
@@ -149,6 +180,11 @@ struct pvblk {
 	bool			write_cache;
 	bool			fua;
 };
+
+static inline bool pvblk_has_data(const struct request *rq)
+{
+	return req_op(rq) == REQ_OP_READ || req_op(rq) == REQ_OP_WRITE;
+}
 
 /* disk.c */
 extern int pvblk_major;
@@ -164,8 +200,10 @@ extern const struct blk_mq_ops pvblk_mq_ops;
 /* queue.c */
 void pvblk_kick(struct pvblk_queue *queue);
 void pvblk_set_mode(struct pvblk_queue *queue, enum pvblk_mode mode);
+void pvblk_put_ending(struct pvblk_queue *queue);
+void pvblk_settle(struct pvblk_queue *queue);
 blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool replay);
-int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot);
+int pvblk_submit_part(struct pvblk_queue *queue, struct pvblk_part *part);
 unsigned int pvblk_replay(struct pvblk_queue *queue);
 
 /* reap.c */
@@ -184,20 +222,23 @@ bool pvblk_arm(struct pvblk_queue *queue);
 void pvblk_wait(struct pvblk_queue *queue);
 
 /* pool.c */
-u32 pvblk_pool_get(struct pvblk_pool *pool, u32 len, u32 *off);
-void pvblk_pool_put(struct pvblk_pool *pool, u32 off, u32 len);
-int pvblk_pool_init(struct pvblk_pool *pool, u32 len);
-void pvblk_pool_exit(struct pvblk_pool *pool);
+unsigned int pvblk_pool_get(struct pvblk_queue *queue, struct pvblk_slot *slot, unsigned int wanted);
+void pvblk_pool_put(struct pvblk_queue *queue, struct pvblk_part *parts);
+int pvblk_alloc_parts(struct pvblk_queue *queue, unsigned int nr_pieces, u32 piece_len);
 
 /* request.c */
-u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag);
-blk_status_t pvblk_build_sqe(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe);
-void pvblk_put_room(struct pvblk_queue *queue, struct pvblk_slot *slot);
-void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq);
-void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq);
-bool pvblk_has_rest(const struct pvblk_slot *slot);
-u32 pvblk_copy_len(const struct pvblk_slot *slot);
-struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe);
+u32 pvblk_part_id(const struct pvblk_queue *queue, const struct pvblk_part *part);
+struct pvblk_part *pvblk_own_part(const struct pvblk_queue *queue, const struct pvblk_slot *slot);
+struct pvblk_part *pvblk_divide(struct pvblk_queue *queue, struct request *rq);
+struct pvblk_part *pvblk_go_on(struct pvblk_queue *queue, struct pvblk_part *part);
+void pvblk_put_parts(struct pvblk_queue *queue, struct pvblk_slot *slot);
+void pvblk_build_sqe(const struct pvblk_queue *queue, const struct request *rq,
+		     const struct pvblk_part *part, struct pvblk_sqe *sqe);
+void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq,
+			  const struct pvblk_part *part);
+void pvblk_copy_from_window(const struct pvblk_queue *queue, const struct pvblk_part *part);
+u32 pvblk_copy_len(const struct pvblk_part *part);
+struct pvblk_part *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe);
 
 /* epoch.c */
 void pvblk_freeze(struct pvbus_device *pdev);

@@ -2,40 +2,116 @@
 /*
  * A hardware queue: what goes into it.
  */
+#include <linux/delay.h>
 #include "pvblk.h"
 #include "trace.h"
 
-/* The entry, and its data in the window, as this life of the device wants them. */
-static blk_status_t prepare(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe)
+/* The queue's lock is held, and the request is of this life. Returns false if the ring is full. */
+static bool put(struct pvblk_queue *queue, struct pvblk_part *part, const struct pvblk_sqe *sqe)
 {
-	const struct pvbus_device *pdev = queue->blk->pdev;
-	struct pvblk_slot *slot = &queue->slots[rq->tag];
-	blk_status_t status;
-
-	slot->gen++;
-	slot->done = 0;
-	slot->part = 0;
-	slot->then_flush = req_op(rq) == REQ_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
-			   !pvbus_has_feature(pdev, PVBLK_F_FUA) &&
-			   pvbus_has_feature(pdev, PVBLK_F_FLUSH);
-	status = pvblk_build_sqe(queue, rq, sqe);
-	if (!status)
-		pvblk_copy_to_window(queue, rq);
-	return status;
+	/* Pairs with the acquire in pvblk_check_cqe(). */
+	smp_store_release(&part->in_flight, true);
+	return pvring_put(&queue->q->ring, sqe);
 }
 
-/* It goes into the ring, or only into its slot. The queue's lock is held. Returns false if the ring is full. */
-static bool put(struct pvblk_queue *queue, struct request *rq, const struct pvblk_sqe *sqe, bool hold)
+/* The data into the window, and the entry. */
+static void prepare(struct pvblk_queue *queue, struct request *rq, struct pvblk_part *part,
+		    struct pvblk_sqe *sqe)
+{
+	part->gen++;
+	pvblk_build_sqe(queue, rq, part, sqe);
+	pvblk_copy_to_window(queue, rq, part);
+}
+
+/**
+ * pvblk_submit_part() - submit what is next of a request of which something has been submitted
+ * @queue: its queue
+ * @part: the part; it is the caller's, who is counted in pvblk_queue.ending
+ *
+ * Any context. Return: 0, -ESTALE if the request is to be replayed, or -EPROTO.
+ */
+int pvblk_submit_part(struct pvblk_queue *queue, struct pvblk_part *part)
+{
+	struct pvblk_sqe sqe;
+	unsigned long flags;
+	int ret = -ESTALE;
+
+	prepare(queue, part->slot->rq, part, &sqe);
+	spin_lock_irqsave(&queue->lock, flags);
+	if (part->slot->life == queue->life)
+		ret = put(queue, part, &sqe) ? 0 : -EPROTO;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	pvblk_kick(queue);
+	return ret;
+}
+
+/* From now on a replay sees it. The queue's lock is held. */
+static void keep(struct pvblk_queue *queue, struct request *rq, u32 life)
 {
 	struct pvblk_slot *slot = &queue->slots[rq->tag];
 
+	trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
 	WRITE_ONCE(slot->rq, rq);
-	slot->life = hold ? queue->life - 1 : queue->life;
-	if (hold)
-		return true;
-	/* Pairs with the acquire in pvblk_check_cqe(). */
-	smp_store_release(&slot->in_flight, true);
-	return pvring_put(&queue->q->ring, sqe);
+	slot->life = life;
+}
+
+/*
+ * The first part of a request. If there are others, who submits them is counted: whoever takes the lock to
+ * freeze the queue sees that, or is seen. The queue's lock is held. Returns false if the ring is full.
+ */
+static bool put_first(struct pvblk_queue *queue, struct request *rq, struct pvblk_part *part,
+		      const struct pvblk_sqe *sqe)
+{
+	keep(queue, rq, queue->life);
+	if (pvblk_has_data(rq))
+		WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (part->nr << SECTOR_SHIFT));
+	if (part->next) {
+		atomic_inc(&queue->ending);
+		atomic_add(atomic_read(&part->slot->busy) - 1, &queue->extra);
+	}
+	return put(queue, part, sqe);
+}
+
+/**
+ * pvblk_put_ending() - what was taken is looked after, or all of a request has been submitted
+ * @queue: the queue; it may be gone afterwards
+ */
+void pvblk_put_ending(struct pvblk_queue *queue)
+{
+	/* Pairs with the acquire in pvblk_settle(). */
+	(void)atomic_dec_return_release(&queue->ending);
+}
+
+/**
+ * pvblk_settle() - wait until what was taken has ended, or is in its slot
+ * @queue: the queue; no more is taken
+ *
+ * Context: process.
+ */
+void pvblk_settle(struct pvblk_queue *queue)
+{
+	/* Pairs with the release in pvblk_put_ending(). */
+	while (atomic_read_acquire(&queue->ending))
+		usleep_range(10, 100);
+}
+
+/*
+ * The device is busy with the first part meanwhile. Whoever freezes the queue waits for this, so that the
+ * request is not replayed meanwhile. Returns false if the ring is full.
+ */
+static bool submit_others(struct pvblk_queue *queue, struct pvblk_part *part)
+{
+	struct pvblk_part *next;
+	int err = 0;
+
+	pvblk_kick(queue);
+	/* With the last the request is the device's, and may end. */
+	for (; part && !err; part = next) {
+		next = part->next;
+		err = pvblk_submit_part(queue, part);
+	}
+	pvblk_put_ending(queue);
+	return err != -EPROTO;
 }
 
 /**
@@ -48,18 +124,20 @@ static bool put(struct pvblk_queue *queue, struct request *rq, const struct pvbl
  */
 blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool replay)
 {
-	struct pvblk_slot *slot = &queue->slots[rq->tag];
+	struct pvblk_part *part, *others = NULL;
+	blk_status_t status = BLK_STS_OK;
 	enum pvblk_mode mode;
 	struct pvblk_sqe sqe;
 	unsigned long flags;
-	blk_status_t status;
 	bool ok = true;
 	u32 turn;
 
 again:
 	/* Pairs with the release in turn_to(): what is prepared is of that turn, or of a later one. */
 	turn = smp_load_acquire(&queue->turn);
-	status = prepare(queue, rq, &sqe);
+	part = pvblk_divide(queue, rq);
+	if (part)
+		prepare(queue, rq, part, &sqe);
 
 	spin_lock_irqsave(&queue->lock, flags);
 	mode = replay ? PVBLK_PASS : queue->mode;
@@ -68,21 +146,22 @@ again:
 		spin_unlock_irqrestore(&queue->lock, flags);
 		goto again;
 	}
-	if (mode == PVBLK_FAIL)
-		status = BLK_STS_IOERR;
-	/* What a life lacks that has yet to begin is seen when it is submitted. */
-	if (mode == PVBLK_HOLD)
-		status = BLK_STS_OK;
-	if (!status) {
-		if (slot->room)
-			WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (slot->part << SECTOR_SHIFT));
-		trace_pvblk_submit(queue->blk->index, queue->q->index, rq);
-		ok = put(queue, rq, &sqe, mode == PVBLK_HOLD);
+	if (mode == PVBLK_HOLD) {
+		/* What a life lacks that has yet to begin is seen when it is submitted. */
+		keep(queue, rq, queue->life - 1);
+	} else if (mode == PVBLK_PASS && part) {
+		/* Once it is put it may end. */
+		others = part->next;
+		ok = put_first(queue, rq, part, &sqe);
+	} else {
+		status = mode == PVBLK_FAIL ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (status)
-		pvblk_put_room(queue, slot);
+		pvblk_put_parts(queue, &queue->slots[rq->tag]);
+	if (others)
+		ok &= submit_others(queue, others);
 	if (!ok)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
 	return status;
@@ -128,47 +207,6 @@ void pvblk_kick(struct pvblk_queue *queue)
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
-/**
- * pvblk_submit_rest() - submit what is still to be done of a request
- * @queue: its queue
- * @slot: its slot, which pvblk_has_rest(); the device has done what was submitted, and the slot is
- *	the caller's
- *
- * There is less room than the request wants, or this life of the device takes less at once, or has
- * lost FUA: the next part, or the flush, follows under the same tag. Any context.
- *
- * Return: 0, -ESTALE if it is to be replayed, or -EPROTO.
- */
-int pvblk_submit_rest(struct pvblk_queue *queue, struct pvblk_slot *slot)
-{
-	struct pvblk_sqe sqe = { .op = PVBLK_OP_FLUSH };
-	struct request *rq = slot->rq;
-	unsigned long flags;
-	int ret = -ESTALE;
-
-	slot->done += slot->part;
-	slot->gen++;
-	if (slot->part && slot->done < blk_rq_sectors(rq)) {
-		if (pvblk_build_sqe(queue, rq, &sqe))
-			return -EPROTO;
-		pvblk_copy_to_window(queue, rq);
-	} else {
-		slot->part = 0;
-		slot->then_flush = false;
-		sqe.id = cpu_to_le32(pvblk_slot_id(slot, rq->tag));
-	}
-
-	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->mode == PVBLK_PASS) {
-		/* As in put(). */
-		smp_store_release(&slot->in_flight, true);
-		ret = pvring_put(&queue->q->ring, &sqe) ? 0 : -EPROTO;
-	}
-	spin_unlock_irqrestore(&queue->lock, flags);
-	pvblk_kick(queue);
-	return ret;
-}
-
 /* What is in flight and was not submitted in this life; if there is nothing, what comes passes. */
 static struct request *next_held(struct pvblk_queue *queue, unsigned int *cursor)
 {
@@ -202,6 +240,7 @@ unsigned int pvblk_replay(struct pvblk_queue *queue)
 	blk_status_t status;
 	struct request *rq;
 
+	atomic_set(&queue->extra, 0);
 	while ((rq = next_held(queue, &cursor))) {
 		status = pvblk_submit(queue, rq, true);
 		nr += !status;

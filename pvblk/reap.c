@@ -14,8 +14,8 @@
 #include "pvblk.h"
 #include "trace.h"
 
-/* A batch: so many requests, or so many bytes to copy. Then interrupts, softirqs and tasks have a turn. */
-#define BATCH_REQUESTS		32
+/* A batch: so many parts, or so many bytes to copy. Then interrupts, softirqs and tasks have a turn. */
+#define BATCH_PARTS		32
 #define BATCH_BYTES		SZ_64K
 
 /* So many batches ends one who came to submit; the bottom half does the rest. */
@@ -39,23 +39,23 @@ static void refuse(struct pvblk_queue *queue)
 				    "it completed a request that is not in flight");
 }
 
-static unsigned int take(struct pvblk_queue *queue, struct pvblk_slot **slots)
+static unsigned int take(struct pvblk_queue *queue, struct pvblk_part **parts)
 {
 	struct pvring *ring = &queue->q->ring;
 	unsigned int nr = 0, bytes = 0;
-	struct pvblk_slot *slot;
+	struct pvblk_part *part;
 	struct pvblk_cqe cqe;
 
 	disarm(queue);
-	while (nr < BATCH_REQUESTS && bytes < BATCH_BYTES && pvring_get(ring, &cqe)) {
-		slot = pvblk_check_cqe(queue, &cqe);
-		if (!slot) {
+	while (nr < BATCH_PARTS && bytes < BATCH_BYTES && pvring_get(ring, &cqe)) {
+		part = pvblk_check_cqe(queue, &cqe);
+		if (!part) {
 			refuse(queue);
 			break;
 		}
-		WRITE_ONCE(slot->in_flight, false);
-		bytes += pvblk_copy_len(slot);
-		slots[nr++] = slot;
+		WRITE_ONCE(part->in_flight, false);
+		bytes += pvblk_copy_len(part);
+		parts[nr++] = part;
 	}
 	if (nr) {
 		pvring_set_head(ring);
@@ -69,13 +69,13 @@ static unsigned int take(struct pvblk_queue *queue, struct pvblk_slot **slots)
  * Bottom halves are off. If there is nothing to take, an interrupt is asked for; but none if nothing
  * is in flight, so that there is no need to come back then.
  */
-static unsigned int take_batch(struct pvblk_queue *queue, struct pvblk_slot **slots, bool *more)
+static unsigned int take_batch(struct pvblk_queue *queue, struct pvblk_part **parts, bool *more)
 {
 	unsigned int nr = 0;
 
 	spin_lock(&queue->cq_lock);
 	while (!queue->closed) {
-		nr = take(queue, slots);
+		nr = take(queue, parts);
 		if (nr || queue->closed || !pvblk_arm(queue))
 			break;
 	}
@@ -84,75 +84,89 @@ static unsigned int take_batch(struct pvblk_queue *queue, struct pvblk_slot **sl
 	return nr;
 }
 
-/* Pairs with the acquire in pvblk_freeze(). The queue may be gone afterwards, if the request ends. */
-static void put_ending(struct pvblk_queue *queue)
-{
-	(void)atomic_dec_return_release(&queue->ending);
-}
-
-/*
- * Data, then a look at the epoch, as a migration may have replaced the window in the midst of the copy,
- * then the end. If the epoch is over, so is what was copied (BUS-G4): the request stays, and is replayed.
- */
+/* All of its parts have come back. */
 static void end(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_comp_batch *batch)
 {
 	blk_status_t status = slot->status;
 	struct request *rq = slot->rq;
 
-	if (!status)
-		pvblk_copy_from_window(queue, rq);
-	if (pvbus_epoch_over(queue->blk->pdev)) {
-		pvblk_shut(queue);
-		put_ending(queue);
-		return;
-	}
 	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
-	pvblk_put_room(queue, slot);
+	pvblk_put_parts(queue, slot);
 	WRITE_ONCE(slot->rq, NULL);
-	put_ending(queue);
+	pvblk_put_ending(queue);
 	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
 		blk_mq_end_request(rq, status);
 }
 
-/* As above, but for a part of a request. */
-static void go_on(struct pvblk_queue *queue, struct pvblk_slot *slot)
+static void submit_more(struct pvblk_queue *queue, struct pvblk_part *part)
 {
-	int err = -ESTALE;
+	int err = pvblk_submit_part(queue, part);
 
-	pvblk_copy_from_window(queue, slot->rq);
-	if (!pvbus_epoch_over(queue->blk->pdev))
-		err = pvblk_submit_rest(queue, slot);
 	if (err)
 		pvblk_shut(queue);
 	if (err == -EPROTO)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
-	put_ending(queue);
+	pvblk_put_ending(queue);
 }
 
-/* It goes on, or ends: here, or on the CPU that the user wants it on. */
-static void end_taken(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_comp_batch *batch)
+/* The device has lost FUA on the way, or there was more than one write. */
+static void flush(struct pvblk_queue *queue, struct pvblk_slot *slot)
 {
-	if (!slot->status && pvblk_has_rest(slot))
-		go_on(queue, slot);
-	else if (!blk_mq_complete_request_remote(slot->rq))
+	struct pvblk_part *part = pvblk_own_part(queue, slot);
+
+	slot->then_flush = false;
+	atomic_set(&slot->busy, 1);
+	part->nr = 0;
+	submit_more(queue, part);
+}
+
+/*
+ * Data, then a look at the epoch, as a migration may have replaced the window in the midst of the copy. If it
+ * is over, so is what was copied (BUS-G4): the request stays, and is replayed. Else the part goes on with what
+ * is left of the request, and with the last the request ends: here, or on the CPU that the user wants it on.
+ */
+static void end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct io_comp_batch *batch)
+{
+	struct pvblk_slot *slot = part->slot;
+
+	if (part->status)
+		WRITE_ONCE(slot->status, part->status);
+	else
+		pvblk_copy_from_window(queue, part);
+	if (pvbus_epoch_over(queue->blk->pdev)) {
+		pvblk_shut(queue);
+		pvblk_put_ending(queue);
+		return;
+	}
+
+	part = pvblk_go_on(queue, part);
+	if (part) {
+		submit_more(queue, part);
+	} else if (!atomic_dec_and_test(&slot->busy)) {
+		atomic_dec(&queue->extra);
+		pvblk_put_ending(queue);
+	} else if (slot->then_flush && !slot->status) {
+		flush(queue, slot);
+	} else if (!blk_mq_complete_request_remote(slot->rq)) {
 		end(queue, slot, batch);
+	}
 }
 
 /* Bottom halves are off. Return: false if the next interrupt is soon enough. */
 static bool reap_batch(struct pvblk_queue *queue)
 {
-	struct pvblk_slot *slots[BATCH_REQUESTS];
+	struct pvblk_part *parts[BATCH_PARTS];
 	struct io_comp_batch batch = { };
 	unsigned int i, nr;
 	bool more;
 
-	nr = take_batch(queue, slots, &more);
+	nr = take_batch(queue, parts, &more);
 	if (!nr)
 		return false;
 
 	__this_cpu_write(ending_here, true);
 	for (i = 0; i < nr; i++)
-		end_taken(queue, slots[i], &batch);
+		end_taken(queue, parts[i], &batch);
 	if (batch.complete)
 		batch.complete(&batch);
 	__this_cpu_write(ending_here, false);
@@ -229,17 +243,17 @@ void pvblk_reap(struct pvblk_queue *queue)
 int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *batch)
 {
 	struct pvblk_queue *queue = hctx->driver_data;
-	struct pvblk_slot *slots[BATCH_REQUESTS];
+	struct pvblk_part *parts[BATCH_PARTS];
 	unsigned int i, nr;
 	bool more;
 
 	if (!pvring_pending(&queue->q->ring))
 		return 0;
 	local_bh_disable();
-	nr = take_batch(queue, slots, &more);
+	nr = take_batch(queue, parts, &more);
 	local_bh_enable();
 	for (i = 0; i < nr; i++)
-		end_taken(queue, slots[i], batch);
+		end_taken(queue, parts[i], batch);
 	return nr;
 }
 

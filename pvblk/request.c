@@ -1,27 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One request: the entry that describes it, its data in the window, the check of its completion.
+ * One request: its parts, the entries that describe them, their data in the window, the check of their
+ * completions.
  */
 #include <linux/highmem.h>
 #include <linux/nospec.h>
 #include "pvblk.h"
 
-#define ID_TAG_BITS	16
+#define ID_PART_BITS	16
 
 /**
- * pvblk_slot_id() - the id under which a slot is in flight
- * @slot: the slot
- * @tag: its tag
+ * pvblk_part_id() - the id under which a part is in flight
+ * @queue: its queue
+ * @part: the part
  */
-u32 pvblk_slot_id(const struct pvblk_slot *slot, u32 tag)
+u32 pvblk_part_id(const struct pvblk_queue *queue, const struct pvblk_part *part)
 {
-	return (u32)slot->gen << ID_TAG_BITS | tag;
+	return (u32)part->gen << ID_PART_BITS | (u32)(part - queue->parts);
+}
+
+/**
+ * pvblk_own_part() - the part that the tag of a request has for itself
+ * @queue: its queue
+ * @slot: the request
+ */
+struct pvblk_part *pvblk_own_part(const struct pvblk_queue *queue, const struct pvblk_slot *slot)
+{
+	return &queue->parts[slot - queue->slots];
 }
 
 /*
- * The operation, and how many sectors this life of the device takes at once: with more, a
- * request is submitted in parts. Returns 0 for what it doesn't serve: a feature it lacks, or
- * an operation that is none of ours.
+ * The operation, and how many sectors this life of the device takes at once. Returns 0 for what it
+ * doesn't serve: a feature it lacks, or an operation that is none of ours.
  */
 static u32 rq_op(const struct pvblk *blk, const struct request *rq, u8 *op)
 {
@@ -51,106 +61,190 @@ static u32 rq_op(const struct pvblk *blk, const struct request *rq, u8 *op)
 	}
 }
 
-static bool has_data(const struct request *rq)
+static bool is_durable(const struct request *rq)
 {
-	return req_op(rq) == REQ_OP_READ || req_op(rq) == REQ_OP_WRITE;
+	return req_op(rq) == REQ_OP_WRITE && rq->cmd_flags & REQ_FUA;
 }
 
-/*
- * Room for what is left of a request: the slot's own, or a piece of the pool. If there is none as
- * large, a part of it goes first, so that nobody waits for room.
- */
-static void get_room(struct pvblk_queue *queue, struct request *rq)
+/* So many sectors of a request go in a part at once, if the device takes @max. */
+static u32 step_of(const struct pvblk_part *part, const struct request *rq, u32 max)
 {
-	struct pvblk_slot *slot = &queue->slots[rq->tag];
-	u32 left = (blk_rq_sectors(rq) - slot->done) << SECTOR_SHIFT;
+	return pvblk_has_data(rq) ? min(max, part->room >> SECTOR_SHIFT) : max;
+}
 
-	pvblk_put_room(queue, slot);
-	if (left > PVBLK_SLOT_LEN)
-		slot->room = pvblk_pool_get(&queue->pool, left, &slot->off);
-	if (slot->room) {
-		slot->off += queue->depth * PVBLK_SLOT_LEN;
-	} else {
-		slot->room = PVBLK_SLOT_LEN;
-		slot->off = rq->tag * PVBLK_SLOT_LEN;
-	}
+static unsigned int take_pieces(struct pvblk_queue *queue, struct request *rq)
+{
+	u32 len = blk_rq_sectors(rq) << SECTOR_SHIFT;
+
+	if (!pvblk_has_data(rq) || len <= PVBLK_SLOT_LEN)
+		return 0;
+	return pvblk_pool_get(queue, &queue->slots[rq->tag],
+			      DIV_ROUND_UP(len, queue->pool.piece_len));
 }
 
 /**
- * pvblk_put_room() - let others have the room that a slot has taken
+ * pvblk_divide() - divide a request into parts, each with what it begins with
  * @queue: its queue
- * @slot: a slot whose data the device is done with
- */
-void pvblk_put_room(struct pvblk_queue *queue, struct pvblk_slot *slot)
-{
-	if (slot->room > PVBLK_SLOT_LEN)
-		pvblk_pool_put(&queue->pool, slot->off - queue->depth * PVBLK_SLOT_LEN, slot->room);
-	slot->room = 0;
-}
-
-/**
- * pvblk_build_sqe() - describe what comes next of a request
- * @queue: its queue
- * @rq: the request; its slot says how much is done, and then how much is submitted, and gets room
- *	for its data
- * @sqe: private memory
+ * @rq: the request; the device has nothing of it
  *
- * Return: BLK_STS_NOTSUPP if the device does not serve it.
+ * One part is the rule. A large request has several, so that the driver copies one while the device copies
+ * another. If the pool has less than it wants, they take turns with what is left (pvblk_go_on()), at last
+ * the tag's own alone: nobody waits for room.
+ *
+ * Any context. Return: the first of them, or NULL if the device does not serve the request.
  */
-blk_status_t pvblk_build_sqe(struct pvblk_queue *queue, struct request *rq, struct pvblk_sqe *sqe)
+struct pvblk_part *pvblk_divide(struct pvblk_queue *queue, struct request *rq)
 {
 	const struct pvbus_device *pdev = queue->blk->pdev;
 	struct pvblk_slot *slot = &queue->slots[rq->tag];
-	u32 max;
+	u32 max, step, first = 0, sectors = blk_rq_sectors(rq);
+	struct pvblk_part *part, *head;
+	u8 op;
+
+	/* In an earlier life, if it is replayed. */
+	pvblk_put_parts(queue, slot);
+	max = rq_op(queue->blk, rq, &op);
+	if (!max)
+		return NULL;
+
+	atomic_set(&slot->busy, take_pieces(queue, rq) ?: 1);
+	head = slot->pieces ?: pvblk_own_part(queue, slot);
+	step = step_of(head, rq, max);
+	/* One flush is less than several writes through the cache. */
+	slot->then_flush = is_durable(rq) && pvbus_has_feature(pdev, PVBLK_F_FLUSH) &&
+			   (!pvbus_has_feature(pdev, PVBLK_F_FUA) || sectors > step);
+	slot->status = BLK_STS_OK;
+	for (part = head; part; part = part->next, first += step) {
+		part->first = first;
+		part->nr = min(step, sectors - first);
+	}
+	atomic_set(&slot->begun, first);
+	return head;
+}
+
+/**
+ * pvblk_go_on() - what a part does next, after the device has done what it was given
+ * @queue: its queue
+ * @part: the part; it is the caller's
+ *
+ * Any context. Return: the part, or another with more room, with what is to be submitted; NULL: nothing of
+ * the request is left, or it fails, as one of its parts has, or as the device serves no more of its kind.
+ */
+struct pvblk_part *pvblk_go_on(struct pvblk_queue *queue, struct pvblk_part *part)
+{
+	struct pvblk_slot *slot = part->slot;
+	struct request *rq = slot->rq;
+	u32 step, first, sectors = blk_rq_sectors(rq);
+	u8 op;
+
+	if (!part->nr || READ_ONCE(slot->status) || atomic_read(&slot->begun) >= sectors)
+		return NULL;
+	/* There may be room now. The tag's own part is alone. */
+	if (!slot->pieces && pvblk_has_data(rq) && pvblk_pool_get(queue, slot, 1))
+		part = slot->pieces;
+	step = step_of(part, rq, rq_op(queue->blk, rq, &op));
+	if (!step) {
+		WRITE_ONCE(slot->status, BLK_STS_NOTSUPP);
+		return NULL;
+	}
+	first = atomic_fetch_add(step, &slot->begun);
+	if (first >= sectors)
+		return NULL;
+	part->first = first;
+	part->nr = min(step, sectors - first);
+	return part;
+}
+
+/**
+ * pvblk_put_parts() - let others have the room that a request has taken
+ * @queue: its queue
+ * @slot: the request; it has ended, or the device has ended its life
+ */
+void pvblk_put_parts(struct pvblk_queue *queue, struct pvblk_slot *slot)
+{
+	WRITE_ONCE(pvblk_own_part(queue, slot)->in_flight, false);
+	if (!slot->pieces)
+		return;
+	pvblk_pool_put(queue, slot->pieces);
+	slot->pieces = NULL;
+}
+
+/**
+ * pvblk_build_sqe() - describe a part
+ * @queue: its queue
+ * @rq: the request
+ * @part: the part
+ * @sqe: private memory
+ */
+void pvblk_build_sqe(const struct pvblk_queue *queue, const struct request *rq,
+		     const struct pvblk_part *part, struct pvblk_sqe *sqe)
+{
+	const struct pvbus_device *pdev = queue->blk->pdev;
 
 	memset(sqe, 0, sizeof(*sqe));
-	sqe->id = cpu_to_le32(pvblk_slot_id(slot, rq->tag));
-	max = rq_op(queue->blk, rq, &sqe->op);
-	if (!max)
-		return BLK_STS_NOTSUPP;
-	if (sqe->op == PVBLK_OP_FLUSH)
-		return BLK_STS_OK;
+	sqe->id = cpu_to_le32(pvblk_part_id(queue, part));
+	sqe->op = PVBLK_OP_FLUSH;
+	if (!part->nr)
+		return;
 
-	if (has_data(rq)) {
-		get_room(queue, rq);
-		max = min(max, slot->room >> SECTOR_SHIFT);
-		sqe->data_off = cpu_to_le64(pvshm_raw(queue->q->data_off) + slot->off);
-	}
-	slot->part = min(blk_rq_sectors(rq) - slot->done, max);
-	sqe->sector = cpu_to_le64(blk_rq_pos(rq) + slot->done);
-	sqe->nr_sectors = cpu_to_le32(slot->part);
-	if (sqe->op == PVBLK_OP_WRITE && (rq->cmd_flags & REQ_FUA) &&
-	    pvbus_has_feature(pdev, PVBLK_F_FUA))
+	rq_op(queue->blk, rq, &sqe->op);
+	sqe->sector = cpu_to_le64(blk_rq_pos(rq) + part->first);
+	sqe->nr_sectors = cpu_to_le32(part->nr);
+	if (pvblk_has_data(rq))
+		sqe->data_off = cpu_to_le64(pvshm_raw(queue->q->data_off) + part->off);
+	if (is_durable(rq) && !part->slot->then_flush && pvbus_has_feature(pdev, PVBLK_F_FUA))
 		sqe->flags = PVBLK_RQ_FUA;
 	if (sqe->op == PVBLK_OP_WRITE_ZEROES && !(rq->cmd_flags & REQ_NOUNMAP) &&
 	    pvbus_has_feature(pdev, PVBLK_F_UNMAP))
 		sqe->flags = PVBLK_RQ_UNMAP;
-	return BLK_STS_OK;
 }
 
-/* The data of a slot's part, between its user's memory and the window. */
-static void copy_part(const struct pvblk_queue *queue, struct request *rq, bool to_window)
+static void copy_segment(struct bio_vec *bvec, void *data, bool to_window)
 {
-	const struct pvblk_slot *slot = &queue->slots[rq->tag];
-	u32 skip = slot->done << SECTOR_SHIFT, left = slot->part << SECTOR_SHIFT;
-	void *data = queue->q->data + slot->off;
-	struct req_iterator iter;
+	void *at = bvec_kmap_local(bvec);
+
+	if (to_window) {
+		pvshm_move(data, at, bvec->bv_len);
+	} else {
+		pvshm_move(at, data, bvec->bv_len);
+		flush_dcache_page(bvec->bv_page);
+	}
+	kunmap_local(at);
+}
+
+/* What a bio has of a part's data from @skip on. Returns its bytes. */
+static u32 copy_bio(struct bio *bio, u32 skip, void *data, u32 len, bool to_window)
+{
+	struct bvec_iter iter = bio->bi_iter;
 	struct bio_vec bvec;
 
-	rq_for_each_segment(bvec, rq, iter) {
-		if (skip >= bvec.bv_len) {
-			skip -= bvec.bv_len;
+	bio_advance_iter(bio, &iter, skip);
+	len = min(iter.bi_size, len);
+	iter.bi_size = len;
+	__bio_for_each_segment(bvec, bio, iter, iter) {
+		copy_segment(&bvec, data, to_window);
+		data += bvec.bv_len;
+	}
+	return len;
+}
+
+/* The data of a part, between its user's memory and the window. */
+static void copy_part(const struct pvblk_queue *queue, struct request *rq,
+		      const struct pvblk_part *part, bool to_window)
+{
+	u32 skip = part->first << SECTOR_SHIFT, left = part->nr << SECTOR_SHIFT, len;
+	void *data = queue->q->data + part->off;
+	struct bio *bio;
+
+	__rq_for_each_bio(bio, rq) {
+		if (skip >= bio->bi_iter.bi_size) {
+			skip -= bio->bi_iter.bi_size;
 			continue;
 		}
-		bvec.bv_offset += skip;
-		bvec.bv_len = min(bvec.bv_len - skip, left);
+		len = copy_bio(bio, skip, data, left, to_window);
 		skip = 0;
-		if (to_window)
-			memcpy_from_bvec(data, &bvec);
-		else
-			memcpy_to_bvec(&bvec, data);
-		data += bvec.bv_len;
-		left -= bvec.bv_len;
+		data += len;
+		left -= len;
 		if (!left)
 			return;
 	}
@@ -160,46 +254,40 @@ static void copy_part(const struct pvblk_queue *queue, struct request *rq, bool 
  * pvblk_copy_to_window() - copy the data of a write's part to its room
  * @queue: its queue
  * @rq: the request; with other operations nothing is done
+ * @part: the part
  */
-void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq)
+void pvblk_copy_to_window(const struct pvblk_queue *queue, struct request *rq,
+			  const struct pvblk_part *part)
 {
-	if (req_op(rq) == REQ_OP_WRITE)
-		copy_part(queue, rq, true);
+	if (part->nr && req_op(rq) == REQ_OP_WRITE)
+		copy_part(queue, rq, part, true);
 }
 
 /**
  * pvblk_copy_from_window() - copy the data of a read's part out of its room
  * @queue: its queue
- * @rq: the request; with other operations nothing is done
+ * @part: the part; with other operations nothing is done
  */
-void pvblk_copy_from_window(const struct pvblk_queue *queue, struct request *rq)
+void pvblk_copy_from_window(const struct pvblk_queue *queue, const struct pvblk_part *part)
 {
-	if (req_op(rq) == REQ_OP_READ)
-		copy_part(queue, rq, false);
+	if (req_op(part->slot->rq) == REQ_OP_READ)
+		copy_part(queue, part->slot->rq, part, false);
 }
 
 /**
- * pvblk_has_rest() - is there something to do of a request, after what was submitted
- * @slot: its slot
- */
-bool pvblk_has_rest(const struct pvblk_slot *slot)
-{
-	return slot->then_flush ||
-	       (slot->part && slot->done + slot->part < blk_rq_sectors(slot->rq));
-}
-
-/**
- * pvblk_copy_len() - how much is to be copied when a slot ends, or goes on
- * @slot: a slot that the device has completed
+ * pvblk_copy_len() - how much is to be copied when a part ends, or goes on
+ * @part: a part that the device has completed
  *
  * Return: bytes.
  */
-u32 pvblk_copy_len(const struct pvblk_slot *slot)
+u32 pvblk_copy_len(const struct pvblk_part *part)
 {
+	const struct pvblk_slot *slot = part->slot;
 	bool copied = req_op(slot->rq) == REQ_OP_READ ||
-		      (req_op(slot->rq) == REQ_OP_WRITE && pvblk_has_rest(slot));
+		      (req_op(slot->rq) == REQ_OP_WRITE &&
+		       atomic_read(&slot->begun) < blk_rq_sectors(slot->rq));
 
-	return copied && !slot->status ? slot->part << SECTOR_SHIFT : 0;
+	return copied && !part->status ? part->nr << SECTOR_SHIFT : 0;
 }
 
 static bool status_known(u32 status, blk_status_t *blk_status)
@@ -229,22 +317,21 @@ static bool status_known(u32 status, blk_status_t *blk_status)
  * @queue: the queue
  * @cqe: private copy of the completion
  *
- * Return: the slot that is completed, and has the status, or NULL if the device broke the ABI.
+ * Return: the part that is completed, and has the status, or NULL if the device broke the ABI.
  */
-struct pvblk_slot *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe)
+struct pvblk_part *pvblk_check_cqe(struct pvblk_queue *queue, const struct pvblk_cqe *cqe)
 {
 	u32 id = le32_to_cpu(cqe->id);
-	u32 tag = id & (BIT(ID_TAG_BITS) - 1);
-	struct pvblk_slot *slot;
+	u32 nr = id & (BIT(ID_PART_BITS) - 1);
+	struct pvblk_part *part;
 
-	if (tag >= queue->depth)
+	if (nr >= queue->nr_parts)
 		return NULL;
-	tag = array_index_nospec(tag, queue->depth);
-	slot = &queue->slots[tag];
-	/* Pairs with the release in pvblk/queue.c: the slot was filled before. */
-	if (!smp_load_acquire(&slot->in_flight) || pvblk_slot_id(slot, tag) != id)
+	part = &queue->parts[array_index_nospec(nr, queue->nr_parts)];
+	/* Pairs with the release in pvblk/queue.c:put(): the part was filled before. */
+	if (!smp_load_acquire(&part->in_flight) || pvblk_part_id(queue, part) != id)
 		return NULL;
-	if (!status_known(le32_to_cpu(cqe->status), &slot->status))
+	if (!status_known(le32_to_cpu(cqe->status), &part->status))
 		return NULL;
-	return slot;
+	return part;
 }

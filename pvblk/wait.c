@@ -40,6 +40,14 @@ u32 pvblk_patience_us(const struct pvblk_queue *queue)
 	return IRQ_DELAY_WAITING * pvbus_sleep_us(queue->blk->pdev);
 }
 
+/* Several parts of a request count for one. A hint, unless nobody submits or reaps. */
+static u32 requests_in_flight(const struct pvblk_queue *queue)
+{
+	s32 nr = pvring_outstanding(&queue->q->ring) - atomic_read(&queue->extra);
+
+	return max(nr, 0);
+}
+
 /**
  * pvblk_arm() - ask for an interrupt, if there is something in flight
  * @queue: the queue; its cq_lock is held
@@ -52,7 +60,8 @@ bool pvblk_arm(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	u32 outstanding = READ_ONCE(ring->sq_next) - ring->cq_next;
-	u32 expected = max(outstanding, READ_ONCE(queue->depth_seen));
+	u32 requests = requests_in_flight(queue), deepest = READ_ONCE(queue->depth_seen);
+	u32 expected = outstanding + (deepest > requests ? deepest - requests : 0);
 	u32 delay_us = pvbus_sleep_us(queue->blk->pdev);
 
 	/* A completion can be here before its submitter has counted it; he looks himself. */
@@ -66,12 +75,12 @@ bool pvblk_arm(struct pvblk_queue *queue)
 }
 
 /*
- * What a sleep costs, on top of what the first request of the batch takes in any case: a megabyte is copied
- * for longer than a sleep lasts, and one who gave up while it is copied would pay for both.
+ * What a sleep costs, on top of what the first part takes in any case: one who gave up while it is copied would
+ * pay for both.
  */
 static u64 spin_ns(const struct pvblk_queue *queue)
 {
-	u32 len = min_t(u32, READ_ONCE(queue->batch_len), PVBLK_IO_MAX);
+	u32 len = min_t(u32, READ_ONCE(queue->batch_len), PVBLK_PIECE_LEN);
 	int us = READ_ONCE(pvblk_spin_us);
 
 	if (us >= 0)
@@ -117,7 +126,7 @@ static void spin(struct pvblk_queue *queue)
  */
 static bool user_waits(struct pvblk_queue *queue)
 {
-	u32 depth = pvring_outstanding(&queue->q->ring);
+	u32 depth = requests_in_flight(queue);
 	u32 most = max(READ_ONCE(queue->depth_now), depth);
 	unsigned int batches = READ_ONCE(queue->batches) + 1;
 

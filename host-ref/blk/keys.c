@@ -46,7 +46,7 @@ const struct hostd_key hostd_blk_keys[] = {
 	  .value = "BYTES", .help = "at least the logical block (4096, or that of the device)" },
 	{ "queues", HOSTD_KEY_NUMBER, .min = 1, .max = PVBUS_MAX_QUEUES, .def = "4", .help = "most queues" },
 	{ "queue-size", HOSTD_KEY_NUMBER, .min = PVRING_SIZE_MIN, .max = PVRING_SIZE_MAX,
-	  .power_of_two = true, .def = "256", .help = "most entries of a queue" },
+	  .power_of_two = true, .def = "512", .help = "most entries of a queue" },
 	{ "max-io", HOSTD_KEY_SIZE, .min = 4096, .max = 16 << 20, .multiple = 4096, .def = "1M",
 	  .help = "largest request" },
 	{ "wait", HOSTD_KEY_SWITCH, .def = "off",

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pvblk's queue against a device that completes what it likes and writes what it likes: a
- * request ends once, only if it is in flight under just that id, with the status and the
- * data that the device gave; at the first lie the device is broken and nothing ends any more
- * (RING-G3, ABI-4). What the device doesn't serve is refused, never taken for something else,
- * and a request longer than it takes goes in parts (BLK-G1, BLK-G2). It makes no difference whether a request
- * ends here or on another CPU. pvblk's queue.c, reap.c, wait.c, request.c and pvbus/ring.c as they are.
+ * request ends once, when the device has given each of its parts back under just the id that it has, with
+ * an error if one of them had one, and with the data that the device gave; at the first lie the device is broken
+ * and nothing ends any more (RING-G3, ABI-4). The parts are apart in the window, are the whole request and nothing
+ * twice, and each is no longer than the device takes (BLK-G1). What the device doesn't serve is refused, never taken
+ * for something else (BLK-G2), and a write that is to be durable is (BLK-D3, BLK-D4). It makes no difference
+ * whether a request ends here or on another CPU. pvblk's queue.c, reap.c, wait.c, request.c, pool.c and
+ * pvbus/ring.c as they are.
  */
 #include <string.h>
 
@@ -14,9 +16,12 @@
 #include "fuzz.h"
 
 #define DEPTH		8
+#define RING		16
+#define SECTORS_MAX	40
+#define DATA_MAX	(SECTORS_MAX * 512)
 /* Not enough for all at once. */
-#define DATA_MAX	(40 * 512)
-#define POOL_LEN	(2u << PVBLK_PIECE_MIN_SHIFT)
+#define PIECES		5
+#define PIECE_LEN	(2 * PVBLK_SLOT_LEN)
 
 /**
  * struct test_request - a request, and what must become of it
@@ -24,17 +29,32 @@
  * @data: its user's memory
  * @given: what the device has given to a read
  * @in_flight: given to pvblk and not ended
- * @id: under which it is in flight
+ * @covered: sectors that were submitted, by their bits
+ * @nr_out: parts that the device has
+ * @status: of those that had an error
+ * @cached: a write was not to be durable by itself
+ * @flushed: a flush has followed
  */
 struct test_request {
 	struct request	rq;
 	char		data[DATA_MAX];
 	char		given[DATA_MAX];
 	bool		in_flight;
-	u32		id;
+	u64		covered;
+	u32		nr_out;
+	blk_status_t	status;
+	bool		cached;
+	bool		flushed;
+};
+
+/* What the device has, as it has read it. */
+struct submission {
+	struct test_request	*of;
+	struct pvblk_sqe	sqe;
 };
 
 static struct test_request requests[DEPTH];
+static struct submission submissions[RING];
 static struct pvbus_device pdev;
 static struct pvbus_queue q;
 static struct pvblk_queue queue;
@@ -42,9 +62,8 @@ static struct pvblk blk;
 static struct blk_mq_hw_ctx hctx;
 static bool broken, remote;
 
-/* What must end next: set while the device's completions are reaped. */
-static u32 expected_tag, nr_expected;
-static blk_status_t expected_status;
+/* What has ended since it was NULL last. */
+static struct test_request *ended;
 
 u32 pvbus_sleep_ns(const struct pvbus_device *dev)
 {
@@ -55,6 +74,12 @@ u32 pvbus_sleep_ns(const struct pvbus_device *dev)
 void pvbus_kick(struct pvbus_queue *queue)
 {
 	(void)queue;
+}
+
+/* Nobody freezes the queue. */
+void shim_sleep(unsigned long timeout)
+{
+	(void)timeout;
 }
 
 bool pvbus_epoch_over(struct pvbus_device *pdev)
@@ -74,12 +99,16 @@ void blk_mq_end_request(struct request *rq, blk_status_t status)
 {
 	struct test_request *test = &requests[rq->tag];
 
-	FUZZ_CHECK(nr_expected && (u32)rq->tag == expected_tag && test->in_flight);
-	FUZZ_CHECK(status == expected_status);
+	FUZZ_CHECK(!ended && test->in_flight && !test->nr_out);
+	FUZZ_CHECK(status == test->status);
+	if (!status && req_op(rq) != REQ_OP_FLUSH)
+		FUZZ_CHECK(test->covered == (1ULL << blk_rq_sectors(rq)) - 1);
+	if (!status && rq->cmd_flags & REQ_FUA && pvbus_has_feature(&pdev, PVBLK_F_FLUSH))
+		FUZZ_CHECK(!test->cached || test->flushed);
 	if (!status && req_op(rq) == REQ_OP_READ)
 		FUZZ_CHECK(!memcmp(test->data, test->given, rq->len));
 	test->in_flight = false;
-	nr_expected--;
+	ended = test;
 }
 
 bool blk_mq_complete_request_remote(struct request *rq)
@@ -113,8 +142,10 @@ static void *alloc_exactly(size_t len)
 
 static void start(u8 features, u8 max_sectors)
 {
-	size_t drv_len = pvring_drv_area_len(DEPTH, PVBLK_SQE_SHIFT);
-	size_t dev_len = pvring_dev_area_len(DEPTH, PVBLK_CQE_SHIFT);
+	/* Not always enough for all. */
+	u32 pieces = features >> 6 ? PIECES : 0;
+	size_t drv_len = pvring_drv_area_len(RING, PVBLK_SQE_SHIFT);
+	size_t dev_len = pvring_dev_area_len(RING, PVBLK_CQE_SHIFT);
 	int i;
 
 	broken = false;
@@ -123,36 +154,31 @@ static void start(u8 features, u8 max_sectors)
 	blk.config.max_io = htole32(max_sectors * 512);
 	blk.config.max_discard_sectors = htole32(max_sectors);
 	blk.config.max_write_zeroes_sectors = htole32(max_sectors);
-	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue, .data_len = DEPTH * PVBLK_SLOT_LEN + POOL_LEN };
+	q = (struct pvbus_queue) { .pdev = &pdev, .priv = &queue,
+		.data_len = DEPTH * PVBLK_SLOT_LEN + pieces * PIECE_LEN };
 	q.data = alloc_exactly(q.data_len);
-	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), DEPTH,
+	pvring_init(&q.ring, alloc_exactly(drv_len), alloc_exactly(dev_len), RING,
 		    PVBLK_SQE_SHIFT, PVBLK_CQE_SHIFT);
 	queue = (struct pvblk_queue) { .q = &q, .blk = &blk, .depth = DEPTH };
 	spin_lock_init(&queue.lock);
 	spin_lock_init(&queue.cq_lock);
 	compat_bh_init(&queue.bh, pvblk_bh);
 	queue.slots = calloc(DEPTH, sizeof(*queue.slots));
-	pvblk_pool_init(&queue.pool, POOL_LEN);
+	if (pvblk_alloc_parts(&queue, pieces, PIECE_LEN))
+		abort();
 	hctx.driver_data = &queue;
 	for (i = 0; i < DEPTH; i++)
 		requests[i].in_flight = false;
+	memset(submissions, 0, sizeof(submissions));
 }
 
 static void stop(void)
 {
-	pvblk_pool_exit(&queue.pool);
+	free(queue.parts);
 	free(queue.slots);
 	free(q.data);
 	free(q.ring.drv);
 	free((void *)q.ring.dev);
-}
-
-/* The id of the submission that was written last, as a device reads it. */
-static u32 last_id(void)
-{
-	const struct pvblk_sqe *sqes = q.ring.sq;
-
-	return le32toh(sqes[(q.ring.sq_next - 1) % DEPTH].id);
 }
 
 static bool served(const struct request *rq)
@@ -172,39 +198,78 @@ static bool served(const struct request *rq)
 	}
 }
 
-/* The data lies in the extent, and nobody else's does there. */
-static void check_room(const struct pvblk_slot *slot, u32 len)
+static bool has_data(const struct pvblk_sqe *sqe)
 {
-	const struct pvblk_slot *other;
-
-	FUZZ_CHECK(len <= slot->room && slot->off + slot->room <= q.data_len);
-	for (other = queue.slots; other < queue.slots + DEPTH; other++)
-		if (other != slot && other->in_flight && other->room)
-			FUZZ_CHECK(slot->off + slot->room <= other->off ||
-				   other->off + other->room <= slot->off);
+	return sqe->op == PVBLK_OP_READ || sqe->op == PVBLK_OP_WRITE;
 }
 
-/* The submission that was written last keeps to what the device takes, and to the request. */
-static void check_last(const struct test_request *test)
+/* The data lies in the extent, and nobody else's does there. */
+static void check_room(const struct pvblk_sqe *sqe)
 {
-	const struct pvblk_sqe *sqe = (const struct pvblk_sqe *)q.ring.sq +
-				      (q.ring.sq_next - 1) % DEPTH;
-	const struct pvblk_slot *slot = &queue.slots[test->rq.tag];
-	u32 nr = le32toh(sqe->nr_sectors);
+	u64 off = le64toh(sqe->data_off) - pvshm_raw(q.data_off), len = le32toh(sqe->nr_sectors) * 512, other;
+	const struct submission *s;
+
+	FUZZ_CHECK(off + len <= q.data_len);
+	for (s = submissions; s < submissions + RING; s++) {
+		if (!s->of || !has_data(&s->sqe))
+			continue;
+		other = le64toh(s->sqe.data_off) - pvshm_raw(q.data_off);
+		FUZZ_CHECK(off + len <= other || other + le32toh(s->sqe.nr_sectors) * 512 <= off);
+	}
+}
+
+/* A submission keeps to what the device takes, and to the request. */
+static void check(struct test_request *test, const struct pvblk_sqe *sqe)
+{
+	u32 nr = le32toh(sqe->nr_sectors), first = le64toh(sqe->sector) - test->rq.sector;
+	u64 sectors;
 
 	if (sqe->op == PVBLK_OP_FLUSH) {
-		FUZZ_CHECK(!nr && pvbus_has_feature(&pdev, PVBLK_F_FLUSH));
+		FUZZ_CHECK(!nr && !sqe->flags && !test->nr_out && pvbus_has_feature(&pdev, PVBLK_F_FLUSH));
+		test->flushed = true;
 		return;
 	}
-	FUZZ_CHECK(nr && nr == slot->part && nr * 512 <= le32toh(blk.config.max_io));
-	FUZZ_CHECK(le64toh(sqe->sector) == test->rq.sector + slot->done);
-	FUZZ_CHECK(slot->done + nr <= blk_rq_sectors(&test->rq));
-	if (req_op(&test->rq) != REQ_OP_READ && req_op(&test->rq) != REQ_OP_WRITE)
+	FUZZ_CHECK(nr && nr * 512 <= le32toh(blk.config.max_io));
+	FUZZ_CHECK(first + nr <= blk_rq_sectors(&test->rq));
+	sectors = ((1ULL << nr) - 1) << first;
+	FUZZ_CHECK(!(test->covered & sectors));
+	test->covered |= sectors;
+	if (!has_data(sqe))
 		return;
-	FUZZ_CHECK(le64toh(sqe->data_off) == pvshm_raw(q.data_off) + slot->off);
-	check_room(slot, nr * 512);
-	if (req_op(&test->rq) == REQ_OP_WRITE)
-		FUZZ_CHECK(!memcmp(test->data + slot->done * 512, (char *)q.data + slot->off, nr * 512));
+	check_room(sqe);
+	if (sqe->op == PVBLK_OP_READ)
+		return;
+	FUZZ_CHECK(!memcmp(test->data + first * 512, (char *)q.data + le64toh(sqe->data_off) - pvshm_raw(q.data_off),
+			   nr * 512));
+	test->cached |= !(sqe->flags & PVBLK_RQ_FUA);
+	FUZZ_CHECK(!sqe->flags || pvbus_has_feature(&pdev, PVBLK_F_FUA));
+}
+
+static struct submission *find(u32 id)
+{
+	struct submission *s;
+
+	for (s = submissions; s < submissions + RING; s++)
+		if (s->of && le32toh(s->sqe.id) == id)
+			return s;
+	return NULL;
+}
+
+/* The device takes what was submitted of a request from the entry @nr on. */
+static void take(struct test_request *test, u32 nr)
+{
+	const struct pvblk_sqe *sqes = q.ring.sq;
+	struct submission *s;
+
+	for (; nr != q.ring.sq_next; nr++) {
+		check(test, &sqes[nr % RING]);
+		FUZZ_CHECK(!find(le32toh(sqes[nr % RING].id)));
+		for (s = submissions; s->of; s++)
+			FUZZ_CHECK(s < submissions + RING - 1);
+		s->of = test;
+		s->sqe = sqes[nr % RING];
+		test->nr_out++;
+	}
 }
 
 static void submit(struct fuzz_input *in)
@@ -227,8 +292,15 @@ static void submit(struct fuzz_input *in)
 		.data = test->data,
 		.mq_hctx = &hctx,
 	};
+	if (req_op(&test->rq) == REQ_OP_FLUSH)
+		test->rq.len = 0;
 	for (i = 0, seed = fuzz_number(in, 1); i < DATA_MAX; i++)
 		test->data[i] = seed + i / 512 + i;
+	test->covered = 0;
+	test->nr_out = 0;
+	test->status = BLK_STS_OK;
+	test->cached = false;
+	test->flushed = false;
 	if (!served(&test->rq)) {
 		FUZZ_CHECK(pvblk_mq_ops.queue_rq(&hctx, &bd) == BLK_STS_NOTSUPP);
 		FUZZ_CHECK(q.ring.sq_next == put);
@@ -236,32 +308,19 @@ static void submit(struct fuzz_input *in)
 	}
 	test->in_flight = true;
 	FUZZ_CHECK(!pvblk_mq_ops.queue_rq(&hctx, &bd));
-	/* Only if the device has completed more than it was given is there no room. */
-	FUZZ_CHECK(q.ring.sq_next == put + 1 || broken);
-	test->id = last_id();
-	if (!broken)
-		check_last(test);
+	FUZZ_CHECK(q.ring.sq_next != put);
+	take(test, put);
 }
 
 /* The device writes a completion. */
 static void post(struct fuzz_input *in, u32 id, u32 status)
 {
-	struct pvblk_cqe *cqe = (struct pvblk_cqe *)q.ring.cq + q.ring.cq_next % DEPTH;
+	struct pvblk_cqe *cqe = (struct pvblk_cqe *)q.ring.cq + q.ring.cq_next % RING;
 
 	cqe->id = htole32(id);
 	cqe->status = htole32(status);
 	cqe->reserved = fuzz_number(in, 1);
 	cqe->seq = htole32(PVRING_SEQ(q.ring.cq_next));
-}
-
-static struct test_request *find(u32 id)
-{
-	int i;
-
-	for (i = 0; i < DEPTH; i++)
-		if (requests[i].in_flight && requests[i].id == id)
-			return &requests[i];
-	return NULL;
 }
 
 static blk_status_t meaning(u32 status)
@@ -274,50 +333,52 @@ static blk_status_t meaning(u32 status)
 	return meanings[status];
 }
 
-/* One completion, honest or not, and what must follow from it. */
+/* The device does what it was given. */
+static void finish(struct submission *s, u32 status)
+{
+	struct test_request *test = s->of;
+	u32 first = le64toh(s->sqe.sector) - test->rq.sector;
+
+	if (status)
+		test->status = meaning(status);
+	else if (s->sqe.op == PVBLK_OP_READ)
+		memcpy(test->given + first * 512, (char *)q.data + le64toh(s->sqe.data_off) - pvshm_raw(q.data_off),
+		       le32toh(s->sqe.nr_sectors) * 512);
+	test->nr_out--;
+	s->of = NULL;
+}
+
+/* One completion, honest or not, and what must follow from it: more of the request, or its end. */
 static void complete(struct fuzz_input *in)
 {
 	u32 choice = fuzz_number(in, 1), status = fuzz_number(in, 1) % 8, put = q.ring.sq_next, id;
-	const struct pvblk_slot *slot;
-	struct test_request *test;
-	bool rest_follows;
+	struct test_request *test = NULL;
+	struct submission *s;
 
-	id = choice & 0x80 ? fuzz_number(in, 4) : requests[choice % DEPTH].id;
+	id = choice & 0x80 ? fuzz_number(in, 4) : le32toh(submissions[choice % RING].sqe.id);
 	if (choice & 0x40)
 		status = fuzz_number(in, 4);
-	test = find(id);
-	if (status > PVBLK_S_RDONLY)
-		test = NULL;
-	slot = test ? &queue.slots[test->rq.tag] : NULL;
-	rest_follows = test && !status &&
-		       (slot->then_flush ||
-			(slot->part && slot->done + slot->part < blk_rq_sectors(&test->rq)));
-
-	nr_expected = test && !broken && !rest_follows;
-	if (nr_expected) {
-		expected_tag = test->rq.tag;
-		expected_status = meaning(status);
+	s = find(id);
+	if (s && status <= PVBLK_S_RDONLY && !broken) {
+		test = s->of;
+		finish(s, status);
 	}
-	if (test && !status && req_op(&test->rq) == REQ_OP_READ)
-		memcpy(test->given + slot->done * 512, (char *)q.data + slot->off, slot->part * 512);
+	ended = NULL;
 	remote = choice & 0x20;
 	post(in, id, status);
 	if (broken) {
 		u32 next = q.ring.cq_next;
 
 		interrupt();
-		FUZZ_CHECK(q.ring.cq_next == next);
+		FUZZ_CHECK(q.ring.cq_next == next && !ended);
 		return;
 	}
 	interrupt();
-	FUZZ_CHECK(!nr_expected);
 	FUZZ_CHECK(broken == !test);
-	FUZZ_CHECK(q.ring.sq_next == put + rest_follows);
-	if (rest_follows) {
-		FUZZ_CHECK(last_id() != test->id && find(test->id) == test);
-		test->id = last_id();
-		check_last(test);
-	}
+	if (!test)
+		return;
+	take(test, put);
+	FUZZ_CHECK((ended == test) == !test->nr_out);
 }
 
 /* The device writes anywhere; a completion may come of it, and any request may end by it. */
@@ -347,7 +408,7 @@ static void step(struct fuzz_input *in)
 		break;
 	default:
 		/* Without the control line and the next completion, which complete() checks. */
-		scribble(in, (char *)q.ring.drv, pvring_drv_area_len(DEPTH, PVBLK_SQE_SHIFT));
+		scribble(in, (char *)q.ring.drv, pvring_drv_area_len(RING, PVBLK_SQE_SHIFT));
 	}
 }
 

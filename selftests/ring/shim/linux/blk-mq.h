@@ -54,10 +54,22 @@ struct blk_mq_hw_ctx {
 	void *driver_data;
 };
 
+struct bvec_iter {
+	unsigned int	bi_size;
+	unsigned int	bi_done;
+};
+
+struct page;
+
 struct bio_vec {
 	char		*bv_base;
+	struct page	*bv_page;
 	unsigned int	bv_len;
-	unsigned int	bv_offset;
+};
+
+struct bio {
+	struct bvec_iter	bi_iter;
+	char			*data;
 };
 
 /* A request with one segment. */
@@ -86,24 +98,25 @@ static inline u32 blk_rq_sectors(const struct request *rq)
 	return rq->len >> SECTOR_SHIFT;
 }
 
-struct req_iterator {
-	bool done;
-};
-
-#define rq_for_each_segment(bvec, rq, iter)				\
-	for ((iter).done = false,					\
-	     (bvec) = (struct bio_vec) { (rq)->data, (rq)->len, 0 };	\
-	     !(iter).done; (iter).done = true)
-
-static inline void memcpy_from_bvec(char *to, const struct bio_vec *bvec)
+static inline void bio_advance_iter(const struct bio *bio, struct bvec_iter *iter, unsigned int len)
 {
-	memcpy(to, bvec->bv_base + bvec->bv_offset, bvec->bv_len);
+	(void)bio;
+	iter->bi_size -= len;
+	iter->bi_done += len;
 }
 
-static inline void memcpy_to_bvec(struct bio_vec *bvec, const char *from)
-{
-	memcpy(bvec->bv_base + bvec->bv_offset, from, bvec->bv_len);
-}
+#define __rq_for_each_bio(at, rq)					\
+	for (struct bio shim_bio = { { (rq)->len, 0 }, (rq)->data },	\
+	     *shim_next = &shim_bio; ((at) = shim_next); shim_next = NULL)
+
+#define __bio_for_each_segment(bvec, bio, iter, start)			\
+	for ((iter) = (start); (iter).bi_size &&			\
+	     ((bvec) = (struct bio_vec) { (bio)->data + (iter).bi_done, NULL, (iter).bi_size }, true); \
+	     bio_advance_iter(bio, &(iter), (bvec).bv_len))
+
+#define bvec_kmap_local(bvec)	((void *)(bvec)->bv_base)
+#define kunmap_local(at)	((void)(at))
+#define flush_dcache_page(page)	((void)(page))
 
 struct io_comp_batch {
 	void (*complete)(struct io_comp_batch *batch);

@@ -9,6 +9,4 @@ struct page;
 /* The test's. */
 void *kmap_local_page(struct page *page);
 
-#define kunmap_local(at)	((void)(at))
-
 #endif

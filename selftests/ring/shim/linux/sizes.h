@@ -6,6 +6,7 @@
 #define SZ_4K		0x1000
 #define SZ_16K		0x4000
 #define SZ_64K		0x10000
+#define SZ_1M		0x100000
 #define SZ_128K		0x20000
 #define SZ_2M		0x200000
 #define SZ_64M		0x4000000

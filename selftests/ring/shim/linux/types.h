@@ -38,6 +38,7 @@ typedef __s64	s64;
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #define round_down(n, to)	((n) & ~((__typeof__(n))(to) - 1))
 #define round_up(n, to)		round_down((n) + (to) - 1, to)
+#define DIV_ROUND_UP(n, to)	(((n) + (to) - 1) / (to))
 #define min_not_zero(a, b)	((a) && ((a) < (b) || !(b)) ? (a) : (b))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define likely(x)	__builtin_expect(!!(x), 1)
