@@ -1,28 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Keep a tree of Debian 12 in a cache, as a guest has it: systemd, its own kernel, initramfs-tools, DKMS and a compiler.
+# Keep trees of Debian in a cache, as a guest has it: systemd, a kernel of Debian's, DKMS and a compiler. Debian 12 has
+# initramfs-tools and Linux 6.1, Debian 13 dracut and 6.12.
 #
-# usage: scripts/debian.sh fetch       (root) prints its path; nobody may change it: put an overlay over it
+# usage: scripts/debian.sh fetch [12|13]       (root) prints its path; nobody may change it: put an overlay over it
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${PVKIT_CACHE:-$HOME/.cache/pvkit}
-suite=bookworm
+version=${2:-12}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-packages="initramfs-tools zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev
-	iproute2 ifupdown isc-dhcp-client pciutils ethtool e2fsprogs fio dracut-core login procps
-	apparmor liburing2 libseccomp2 libjson-c5 libnbd0 libcap-ng0 passt"
 
 die() { echo "debian: $*" >&2; exit 1; }
+usage() { sed -n 's/^# \{0,1\}//; 3,7p' "$0" >&2; exit 1; }
 
-case ${1:-} in
-fetch)	;;
-*)	sed -n 's/^# \{0,1\}//; 3,6p' "$0" >&2; exit 1 ;;
+[ "${1:-}" = fetch ] || usage
+case $version in
+12)	suite=bookworm
+	# The kernel that modules are built for.
+	release=$("$here/kernels.sh" fetch 6.1)
+	packages="initramfs-tools zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev
+	iproute2 ifupdown isc-dhcp-client pciutils ethtool e2fsprogs fio dracut-core login procps
+	apparmor liburing2 libseccomp2 libjson-c5 libnbd0 libcap-ng0 passt linux-image-$release linux-headers-$release" ;;
+13)	suite=trixie
+	packages="dracut zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev iproute2 pciutils e2fsprogs login
+	procps linux-image-amd64 linux-headers-amd64" ;;
+*)	usage ;;
 esac
-
-# A tree for each kernel, which is the one that modules are built for.
-release=$("$here/kernels.sh" fetch 6.1)
-packages+=" linux-image-$release linux-headers-$release"
 tree=$cache/debian/$suite-$(sha256sum <<< "$packages" | cut -c 1-8)
 mkdir -p "$cache/debian"
 exec 9> "$cache/debian/.lock"
@@ -32,7 +36,7 @@ flock 9
 command -v mmdebstrap > /dev/null || die "no mmdebstrap; run: scripts/deps.sh test"
 url=$("$here/kernels.sh" mirror)
 security=$("$here/kernels.sh" mirror Debian-Security)
-echo "debian: building a tree of Debian 12" >&2
+echo "debian: building a tree of Debian $version" >&2
 rm -rf "$cache/debian"/.tree.* "$cache/debian/$suite"-*
 tmp=$cache/debian/.tree.$$
 mmdebstrap --quiet --variant=minbase --architectures=amd64 --keyring="$keyring" \

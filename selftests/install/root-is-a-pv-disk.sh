@@ -14,7 +14,7 @@ set -u
 . "$(dirname "$0")/../lib/debian.sh"
 
 ktap_check 'there is a Debian' debian_tree || ktap_bail 'no Debian'
-release=$("$top/scripts/kernels.sh" path 6.1 release)
+release=$debian_release
 image=$test_tmp/root.img
 
 modules() {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Guests that are a Debian as its owner has it (scripts/debian.sh). Source it after env.sh, or vm.sh to boot one; needs root.
 #
-#   debian_tree                     makes $debian_root, a Debian of the test's own; changes to it are lost at the end
+#   debian_tree [12|13]             makes $debian_root, a Debian of the test's own; changes to it are lost at the end.
+#                                   $debian_release is its kernel
 #   debian_run command args...      in it
 #   debian_image FILE [SIZE]        a disk with what is in it, with a file system of the UUID $debian_uuid
 #   debian_boot IMAGE [--append WORDS] [--mem MIB] -- qemu args...
@@ -52,7 +53,8 @@ debian_tree() {
 
 	[ "$(readlink /proc/self/ns/mnt)" != "$(readlink /proc/1/ns/mnt)" ] ||
 		{ echo "debian: run it by selftests/run.sh, which gives it mounts of its own"; return 1; }
-	tree=$("$top/scripts/debian.sh" fetch) || return 1
+	tree=$("$top/scripts/debian.sh" fetch "${1:-12}") || return 1
+	debian_release=$(cd "$tree/lib/modules" && echo *)
 	mkdir -p "$dir/upper" "$dir/work" "$debian_root"
 	mount -t overlay pvkit -o "lowerdir=$tree,upperdir=$dir/upper,workdir=$dir/work" "$debian_root" || return 1
 	mount -t proc proc "$debian_root/proc"
@@ -83,7 +85,7 @@ debian_copy() {
 }
 
 debian_boot() {
-	local image=$1 append='' mem=1024 dir accel release
+	local image=$1 append='' mem=1024 dir accel
 
 	shift
 	while [ $# -gt 0 ]; do
@@ -97,9 +99,8 @@ debian_boot() {
 	dir=$(vm_dir)
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	release=$("$top/scripts/kernels.sh" path 6.1 release)
-	debian_copy "$image" "/boot/vmlinuz-$release" "$dir/vmlinuz" &&
-		debian_copy "$image" "/boot/initrd.img-$release" "$dir/initrd" || return 1
+	debian_copy "$image" "/boot/vmlinuz-$debian_release" "$dir/vmlinuz" &&
+		debian_copy "$image" "/boot/initrd.img-$debian_release" "$dir/initrd" || return 1
 	mapfile -t accel < <(accel_args)
 	test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
 		-smp 1 -m "$mem" -nodefaults -no-user-config -display none -no-reboot \
