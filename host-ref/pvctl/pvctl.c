@@ -177,27 +177,63 @@ static void print_word(const char *text)
 	putchar('\'');
 }
 
-static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
+static void print_words(const struct pvctl_words *words)
 {
-	struct json_object *result = pvctl_call(ctl, argv[0], NULL);
+	unsigned int i;
+
+	for (i = 0; i < words->nr; i++) {
+		putchar(' ');
+		print_word(words->word[i]);
+	}
+}
+
+/* For who calls QEMU without a shell. */
+static struct json_object *words_as_json(const struct pvctl_words *words)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned int i;
+
+	for (i = 0; i < words->nr; i++)
+		json_object_array_add(array, json_object_new_string(words->word[i]));
+	return array;
+}
+
+static void print_qemu_args(struct json_object *result, const struct pvctl_words *twins)
+{
 	const char *path = hostd_json_str(result, "path"), *name = hostd_json_str(result, "name");
 	char *chardev, *device;
 
-	(void)argc;
-	if (ctl->json) {
+	pvctl_qemu_args(name ? name : "vm0", path ? path : "", hostd_json_u64(result, "nr_vectors", 0),
+			&chardev, &device);
+	fputs("-chardev ", stdout);
+	print_word(chardev);
+	fputs(" -device ", stdout);
+	print_word(device);
+	print_words(twins);
+	putchar('\n');
+	free(chardev);
+	free(device);
+}
+
+static int cmd_qemu_args(const struct pvctl *ctl, int argc, char **argv)
+{
+	bool replace = argc > 1 && !strcmp(argv[1], "--replace");
+	struct pvctl_words twins = { 0 };
+	char error[PVCTL_ERROR_MAX];
+	struct json_object *result;
+
+	if (argc > 1 && !replace)
+		pvctl_fail(PVCTL_USAGE, "qemu-args: it takes --replace or nothing");
+	result = pvctl_call(ctl, argv[0], NULL);
+	if (replace && pvctl_twins(ctl, hostd_json_str(result, "name") ?: "vm0", &twins, error))
+		pvctl_fail(1, "qemu-args: %s", error);
+	if (ctl->json && replace)
+		json_object_object_add(result, "replace", words_as_json(&twins));
+	if (ctl->json)
 		pvctl_print_json(result);
-	} else {
-		pvctl_qemu_args(name ? name : "vm0", path ? path : "",
-				hostd_json_u64(result, "nr_vectors", 0),
-				&chardev, &device);
-		fputs("-chardev ", stdout);
-		print_word(chardev);
-		fputs(" -device ", stdout);
-		print_word(device);
-		putchar('\n');
-		free(chardev);
-		free(device);
-	}
+	else
+		print_qemu_args(result, &twins);
+	pvctl_free_words(&twins);
 	json_object_put(result);
 	return 0;
 }
@@ -232,7 +268,7 @@ static const struct command {
 	{ "restart-worker", 0, 0, "restart-worker", cmd_restart_worker },
 	{ "upgrade", 0, 0, "upgrade", cmd_upgrade },
 	{ "release", 0, 0, "release", cmd_release },
-	{ "qemu-args", 0, 0, "qemu-args", cmd_qemu_args },
+	{ "qemu-args", 0, 1, "qemu-args [--replace]", cmd_qemu_args },
 	{ "libvirt-xml", 0, 1, "libvirt-xml [--override]", pvctl_cmd_libvirt_xml },
 	{ "doctor", 0, 0, "doctor", pvctl_cmd_doctor },
 	{ "completion", 1, 1, "completion bash|zsh", cmd_completion, true },

@@ -227,6 +227,42 @@ void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors
 		     char **device);
 
 /**
+ * pvctl_qemu_value - a text as a value in QEMU's options
+ * @text: the text
+ *
+ * Return: the same with its commas doubled, to be freed.
+ */
+char *pvctl_qemu_value(const char *text);
+
+/**
+ * struct pvctl_words - words of a command line
+ * @word: each to be freed, as pvctl_free_words() does
+ * @nr: their number
+ */
+struct pvctl_words {
+	char **word;
+	unsigned int nr;
+};
+
+/**
+ * pvctl_twins - the arguments that give a QEMU the emulated devices that devices replace
+ * @ctl: whose devices
+ * @name: of the VM, for ids that differ
+ * @words: empty; gets the arguments, also those before an error
+ * @error: gets one line when it fails
+ *
+ * Return: 0, or -1 if one cannot be made, or nothing is replaced.
+ */
+int pvctl_twins(const struct pvctl *ctl, const char *name, struct pvctl_words *words,
+		char error[PVCTL_ERROR_MAX]);
+
+/**
+ * pvctl_free_words - free all words
+ * @words: the words
+ */
+void pvctl_free_words(struct pvctl_words *words);
+
+/**
  * pvctl_make_id - what the VM's window is called, for QEMU and libvirt
  * @name: of the VM
  *

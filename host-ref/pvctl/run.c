@@ -4,7 +4,6 @@
  */
 #include "pvctl/pvctl.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,6 +32,8 @@
  * @dir: run directory
  * @is_private: it was made here, and goes with the VM
  * @vectors: of the window
+ * @replace: QEMU gets the emulated devices that devices replace, too
+ * @twins: its arguments for that
  * @args: command line of pvhostd
  * @nr_args: its length
  * @hostd: process of pvhostd; 0: it has ended
@@ -47,6 +48,8 @@ struct run {
 	char *dir;
 	bool is_private;
 	unsigned int vectors;
+	bool replace;
+	struct pvctl_words twins;
 	char *args[HOSTD_ARGS_MAX + 1];
 	unsigned int nr_args;
 	pid_t hostd;
@@ -56,41 +59,6 @@ struct run {
 	sigset_t mask;
 	void (*pipe_handler)(int signal);
 };
-
-/* One window's among several of the same QEMU; an id has letters, digits and "-._". */
-char *pvctl_make_id(const char *name)
-{
-	char *id, *p;
-
-	if (asprintf(&id, "pvkit-%s", name) < 0)
-		pvctl_fail(1, "out of memory");
-	for (p = id; *p; p++) {
-		if (!isalnum((unsigned char)*p) && !strchr("-._", *p))
-			*p = '_';
-	}
-	return id;
-}
-
-void pvctl_qemu_args(const char *name, const char *path, unsigned int nr_vectors, char **chardev,
-		     char **device)
-{
-	char *twice = malloc(2 * strlen(path) + 1), *to = twice, *id = pvctl_make_id(name);
-
-	if (!twice)
-		pvctl_fail(1, "out of memory");
-	for (; *path; path++) {
-		if (*path == ',')
-			*to++ = ',';	/* QEMU's way to write a comma in a value */
-		*to++ = *path;
-	}
-	*to = 0;
-	if (asprintf(chardev, "socket,path=%s,id=%s", twice, id) < 0 ||
-	    asprintf(device, "ivshmem-doorbell,chardev=%s,vectors=%u,master=on", id,
-		     nr_vectors) < 0)
-		pvctl_fail(1, "out of memory");
-	free(twice);
-	free(id);
-}
 
 static void add_arg(struct run *run, const char *arg)
 {
@@ -120,6 +88,7 @@ static struct option *make_options(const struct pv_class *const *classes)
 		{ "window", required_argument, NULL, 'w' },
 		{ "vectors", required_argument, NULL, 'v' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "replace", no_argument, NULL, 'r' },
 	};
 	unsigned int i, nr = 0, nr_own = HOSTD_ARRAY_SIZE(own);
 	struct option *options;
@@ -161,6 +130,8 @@ static void take_options(struct run *run, const char **name, int argc, char **ar
 			add_option(run, "window", optarg);
 		else if (c == 'v')
 			take_vectors(run, optarg);
+		else if (c == 'r')
+			run->replace = true;
 		else if (c == 'd')
 			add_option(run, "device", optarg);
 		else if (c >= FIRST_CLASS)
@@ -288,9 +259,26 @@ static void start_hostd(struct run *run)
 	close(ready_fds[0]);
 }
 
+static void find_twins(struct run *run)
+{
+	char error[PVCTL_ERROR_MAX], *control;
+	struct pvctl ctl = { 0 };
+
+	if (!run->replace)
+		return;
+	if (asprintf(&control, "%s/control.sock", run->dir) < 0)
+		pvctl_fail(1, "out of memory");
+	ctl.control = control;
+	if (pvctl_twins(&ctl, run->name, &run->twins, error)) {
+		stop_hostd(run);
+		pvctl_fail(1, "run: %s", error);
+	}
+	free(control);
+}
+
 static char **qemu_command(struct run *run, int argc, char **argv)
 {
-	char **command = calloc(argc + 5, sizeof(*command)), *path;
+	char **command = calloc(argc + 5 + run->twins.nr, sizeof(*command)), *path;
 	int i;
 
 	if (!command || asprintf(&path, "%s/ivshmem.sock", run->dir) < 0)
@@ -300,6 +288,8 @@ static char **qemu_command(struct run *run, int argc, char **argv)
 	command[argc] = "-chardev";
 	command[argc + 2] = "-device";
 	pvctl_qemu_args(run->name, path, run->vectors, &command[argc + 1], &command[argc + 3]);
+	if (run->twins.nr)
+		memcpy(command + argc + 4, run->twins.word, run->twins.nr * sizeof(*command));
 	free(path);
 	return command;
 }
@@ -377,6 +367,7 @@ int pvctl_run(const char *name, int argc, char **argv)
 	run.name = name ? name : "vm0";
 	choose_dir(&run, name);
 	start_hostd(&run);
+	find_twins(&run);
 	command = qemu_command(&run, argc - optind, argv + optind);
 	run.qemu = start_child(&run, command, false);
 	code = wait_for_qemu(&run);
@@ -384,6 +375,7 @@ int pvctl_run(const char *name, int argc, char **argv)
 	free(command[argc - optind + 1]);
 	free(command[argc - optind + 3]);
 	free(command);
+	pvctl_free_words(&run.twins);
 	for (i = 0; i < (int)run.nr_args; i++)
 		free(run.args[i]);
 	free(run.dir);

@@ -45,6 +45,25 @@ ktap_check "the device is in QEMU's arguments" grep -qE \
 	'^7 -chardev socket,path=[^ ]*/ivshmem.sock,id=pvkit-vm0 -device ivshmem-doorbell,chardev=pvkit-vm0,vectors=4,master=on$' \
 	"$test_tmp/args"
 ktap_check 'nothing is left' nothing_left
+
+# shellcheck disable=SC2054 # commas are the keys'
+twin=(--net id=n0,null=on,replaces=00:05.0,mac=52:54:00:00:00:05 --disk "id=d0,file=$test_tmp/disk.img,replaces=00:01.1"
+	--disk "id=d1,file=$test_tmp/a,,b.img,replaces=00:06.0" --disk "id=d2,file=$test_tmp/c.img,replaces=00:06.0")
+truncate -s 16M "$test_tmp/a,b.img" "$test_tmp/c.img"
+"$PVCTL" run --replace "${twin[@]}" -- "$test_tmp/qemu" 0
+drive() { echo "-drive if=none,id=pvkit-vm0-$1,format=raw,file=$test_tmp/$2,file.locking=off"; }
+ktap_is 'QEMU gets the emulated devices that are replaced' "$(sed 's/.*,master=on //' "$test_tmp/args")" \
+	"-netdev user,id=pvkit-vm0-n0 -device e1000,netdev=pvkit-vm0-n0,addr=5.0,mac=52:54:00:00:00:05 $(
+	drive d0 disk.img) -device ide-hd,drive=pvkit-vm0-d0 $(
+	drive d1 a,,b.img) -device ahci,id=pvkit-ahci30,addr=6.0 -device ide-hd,bus=pvkit-ahci30.0,drive=pvkit-vm0-d1 $(
+	drive d2 c.img) -device ide-hd,bus=pvkit-ahci30.1,drive=pvkit-vm0-d2"
+rm "$test_tmp/args"
+# refused <why> <option>...
+refused() { "$PVCTL" run --replace "${@:2}" -- "$test_tmp/qemu" 0 2>&1 | grep -q "^pvctl: run: .*$1" && [ ! -e "$test_tmp/args" ] && nothing_left; }
+ktap_check 'no twin of a disk that is no file' refused 'd0: it has no file' --disk id=d0,null=1M,replaces=00:01.1
+ktap_check 'nor of one that is read-only' refused 'd0: .*read-only' --disk "id=d0,file=$test_tmp/disk.img,ro=on,replaces=00:01.1"
+ktap_check 'nor behind a bridge' refused 'n0: .*first bus' --net id=n0,null=on,replaces=01:05.0
+ktap_check 'nor where nothing is replaced' refused 'no device replaces' --disk "id=d0,file=$test_tmp/disk.img"
 # hostd_of <pid of pvctl>: its pvhostd, once that has lived for two seconds: one that dies at once is not started again.
 hostd_of() { ps -o pid=,etimes=,comm= --ppid "$1" | awk '$3 == "pvhostd" && $2 > 1 { print $1 }'; }
 has_hostd() { [ -n "$(hostd_of "$1")" ]; }

@@ -14,16 +14,14 @@ set -u
 . "$(dirname "$0")/../lib/fio.sh"
 
 blk_image disk 16M
-hostd_start --disk "id=d0,file=$disk,replaces=00:01.1" --net id=n0,null=on,replaces=0000:00:05.0,mac=52:54:00:00:00:05 \
-	--disk "id=d1,null=16M,replaces=00:05.0" || ktap_bail 'no pvhostd'
+hostd_start --disk "id=d0,file=$disk,replaces=00:01.1" --net id=n0,null=on,replaces=0000:00:05.0,mac=52:54:00:00:00:05 ||
+	ktap_bail 'no pvhostd'
 
 # The image is pvhostd's: QEMU's twin takes no lock, and any other QEMU finds that of pvhostd's.
-read -ra window <<< "$(hostd_qemu_args)"
-# shellcheck disable=SC2054 # commas are QEMU's
-twins=(-drive "if=none,id=twin,format=raw,file=$disk,file.locking=off" -device ide-hd,drive=twin
-	-netdev user,id=n0,restrict=on -device e1000,netdev=n0,addr=5,mac=52:54:00:00:00:05)
+read -ra window <<< "$(pvctl qemu-args --replace)"
+ktap_check 'a disk that would replace a NIC is added' pvctl add-disk d1 null=16M,replaces=00:05.0
 ktap_check 'a guest boots with the twins' vm_boot --no-load --append 'modprobe.blacklist=ata_piix,e1000' -- \
-	"${window[@]}" "${twins[@]}" || ktap_bail 'no guest'
+	"${window[@]}" || ktap_bail 'no guest'
 ktap_is 'another QEMU does not get the image' \
 	"$(qemu-io -f raw -c 'read 0 512' "$disk" 2>&1 | grep -c 'Failed to get')" 1
 
