@@ -13,6 +13,7 @@ set -u
 PVKIT_HOST=$build/selftests/hostile/host
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
+. "$(dirname "$0")/../lib/explain.sh"
 
 liar=$build/selftests/hostile/liar
 seconds=6
@@ -69,7 +70,12 @@ VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
 VM_TIMEOUT=120 vm_wait "$traffic"
 received() { cat_rx > "$test_tmp/rx"; sleep 0.5; [ "$(cat_rx)" -gt "$(cat "$test_tmp/rx")" ]; }
 cat_rx() { vm_run 'cat /sys/class/net/eth0/statistics/rx_packets'; }
-ktap_check 'the NIC receives' wait_for 30 received
+receives() {
+	wait_for 30 received && return
+	net_explain
+	return 1
+}
+ktap_check 'the NIC receives' receives
 VM_TIMEOUT=120 ktap_check 'no block is wrong without lies' vm_run \
 	"fio $(fio_verify 7 pvblk0 | tr '\n' ' ') --size=8m --minimal > /dev/null"
 ktap_is 'the sanitizers have nothing to say' "$(grep -cE 'Sanitizer|runtime error|killed by signal|exited' "$(hostd_log)")" 0

@@ -34,6 +34,7 @@ mount -t sysfs sys /sys
 ip link set lo up
 nettool=${PVKIT_BUILD:-$(dirname "${BASH_SOURCE[0]}")/../../build}/selftests/net/nettool
 declare -A nic net_streams net_dumps
+. "$(dirname "${BASH_SOURCE[0]}")/explain.sh"
 
 net_host4() { echo "10.77.$1.1"; }
 net_guest4() { echo "10.77.$1.2"; }
@@ -123,21 +124,6 @@ net_stream() {
 net_bytes() { local bytes; { read -r bytes _ < "$test_tmp/$1.state"; } 2>/dev/null; echo "${bytes:-0}"; }
 net_gap_ms() { awk '{ print $2 + 0 }' "$test_tmp/$1.state"; }
 net_has() { [ "$(net_bytes "$1")" -ge "$2" ]; }
-# When a test has failed, all that could tell where a stream stands is gone: both ends' TCP with its timers, what the
-# device and the driver have counted, and where their rings are.
-net_explain() {
-	ss -Htino 'dport = :7' | tr -s ' \t\n' ' '
-	echo
-	pvctl --json stats | jq -c '[.. | objects | to_entries[] | select((.value | type) == "number" and .value != 0) |
-		"\(.key)=\(.value)"] | join(" ")'
-	VM_TIMEOUT=10 vm_run 'grep -h ":0007 " /proc/net/tcp /proc/net/tcp6
-		sed "/^  [sc]q/d" /sys/kernel/debug/pvbus/*/rings
-		for nic in /sys/class/net/*/device; do
-			nic=${nic%/device}
-			echo ${nic##*/} $(cat $nic/operstate $nic/queues/tx-*/byte_queue_limits/inflight) \
-				$(ethtool -S ${nic##*/} | awk "\$2 != 0 { printf \"%s%s \", \$1, \$2 }")
-		done'
-}
 net_goes_on() {
 	local from
 
