@@ -12,7 +12,8 @@ net_explain() {
 		sed "/^  [sc]q/d" /sys/kernel/debug/pvbus/*/rings
 		for nic in /sys/class/net/*/device; do
 			nic=${nic%/device}
-			echo ${nic##*/} $(cat $nic/operstate $nic/queues/tx-*/byte_queue_limits/inflight) \
-				$(ethtool -S ${nic##*/} | awk "\$2 != 0 { printf \"%s%s \", \$1, \$2 }")
+			echo ${nic##*/} $(cat $nic/operstate $nic/flags $nic/queues/tx-*/byte_queue_limits/inflight) \
+				$(cd $nic/statistics && grep -v "^0$" *) \
+				$(! command -v ethtool > /dev/null || ethtool -S ${nic##*/} | awk "\$2 != 0 { printf \"%s%s \", \$1, \$2 }")
 		done'
 }
