@@ -138,10 +138,10 @@ ktap_is 'none of which has made a file' "$(echo nowhere* x*)" 'nowhere* x*'
 ktap_is 'its version is that of dkms.conf' "$("$bench" -V)" "pvkit-bench $(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")"
 options() { "$bench" --help | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z]*\).*/\2/p'; }
 ktap_is 'the completion of zsh has each option' "$(for option in $(options); do grep -q -e "$option" "$top/bench/owner/completion.zsh" || echo "$option"; done)" ''
-"$top/scripts/manual.sh" "$top/bench/owner/pvkit-bench.1.in" "$top/bench/owner" > "$test_tmp/page"
-ktap_is 'so has the manual page' "$(for option in $(options); do grep -q -e "^\.It Cm .*${option//-/\\\\-}" "$test_tmp/page" || echo "$option"; done)" ''
+"$top/scripts/manual.sh" "$top/bench/owner/pvkit-bench.1.in" "$top/bench/owner" > "$test_tmp/pvkit-bench.1"
+ktap_is 'so has the manual page' "$(for option in $(options); do grep -q -e "^\.It Cm .*${option//-/\\\\-}" "$test_tmp/pvkit-bench.1" || echo "$option"; done)" ''
 if command -v mandoc > "$test_tmp/formatter"; then
-	ktap_is 'of which a formatter has no complaint' "$(mandoc -Tlint -W warning "$test_tmp/page" 2>&1)" ''
+	ktap_is 'of which a formatter has no complaint' "$(mandoc -Tlint -W warning "$test_tmp/pvkit-bench.1" 2>&1)" ''
 else
 	ktap_skip 'of which a formatter has no complaint' 'there is no mandoc'
 fi

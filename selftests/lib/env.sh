@@ -12,8 +12,9 @@ test_slow=$(slowness "$PVKIT_KERNEL")
 # Another QEMU than the installed one.
 [ -z "${PVKIT_QEMU:-}" ] || PATH=$("$top/scripts/qemu.sh" path "$PVKIT_QEMU"):$PATH
 
-# Short, because a UNIX socket's path has at most 107 bytes.
-test_tmp=$(mktemp -d "${TMPDIR:-/tmp}/pvkit.XXXXXX")
+# Short, because a UNIX socket's path has at most 107 bytes; without a dot, because a
+# program may read what follows one as the suffix of a file (mandoc: a section).
+test_tmp=$(mktemp -d "${TMPDIR:-/tmp}/pvkit-XXXXXX")
 test_pids=()
 # Called at the end, whatever way that comes; one may change the exit status, $status.
 test_exit_hooks=()
