@@ -138,6 +138,8 @@ struct net_counts {
  * @rx_rate: limit of what is received
  * @tx_rate: limit of what is sent
  * @rate_timer: when one of them allows more
+ * @rx_turn: the source after the last that had something: it is first where a limit may be reached before others
+ * @tx_turn: the pair after the last that sent: likewise, and where the back end has little room
  * @full: the back end has had no room for long: nothing waits for it any more
  * @capture: who wants a copy of each frame; NULL: nobody
  * @count: counters, by pair, of all its lives
@@ -162,6 +164,8 @@ struct net {
 	struct hostd_rate rx_rate;
 	struct hostd_rate tx_rate;
 	struct hdev_timer rate_timer;
+	unsigned int rx_turn;
+	unsigned int tx_turn;
 	bool full;
 	struct net_capture *capture;
 	struct net_counts count[PVNET_MAX_PAIRS];
@@ -236,6 +240,12 @@ unsigned int net_rx_poll(struct hdev_queue *q);
  * Return: true if there was something.
  */
 bool net_rx_look(struct net *net, unsigned int source);
+
+/**
+ * net_rx_look_all - take what all sources have that may be looked at
+ * @net: the NIC
+ */
+void net_rx_look_all(struct net *net);
 
 /**
  * net_rx_hold - where frames are spread over pairs, one without buffers holds up others from now on for a moment only

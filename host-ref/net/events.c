@@ -36,13 +36,9 @@ static void ready(struct hdev *dev, int fd, uint32_t events)
 static void rate_due(struct hdev_timer *timer)
 {
 	struct net *net = timer->dev->priv;
-	unsigned int i;
 
 	net_tx_resume(net);
-	for (i = 0; i < net->be.nr_used; i++)
-		if (net->rx[i] && net_rx_can_look(net, i))
-			net_rx_look(net, i);
-	net_watch(net);
+	net_rx_look_all(net);
 }
 
 static void line_ready(struct hdev *dev, int fd, uint32_t events)

@@ -381,6 +381,8 @@ bool net_rx_look(struct net *net, unsigned int source)
 		found |= len >= 0;
 	}
 	close_all(net);
+	if (found)
+		net->rx_turn = source + 1;
 	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
 	if (!net_rx_is_within_rate(net))
 		net_rate_wait(net, &net->rx_rate);
@@ -409,12 +411,14 @@ void net_rx_discard(struct net *net)
 bool net_rx_work(struct hdev *dev)
 {
 	struct net *net = dev->priv;
+	unsigned int first = net->rx_turn, i, source;
 	bool found = false;
-	unsigned int i;
 
-	for (i = 0; i < net->be.nr_used; i++)
-		if (net_rx_can_look(net, i) && dev->bus->now_ns >= net->rx[i]->look_ns)
-			found |= net_rx_look(net, i);
+	for (i = 0; i < net->be.nr_used; i++) {
+		source = (first + i) % net->be.nr_used;
+		if (net_rx_can_look(net, source) && dev->bus->now_ns >= net->rx[source]->look_ns)
+			found |= net_rx_look(net, source);
+	}
 	return found;
 }
 
@@ -428,13 +432,15 @@ static void give_way(struct net *net)
 			net->rx[i]->gives_way = net->rx[i]->starved;
 }
 
-static void look_all(struct net *net)
+void net_rx_look_all(struct net *net)
 {
-	unsigned int i;
+	unsigned int first = net->rx_turn, i, source;
 
-	for (i = 0; i < net->be.nr_used; i++)
-		if (net->rx[i] && net_rx_can_look(net, i))
-			net_rx_look(net, i);
+	for (i = 0; i < net->be.nr_used; i++) {
+		source = (first + i) % net->be.nr_used;
+		if (net->rx[source] && net_rx_can_look(net, source))
+			net_rx_look(net, source);
+	}
 	net_watch(net);
 }
 
@@ -443,7 +449,7 @@ static void hold_due(struct hdev_timer *timer)
 	struct net *net = timer->dev->priv;
 
 	give_way(net);
-	look_all(net);
+	net_rx_look_all(net);
 }
 
 void net_rx_init(struct net *net)
@@ -462,7 +468,7 @@ unsigned int net_rx_poll(struct hdev_queue *q)
 	close_buffer(rx);
 	if (net->hold_timer.at_ns == HDEV_NEVER)
 		give_way(net);
-	look_all(net);
+	net_rx_look_all(net);
 	/* What it has read may be for others, too. */
 	for (i = 0; i < net->nr_pairs; i++)
 		if (net->rx[i]->q->running)

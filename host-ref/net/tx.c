@@ -127,6 +127,8 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 	done = net->be.ops->send(&net->be, net_source_of(net, pair), tx->out, nr, errors);
 	for (i = 0; i < done; i++)
 		end_frame(net, tx, &tx->out[i], errors[i]);
+	if (done)
+		net->tx_turn = pair + 1;
 	tx->nr -= done;
 	memmove(tx->out, tx->out + done, tx->nr * sizeof(tx->out[0]));
 	tx->q->quiet = tx->nr;
@@ -171,15 +173,17 @@ unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget)
 
 void net_tx_go_on(struct net *net)
 {
-	unsigned int i;
+	unsigned int first = net->tx_turn, i, pair;
 
 	if (net_has_link(net) && net->be.ops->flush && !net->be.ops->flush(&net->be))
 		return;
 	net->full = false;
 	hdev_timer_set(&net->full_timer, HDEV_NEVER);
-	for (i = 0; i < PVNET_MAX_PAIRS; i++)
-		if (net->tx[i] && net->tx[i]->nr)
-			send_or_drop(net, net->tx[i], i);
+	for (i = 0; i < PVNET_MAX_PAIRS; i++) {
+		pair = (first + i) % PVNET_MAX_PAIRS;
+		if (net->tx[pair] && net->tx[pair]->nr)
+			send_or_drop(net, net->tx[pair], pair);
+	}
 	net_watch(net);
 }
 
@@ -195,11 +199,14 @@ static void resume_queue(struct hdev_queue *q)
 
 void net_tx_resume(struct net *net)
 {
-	unsigned int i;
+	unsigned int first = net->tx_turn, i;
+	struct net_txq *tx;
 
-	for (i = 0; i < PVNET_MAX_PAIRS; i++)
-		if (net->tx[i] && net->tx[i]->q->running && net->tx[i]->q->quiet && !net->tx[i]->nr)
-			resume_queue(net->tx[i]->q);
+	for (i = 0; i < PVNET_MAX_PAIRS; i++) {
+		tx = net->tx[(first + i) % PVNET_MAX_PAIRS];
+		if (tx && tx->q->running && tx->q->quiet && !tx->nr)
+			resume_queue(tx->q);
+	}
 }
 
 /* What waited has waited long enough, or for nobody; what follows waits no more until there is room. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A limit of a NIC holds both ways, on average, and loses nothing: what is beyond it waits, in the driver's
- * queue and in the back end, while nothing spins; it may change while something waits.
+ * queue and in the back end, while nothing spins; it may change while something waits. Pairs that share it have
+ * the same of it, as they do of a back end that takes little at a time.
  */
 #include "net/class.h"
 #include "testnet.h"
@@ -10,7 +11,7 @@
 #define FRAME	1000U
 #define MS	1000000ULL
 
-static unsigned int submitted, reaped, arrived;
+static unsigned int nr_pairs = 1, submitted[TESTNET_PAIRS], reaped[TESTNET_PAIRS], arrived;
 
 static bool set_rate(uint64_t rate)
 {
@@ -25,23 +26,32 @@ static bool set_rate(uint64_t rate)
 }
 
 /* A driver that always has more to send, and buffers. */
-static void drive(void)
+static void drive_pair(unsigned int pair)
 {
+	const unsigned int rxq = PVNET_RX_QUEUE(pair), txq = PVNET_TX_QUEUE(pair);
 	struct pvnet_rx_cqe rx;
 	struct pvnet_cqe cqe;
 
-	while (testnet_reap(2, &cqe))
-		reaped += cqe.status == PVNET_S_OK;
-	while (submitted - reaped < TESTNET_SIZE) {
-		struct pvnet_tx_sqe sqe = { .len = htole32(FRAME), .data_off = htole64(testnet_off(2, 0)) };
+	while (testnet_reap(txq, &cqe))
+		reaped[pair] += cqe.status == PVNET_S_OK;
+	while (submitted[pair] - reaped[pair] < TESTNET_SIZE) {
+		struct pvnet_tx_sqe sqe = { .len = htole32(FRAME), .data_off = htole64(testnet_off(txq, 0)) };
 
-		testnet_submit(2, &sqe);
-		submitted++;
+		testnet_submit(txq, &sqe);
+		submitted[pair]++;
 	}
-	while (testnet_reap(1, &rx)) {
+	while (testnet_reap(rxq, &rx)) {
 		arrived += le32toh(rx.nr_frames);
-		testnet_give(0, 1, 0, 128 << 10);
+		testnet_give(pair, 1, 0, 128 << 10);
 	}
+}
+
+static void drive(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_pairs; i++)
+		drive_pair(i);
 	if (n.next_rx == n.nr_rx) {
 		n.nr_rx = n.next_rx = 0;
 		while (n.nr_rx < 40)
@@ -58,10 +68,10 @@ static unsigned int run(unsigned int ms)
 
 	while (n.t.bus->now_ns < end_ns) {
 		drive();
-		if (n.net->watched[0] & EPOLLIN)
+		if ((n.net->watched[0] | n.net->watched[1]) & EPOLLIN)
 			hostd_bus_ready_all(n.t.bus);
 		hostd_bus_fire(n.t.bus);
-		for (i = 1; i < 3; i++)
+		for (i = 1; i < 1 + 2 * nr_pairs; i++)
 			if (hdev_queue_has_work(&queues[i]))
 				queues[i].dev->ops->poll(&queues[i], 32);
 		n.t.bus->now_ns += MS / 10;
@@ -79,11 +89,65 @@ static bool is_kept(uint64_t nr, unsigned int ms)
 	return nr * 10 > want * 9 && nr * 10 < want * 11;
 }
 
+/* Does each pair have its half, to a tenth of all? */
+static bool is_shared(uint64_t first, uint64_t second)
+{
+	ktap_note("%llu frames, and %llu", (unsigned long long)first, (unsigned long long)second);
+	return first + second && 10 * first > 4 * (first + second) && 10 * second > 4 * (first + second);
+}
+
+static void start_pairs(void)
+{
+	struct pvnet_settings set = testnet_settings(PVNET_M_UP);
+
+	nr_pairs = TESTNET_PAIRS;
+	memset(submitted, 0, sizeof(submitted));
+	memset(reaped, 0, sizeof(reaped));
+	testnet_init();
+	n.net->be.nr_sources = TESTNET_PAIRS;
+	n.net->be.fds[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	set.nr_pairs = htole16(TESTNET_PAIRS);
+	testnet_set(&set);
+	testnet_give(0, 1, 0, 128 << 10);
+	testnet_give(1, 1, 0, 128 << 10);
+}
+
+static void check_pairs(void)
+{
+	const struct net_counts *count;
+
+	start_pairs();
+	count = n.net->count;
+	set_rate(RATE);
+	run(2000);
+	ktap_ok(is_shared(count[0].tx_frames, count[1].tx_frames), "pairs share it: what is sent");
+	ktap_ok(is_shared(count[0].rx_frames, count[1].rx_frames), "and what is received");
+	testbus_exit(&n.t);
+}
+
+/* A back end that takes three frames at a time, and says so. */
+static void check_room(void)
+{
+	const struct net_counts *count;
+	unsigned int i;
+
+	start_pairs();
+	count = n.net->count;
+	for (i = 0; i < 1000; i++) {
+		n.room = 3;
+		net_tx_go_on(n.net);
+		run(1);
+	}
+	ktap_ok(is_shared(count[0].tx_frames, count[1].tx_frames), "and the room of a back end that has little");
+	ktap_ok(!testnet_sum(tx_full), "where none waits for a second");
+	testbus_exit(&n.t);
+}
+
 int main(void)
 {
 	unsigned int sent, got, vain;
 
-	ktap_plan(6);
+	ktap_plan(6 + 2 + 2);
 	testnet_init();
 	ktap_ok(set_rate(RATE), "a limit");
 	testnet_up(0);
@@ -101,7 +165,9 @@ int main(void)
 	set_rate(0);
 	run(20);
 	ktap_ok(n.nr_tx - sent > 500, "what waits goes when there is no limit any more");
-	ktap_ok(submitted - reaped <= TESTNET_SIZE && testdrv_status(n.drv, 0) == PVBUS_S_RUNNING, "each frame was completed once");
+	ktap_ok(submitted[0] - reaped[0] <= TESTNET_SIZE && testdrv_status(n.drv, 0) == PVBUS_S_RUNNING, "each frame was completed once");
 	testbus_exit(&n.t);
+	check_pairs();
+	check_room();
 	return ktap_finish();
 }
