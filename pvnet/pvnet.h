@@ -317,6 +317,12 @@ static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
 	return READ_ONCE(net->features) & BIT_ULL(feature);
 }
 
+/* The slot of a frame, by its number. */
+static inline struct pvnet_tx_slot *pvnet_tx_slot(const struct pvnet_tx *tx, u32 nr)
+{
+	return &tx->slots[nr & (tx->q->ring.size - 1)];
+}
+
 /*
  * How many pairs are in use; never 0. An interface that has been unregistered has no queues any
  * more, while its device may still have a new life.
@@ -380,12 +386,17 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
 unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget);
 void pvnet_tx_lock(struct pvnet_pair *pair);
 void pvnet_tx_unlock(struct pvnet_pair *pair);
+bool pvnet_tx_has_room(const struct pvnet_tx *tx, u32 nr);
+void pvnet_tx_kick(struct pvnet_tx *tx);
+bool pvnet_tx_send(struct pvnet_pair *pair, struct sk_buff *skb);
+bool pvnet_tx_put(struct pvnet_pair *pair, const void *data, u32 len);
+void pvnet_tx_give(struct pvnet_pair *pair);
+
+/* replay.c */
 void pvnet_tx_hold(struct pvnet_pair *pair);
 unsigned int pvnet_tx_resume(struct pvnet_pair *pair);
 void pvnet_tx_drop(struct pvnet_pair *pair);
 void pvnet_tx_refuse(struct pvnet_pair *pair);
-bool pvnet_tx_put(struct pvnet_pair *pair, const void *data, u32 len);
-void pvnet_tx_give(struct pvnet_pair *pair);
 bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit);
 
 /* rx.c */

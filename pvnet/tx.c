@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames to be sent: copied into the window, kept until their completion, and sent once more in a
- * new life of the device.
+ * Frames to be sent: copied into the window, and kept until their completion.
  *
  * All of a queue is guarded by the lock of its netdev_queue.
  */
@@ -10,14 +9,9 @@
 #include "pvnet.h"
 #include "trace.h"
 
-static struct pvnet_tx_slot *slot_of(const struct pvnet_tx *tx, u32 nr)
-{
-	return &tx->slots[nr & (tx->q->ring.size - 1)];
-}
-
 static u32 slot_id(const struct pvnet_tx *tx, u32 nr)
 {
-	return (u32)slot_of(tx, nr)->gen << PVNET_ID_BITS | (nr & (tx->q->ring.size - 1));
+	return (u32)pvnet_tx_slot(tx, nr)->gen << PVNET_ID_BITS | (nr & (tx->q->ring.size - 1));
 }
 
 static u32 max_frame(const struct pvnet_tx *tx)
@@ -34,8 +28,16 @@ static u32 max_flight(const struct pvnet_tx *tx)
 	return min(READ_ONCE(pair->net->tx_frames), tx->q->ring.size);
 }
 
-/* Is there room for @nr frames of any length? With nothing in flight there is never more. */
-static bool has_room(const struct pvnet_tx *tx, u32 nr)
+/**
+ * pvnet_tx_has_room() - is there room for frames of any length
+ * @tx: the queue; locked
+ * @nr: how many
+ *
+ * With nothing in flight there is never more.
+ *
+ * Return: true if so.
+ */
+bool pvnet_tx_has_room(const struct pvnet_tx *tx, u32 nr)
 {
 	if (tx->head == tx->tail)
 		return true;
@@ -45,8 +47,11 @@ static bool has_room(const struct pvnet_tx *tx, u32 nr)
 	       PVNET_NO_ROOM;
 }
 
-/* Give what has been put to the device. */
-static void kick(struct pvnet_tx *tx)
+/**
+ * pvnet_tx_kick() - give what has been submitted to the device
+ * @tx: the queue; locked
+ */
+void pvnet_tx_kick(struct pvnet_tx *tx)
 {
 	if (pvring_need_kick(&tx->q->ring))
 		pvbus_kick(tx->q);
@@ -58,7 +63,7 @@ static void kick(struct pvnet_tx *tx)
  */
 static struct pvnet_tx_slot *take_slot(struct pvnet_tx *tx, u32 len)
 {
-	struct pvnet_tx_slot *slot = slot_of(tx, tx->head);
+	struct pvnet_tx_slot *slot = pvnet_tx_slot(tx, tx->head);
 	u32 off;
 
 	if (tx->head - tx->tail >= tx->q->ring.size)
@@ -95,9 +100,9 @@ static void submit(struct pvnet_pair *pair, struct pvnet_tx_slot *slot,
 /* A slot that is not busy is over; the oldest are let go together, in order. */
 static void let_go(struct pvnet_tx *tx)
 {
-	while (tx->tail != tx->head && !slot_of(tx, tx->tail)->busy) {
+	while (tx->tail != tx->head && !pvnet_tx_slot(tx, tx->tail)->busy) {
 		tx->tail++;
-		pvnet_arena_give(&tx->arena, slot_of(tx, tx->tail)->off);
+		pvnet_arena_give(&tx->arena, pvnet_tx_slot(tx, tx->tail)->off);
 	}
 }
 
@@ -135,7 +140,7 @@ static struct pvnet_tx_slot *check_cqe(const struct pvnet_tx *tx, const struct p
 
 static void wake(struct pvnet_tx *tx)
 {
-	if (tx->mode == PVNET_HOLD || !netif_tx_queue_stopped(tx->txq) || !has_room(tx, 2))
+	if (tx->mode == PVNET_HOLD || !netif_tx_queue_stopped(tx->txq) || !pvnet_tx_has_room(tx, 2))
 		return;
 	pvnet_count(tx->stats.wakes, 1);
 	netif_tx_wake_queue(tx->txq);
@@ -230,8 +235,14 @@ static void copy_frame(const struct sk_buff *skb, void *to)
 	}
 }
 
-/* Copy a frame into the window and submit it. False: it is dropped, and counted. */
-static bool send(struct pvnet_pair *pair, struct sk_buff *skb)
+/**
+ * pvnet_tx_send() - copy a frame into the window and submit it
+ * @pair: the pair; its transmit queue is locked
+ * @skb: the frame
+ *
+ * Return: false: it is to be dropped, and counted.
+ */
+bool pvnet_tx_send(struct pvnet_pair *pair, struct sk_buff *skb)
 {
 	struct pvnet_tx *tx = &pair->tx;
 	struct pvnet_offload offload;
@@ -262,10 +273,10 @@ static void stop_when_full(struct pvnet_pair *pair)
 {
 	struct pvnet_tx *tx = &pair->tx;
 
-	if (has_room(tx, 1))
+	if (pvnet_tx_has_room(tx, 1))
 		return;
 	reap(pair, 0);
-	if (has_room(tx, 1))
+	if (pvnet_tx_has_room(tx, 1))
 		return;
 	netif_tx_stop_queue(tx->txq);
 	pvnet_count(tx->stats.stops, 1);
@@ -308,142 +319,22 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* Told to wait, the stack is told to go on, too, by who puts the interface up, or wakes it. */
 	stop_when_full(pair);
 	if (netif_tx_queue_stopped(tx->txq)) {
-		kick(tx);
+		pvnet_tx_kick(tx);
 		return NETDEV_TX_BUSY;
 	}
 	skb_tx_timestamp(skb);
 	/* It may be kept for as long as the device side is silent. */
 	nf_reset_ct(skb);
-	if (send(pair, skb)) {
+	if (pvnet_tx_send(pair, skb)) {
 		now = __netdev_tx_sent_queue(tx->txq, len, !now);
 		stop_when_full(pair);
 	} else {
 		dev_kfree_skb_any(skb);
 	}
 	if (now || netif_xmit_stopped(tx->txq))
-		kick(tx);
+		pvnet_tx_kick(tx);
 	pvnet_sent(pair, tx->bytes);
 	return NETDEV_TX_OK;
-}
-
-/**
- * pvnet_tx_hold() - submit and reap nothing any more
- * @pair: the pair
- *
- * When it returns, nobody does. What comes waits in the stack. Context: process.
- */
-void pvnet_tx_hold(struct pvnet_pair *pair)
-{
-	struct pvnet_tx *tx = &pair->tx;
-
-	__netif_tx_lock_bh(tx->txq);
-	tx->mode = PVNET_HOLD;
-	netif_tx_stop_queue(tx->txq);
-	__netif_tx_unlock_bh(tx->txq);
-}
-
-/**
- * pvnet_tx_drop() - drop what is in flight
- * @pair: the pair; on hold
- */
-void pvnet_tx_drop(struct pvnet_pair *pair)
-{
-	struct pvnet_tx *tx = &pair->tx;
-	unsigned int packets = 0, bytes = 0;
-	struct pvnet_tx_slot *slot;
-
-	__netif_tx_lock_bh(tx->txq);
-	for (; tx->tail != tx->head; tx->tail++) {
-		slot = slot_of(tx, tx->tail);
-		pvnet_count(tx->stats.dropped, slot->busy);
-		slot->busy = false;
-		if (!slot->skb)
-			continue;
-		packets++;
-		bytes += slot->skb->len;
-		dev_kfree_skb_any(slot->skb);
-		slot->skb = NULL;
-	}
-	tx->bytes = 0;
-	netdev_tx_completed_queue(tx->txq, packets, bytes);
-	__netif_tx_unlock_bh(tx->txq);
-}
-
-/**
- * pvnet_tx_refuse() - drop what comes, until there is a device again
- * @pair: the pair; on hold
- */
-void pvnet_tx_refuse(struct pvnet_pair *pair)
-{
-	struct pvnet_tx *tx = &pair->tx;
-
-	__netif_tx_lock_bh(tx->txq);
-	tx->mode = PVNET_DROP;
-	netif_tx_wake_queue(tx->txq);
-	__netif_tx_unlock_bh(tx->txq);
-}
-
-/*
- * Submit again, in their order, what was in flight up to @end; the slots move up behind it. A
- * frame of XDP's is lost: nobody has kept it.
- */
-static unsigned int submit_again(struct pvnet_pair *pair, u32 first, u32 end)
-{
-	unsigned int packets = 0, bytes = 0, nr = 0;
-	struct pvnet_tx *tx = &pair->tx;
-	struct pvnet_tx_slot *slot;
-	struct sk_buff *skb;
-
-	for (; first != end; first++) {
-		slot = slot_of(tx, first);
-		if (!slot->busy)
-			continue;
-		slot->busy = false;
-		skb = slot->skb;
-		slot->skb = NULL;
-		if (skb && send(pair, skb)) {
-			nr++;
-			continue;
-		}
-		if (!skb) {
-			pvnet_count(tx->stats.dropped, 1);
-			continue;
-		}
-		packets++;
-		bytes += skb->len;
-		dev_kfree_skb_any(skb);
-	}
-	netdev_tx_completed_queue(tx->txq, packets, bytes);
-	pvnet_count(tx->stats.replayed, nr);
-	return nr;
-}
-
-/**
- * pvnet_tx_resume() - submit again what is in flight, then let pass what comes
- * @pair: the pair; on hold, and the device runs
- *
- * Return: how many frames were submitted again.
- */
-unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
-{
-	struct pvnet_tx *tx = &pair->tx;
-	unsigned int nr;
-	u32 first, end;
-
-	__netif_tx_lock_bh(tx->txq);
-	first = tx->tail;
-	end = tx->head;
-	/* Nothing is in flight, and slots are taken behind those that are read. */
-	tx->head = first;
-	tx->bytes = 0;
-	pvnet_arena_init(&tx->arena, round_down(tx->q->data_len, PVNET_ARENA_ALIGN));
-	nr = submit_again(pair, first, end);
-	kick(tx);
-	tx->mode = PVNET_PASS;
-	if (has_room(tx, 1))
-		netif_tx_wake_queue(tx->txq);
-	__netif_tx_unlock_bh(tx->txq);
-	return nr;
 }
 
 /* Room for a frame that nobody keeps. */
@@ -497,26 +388,7 @@ void pvnet_tx_give(struct pvnet_pair *pair)
 		return;
 	if (!netif_tx_queue_stopped(tx->txq))
 		stop_when_full(pair);
-	kick(tx);
+	pvnet_tx_kick(tx);
 	txq_trans_cond_update(tx->txq);
 	pvnet_sent(pair, tx->bytes);
-}
-
-/**
- * pvnet_tx_stuck() - has a frame been in flight for too long
- * @pair: the pair
- * @limit: jiffies
- *
- * Context: process.
- */
-bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit)
-{
-	struct pvnet_tx *tx = &pair->tx;
-	bool stuck;
-
-	__netif_tx_lock_bh(tx->txq);
-	stuck = tx->mode == PVNET_PASS && tx->tail != tx->head &&
-		time_after(jiffies, slot_of(tx, tx->tail)->submitted + limit);
-	__netif_tx_unlock_bh(tx->txq);
-	return stuck;
 }
