@@ -5,7 +5,7 @@
 #include <linux/rtnetlink.h>
 #include "pvnet.h"
 
-/* A device ends a frame within a second or so, whatever its back end does (NET-D5). */
+/* A device ends one frame after another within a second or so each, whatever its back end does (NET-D5). */
 #define STUCK_AFTER	(4 * HZ)
 
 /**

@@ -30,7 +30,6 @@
  * @len: bytes
  * @gen: generation of the id, so that a stale completion is refused
  * @busy: the device has it
- * @submitted: jiffies
  */
 struct pvnet_tx_slot {
 	struct sk_buff	*skb;
@@ -38,7 +37,6 @@ struct pvnet_tx_slot {
 	u32		len;
 	u16		gen;
 	bool		busy;
-	unsigned long	submitted;
 };
 
 /* What becomes of a frame that is to be sent now. */
@@ -83,6 +81,7 @@ struct pvnet_tx_stats {
  * @slots: what is in flight, by number modulo the ring's size
  * @head: number of the next frame
  * @tail: number of the oldest frame in flight
+ * @since: jiffies, when that has become the oldest
  * @bytes: of the frames in flight
  * @event: number of the completion that raises an interrupt
  * @arena: the data extent
@@ -95,6 +94,7 @@ struct pvnet_tx {
 	struct pvnet_tx_slot	*slots;
 	u32			head;
 	u32			tail;
+	unsigned long		since;
 	u32			bytes;
 	u32			event;
 	struct pvnet_arena	arena;

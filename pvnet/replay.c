@@ -127,11 +127,13 @@ unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
 }
 
 /**
- * pvnet_tx_stuck() - has a frame been in flight for too long
+ * pvnet_tx_stuck() - has a frame been the oldest in flight for too long
  * @pair: the pair
  * @limit: jiffies
  *
- * Context: process.
+ * Those behind it may wait for longer: where the operator has limited the rate (NET-D5).
+ *
+ * Context: process. Return: true if so.
  */
 bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit)
 {
@@ -140,7 +142,7 @@ bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit)
 
 	__netif_tx_lock_bh(tx->txq);
 	stuck = tx->mode == PVNET_PASS && tx->tail != tx->head &&
-		time_after(jiffies, pvnet_tx_slot(tx, tx->tail)->submitted + limit);
+		time_after(jiffies, tx->since + limit);
 	__netif_tx_unlock_bh(tx->txq);
 	return stuck;
 }

@@ -89,7 +89,8 @@ static void submit(struct pvnet_pair *pair, struct pvnet_tx_slot *slot,
 
 	slot->gen++;
 	slot->busy = true;
-	slot->submitted = jiffies;
+	if (tx->head == tx->tail)
+		tx->since = jiffies;
 	tx->bytes += slot->len;
 	sqe.id = cpu_to_le32(slot_id(tx, tx->head));
 	tx->head++;
@@ -102,6 +103,7 @@ static void let_go(struct pvnet_tx *tx)
 {
 	while (tx->tail != tx->head && !pvnet_tx_slot(tx, tx->tail)->busy) {
 		tx->tail++;
+		tx->since = jiffies;
 		pvnet_arena_give(&tx->arena, pvnet_tx_slot(tx, tx->tail)->off);
 	}
 }
