@@ -18,7 +18,7 @@
 #define BACKLOG		16
 #define REST_MS		1000
 
-static int remove_stale(const char *path)
+int hostd_listener_remove_stale(const char *path)
 {
 	struct stat st;
 
@@ -32,7 +32,7 @@ static int remove_stale(const char *path)
 int hostd_listener_open(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err = remove_stale(path);
+	int fd, err = hostd_listener_remove_stale(path);
 
 	if (err)
 		return err;

@@ -24,6 +24,14 @@ struct hostd_listener {
 };
 
 /**
+ * hostd_listener_remove_stale - make room where a socket is to be made
+ * @path: its place; a socket that is there is removed, nothing else
+ *
+ * Return: 0, -EEXIST: there is something else, or -errno.
+ */
+int hostd_listener_remove_stale(const char *path);
+
+/**
  * hostd_listener_open - make a listening UNIX socket of mode 0600
  * @path: its place in the run directory; a socket that is there is replaced, nothing else
  *

@@ -112,8 +112,13 @@ static int check_paths(struct json_object *args, char *err)
 			 paths[i], NET_PEER_PATH_MAX);
 		return -EINVAL;
 	}
-	if (hostd_json_get(args, "local") && !hostd_json_get(args, "dgram"))
+	if (!hostd_json_get(args, "local"))
+		return 0;
+	if (!hostd_json_get(args, "dgram"))
 		return refuse(err, "local= goes with dgram=");
+	/* Its own socket would be made in the place of the peer's, and be its own peer. */
+	if (!strcmp(hostd_json_str(args, "local"), hostd_json_str(args, "dgram")))
+		return refuse(err, "local= and dgram= are one path: each end has its own");
 	return 0;
 }
 

@@ -93,7 +93,12 @@ done <<- 'END'
 	null=on,mac=01:00:00:00:00:01|address of a single station
 	null=on,mtu=9000,max-mtu=1500|larger than max-mtu
 	null=on,local=/tmp/x|goes with dgram
+	dgram=/tmp/x,local=/tmp/x|each end has its own
 END
+echo precious > "$test_tmp/local"
+ktap_is 'a local= that is no socket is refused, and left as it is' \
+	"$(pvctl add-net bad "dgram=/nowhere/s,local=$test_tmp/local" 2>&1; cat "$test_tmp/local")" \
+	"$(printf '%s\nprecious' "pvctl: add-net: bad: local=$test_tmp/local: File exists: give a path where a socket can be made")"
 
 pvctl restart-worker > "$test_tmp/restart"
 ktap_is 'the next worker has the taps' "$(counter n0 sources) $(counter n1 sources)" '1 3'

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "broker/errand.h"
+#include "broker/listener.h"
 #include "lib/parcel.h"
 
 static void set_address(struct sockaddr_un *addr, const char *path)
@@ -20,17 +21,19 @@ static void set_address(struct sockaddr_un *addr, const char *path)
 	snprintf(addr->sun_path, sizeof(addr->sun_path), "%s", path);
 }
 
-/* What a peer that sends answers to finds: a socket that was left there is nobody's. */
+/* What a peer that sends answers to finds: a socket that was left there is nobody's; anything else is somebody's. */
 static int bind_local(int fd, const char *path, struct hostd_errand_report *report)
 {
+	int err = hostd_listener_remove_stale(path);
 	struct sockaddr_un addr;
 
 	set_address(&addr, path);
-	unlink(path);
-	if (!bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	if (!err && bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		err = -errno;
+	if (!err)
 		return 0;
-	return hostd_errand_fail(report, -errno, "local=%s: %s: give a path where a socket can be made", path,
-				 strerror(errno));
+	return hostd_errand_fail(report, err, "local=%s: %s: give a path where a socket can be made", path,
+				 strerror(-err));
 }
 
 static int connect_to(const struct net_peer_spec *job, struct hostd_errand_report *report)
