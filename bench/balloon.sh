@@ -12,8 +12,9 @@
 size=3072
 
 case " $* " in
-*' --help '*)	python3 "$top/bench/balloon.py" "$@"; exit ;;
+*' --help '*|*' -h '*)	python3 "$top/bench/balloon.py" "$@"; exit ;;
 esac
+python3 "$top/bench/balloon.py" --check "$@" || exit
 say "building"
 kit_build
 harness_build balloon

@@ -45,10 +45,11 @@ build_all() {
 }
 
 case " $* " in
-*' --help '*)	python3 "$top/bench/clock.py" "$@"; exit ;;
+*' --help '*|*' -h '*)	python3 "$top/bench/clock.py" "$@"; exit ;;
 *' --quick '*)	quick=yes ;;
 *)		quick= ;;
 esac
+python3 "$top/bench/clock.py" --check "$@" || exit
 say "building"
 build_all
 files=(--file "$ktime:/root/ktime_cost.ko")

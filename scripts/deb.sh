@@ -9,6 +9,10 @@ cd "$(dirname "$0")/.."
 out=build/deb
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 wanted=${1:-$version}
+if [ $# -gt 1 ] || [[ ! $wanted =~ ^[0-9][0-9A-Za-z.+~]*$ ]]; then
+	sed -n 's/^# \{0,1\}//; 3,5p' scripts/deb.sh >&2
+	exit 1
+fi
 tree=$out/pvkit-$wanted
 rm -rf "$tree" "$out"/*_"$wanted"_*.deb
 mkdir -p "$tree"

@@ -1,12 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Show the gain in a few minutes: one stock guest, one image, three ways to reach it; and three NICs.
-# Interrupted, it leaves nothing behind. DEMO_ROUNDS, DEMO_SECS: how long to measure.
+# Interrupted, it leaves nothing behind.
+#
+# usage: scripts/demo.sh
+# DEMO_ROUNDS, DEMO_SECS: how long to measure
 set -u
 export DEMO_BEGUN=${DEMO_BEGUN:-$(date +%s)}
 say() { printf '[%3d s] %s\n' $(($(date +%s) - DEMO_BEGUN)) "$*"; }
 die() { echo "demo: $*" >&2; exit 1; }
 
+case $* in
+''|--inside)	;;
+-h|--help)	sed -n 's/^# \{0,1\}//; 3,7p' "$0"; exit ;;
+*)		die "usage: scripts/demo.sh; it takes no argument" ;;
+esac
 cd "$(dirname "$0")/.." || exit 1
 if [ "${1:-}" != --inside ]; then
 	say 'looking for what is missing'

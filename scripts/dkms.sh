@@ -80,11 +80,11 @@ remove_all() {
 	(cd scripts && for rule in *.rules; do rm -f "$rules/$rule"; done)
 }
 
-case ${1:-} in
+case $* in
 install|remove)
 	[ "$(id -u)" = 0 ] || die "$1 needs root: sudo make dkms-$1"
 	command -v dkms >/dev/null || die "dkms is not installed; run: scripts/deps.sh dkms"
 	"${1}_all" ;;
-stage)	stage "${2:?stage: to which folder?}" ;;
+stage\ *)	[ $# = 2 ] || die "stage: to which folder?"; stage "$2" ;;
 *)	die "say install, remove or stage DIR" ;;
 esac

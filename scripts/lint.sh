@@ -1,11 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Everything that reads the code and does not run it; any finding in our files fails.
+#
+# usage: scripts/lint.sh [shell|checkpatch|host|modules]...
+#   shell       shellcheck
+#   checkpatch  the kernel's, of all that is C
+#   host        the host side, by gcc and by clang
+#   modules     sparse and clang, with W=1, on 6.1 and 6.12
+# Without an argument: all.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cache=${PVKIT_CACHE:-$HOME/.cache/pvkit}
 out=build/lint
 failed=0
+
+usage() { sed -n 's/^# \{0,1\}//; 3,10p' scripts/lint.sh; }
+[ $# -gt 0 ] || set -- shell checkpatch host modules
+for part; do
+	case $part in
+	shell|checkpatch|host|modules)	;;
+	-h|--help)	usage; exit ;;
+	*)		echo "lint: $part: what is that?" >&2; usage >&2; exit 2 ;;
+	esac
+done
 mkdir -p "$out"
 
 say() { printf '  %-12s %s\n' "$1" "$2"; }
@@ -128,8 +145,5 @@ lint_shell() {
 	fi
 }
 
-lint_shell
-lint_checkpatch
-lint_host
-lint_modules
+for part; do "lint_$part"; done
 [ "$failed" = 0 ] && echo "lint: clean"

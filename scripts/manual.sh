@@ -7,7 +7,8 @@
 #   @OPTIONS PROGRAM@      the options that its --help lists     @COMMANDS PROGRAM@   the commands
 #   @KEYS@                 the keys and counters of all classes  @PARAMETERS MODULE@  as the module has them
 set -eu
-page=${1:?which page?} programs=${2:?where are the programs?}
+[ $# = 2 ] || { sed -n 's/^# \{0,1\}//; 3,8p' "$0" >&2; exit 1; }
+page=$1 programs=$2
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 # Text that a formatter would obey, and sentences, which begin a line.

@@ -7,6 +7,9 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 dest=${1:-}
+case $dest in
+-*)	sed -n 's/^# \{0,1\}//; 3,6p' "$0" >&2; exit 1 ;;
+esac
 
 install -D -m 755 "$here/initramfs-hook" "$dest/usr/share/initramfs-tools/hooks/pvkit"
 install -D -m 755 "$here/dracut-module-setup.sh" "$dest/usr/lib/dracut/modules.d/90pvkit/module-setup.sh"

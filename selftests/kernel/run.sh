@@ -8,6 +8,9 @@
 # usage: selftests/kernel/run.sh [pattern]...	only tests whose name contains one of these words
 #   LINUX_SRC	the kernel's source (that of make debug-kernel, or of Debian's package linux-source-6.12)
 set -u
+case ${1:-} in
+-*)	sed -n 's/^# \{0,1\}//; 3,9p' "$0" >&2; exit 2 ;;
+esac
 patterns=("$@")
 export PVKIT_KERNEL=${PVKIT_KERNEL:-6.12}
 . "$(dirname "$0")/../lib/net.sh"

@@ -10,6 +10,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 logs=${PVKIT_BUILD:-$top/build}/check
 failed=0 machines=''
+for pair; do
+	[[ $pair =~ ^[0-9a-z.-]+(/1[01])?$ && $pair != -* ]] || { sed -n 's/^# \{0,1\}//; 3,7p' "$0" >&2; exit 2; }
+done
 [ $# -gt 0 ] || machines=yes
 [ $# -gt 0 ] || set -- 6.1-cloud 6.1-rt 6.12-cloud 6.12-rt 7.3 6.1/10 6.12/10 7.3/10 6.12/11 7.3/11
 
