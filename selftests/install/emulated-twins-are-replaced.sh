@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A disk and a NIC of pvkit that replace emulated ones on the same image: the guest sees one of each, never both. What is in
-# use is left alone; pvbus unloaded gives back what it held, and so does pvbus for whose devices no driver comes, or whose
-# device side is dead; with pvkit=off it is not there.
+# use is left alone; pvbus unloaded gives back what it held, and so does pvbus for whose devices no driver comes, whose
+# device side is dead, or refuses it; with pvkit=off it is not there.
 # needs: vm
 # kernels: 6.1 6.12
 # timeout: 300
@@ -14,8 +14,9 @@ set -u
 . "$(dirname "$0")/../lib/fio.sh"
 
 blk_image disk 16M
-hostd_start --disk "id=d0,file=$disk,replaces=00:01.1" --net id=n0,null=on,replaces=0000:00:05.0,mac=52:54:00:00:00:05 ||
-	ktap_bail 'no pvhostd'
+# shellcheck disable=SC2054 # commas are the keys'
+devices=(--disk "id=d0,file=$disk,replaces=00:01.1" --net id=n0,null=on,replaces=0000:00:05.0,mac=52:54:00:00:00:05)
+hostd_start "${devices[@]}" || ktap_bail 'no pvhostd'
 
 # The image is pvhostd's: QEMU's twin takes no lock, and any other QEMU finds that of pvhostd's.
 read -ra window <<< "$(pvctl qemu-args --replace)"
@@ -74,6 +75,18 @@ ktap_is 'all is held then, too' "$(drivers)" 'pvbus-replaced pvbus-replaced'
 ktap_check 'and given back' wait_for 60 in_use
 # shellcheck disable=SC2086
 kill -CONT $silent
+
+ktap_check 'all is unloaded, and the host knows this driver to be bad' vm_run "$again"
+hostd_stop
+# The window that QEMU has is in its folder.
+test_spawn "$test_tmp/refusing.log" "$hostd_bin/pvhostd" --name "$HOSTD" --run-dir "$(hostd_dir)" \
+	--refuse-driver "pvkit $(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")"
+hostd_is "$test_pid"
+ktap_check 'it serves again' wait_for 20 pvctl list
+ktap_check 'pvbus comes all the same' vm_run "modprobe pvbus; modprobe pvblk; modprobe pvnet; $emulated"
+ktap_check 'the emulated ones are in use' wait_for 60 in_use
+ktap_check 'the log says why' vm_run "dmesg | grep 'refuses this driver'"
+ktap_is 'so does pvctl' "$(pvctl --json status | jq .driver.refused)" true
 
 ktap_check 'all is unloaded at last' vm_run "$again"
 ktap_check 'pvbus does not come with pvkit=off' vm_run \
