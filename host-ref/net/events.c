@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "lib/log/log.h"
+#include "lib/log/report.h"
 #include "lib/parcel.h"
 
 static unsigned int find_source(const struct net *net, int fd)
@@ -41,6 +43,14 @@ static void rate_due(struct hdev_timer *timer)
 	net_rx_look_all(net);
 }
 
+/* The broker takes it for connected: without a word it would never send another one. */
+static void refuse(const struct net *net)
+{
+	hostd_report(HOSTD_LOG_WARN, "%s cannot take its connection: raise pvhostd's limit of descriptors (ulimit -n)",
+		     net->dev->name);
+	hostd_parcel_send(net->line, "", 1, NULL, 0);
+}
+
 static void line_ready(struct hdev *dev, int fd, uint32_t events)
 {
 	struct net *net = dev->priv;
@@ -56,10 +66,13 @@ static void line_ready(struct hdev *dev, int fd, uint32_t events)
 		hdev_unwatch(dev, fd);
 		return;
 	}
-	if (!parcel.nr_fds)
-		return;
 	if (net->be.fds[0] >= 0) {
-		close(new_fd);
+		if (parcel.nr_fds)
+			close(new_fd);
+		return;
+	}
+	if (!parcel.nr_fds) {
+		refuse(net);
 		return;
 	}
 	net->be.fds[0] = new_fd;

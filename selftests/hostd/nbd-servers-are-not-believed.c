@@ -301,6 +301,8 @@ static void check_phases(void)
 	for (phase = 0; phase < 50; phase++)
 		turn(&t);
 	ktap_ok(t.bus->devices[0].queues[0].in_flight == 16, "without a server requests wait");
+	hostd_parcel_send(line, "", 1, (int[]) { 2, 2, 2 }, 3);
+	ktap_ok(asks(), "for a connection that cannot be taken another one is asked for");
 	connect_to(&good);
 	ktap_ok(are_done(1), "and are done when one is there");
 	for (phase = 0; phase < NR_PHASES; phase++) {
@@ -585,7 +587,7 @@ static void check_fence(void)
 
 int main(void)
 {
-	ktap_plan(50);
+	ktap_plan(51);
 	medium = mmap(NULL, sizeof(*medium), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (medium == MAP_FAILED)
 		ktap_bail("mmap");

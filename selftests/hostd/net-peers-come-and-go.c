@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A peer at a stream gets whole frames with complete checksums, segments cut, however slowly it reads, and is believed
- * nothing: not a length, not a checksum. One that does not read holds nobody up for more than a second; one
- * that goes is asked for again, and the next one begins with a frame. A NIC that runs out of buffers asks for the
- * doorbell before its worker sleeps, whenever that is.
+ * nothing: no length, no checksum. One that does not read holds nobody up for more than a second; one that goes is asked
+ * for again, and the next begins with a frame. Out of buffers a NIC asks for the doorbell before its worker sleeps.
  */
 #include <sys/socket.h>
 
@@ -296,6 +295,9 @@ static void check_lies(void)
 	turn();
 	ktap_ok(!link_is_up() && was_asked_for() && n.net->be.fds[0] < 0, "a length that cannot be is the end of the peer");
 	close(peer);
+	hostd_parcel_send(line, "", 1, (int[]) { 2, 2 }, 2);
+	turn();
+	ktap_ok(was_asked_for() && !link_is_up(), "for a connection that cannot be taken another one is asked for");
 }
 
 static void check_return(void)
@@ -482,7 +484,7 @@ static void check_doorbell(void)
 
 int main(void)
 {
-	ktap_plan(5 + 5 + 4 + 3 + 3 + 5 + 4 + 2 + 2);
+	ktap_plan(5 + 5 + 4 + 3 + 4 + 5 + 4 + 2 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();

@@ -151,6 +151,14 @@ static void begin(struct hostd_nbd_link *link, const int fds[2])
 	look(link);
 }
 
+/* The broker takes it for connected: without a word it would never send another one. */
+static void refuse(const struct hostd_nbd_link *link)
+{
+	hostd_report(HOSTD_LOG_WARN, "%s cannot take its connection: raise pvhostd's limit of descriptors (ulimit -n)",
+		     link->name);
+	hostd_parcel_send(link->line, "", 1, NULL, 0);
+}
+
 void hostd_nbd_attach(struct hostd_nbd_link *link)
 {
 	int fds[2] = { -1, -1 }, err;
@@ -171,6 +179,8 @@ void hostd_nbd_attach(struct hostd_nbd_link *link)
 	}
 	while (parcel.nr_fds)
 		close(fds[--parcel.nr_fds]);
+	if (!link->h)
+		refuse(link);
 }
 
 void hostd_nbd_step(struct hostd_nbd_link *link, uint32_t events)
