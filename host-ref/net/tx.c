@@ -174,8 +174,15 @@ unsigned int net_tx_poll(struct hdev_queue *q, unsigned int budget)
 void net_tx_go_on(struct net *net)
 {
 	unsigned int first = net->tx_turn, i, pair;
+	int err;
 
-	if (net_has_link(net) && net->be.ops->flush && !net->be.ops->flush(&net->be))
+	/* Also without a link: a frame of which the peer has a part was sent before. */
+	err = net->has_peer && net->be.ops->flush ? net->be.ops->flush(&net->be) : 0;
+	if (err && err != -EAGAIN) {
+		net_lost(net, strerror(-err));
+		return;
+	}
+	if (err && net->wants_link)
 		return;
 	net->full = false;
 	hdev_timer_set(&net->full_timer, HDEV_NEVER);

@@ -43,7 +43,8 @@ struct net_out {
  * @attach: go on with @be->fds[0], which is new; NULL: descriptors stay
  * @send: take frames, in order, from @out[0] on: gives the number of those that are done with, and in
  *	@errors 0 or -errno for each; fewer than @nr: the descriptor has no room, and EPOLLOUT says when
- * @flush: go on with what is @unsent; false: there is no room still; NULL: there never is
+ * @flush: go on with what is @unsent, if there is any; 0; -EAGAIN: there is no room still; another -errno: it
+ *	cannot be sent; NULL: there never is any
  * @receive: take the next frame of a source into @iov, and its offload: its length (of one that is
  *	longer than @iov, that of @iov); -EAGAIN: there is none; -EBADMSG: there was one that is of no use;
  *	another -errno: there will be none
@@ -58,7 +59,7 @@ struct net_backend_ops {
 	void (*attach)(struct net_backend *be);
 	unsigned int (*send)(struct net_backend *be, unsigned int source, const struct net_out *out,
 			     unsigned int nr, int *errors);
-	bool (*flush)(struct net_backend *be);
+	int (*flush)(struct net_backend *be);
 	ssize_t (*receive)(struct net_backend *be, unsigned int source, const struct iovec *iov,
 			   unsigned int nr_iov, struct net_offload *offload);
 	int (*set_offloads)(struct net_backend *be);

@@ -55,7 +55,7 @@ static int send_one(const struct net_backend *be, struct iovec *iov, unsigned in
 	return sendmsg(be->fds[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static bool dgram_flush(struct net_backend *be)
+static int dgram_flush(struct net_backend *be)
 {
 	struct net_rest *rest = &((struct dgram *)be->priv)->rest;
 	uint32_t len;
@@ -66,12 +66,12 @@ static bool dgram_flush(struct net_backend *be)
 		memcpy(&len, at - sizeof(len), sizeof(len));
 		len = be32toh(len);
 		if (send_one(be, &(struct iovec) { at, len }, 1) == -EAGAIN)
-			return false;
+			return -EAGAIN;
 		rest->at += sizeof(len) + len;
 	}
 	rest->at = rest->len = 0;
 	be->unsent = false;
-	return true;
+	return 0;
 }
 
 /* 0: it is sent, or kept; -EAGAIN: nothing of it; another -errno. */
@@ -118,7 +118,7 @@ static unsigned int dgram_send(struct net_backend *be, unsigned int source, cons
 	unsigned int i;
 
 	(void)source;
-	for (i = 0; i < nr && dgram_flush(be); i++) {
+	for (i = 0; i < nr && !dgram_flush(be); i++) {
 		errors[i] = send_frame(be, &out[i]);
 		if (errors[i] == -EAGAIN)
 			break;

@@ -76,7 +76,7 @@ static bool is_full(ssize_t error)
 	return error == -EAGAIN || error == -ENOBUFS;
 }
 
-static bool stream_flush(struct net_backend *be)
+static int stream_flush(struct net_backend *be)
 {
 	struct net_rest *rest = &((struct stream *)be->priv)->rest;
 	struct iovec iov;
@@ -86,12 +86,12 @@ static bool stream_flush(struct net_backend *be)
 		iov = (struct iovec) { rest->data + rest->at, rest->len - rest->at };
 		len = send_all(be, &iov, 1);
 		if (len < 0)
-			return !is_full(len);
+			return is_full(len) ? -EAGAIN : len;
 		rest->at += len;
 		be->unsent = rest->at < rest->len;
 	}
 	rest->at = rest->len = 0;
-	return true;
+	return 0;
 }
 
 /* Within a frame there is no way back: one of which a part was sent counts as sent, and its rest is kept. */
@@ -167,9 +167,18 @@ static unsigned int stream_send(struct net_backend *be, unsigned int source, con
 				unsigned int nr, int *errors)
 {
 	unsigned int done = 0, some;
+	int err;
 
 	(void)source;
-	while (done < nr && stream_flush(be)) {
+	while (done < nr) {
+		err = stream_flush(be);
+		if (err == -EAGAIN)
+			break;
+		if (err) {
+			/* Nothing may come before the rest of a frame. */
+			errors[done++] = err;
+			continue;
+		}
 		if (out[done].offload.gso_type == PVNET_GSO_NONE) {
 			some = send_frames(be, out + done, nr - done, errors + done);
 		} else {
