@@ -269,7 +269,7 @@ static const struct command {
 	{ "upgrade", 0, 0, "upgrade", cmd_upgrade },
 	{ "release", 0, 0, "release", cmd_release },
 	{ "qemu-args", 0, 1, "qemu-args [--replace]", cmd_qemu_args },
-	{ "libvirt-xml", 0, 1, "libvirt-xml [--override]", pvctl_cmd_libvirt_xml },
+	{ "libvirt-xml", 0, 1, "libvirt-xml [--override|--replace]", pvctl_cmd_libvirt_xml },
 	{ "doctor", 0, 0, "doctor", pvctl_cmd_doctor },
 	{ "completion", 1, 1, "completion bash|zsh", cmd_completion, true },
 	{ "help", 0, 1, "help [COMMAND | --mdoc]", cmd_help, true },

@@ -274,7 +274,7 @@ char *pvctl_make_id(const char *name);
  * pvctl_cmd_libvirt_xml - print what a domain of libvirt's needs
  * @ctl: the command line before the command
  * @argc: number of arguments
- * @argv: "libvirt-xml", perhaps "--override"
+ * @argv: "libvirt-xml", perhaps "--override" or "--replace"
  *
  * Return: exit code.
  */
