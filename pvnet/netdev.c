@@ -2,6 +2,7 @@
 /*
  * The interface as the stack sees it: its features, limits and addresses.
  */
+#include <linux/ctype.h>
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include "pvnet.h"
@@ -267,15 +268,29 @@ static void pvnet_tx_timeout(struct net_device *dev, unsigned int txqueue)
 	pvnet_restart(netdev_priv(dev), txqueue);
 }
 
+/* Udev puts it behind the function's name, enp10s0n, and all of it has IFNAMSIZ. */
+#define PORT_NAME_MAX	7
+
+/* The operator's name, where it can be part of an interface's and is not like that of a slot. */
+static bool is_port_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+
+	return len && len <= PORT_NAME_MAX && !name[len] && !(name[0] == 'p' && isdigit(name[1]));
+}
+
 static int pvnet_get_phys_port_name(struct net_device *dev, char *name, size_t len)
 {
-	const struct pvnet *net = netdev_priv(dev);
+	const struct pvbus_device *pdev = ((const struct pvnet *)netdev_priv(dev))->pdev;
 	int n;
 
 	/* It is not one of several ports of the PCI function that it replaces. */
-	if (pvbus_replaced(net->pdev))
+	if (pvbus_replaced(pdev))
 		return -EOPNOTSUPP;
-	n = snprintf(name, len, "p%u", net->pdev->slot);
+	if (is_port_name(pdev->name))
+		n = snprintf(name, len, "%s", pdev->name);
+	else
+		n = snprintf(name, len, "p%u", pdev->slot);
 	return n < len ? 0 : -EINVAL;
 }
 

@@ -19,6 +19,14 @@ ktap_check "a guest of $smp vCPUs boots" net_boot --smp "$smp" --append no_conso
 net_echo_guest || ktap_bail 'nobody echoes'
 ktap_check 'TCP flows' net_stream load "$(net_guest4 0)"
 
+port_name() { vm_run "$net_find; cat /sys/class/net/\$(find_nic $1)/phys_port_name"; }	# <slot>
+ktap_is 'it is called by its id' "$(port_name 0)" n0
+for id in p7 wan.1 wan-up-link; do
+	pvctl add-net "$id" null=on > /dev/null
+	ktap_is "$id is called by its slot, as it is like one, or unfit" "$(port_name 1)" p1
+	pvctl remove "$id" > /dev/null
+done
+
 # The visitor gets as much as can be sent each way, until it goes, from a guest that gives its NICs addresses by itself.
 vm_run_bg 'while [ ! -e /run/enough ]; do
 	for dev in /sys/class/net/*; do
