@@ -252,16 +252,35 @@ static int take_inherited(struct hostd_nic *nic, char *err)
 	return nr < 0 ? nr : net_tap_take(&nic->tap, numbers, numbers, nr, err);
 }
 
+/* By its name; one that has been deleted, and made anew, is opened anew. */
+static int open_named(struct hostd_nic *nic, char *err)
+{
+	char name[NET_TAP_NAME], ignored[HOSTD_ERROR_MAX];
+	bool is_deleted = nic->tap.nr && !*net_tap_name(&nic->tap, name);
+	struct net_tap tap = { 0 };
+	int ret;
+
+	if (nic->tap.nr && !is_deleted)
+		return 0;
+	ret = net_tap_open(&tap, hostd_json_str(nic->dev.args, "tap"), hostd_json_u64(nic->dev.args, "queues", 1),
+			   is_deleted ? ignored : err);
+	/* Until there is one, it is a NIC without a link. */
+	if (ret)
+		return is_deleted ? 0 : ret;
+	net_tap_close(&nic->tap);
+	nic->tap = tap;
+	return 0;
+}
+
 /* The tap stays open over lives of the worker: its queues keep what comes meanwhile. */
 static int open_tap(struct hostd_nic *nic, int *fds, unsigned int *nr_fds, char *err)
 {
-	const char *text = hostd_json_str(nic->dev.args, nic->kind);
 	int ret = 0;
 
-	if (!nic->tap.nr && is_inherited(nic))
-		ret = take_inherited(nic, err);
+	if (!is_inherited(nic))
+		ret = open_named(nic, err);
 	else if (!nic->tap.nr)
-		ret = net_tap_open(&nic->tap, text, hostd_json_u64(nic->dev.args, "queues", 1), err);
+		ret = take_inherited(nic, err);
 	if (!ret)
 		ret = net_tap_dup(&nic->tap, fds, err);
 	if (!ret)

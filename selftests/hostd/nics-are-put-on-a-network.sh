@@ -105,6 +105,15 @@ ktap_is 'the next worker has the taps' "$(counter n0 sources) $(counter n1 sourc
 pvctl upgrade > "$test_tmp/upgrade"
 ktap_is 'and the next pvhostd' "$(counter n0 sources) $(counter n1 sources)" '1 3'
 
+carrier() { ip link show "$1" | grep -oE 'NO-CARRIER|LOWER_UP'; }
+ip link del one0
+pvctl restart-worker > "$test_tmp/restart"
+ktap_is 'a tap that was deleted ends nothing' "$(row n0 | cut -d ' ' -f 3-7) $(counter n0 sources)" 'served reset - up tap 1'
+ip tuntap add one0 mode tap && ip link set one0 up
+ktap_is 'one of its name is another' "$(carrier one0)" NO-CARRIER
+pvctl restart-worker > "$test_tmp/restart"
+ktap_is 'which the next worker has' "$(carrier one0) $(counter n0 sources)" 'LOWER_UP 1'
+
 multi=5102 plain=1102	# IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, with and without IFF_VNET_HDR
 ktap_is 'a tap that is handed over, with its queues' "$(with_taps $multi given0 given0 -- add-net g0 fd=@1:@2)" 'g0: added'
 ktap_is 'is listed by its name' "$(row g0 | cut -d ' ' -f 3-8) $(counter g0 sources)" 'served reset - up fd given0 2'
