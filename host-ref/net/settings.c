@@ -57,7 +57,7 @@ static bool are_valid(const struct net *net, const struct pvnet_settings *set)
 	       (!(mode & PVNET_M_RSS) || table_is_valid(net, set));
 }
 
-/* A frame that was received by other settings is not given by these. */
+/* A frame that was received by other settings is not given by these, or in another epoch. */
 static void drop_kept(struct net *net)
 {
 	unsigned int i;
@@ -108,6 +108,7 @@ static void apply(struct net *net, const struct pvnet_settings *set)
 
 void net_down(struct net *net)
 {
+	drop_kept(net);
 	net->up = false;
 	hdev_set_busy(net->dev, false);
 	net_watch(net);

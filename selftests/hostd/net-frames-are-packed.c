@@ -378,6 +378,21 @@ static uint64_t number(struct json_object *obj, const char *name)
 	return json_object_get_uint64(json_object_object_get(obj, name));
 }
 
+/* A frame is kept, and the driver goes. */
+static void check_leaving(void)
+{
+	uint64_t lost = testnet_sum(rx_no_buffers), given = testnet_sum(rx_frames);
+
+	restart(0);
+	testnet_give(0, 1, 0, 2048);
+	testnet_come(500, 1);
+	testnet_come(1500, 2);
+	testnet_pump();
+	testnet_start(0);
+	ktap_ok(testnet_sum(rx_frames) == given + 1 && testnet_sum(rx_no_buffers) == lost + 1,
+		"a frame that is kept until its driver goes is counted");
+}
+
 /* Frames that were read are in one counter each: of their pair, and of all. */
 static void check_sum(void)
 {
@@ -411,7 +426,7 @@ static void check_sum(void)
 
 int main(void)
 {
-	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 7 + 2 + 3);
+	ktap_plan(4 + 5 + 8 + 7 + 7 + 5 + 7 + 2 + 3 + 1);
 	testnet_init();
 	check_packing();
 	check_overflow();
@@ -420,6 +435,7 @@ int main(void)
 	check_filter();
 	check_spreading();
 	check_sum();
+	check_leaving();
 	testbus_exit(&n.t);
 	return ktap_finish();
 }
