@@ -37,6 +37,8 @@ static const struct hostd_key keys[] = {
  * @id: the NIC
  * @name: of the file
  * @file: descriptor of that
+ * @is_own: it was opened here
+ * @whole: bytes of whole blocks in it
  * @count: frames after which it ends; 0: none
  * @snaplen: bytes of each; 0: all
  * @frames: that are in the file
@@ -51,6 +53,8 @@ struct pcap {
 	const char *id;
 	const char *name;
 	int file;
+	bool is_own;
+	off_t whole;
 	uint64_t count;
 	uint64_t snaplen;
 	uint64_t frames;
@@ -89,10 +93,21 @@ static void take_signals(void)
 	if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
 		sigaction(SIGHUP, &act, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A file as large as it may be is like a file system that is full. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
-static void write_all(struct pcap *p, const uint8_t *data, size_t len)
+/* What there is of a block that has no room is taken away. */
+static void give_up(const struct pcap *p, int error)
 {
+	bool is_whole = p->is_own && !ftruncate(p->file, p->whole);
+
+	pvctl_fail(1, "pcap: %s: %s%s", p->name, strerror(error), is_whole ? "" : ", maybe in the midst of a frame");
+}
+
+static void write_block(struct pcap *p, const uint8_t *data, size_t len)
+{
+	const off_t whole = p->whole + len;
 	ssize_t done;
 
 	while (len && !p->closed) {
@@ -100,11 +115,12 @@ static void write_all(struct pcap *p, const uint8_t *data, size_t len)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0 && errno != EPIPE)
-			pvctl_fail(1, "pcap: %s: %s", p->name, strerror(errno));
+			give_up(p, errno);
 		p->closed = done < 0;
 		data += done > 0 ? done : 0;
 		len -= done > 0 ? done : 0;
 	}
+	p->whole = whole;
 	if (p->closed && !stopping)
 		stop(0);
 }
@@ -143,7 +159,7 @@ static void take_block(struct pcap *p, const uint8_t *block, const struct pcapng
 	}
 	/* The next life's frames are of the same interface. */
 	if (!is_start || !p->begun)
-		write_all(p, block, head->len);
+		write_block(p, block, head->len);
 	p->begun |= head->type == PCAPNG_INTERFACE;
 	if (p->count && p->frames == p->count && !stopping)
 		stop(0);
@@ -232,7 +248,8 @@ static bool go_on(const struct pvctl *ctl, struct pcap *p, char error[PVCTL_ERRO
 
 static void open_file(struct pcap *p)
 {
-	if (!strcmp(p->name, "-"))
+	p->is_own = strcmp(p->name, "-");
+	if (!p->is_own)
 		p->file = STDOUT_FILENO;
 	else
 		p->file = open(p->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
