@@ -300,7 +300,8 @@ u32 bpf_prog_run_xdp(struct bpf_prog *prog, struct xdp_buff *xdp)
 	int room = data - (u8 *)xdp->data_hard_start;
 
 	data -= min(stack.head, room);
-	data_end += min(stack.tail, (int)(end - data_end));
+	/* As the kernel has it, a header at least is left. */
+	data_end += max(min(stack.tail, (int)(end - data_end)), (int)(data + PVNET_FRAME_MIN - data_end));
 	memset(data_end, 0x77, end - data_end);
 	memset(data, 0x77, data < (u8 *)xdp->data ? (u8 *)xdp->data - data : 0);
 	xdp->data = xdp->data_meta = data;
