@@ -72,7 +72,7 @@ $(foreach kind,asan plain tsan interleave fuzz,$(eval $(call objects-of,$(kind))
 # program <kind> <target> <source> <objects>
 define program
 all: $(2)
-$(2): $(3) $(4:%=$(O)/$(1)/%) $$(headers)
+$(2): $(3) $(4:%=$(O)/$(1)/%) $$(headers) $$(wildcard *.h)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$(notdir $$(O))/$$(@F)"
 	@$$(call compiler,$(1)) $$(base) $$($(1)) $$(test-inc) -o $$@ $$(filter %.c %.o,$$^)
