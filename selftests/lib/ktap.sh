@@ -36,22 +36,23 @@ ktap_skip() {
 
 ktap_note() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
+# Names of its own: what is called may be a function, and sees them.
 ktap_check() {
-	local what=$1 output status=0
+	local ktap_what=$1 ktap_output ktap_status=0
 
 	shift
 	# Not in a subshell: the command may be a function that starts a VM.
-	output=$(mktemp)
-	"$@" > "$output" 2>&1 || status=$?
-	sed 's/^/# /' "$output"
-	rm -f "$output"
-	if [ "$status" = 0 ]; then
-		ktap_ok "$what"
+	ktap_output=$(mktemp)
+	"$@" > "$ktap_output" 2>&1 || ktap_status=$?
+	sed 's/^/# /' "$ktap_output"
+	rm -f "$ktap_output"
+	if [ "$ktap_status" = 0 ]; then
+		ktap_ok "$ktap_what"
 	else
-		ktap_note "exit status $status of: $*"
-		ktap_fail "$what"
+		ktap_note "exit status $ktap_status of: $*"
+		ktap_fail "$ktap_what"
 	fi
-	return "$status"
+	return "$ktap_status"
 }
 
 # ktap_is <what> <got> <wanted>
