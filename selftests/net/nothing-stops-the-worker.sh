@@ -130,5 +130,9 @@ vm_wait > /dev/null
 ktap_check 'the worker lives' lives
 ktap_check 'and rests' hostd_rests 50000 2
 ktap_is 'nobody has died' "$(grep -cE 'killed by signal|exited' "$(hostd_log)")" 0
+ip tuntap add tap0 mode tap vnet_hdr && ip link set tap0 master br0 up
+pvctl restart-worker > "$test_tmp/restart"
+worker=$(hostd_worker_pid)
+ktap_check 'with a tap that is made anew the next one goes on' goes_on
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
