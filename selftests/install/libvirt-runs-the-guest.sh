@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # What 'pvctl libvirt-xml' prints is what libvirt takes: a domain with it is valid, is started by virsh, as libvirt's own
-# user, serves its disk, is saved and restored while it writes, and nothing is lost; so it is when the hook for libvirt ends
+# user, serves its disk in place of an emulated one, is saved and restored while it writes, and nothing is lost; so it is when the hook for libvirt ends
 # pvhostd with the domain, and starts it before. libvirt's AppArmor profile lets QEMU have the socket.
 # needs: vm root
 # kernels: 6.12
@@ -79,7 +79,7 @@ domain_xml() {
 		<os>
 		  <type arch='x86_64' machine='q35'>hvm</type>
 		  <kernel>$dir/kernel</kernel><initrd>$dir/initrd</initrd>
-		  <cmdline>$vm_append</cmdline>
+		  <cmdline>$vm_append modprobe.blacklist=ahci</cmdline>
 		</os>
 		<features><acpi/></features>
 		<on_reboot>destroy</on_reboot>
@@ -91,6 +91,7 @@ domain_xml() {
 		  <memballoon model='none'/>
 		</devices>
 		$(pvctl libvirt-xml --override)
+		$(pvctl libvirt-xml --replace)
 		</domain>
 	EOF
 }
@@ -100,7 +101,8 @@ domain_is_up() { vm_is "$(domain_pid)" && vm_alive; }
 
 chmod 755 "$test_tmp"
 blk_image image 64M
-options=(--disk "id=d0,file=$image,serial=LIBVIRT,uuid=6a8bcb6a-0a5d-4c2e-9d3f-000000000013" --socket-group libvirt-qemu)
+options=(--disk "id=d0,file=$image,serial=LIBVIRT,replaces=00:1f.2,uuid=6a8bcb6a-0a5d-4c2e-9d3f-000000000013" --socket-group libvirt-qemu)
+chown libvirt-qemu "$image"
 hostd_start "${options[@]}" || ktap_bail 'no pvhostd'
 vm_initrd kit || ktap_bail 'no initramfs'
 cp "$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image)" "$(vm_dir)/kernel"
@@ -118,6 +120,7 @@ ktap_check 'its QEMU has the window' wait_for 10 domain_is_up
 ktap_is "and is libvirt's" "$(stat -c %U "/proc/$(domain_pid)")" libvirt-qemu
 ktap_check 'the guest boots' vm_ready || ktap_bail 'no guest'
 ktap_is 'with its disk' "$(vm_run 'cat /sys/block/pvblk0/serial')" LIBVIRT
+ktap_is 'in place of the emulated one' "$(vm_run 'modprobe ahci; basename $(readlink /sys/bus/pci/devices/0000:00:1f.2/driver)')" pvbus-replaced
 
 fio_bg verify "$(fio_verify 1 pvblk0)" --time_based --runtime=600
 ktap_check 'it is written to' blk_goes_on
