@@ -16,6 +16,10 @@
 #define PVBLK_F_DISCARD		3	/* PVBLK_OP_DISCARD is served */
 #define PVBLK_F_WRITE_ZEROES	4	/* PVBLK_OP_WRITE_ZEROES is served */
 #define PVBLK_F_UNMAP		5	/* PVBLK_RQ_UNMAP may be set on write zeroes */
+#define PVBLK_F_SWITCH_RO	6	/* pvblk_config.flags has PVBLK_CFG_RO, which may change */
+
+/* Flags of the config area. */
+#define PVBLK_CFG_RO		0x1	/* writes are refused for now */
 
 /* Operations. */
 #define PVBLK_OP_READ		0
@@ -34,7 +38,7 @@
 #define PVBLK_S_NOSPC		2	/* the back end has no space left */
 #define PVBLK_S_UNSUPP		3	/* operation or flag not served */
 #define PVBLK_S_RANGE		4	/* beyond the capacity, as after a shrink */
-#define PVBLK_S_RDONLY		5	/* write to a read-only medium */
+#define PVBLK_S_RDONLY		5	/* write to a read-only medium, or one that is so for now */
 
 #define PVBLK_SECTOR_SHIFT	9
 #define PVBLK_SQE_SHIFT		6
@@ -52,6 +56,7 @@
  * @max_discard_sectors: most 512-byte sectors of one discard; 0 without PVBLK_F_DISCARD
  * @max_write_zeroes_sectors: most 512-byte sectors of one write zeroes; 0 without
  *	PVBLK_F_WRITE_ZEROES
+ * @flags: PVBLK_CFG_*; 0 without PVBLK_F_SWITCH_RO
  * @reserved0: 0
  * @serial: NUL-terminated text; identity of the medium
  * @reserved1: 0
@@ -66,7 +71,8 @@ struct pvblk_config {
 	__le32	discard_granularity;
 	__le32	max_discard_sectors;
 	__le32	max_write_zeroes_sectors;
-	__le64	reserved0;
+	__le32	flags;
+	__le32	reserved0;
 	__u8	serial[48];
 	__le64	reserved1[4];
 };
