@@ -320,11 +320,12 @@ static void add_text(const struct hostd_disk *disk, struct json_object *obj, con
 static void disk_describe(const struct hostd_device *dev, struct json_object *obj)
 {
 	const struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
+	bool no_writes = disk->ro || hostd_json_bool(dev->args, "read-only", false);
 
 	if (disk->size)
 		hostd_json_add_u64(obj, "size", disk->size);
 	hostd_json_add_bool(obj, "ro", disk->ro);
-	hostd_json_add_str(obj, "mode", disk->ro ? "ro" : "rw");
+	hostd_json_add_str(obj, "mode", no_writes ? "ro" : "rw");
 	if (!disk->file)
 		hostd_json_add_str(obj, "engine", is_remote(disk) ? "nbd" : "null");
 	else if (*disk->engine_used)
@@ -389,6 +390,8 @@ static int disk_set(struct hostd_device *dev, struct json_object *args, char *er
 	struct hostd_disk *disk = hostd_container_of(dev, struct hostd_disk, dev);
 
 	split_policy(args);
+	if (disk->ro && !hostd_json_bool(args, "read-only", true))
+		return refuse(err, "it was added with ro=on, and its image is open for reading only: remove it, and add it without");
 	if (!hostd_json_get(args, "size"))
 		return 0;
 	return prepare_size(disk, hostd_json_u64(args, "size", 0), hostd_json_bool(args, "shrink", false), err);

@@ -33,6 +33,8 @@ static void take_live(struct blk *blk, struct json_object *config)
 
 	hdev_blk_set_policy(blk, config);
 	blk->stall.limit_ns = hostd_json_u64(config, "nbd-timeout", blk->stall.limit_ns / second_ns) * second_ns;
+	blk->no_writes = hostd_json_bool(config, "read-only", blk->no_writes);
+	blk->config.flags = htole32(blk->no_writes && !blk->ro ? PVBLK_CFG_RO : 0);
 }
 
 /* The keys have seen to the bounds; the broker to what the medium takes. */
@@ -83,7 +85,8 @@ static void set_features(struct hdev *dev, struct blk *blk, struct json_object *
 		dev->features[0] = BIT(PVBLK_F_RO);
 		return;
 	}
-	dev->features[0] = BIT(PVBLK_F_FLUSH) | BIT(PVBLK_F_FUA) | BIT(PVBLK_F_WRITE_ZEROES);
+	dev->features[0] = BIT(PVBLK_F_FLUSH) | BIT(PVBLK_F_FUA) | BIT(PVBLK_F_WRITE_ZEROES) |
+			   BIT(PVBLK_F_SWITCH_RO);
 	c->max_write_zeroes_sectors = htole32(BLK_MAX_ZEROES_SECTORS);
 	if (discard) {
 		dev->features[0] |= BIT(PVBLK_F_DISCARD) | BIT(PVBLK_F_UNMAP);
@@ -191,10 +194,12 @@ static int blk_set(struct hdev *dev, struct json_object *config, char *error)
 
 	take_live(blk, config);
 	hdev_blk_set_limits(dev, config);
-	if (!hostd_json_get(config, "size"))
-		return 0;
-	ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
-	if (!ret)
+	/* Of what is held writes are refused, and the rest is tried again. */
+	if (blk->no_writes && blk->trouble.stopped)
+		hdev_blk_continue(dev);
+	if (hostd_json_get(config, "size"))
+		ret = set_capacity(blk, hostd_json_u64(config, "size", 0), error);
+	if (hostd_json_get(config, "size") || hostd_json_get(config, "read-only"))
 		hdev_set_config(dev, &blk->config, sizeof(blk->config));
 	return ret;
 }

@@ -143,7 +143,8 @@ struct blk_sync {
  * @capacity: sectors
  * @block_sectors: sectors of a logical block
  * @max_sectors: most sectors of a read or write
- * @ro: writes are refused
+ * @ro: the medium can only be read
+ * @no_writes: it is not to be written for now, says the operator
  * @config: as published
  * @trouble: errors of the host's
  * @stall: silence of the host's
@@ -157,6 +158,7 @@ struct blk {
 	uint32_t block_sectors;
 	uint32_t max_sectors;
 	bool ro;
+	bool no_writes;
 	struct pvblk_config config;
 	struct blk_trouble trouble;
 	struct blk_stall stall;
@@ -290,6 +292,19 @@ void hdev_blk_start(struct blk_req *req);
  * @req: the request; io.result says how it went
  */
 void hdev_blk_finish(struct blk_req *req);
+
+/**
+ * hdev_blk_is_late - was this taken before the operator said that nothing is to be written
+ * @req: a request that is not in flight
+ *
+ * Return: true if it would change the medium all the same.
+ */
+static inline bool hdev_blk_is_late(const struct blk_req *req)
+{
+	const struct blk *blk = req->q->dev->priv;
+
+	return blk->no_writes && req->io.op != HOSTD_IO_READ && req->io.op != HOSTD_IO_FLUSH;
+}
 
 /* resume.c */
 

@@ -69,7 +69,7 @@ static int check_request(const struct hdev_queue *q, const struct pvblk_sqe *sqe
 		return PVBLK_S_UNSUPP;
 	if (!is_well_formed(q, sqe, data))
 		return -EPROTO;
-	if (blk->ro && sqe->op != PVBLK_OP_READ && sqe->op != PVBLK_OP_FLUSH)
+	if ((blk->ro || blk->no_writes) && sqe->op != PVBLK_OP_READ && sqe->op != PVBLK_OP_FLUSH)
 		return PVBLK_S_RDONLY;
 	if (sector > blk->capacity || nr > blk->capacity - sector)
 		return PVBLK_S_RANGE;

@@ -7,6 +7,8 @@
  */
 #include "blk/device.h"
 
+#include <errno.h>
+
 #include "worker/bus/bus.h"
 
 /* Requests started at once. */
@@ -32,7 +34,9 @@ bool hdev_blk_work(struct hdev *dev)
 	for (nr = 0; nr < WORK_BATCH && t->held && !t->stopped; nr++) {
 		struct blk_req *req = hdev_blk_take_held(t);
 
-		if (req->is_final || !req->q->running)
+		if (hdev_blk_is_late(req))
+			req->io.result = -EROFS;
+		if (req->is_final || hdev_blk_is_late(req) || !req->q->running)
 			hdev_blk_finish(req);
 		else
 			hdev_blk_start(req);

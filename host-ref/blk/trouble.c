@@ -101,6 +101,8 @@ static enum blk_policy decide(const struct blk_trouble *t, const struct blk_req 
 
 	if (!req->q->running)
 		return BLK_REPORT;	/* to nobody: it just ends */
+	if (hdev_blk_is_late(req))
+		return BLK_REPORT;	/* it is not tried again */
 	if (is_passing(error) && !is_final(&req->io) && t->nr_tries < PASSING_TRIES)
 		return BLK_STOP;
 	if (policy == BLK_ENOSPC)

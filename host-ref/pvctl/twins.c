@@ -82,7 +82,7 @@ static int add_disk(struct twins *t, const char *id, const char *twin, unsigned 
 
 	if (!file)
 		return refuse(t, id, "it has no file");
-	if (hostd_json_bool(config, "ro", false))
+	if (hostd_json_bool(config, "ro", false) || hostd_json_bool(config, "read-only", false))
 		return refuse(t, id, "an emulated disk cannot be read-only");
 	if (t->nr_disks[at] == AHCI_PORTS)
 		return refuse(t, id, "its controller has six disks already");

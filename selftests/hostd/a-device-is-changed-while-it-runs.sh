@@ -55,9 +55,9 @@ ktap_is 'of set' "$(pvctl set d0 size=64M) $(size_of d0)" 'd0: set 64M'
 ktap_is 'a disk may become smaller' "$(pvctl set d0 size=1M,shrink=on) $(size_of d0)" 'd0: set 1M'
 ktap_is 'balloon is one, too' "$(pvctl balloon 1M --stats 500 > /dev/null; shown balloon target) $(shown balloon stats)" '1M 500'
 ktap_is 'and set does the same' "$(pvctl set balloon target=auto,rate=1M > /dev/null; shown balloon target)" auto
-pvctl set d0 werror=stop > /dev/null
+pvctl set d0 werror=stop,read-only=on > /dev/null
 pvctl restart-worker > /dev/null
-ktap_is 'the next worker has it' "$(shown d0 werror) $(size_of d0) $(shown balloon rate)" 'stop 1M 1M'
+ktap_is 'the next worker has it' "$(shown d0 werror) $(shown d0 read-only) $(size_of d0) $(shown balloon rate)" 'stop on 1M 1M'
 kill -KILL "$(hostd_worker_pid)"
 pvctl set balloon target=2M > /dev/null
 ktap_is 'without a worker the next one gets it' "$(shown balloon target)" 2M
@@ -89,7 +89,7 @@ else
 	for what in types keys values ids; do ktap_skip "zsh: $what" 'zsh is not installed'; done
 fi
 ktap_is 'ids' "$(complete_line pvctl set d)" 'd0 d1'
-ktap_is 'and what may change' "$(complete_line pvctl set d0 r)" rerror=
+ktap_is 'and what may change' "$(complete_line pvctl set d0 r)" 'read-only= rerror='
 ktap_check 'help lists what may change' grep -q '^  werror=' <(pvctl help set)
 ktap_check 'and what is counted' grep -q '^  host_errors ' <(pvctl help stats)
 hostd_stop

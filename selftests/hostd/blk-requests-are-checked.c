@@ -178,9 +178,40 @@ static void check_resize(void)
 		"resize to a part of a block");
 }
 
+static void check_read_only(uint64_t without)
+{
+	const struct pvblk_config *config;
+	uint32_t seq;
+
+	config = (void *)(t.drv.base + le64toh(testdrv_entry(&t.drv, 0)->config_off));
+	restart(without);
+	seq = le32toh(testdrv_entry(&t.drv, 0)->config_seq);
+	testbus_irqs(&t, 0);
+	testbus_read_only(&t, true);
+	ktap_ok(le32toh(config->flags) == PVBLK_CFG_RO && testbus_irqs(&t, 0) &&
+		le32toh(testdrv_entry(&t.drv, 0)->config_seq) == seq + 2, "read-only (BLK-D7)");
+	expect_status("WRITE", PVBLK_S_RDONLY, rq(PVBLK_OP_WRITE, 0, 8));
+	expect_status("WRITE with FUA", PVBLK_S_RDONLY,
+		      with_flags(rq(PVBLK_OP_WRITE, 0, 8), PVBLK_RQ_FUA));
+	expect_status("WRITE beyond the end", PVBLK_S_RDONLY, rq(PVBLK_OP_WRITE, 1ULL << 60, 8));
+	expect_status("DISCARD", PVBLK_S_RDONLY, rq(PVBLK_OP_DISCARD, 0, 8));
+	expect_status("WRITE_ZEROES", PVBLK_S_RDONLY, rq(PVBLK_OP_WRITE_ZEROES, 0, 8));
+	expect_status("READ", PVBLK_S_OK, rq(PVBLK_OP_READ, 0, 8));
+	expect_status("FLUSH", PVBLK_S_OK, rq(PVBLK_OP_FLUSH, 0, 0));
+	hostd_bus_begin_epoch(t.bus);
+	testdrv_hello(&t.drv);
+	restart(without);
+	config = (void *)(t.drv.base + le64toh(testdrv_entry(&t.drv, 0)->config_off));
+	ktap_ok(le32toh(config->flags) == PVBLK_CFG_RO, "it is so in the next epoch");
+	expect_status("WRITE", PVBLK_S_RDONLY, rq(PVBLK_OP_WRITE, 0, 8));
+	testbus_read_only(&t, false);
+	ktap_ok(!config->flags, "until it is writable again");
+	expect_status("WRITE", PVBLK_S_OK, rq(PVBLK_OP_WRITE, 0, 8));
+}
+
 int main(void)
 {
-	ktap_plan(40);
+	ktap_plan(64);
 	testbus_run_null(&t, &q, CONFIG);
 	restart(0);
 	check_statuses();
@@ -189,6 +220,8 @@ int main(void)
 	check_overrun();
 	check_others();
 	check_resize();
+	check_read_only(0);
+	check_read_only(1 << PVBLK_F_SWITCH_RO);
 	testbus_exit(&t);
 	return ktap_finish();
 }

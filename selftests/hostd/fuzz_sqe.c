@@ -38,7 +38,10 @@ static void answer_late(void)
 	}
 }
 
-/* What gets to an engine is inside the medium, and its data inside the queue's extent. */
+/*
+ * What gets to an engine is inside the medium, its data is inside the queue's extent, and it is no write where
+ * there shall be none.
+ */
 static bool check_io(struct hostd_io *io)
 {
 	uint8_t *data = testdrv_data(&t.drv, &q);
@@ -47,6 +50,8 @@ static bool check_io(struct hostd_io *io)
 	if (io->op > HOSTD_IO_ZERO || io->pos > MEDIUM || io->len > MEDIUM - io->pos)
 		abort();
 	if (has_data && (io->len > 65536 || io->buf < data || io->buf + io->len > data + (1 << 20)))
+		abort();
+	if (hdev_blk_is_late((struct blk_req *)io))
 		abort();
 	if (io->op == HOSTD_IO_READ)
 		memset(io->buf, 0xa5, io->len);
@@ -60,7 +65,7 @@ static bool check_io(struct hostd_io *io)
 	return true;
 }
 
-/* Time passes, the operator says continue, late answers come. */
+/* Time passes, the operator says continue, or that nobody writes, late answers come. */
 static void act(void)
 {
 	if (host & 16)
@@ -69,6 +74,8 @@ static void act(void)
 		t.bus->now_ns += 1000000000;
 	if (host & 64)
 		hostd_bus_beat(t.bus);
+	if ((host & 224) == 224)
+		testbus_read_only(&t, host & 16);
 	if (host & 128)
 		pv_blk_class.worker->go_on(&t.bus->devices[0]);
 }
@@ -128,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	host = 0;
 	answer_late();
+	testbus_read_only(&t, false);
 	testdrv_command(&t.drv, 0, PVBUS_CMD_RESET);
 	if (!testdrv_run(&t.drv, 0, &q, DEPTH, 1 << 20))
 		abort();

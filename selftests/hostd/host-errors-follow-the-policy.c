@@ -2,8 +2,8 @@
 /*
  * What the host fails costs one request, or holds one disk, as its werror= and rerror= say, and never
  * the worker or another disk. What is held is neither executed nor completed, goes on when there is
- * room again or the operator says so, and stands in the way of no reset, removal or end. The log
- * names each kind of error once, until it has healed.
+ * room again or the operator says so, is refused when nobody may write any more, and stands in the way of
+ * no reset, removal or end. The log names each kind of error once, until it has healed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -328,6 +328,42 @@ static void check_ends(void)
 	ktap_ok(true, "the worker ends with a stopped disk");
 }
 
+static void check_read_only(void)
+{
+	unsigned int calls;
+
+	begin("");
+	try_op(PVBLK_OP_WRITE, ENOSPC);
+	submit(PVBLK_OP_READ);
+	submit(PVBLK_OP_DISCARD);
+	ktap_ok(held() == 3, "a write is held, and what comes after it");
+	calls = nr_calls;
+	fail_with = 0;
+	testbus_read_only(&t, true);
+	ktap_ok(reap() == PVBLK_S_RDONLY && reap() == PVBLK_S_OK && reap() == PVBLK_S_RDONLY && !held() &&
+		nr_calls == calls + 1, "read-only: held writes are refused, the rest is done");
+	testbus_read_only(&t, false);
+
+	/* The one that is tried is in flight when that comes. */
+	try_op(PVBLK_OP_WRITE, ENOMEM);
+	waiting = NULL;
+	waiting_backend = blk()->file.backend;
+	late = hostd_backend_null;
+	late.submit = late_submit;
+	blk()->file.backend = &late;
+	pass(200);
+	if (!waiting)
+		ktap_bail("it is not tried");
+	blk()->file.backend = waiting_backend;
+	testbus_read_only(&t, true);
+	calls = nr_calls;
+	waiting->result = -ENOMEM;
+	waiting->complete(waiting);
+	ktap_ok(reap() == PVBLK_S_IOERR && !held() && nr_calls == calls,
+		"one that fails then is not tried again");
+	testbus_exit(&t);
+}
+
 /* Lines of the log since the last look that have @text in them. */
 static unsigned int logged(const char *text)
 {
@@ -424,7 +460,7 @@ static void check_real(const char *engine)
 int main(void)
 {
 	signal(SIGXFSZ, SIG_IGN);
-	ktap_plan(57);
+	ktap_plan(60);
 	check_log();		/* first: there is a limit to lines in a time */
 	check_defaults();
 	check_change();
@@ -432,6 +468,7 @@ int main(void)
 	check_stop();
 	check_others();
 	check_ends();
+	check_read_only();
 	check_real("uring");
 	check_real("sync");
 	return ktap_finish();

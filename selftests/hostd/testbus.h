@@ -150,6 +150,18 @@ static inline int testbus_resize(struct testbus *t, uint64_t size)
 	return ret;
 }
 
+/* Let nobody write to the disk, or anybody again. */
+static inline void testbus_read_only(struct testbus *t, bool on)
+{
+	struct json_object *config = json_object_new_object();
+	char error[HDEV_ERROR_LEN];
+
+	json_object_object_add(config, "read-only", json_object_new_boolean(on));
+	if (pv_blk_class.worker->set(&t->bus->devices[0], config, error))
+		ktap_bail("read-only");
+	json_object_put(config);
+}
+
 /* Add a disk; 0 or -errno. */
 static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t generation,
 			      const char *config, int fd)
