@@ -39,10 +39,17 @@ static const char *config_fault(const struct pvblk_config *c)
 	return NULL;
 }
 
-/* What no disk is better for, and what BLK-D6 asks for. */
-static void trim_config(struct pvblk_config *c)
+/*
+ * What no disk is better for, what BLK-D6 asks for, and one flag for both ways to be read-only.
+ */
+static void trim_config(const struct pvbus_device *pdev, struct pvblk_config *c)
 {
 	u32 lbs = le32_to_cpu(c->logical_block), sectors = lbs >> SECTOR_SHIFT;
+
+	if (!pvbus_has_feature(pdev, PVBLK_F_SWITCH_RO))
+		c->flags = 0;
+	if (pvbus_has_feature(pdev, PVBLK_F_RO))
+		c->flags |= cpu_to_le32(PVBLK_CFG_RO);
 
 	c->io_min = cpu_to_le32(min_t(u32, le32_to_cpu(c->io_min), IO_HINT_MAX));
 	c->io_opt = cpu_to_le32(min_t(u32, le32_to_cpu(c->io_opt), IO_HINT_MAX));
@@ -74,7 +81,7 @@ int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config)
 		dev_err_ratelimited(&pdev->dev, "the device's config makes no sense (%s)\n", fault);
 		return -EPROTO;
 	}
-	trim_config(config);
+	trim_config(pdev, config);
 	return 0;
 }
 
@@ -122,6 +129,11 @@ static const struct attribute_group *pvblk_groups[] = {
 	&pvblk_group,
 	NULL
 };
+
+static bool is_read_only(const struct pvblk_config *c)
+{
+	return le32_to_cpu(c->flags) & PVBLK_CFG_RO;
+}
 
 static void config_limits(const struct pvblk *blk, const struct pvblk_config *c,
 			  struct queue_limits *lim)
@@ -207,8 +219,8 @@ int pvblk_add_disk(struct pvblk *blk)
 	blk_queue_flag_set(QUEUE_FLAG_NOMERGES, blk->disk->queue);
 	set_names(blk);
 	set_capacity(blk->disk, le64_to_cpu(blk->config.capacity));
-	if (pvbus_has_feature(pdev, PVBLK_F_RO))
-		set_disk_ro(blk->disk, true);
+	blk->read_only = is_read_only(&blk->config);
+	set_disk_ro(blk->disk, blk->read_only);
 
 	err = pvbus_device_start(pdev);
 	if (err)
@@ -249,6 +261,16 @@ static void update_limits(struct pvblk *blk, const struct queue_limits *lim)
 	WRITE_ONCE(blk->write_cache, write_cache);
 }
 
+static void update_read_only(struct pvblk *blk, bool read_only)
+{
+	if (read_only == blk->read_only)
+		return;
+	blk->read_only = read_only;
+	set_disk_ro(blk->disk, read_only);
+	dev_info_ratelimited(&blk->pdev->dev, "pvblk%d is %s now\n", blk->index,
+			     read_only ? "read-only" : "writable");
+}
+
 /**
  * pvblk_update_work() - tell the block layer, and by it the users, what has changed
  * @work: pvblk.update
@@ -262,6 +284,7 @@ void pvblk_update_work(struct work_struct *work)
 	get_config(blk, &config);
 	config_limits(blk, &config, &lim);
 	update_limits(blk, &lim);
+	update_read_only(blk, is_read_only(&config));
 	if (set_capacity_and_notify(blk->disk, le64_to_cpu(config.capacity)))
 		dev_info_ratelimited(&blk->pdev->dev, "pvblk%d has %llu sectors now\n", blk->index,
 				     le64_to_cpu(config.capacity));

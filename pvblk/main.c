@@ -32,6 +32,7 @@ static const u8 features[] = {
 	PVBLK_F_DISCARD,
 	PVBLK_F_WRITE_ZEROES,
 	PVBLK_F_UNMAP,
+	PVBLK_F_SWITCH_RO,
 };
 
 /* At least one queue is for those who sleep. */
@@ -254,8 +255,7 @@ static void pvblk_remove(struct pvbus_device *pdev)
 static void pvblk_config_changed(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
-	struct pvblk_config config;
-	__le64 capacity;
+	struct pvblk_config config, changed;
 
 	if (pvblk_read_config(pdev, &config)) {
 		pvbus_device_broken(pdev, "its config makes no sense");
@@ -265,11 +265,11 @@ static void pvblk_config_changed(struct pvbus_device *pdev)
 		pvbus_device_broken(pdev, "it changed the logical block size while running");
 		return;
 	}
-	/* Only the capacity may change while requests are in flight. */
-	capacity = config.capacity;
-	config = blk->config;
-	config.capacity = capacity;
-	pvblk_take_config(blk, &config);
+	/* Only these may change while requests are in flight. */
+	changed = blk->config;
+	changed.capacity = config.capacity;
+	changed.flags = config.flags;
+	pvblk_take_config(blk, &changed);
 }
 
 static void pvblk_watchdog(struct pvbus_device *pdev)

@@ -160,6 +160,7 @@ struct pvblk_queue {
  * @update: tells the block layer what has changed. It waits for I/O and allocates, so no I/O
  *	waits for it
  * @limits: what the block layer has been told; of @update
+ * @read_only: likewise, that it is
  * @write_cache: the user has been told of a volatile write cache
  * @fua: and of writes through it
  */
@@ -177,6 +178,7 @@ struct pvblk {
 	spinlock_t		config_lock;
 	struct delayed_work	update;
 	struct queue_limits	limits;
+	bool			read_only;
 	bool			write_cache;
 	bool			fua;
 };
