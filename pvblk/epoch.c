@@ -100,7 +100,7 @@ static void fail_slots(struct pvblk_queue *queue)
 			continue;
 		pvblk_put_parts(queue, &queue->slots[tag]);
 		WRITE_ONCE(queue->slots[tag].rq, NULL);
-		blk_mq_end_request(rq, BLK_STS_IOERR);
+		blk_mq_end_request(rq, queue->blk->failure);
 	}
 }
 
@@ -113,6 +113,8 @@ void pvblk_gone(struct pvbus_device *pdev)
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	unsigned int i;
 
+	/* A disk that is taken away has not failed. */
+	blk->failure = pvbus_device_leaves(pdev) ? BLK_STS_OFFLINE : BLK_STS_IOERR;
 	for (i = 0; i < blk->nr_queues; i++) {
 		pvblk_set_mode(&blk->queues[i], PVBLK_FAIL);
 		/* It is frozen: what the device completes yet is nobody's. */

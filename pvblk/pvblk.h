@@ -163,6 +163,7 @@ struct pvblk_queue {
  * @read_only: likewise, that it is
  * @write_cache: the user has been told of a volatile write cache
  * @fua: and of writes through it
+ * @failure: what requests end with in PVBLK_FAIL; changed while no queue is in that mode
  */
 struct pvblk {
 	struct pvbus_device	*pdev;
@@ -181,6 +182,7 @@ struct pvblk {
 	bool			read_only;
 	bool			write_cache;
 	bool			fua;
+	blk_status_t		failure;
 };
 
 static inline bool pvblk_has_data(const struct request *rq)

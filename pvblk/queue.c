@@ -154,7 +154,7 @@ again:
 		others = part->next;
 		ok = put_first(queue, rq, part, &sqe);
 	} else {
-		status = mode == PVBLK_FAIL ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
+		status = mode == PVBLK_FAIL ? queue->blk->failure : BLK_STS_NOTSUPP;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 

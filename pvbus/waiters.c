@@ -2,6 +2,7 @@
 /*
  * Who waits until a device is gone: its removal, the unloading of its driver, a reboot.
  */
+#include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/reboot.h>
@@ -30,6 +31,30 @@ static struct notifier_block reboot_notifier = {
 	.notifier_call	= reboot_event,
 };
 
+/* Since when, in jiffies, and how long at most, in s? */
+static bool somebody_waits(const struct pvbus_device *pdev, unsigned long *since,
+			   unsigned int *limit)
+{
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+
+	*limit = READ_ONCE(remove_timeout_s);
+	/* Pairs with the releases of who sets them, after the moment. */
+	if (smp_load_acquire(&rebooting)) {
+		*since = rebooting_at;
+		*limit = REBOOT_TIMEOUT_S;
+		return true;
+	}
+	if (test_bit_acquire(PVBUS_MARK_LEAVING, &pdev->marks))
+		*since = pdev->leaving_at;
+	else if (smp_load_acquire(&drv->leaving)) /* likewise */
+		*since = drv->leaving_at;
+	else if (smp_load_acquire(&pdev->bus->dying)) /* likewise */
+		*since = pdev->bus->dying_at;
+	else
+		return false;
+	return true;
+}
+
 /**
  * pvbus_somebody_waits() - does somebody wait for what is in flight, to take the device away
  * @pdev: the device, which has a driver
@@ -40,23 +65,26 @@ static struct notifier_block reboot_notifier = {
  */
 unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long *since)
 {
-	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+	unsigned int limit;
 
-	/* Pairs with the releases of who sets them, after the moment. */
-	if (smp_load_acquire(&rebooting)) {
-		*since = rebooting_at;
-		return REBOOT_TIMEOUT_S;
-	}
-	if (test_bit_acquire(PVBUS_MARK_LEAVING, &pdev->marks))
-		*since = pdev->leaving_at;
-	else if (smp_load_acquire(&drv->leaving)) /* likewise */
-		*since = drv->leaving_at;
-	else if (smp_load_acquire(&pdev->bus->dying)) /* likewise */
-		*since = pdev->bus->dying_at;
-	else
-		return 0;
-	return READ_ONCE(remove_timeout_s);
+	return somebody_waits(pdev, since, &limit) ? limit : 0;
 }
+
+/**
+ * pvbus_device_leaves() - is the device taken away, from whichever side
+ * @pdev: the device, which has a driver
+ *
+ * For gone(): what fails then is no fault of the device's. Any context. Return: true if no later life is meant
+ * to serve it.
+ */
+bool pvbus_device_leaves(const struct pvbus_device *pdev)
+{
+	unsigned int limit;
+	unsigned long since;
+
+	return test_bit(PVBUS_MARK_VANISHED, &pdev->marks) || somebody_waits(pdev, &since, &limit);
+}
+EXPORT_SYMBOL_GPL(pvbus_device_leaves);
 
 /**
  * pvbus_waiters_init() - hear of reboots

@@ -299,6 +299,7 @@ int pvbus_device_start(struct pvbus_device *pdev);
 void pvbus_device_ready(struct pvbus_device *pdev);
 int pvbus_device_stop(struct pvbus_device *pdev);
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why);
+bool pvbus_device_leaves(const struct pvbus_device *pdev);
 void pvbus_device_restart(struct pvbus_device *pdev);
 bool pvbus_epoch_over(struct pvbus_device *pdev);
 

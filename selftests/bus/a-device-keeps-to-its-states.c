@@ -210,8 +210,7 @@ static int driver_restore(struct pvbus_device *device)
 
 static void driver_gone(struct pvbus_device *device)
 {
-	(void)device;
-	called("gone", PVBUS_FROZEN, PVBUS_FROZEN);
+	called(pvbus_device_leaves(device) ? "gone for good" : "gone", PVBUS_FROZEN, PVBUS_FROZEN);
 }
 
 static void driver_expire(struct pvbus_device *device)
@@ -434,7 +433,7 @@ static void leaves(void)
 	run(25 * HZ);
 	ktap_ok(pdev.state == PVBUS_FROZEN && did("freeze"), "a removal waits for a silent device");
 	run(10 * HZ);
-	ktap_ok(pdev.state == PVBUS_FAILED && did("gone"), "for 30 s");
+	ktap_ok(pdev.state == PVBUS_FAILED && did("gone for good"), "for 30 s");
 	ktap_ok(pvbus_device_stop(&pdev) == 0 && pdev.state == PVBUS_IDLE, "what was never given is free at once");
 	clear_bit(PVBUS_MARK_LEAVING, &pdev.marks);
 
@@ -456,7 +455,7 @@ static void leaves(void)
 	pvbus_device_ready(&pdev);
 	set_bit(PVBUS_MARK_VANISHED, &pdev.marks);
 	run(HZ);
-	ktap_ok(pdev.state == PVBUS_FAILED && did("freeze gone"), "a device that is taken away by force");
+	ktap_ok(pdev.state == PVBUS_FAILED && did("freeze gone for good"), "a device that is taken away by force");
 	pvbus_device_stop(&pdev);
 	clear_bit(PVBUS_MARK_VANISHED, &pdev.marks);
 
@@ -469,7 +468,7 @@ static void leaves(void)
 	run(4 * HZ);
 	ktap_ok(pdev.state == PVBUS_FROZEN && did("freeze"), "a reboot waits for a silent device too");
 	run(3 * HZ);
-	ktap_ok(pdev.state == PVBUS_FAILED && did("gone"), "for 5 s");
+	ktap_ok(pdev.state == PVBUS_FAILED && did("gone for good"), "for 5 s");
 	pvbus_device_stop(&pdev);
 	hears_device = true;
 
