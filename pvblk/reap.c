@@ -129,6 +129,7 @@ static void end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct
 {
 	struct pvblk_slot *slot = part->slot;
 
+	trace_pvblk_taken(queue->blk->index, queue->q->index, slot->rq, part->nr);
 	if (part->status)
 		WRITE_ONCE(slot->status, part->status);
 	else

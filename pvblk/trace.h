@@ -34,6 +34,25 @@ TRACE_EVENT(pvblk_submit,
 		  __entry->tag, __entry->op, __entry->sector, __entry->sectors)
 );
 
+TRACE_EVENT(pvblk_taken,
+	TP_PROTO(int disk, u32 queue, const struct request *rq, u32 sectors),
+	TP_ARGS(disk, queue, rq, sectors),
+	TP_STRUCT__entry(
+		__field(int, disk)
+		__field(u32, queue)
+		__field(u32, tag)
+		__field(u32, sectors)
+	),
+	TP_fast_assign(
+		__entry->disk = disk;
+		__entry->queue = queue;
+		__entry->tag = rq->tag;
+		__entry->sectors = sectors;
+	),
+	TP_printk("pvblk%d queue=%u tag=%u sectors=%u", __entry->disk, __entry->queue,
+		  __entry->tag, __entry->sectors)
+);
+
 TRACE_EVENT(pvblk_complete,
 	TP_PROTO(int disk, u32 queue, const struct request *rq, blk_status_t status),
 	TP_ARGS(disk, queue, rq, status),
