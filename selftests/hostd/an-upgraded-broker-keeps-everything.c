@@ -9,6 +9,7 @@
 #include "testqemu.h"
 
 #include <dirent.h>
+#include <sys/mman.h>
 
 #define VECTORS		"--vectors", TEST_VECTORS_TEXT
 #define THIS_VERSION	"\"version\":\"0."
@@ -47,6 +48,17 @@ static void install_who_says(const char *text)
 	install(own_program);
 }
 
+/* With so much memory to give back, its end takes a while. */
+static void hang(void)
+{
+	size_t len = 256 << 20;
+	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem != MAP_FAILED && !madvise(mem, len, MADV_NOHUGEPAGE))
+		memset(mem, 1, len);
+	pause();
+}
+
 /* It was installed so, and is asked. */
 static int say(void)
 {
@@ -60,7 +72,7 @@ static int say(void)
 	if (file && fgets(text, sizeof(text), file))
 		puts(text);
 	else
-		pause();
+		hang();
 	return 1;
 }
 

@@ -25,6 +25,8 @@
 #include "lib/proc/process.h"
 
 #define CHECK_MS	5000
+/* From when it is killed until it is reaped: longer only where the kernel does not let it die. */
+#define DIE_MS		5000
 /* For the check, the last life's end, and the next one's start. */
 #define UPGRADE_MS	60000
 #define STATE_LEN_MAX	(8 << 20)
@@ -40,6 +42,7 @@ static void end(struct hostd_broker *b, const char *error)
 	up->exe_fd = -1;
 	up->call = NULL;
 	up->is_due = false;
+	up->is_late = false;
 	if (call)
 		hostd_call_error(call, "this pvhostd goes on, version " PVKIT_VERSION ": %s", error);
 }
@@ -178,6 +181,11 @@ static void fits(struct hostd_broker *b)
 		hostd_upgrade_go(b);
 }
 
+static void end_late(struct hostd_broker *b)
+{
+	end(b, "the program does not say whether it can take this one's place");
+}
+
 static void checked(struct hostd_broker *b, int status)
 {
 	static const char ident[] = "pvhostd: error: ";
@@ -189,7 +197,11 @@ static void checked(struct hostd_broker *b, int status)
 	hostd_loop_close(&b->loop, &up->answer);
 	hostd_timer_cancel(&up->deadline);
 	if (up->exe_fd < 0)
-		return;		/* its time was over */
+		return;		/* it was not waited for any more */
+	if (up->is_late) {
+		end_late(b);
+		return;
+	}
 	if (!status && !strcmp(up->text, HOSTD_HANDOVER_FITS "\n")) {
 		fits(b);
 		return;
@@ -207,15 +219,20 @@ static void check_due(struct hostd_timer *timer)
 {
 	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, upgrade.deadline);
 
-	/* It is reaped when the kernel lets it die. */
+	if (b->upgrade.is_late) {
+		end_late(b);
+		return;
+	}
+	/* Who hears of it may try again at once: so it is over first. */
+	b->upgrade.is_late = true;
 	kill(b->upgrade.checker, SIGKILL);
-	end(b, "the program does not say whether it can take this one's place");
+	hostd_timer_set(&b->upgrade.deadline, DIE_MS);
 }
 
 static const char *find_objection(const struct hostd_broker *b)
 {
 	if (b->upgrade.exe_fd >= 0 || b->upgrade.checker)
-		return "an upgrade is under way already";
+		return "an upgrade is under way already, or the program that was asked has not ended yet";
 	if (b->stopping)
 		return "pvhostd ends";
 	if (b->life.released && b->life.pid)
@@ -244,10 +261,12 @@ void hostd_upgrade_start(struct hostd_call *call)
 	}
 	up->checker = start_checker(b, &fd);
 	if (up->checker < 0 || hostd_loop_add(&b->loop, &up->answer, fd, EPOLLIN)) {
-		if (up->checker < 0)
+		if (up->checker < 0) {
 			up->checker = 0;
-		else
+		} else {
 			close(fd);
+			kill(up->checker, SIGKILL);
+		}
 		end(b, "no process can be started to ask the program whether it can take this one's place");
 		return;
 	}

@@ -33,7 +33,8 @@ struct pv_class;
  * @answer: what that says
  * @text: the same, as far as it was read
  * @text_len: its bytes
- * @deadline: end of its time
+ * @deadline: end of its time, or of that to die
+ * @is_late: its time is over
  * @is_due: it fits: this process becomes it when the life has ended
  * @strays: children of the broker that became this one, which nobody else reaps
  * @nr_strays: their number
@@ -46,6 +47,7 @@ struct hostd_upgrade {
 	char text[512];
 	size_t text_len;
 	struct hostd_timer deadline;
+	bool is_late;
 	bool is_due;
 	pid_t *strays;
 	size_t nr_strays;
