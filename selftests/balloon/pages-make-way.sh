@@ -64,13 +64,18 @@ ktap_note "large pages: $(huge_pages); pages that made way: $(($(balloon_attr mo
 ktap_check 'for which pages of the balloon made way' [ "$(balloon_attr moved)" -gt "$before" ]
 vm_run 'echo 0 > /proc/sys/vm/nr_hugepages'
 ktap_check 'the balloon is as large as before' wait_for 30 balloon_reached $((free / 2))
-vm_run_bg 'while [ ! -e /run/enough ]; do echo 1 > /proc/sys/vm/compact_memory; done'
+vm_run_bg 'while [ ! -e /run/enough ]; do
+	if [ -e /run/rest ]; then touch /run/rests; sleep 0.1; else echo 1 > /proc/sys/vm/compact_memory; fi
+done'
 ktap_check 'it grows while memory is compacted' balloon_set $((free * 6 / 10))M 60
 for i in 1 2 3; do
 	kill -9 "$(hostd_worker_pid)"
 	sleep 1
 done
 ktap_check 'and is told anew when the worker has died' wait_for 30 balloon_reached $((free * 6 / 10))
+# A page that makes way for compaction is taken anew when the worker goes on: what a program can have of the
+# balloon would become less and less.
+vm_run 'touch /run/rest; until [ -e /run/rests ]; do sleep 0.1; done'
 before=$(balloon_mib relieved) worker=$(hostd_worker_pid)
 # Large blocks come back first; of single pages, more than it could keep a list of (40 MiB). Compaction may
 # have left fewer: of all that there is, not more than the program and the kernel can have.
@@ -83,6 +88,7 @@ ktap_check 'a program needs memory while the worker stands still' \
 ktap_check 'and gets it from the balloon, a page at a time' relieved
 ktap_note "relieved: $(($(balloon_mib relieved) - before)) MiB"
 ktap_is 'nobody was killed for memory' "$(oom_kills)" 0
+vm_run 'rm /run/rest'
 kill -CONT "$worker"
 ktap_check 'the balloon is as large as before when the worker goes on' \
 	wait_for 60 balloon_reached $((free * 6 / 10))
