@@ -4,11 +4,13 @@
  */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/completion.h"
 #include "cli/config.h"
 #include "cli/options.h"
 #include "lib/json.h"
@@ -118,11 +120,22 @@ static unsigned int number_of(int c)
 	return i;
 }
 
+static int print_completion(struct hostd_arguments *a, const char *shell)
+{
+	if (!hostd_options_complete(a->opt.classes, shell))
+		exit(EXIT_SUCCESS);
+	snprintf(a->err, sizeof(a->err), "--completion %.128s: give bash or zsh", shell);
+	hostd_text_clean(a->err);
+	return -EINVAL;
+}
+
 /* What only the command line has. Returns 0 or -EINVAL, or not at all. */
 static int take_own(struct hostd_arguments *a, const char *name, const char *text)
 {
 	if (!strcmp(name, "config"))
 		return hostd_config_read(a, text);
+	if (!strcmp(name, "completion"))
+		return print_completion(a, text);
 	if (!strcmp(name, "help"))
 		print_usage(a->opt.classes);
 	else if (!strcmp(name, "query-classes"))

@@ -13,7 +13,7 @@ struct hostd_arguments;
  * @argc: of main()
  * @argv: of main()
  *
- * Ends the process after --help, --version or --query-classes with status 0, and after anything that is
+ * Ends the process after --help, --version, --completion or --query-classes with status 0, and after anything that is
  * wrong, with one line, with status 2.
  */
 void hostd_command_line_read(struct hostd_arguments *a, int argc, char **argv);

@@ -262,6 +262,8 @@ const struct hostd_option hostd_options[] = {
 	{ "quiet", 'q', NULL, NULL, take_quiet, "log only warnings and errors" },
 	{ "query-classes", 0, NULL, NULL, NULL,
 	  "print the types of devices, and what may be said of each, as JSON" },
+	{ "completion", 0, "bash|zsh", "bash or zsh", NULL,
+	  "print a script for the shell that completes command lines" },
 	{ "version", 'V', NULL, NULL, NULL, "print the version" },
 	{ "help", 'h', NULL, NULL, NULL, "print this" },
 };

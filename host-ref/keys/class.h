@@ -156,4 +156,27 @@ void hostd_classes_print_mdoc(const struct pv_class *const *classes, FILE *f);
  */
 const struct pv_class *const *hostd_classes_load(struct json_object *list);
 
+/**
+ * hostd_completion_begin - the beginning of a script that completes command lines
+ * @classes: a list, up to NULL
+ * @shell: "bash" or "zsh"
+ * @program: what it is for
+ * @f: gets it
+ *
+ * The script has functions for what follows, which is to define the function "_PROGRAM" (bash's, which
+ * zsh's bashcompinit understands): _pvkit_words WORDS BEFORE TEXT, _pvkit_files BEFORE TEXT and
+ * _pvkit_spec TYPE keys|live, for the keys of a device.
+ *
+ * Return: 0; -EINVAL, and nothing is printed: there is none for @shell.
+ */
+int hostd_completion_begin(const struct pv_class *const *classes, const char *shell, const char *program, FILE *f);
+
+/**
+ * hostd_completion_end - the end of the script
+ * @shell: as before
+ * @program: as before
+ * @f: gets it
+ */
+void hostd_completion_end(const char *shell, const char *program, FILE *f);
+
 #endif /* HOSTD_CLASS_H */

@@ -15,12 +15,14 @@ is_file() { local file; for file; do [ -f "$file" ] || { ktap_note "no $file"; r
 ktap_check 'make install' run_make install DESTDIR="$root" PREFIX=/usr
 ktap_check 'everything is there' is_file "$root"/usr/sbin/pvhostd "$root"/usr/bin/pvctl \
 	"$root"/usr/lib/systemd/system/pvhostd@.service "$root"/usr/lib/tmpfiles.d/pvkit.conf \
-	"$root"/usr/share/doc/pvkit/example.conf "$root"/usr/share/bash-completion/completions/pvctl \
-	"$root"/usr/share/zsh/site-functions/_pvctl
+	"$root"/usr/share/doc/pvkit/example.conf "$root"/usr/share/bash-completion/completions/{pvctl,pvhostd} \
+	"$root"/usr/share/zsh/site-functions/{_pvctl,_pvhostd}
 ktap_is 'nothing names where it was made' "$(grep -rlE "$test_tmp|@[a-z]+dir@" "$root" --exclude=pvhostd --exclude=pvctl)" ''
 ktap_is 'pvctl finds pvhostd in ../sbin' "$(env -i PATH=/nowhere "$root/usr/bin/pvctl" help add-disk | head -n 1)" \
 	'usage: pvctl add-disk ID KEY=VALUE,...'
-ktap_check 'the completion is a script of bash' bash -n "$root/usr/share/bash-completion/completions/pvctl"
+for program in pvctl pvhostd; do
+	ktap_check "the completion of $program is a script of bash" bash -n "$root/usr/share/bash-completion/completions/$program"
+done
 : > "$root/etc/pvkit/web.conf"
 ktap_check 'make uninstall' run_make uninstall DESTDIR="$root" PREFIX=/usr
 ktap_is 'leaves only what is not its own' "$(find "$root" -type f)" "$root/etc/pvkit/web.conf"
