@@ -45,6 +45,8 @@ put "$pci/resource" '0x1 0x2 0x3\n0x1 0x2 0x3\n0xf0000000 0xf7ffffff 0x14220c'
 ktap_check 'no pvbus' says 1 'BAD 0000:00:04.0: pvbus is not loaded modprobe pvbus'
 put "$PVKIT_ROOT/proc/cmdline" 'root=/dev/sda pci=nomsi'
 ktap_check 'no MSI' says 2 'booted with pci=nomsi'
+put "$PVKIT_ROOT/proc/cmdline" 'root=/dev/sda pvkit=off quiet'
+ktap_check 'the kit switched off' says 1 'BAD 0000:00:04.0: the kernel was booted with pvkit=off boot without it'
 rm "$PVKIT_ROOT/proc/cmdline"
 ln -s ../../../drivers/uio_pci_generic "$pci/driver"
 ktap_check 'a driver of somebody else' says 1 'uio_pci_generic has the window echo 0000:00:04.0 > /sys/bus/pci/drivers/uio_pci_generic/unbind'
@@ -65,6 +67,14 @@ dmesg_says "$refusal"
 ktap_check 'a host that refuses the drivers' logged 1 'BAD the host refuses this version of the drivers install another pvkit-dkms'
 dmesg_says "$refusal" '[ 9.0] pvbus-ivshmem 0000:00:04.0: window of 128 MiB served by pvhostd 2, epoch 0x1'
 ktap_check 'and one that did' logged 0 'note the host serves no device'
+left='it is used as it is, and device 0 of pvbus0 is not'
+dmesg_says "[ 1.0] ata_piix 0000:00:01.1: a driver has it already: $left"
+ktap_check 'an emulated device whose driver was first' logged 1 'BAD 0000:00:01.1 is not replaced: a driver has it already update-initramfs -u -k all'
+dmesg_says "[ 1.0] pvbus-replaced 0000:00:01.1: no driver has come for what shall replace it: $left" \
+	"[ 1.0] pvbus-replaced 0000:00:05.0: no driver has come for what shall replace it: $left"
+ktap_check 'two for which no driver came' logged 2 'BAD 0000:00:05.0 is not replaced: no driver has come for what shall replace it modprobe pvblk or pvnet'
+mkdir -p "$PVKIT_ROOT/sys/bus/pci/drivers/pvbus-replaced/"{0000:00:01.1,0000:00:05.0}
+ktap_check 'which came later' logged 0 'note the host serves no device'
 put "$device/name" d0
 put "$device/modalias" pvbus:t2
 for state in idle:'modprobe pvbus:t2' frozen:'on the host: pvctl status' not_ready:'pvctl list says' broken:'dmesg | grep pvbus0.0' unprobed:'dmesg | grep pvbus0.0'; do
