@@ -98,7 +98,8 @@ static void end(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_co
 		blk_mq_end_request(rq, status);
 }
 
-static void submit_more(struct pvblk_queue *queue, struct pvblk_part *part)
+/* Returns true if there is something in flight by that. */
+static bool submit_more(struct pvblk_queue *queue, struct pvblk_part *part)
 {
 	int err = pvblk_submit_part(queue, part);
 
@@ -107,25 +108,27 @@ static void submit_more(struct pvblk_queue *queue, struct pvblk_part *part)
 	if (err == -EPROTO)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
 	pvblk_put_ending(queue);
+	return !err;
 }
 
 /* The device has lost FUA on the way, or there was more than one write. */
-static void flush(struct pvblk_queue *queue, struct pvblk_slot *slot)
+static bool flush(struct pvblk_queue *queue, struct pvblk_slot *slot)
 {
 	struct pvblk_part *part = pvblk_own_part(queue, slot);
 
 	slot->then_flush = false;
 	atomic_set(&slot->busy, 1);
 	part->nr = 0;
-	submit_more(queue, part);
+	return submit_more(queue, part);
 }
 
 /*
  * Data, then a look at the epoch, as a migration may have replaced the window in the midst of the copy. If it
  * is over, so is what was copied (BUS-G4): the request stays, and is replayed. Else the part goes on with what
  * is left of the request, and with the last the request ends: here, or on the CPU that the user wants it on.
+ * Returns true if the device has been given something, for which no interrupt has been asked for.
  */
-static void end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct io_comp_batch *batch)
+static bool end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct io_comp_batch *batch)
 {
 	struct pvblk_slot *slot = part->slot;
 
@@ -137,20 +140,22 @@ static void end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct
 	if (pvbus_epoch_over(queue->blk->pdev)) {
 		pvblk_shut(queue);
 		pvblk_put_ending(queue);
-		return;
+		return false;
 	}
 
 	part = pvblk_go_on(queue, part);
-	if (part) {
-		submit_more(queue, part);
-	} else if (!atomic_dec_and_test(&slot->busy)) {
+	if (part)
+		return submit_more(queue, part);
+	if (!atomic_dec_and_test(&slot->busy)) {
 		atomic_dec(&queue->extra);
 		pvblk_put_ending(queue);
-	} else if (slot->then_flush && !slot->status) {
-		flush(queue, slot);
-	} else if (!blk_mq_complete_request_remote(slot->rq)) {
-		end(queue, slot, batch);
+		return false;
 	}
+	if (slot->then_flush && !slot->status)
+		return flush(queue, slot);
+	if (!blk_mq_complete_request_remote(slot->rq))
+		end(queue, slot, batch);
+	return false;
 }
 
 /* Bottom halves are off. Return: false if the next interrupt is soon enough. */
@@ -167,7 +172,7 @@ static bool reap_batch(struct pvblk_queue *queue)
 
 	__this_cpu_write(ending_here, true);
 	for (i = 0; i < nr; i++)
-		end_taken(queue, parts[i], &batch);
+		more |= end_taken(queue, parts[i], &batch);
 	if (batch.complete)
 		batch.complete(&batch);
 	__this_cpu_write(ending_here, false);
