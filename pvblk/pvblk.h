@@ -224,6 +224,7 @@ extern int pvblk_spin_us;
 u32 pvblk_patience_us(const struct pvblk_queue *queue);
 bool pvblk_arm(struct pvblk_queue *queue);
 void pvblk_wait(struct pvblk_queue *queue);
+void pvblk_wait_on(struct pvblk_queue *queue);
 
 /* pool.c */
 unsigned int pvblk_pool_get(struct pvblk_queue *queue, struct pvblk_slot *slot, unsigned int wanted);

@@ -236,6 +236,8 @@ void pvblk_reap(struct pvblk_queue *queue)
 		}
 		/* Here the bottom half runs. */
 		local_bh_enable();
+		if (more)
+			pvblk_wait_on(queue);
 	}
 }
 

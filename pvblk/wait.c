@@ -75,12 +75,11 @@ bool pvblk_arm(struct pvblk_queue *queue)
 }
 
 /*
- * What a sleep costs, on top of what the first part takes in any case: one who gave up while it is copied would
- * pay for both.
+ * What a sleep costs, on top of what the next part takes in any case: one who gave up while its @len bytes are
+ * copied would pay for both.
  */
-static u64 spin_ns(const struct pvblk_queue *queue)
+static u64 spin_ns(const struct pvblk_queue *queue, u32 len)
 {
-	u32 len = min_t(u32, READ_ONCE(queue->batch_len), PVBLK_PIECE_LEN);
 	int us = READ_ONCE(pvblk_spin_us);
 
 	if (us >= 0)
@@ -92,10 +91,10 @@ static u64 spin_ns(const struct pvblk_queue *queue)
  * Wait for a completion as long as recent ones took: an interrupt costs a hundred
  * times a look at a cache line.
  */
-static void spin(struct pvblk_queue *queue)
+static void spin(struct pvblk_queue *queue, u32 len)
 {
 	struct pvring *ring = &queue->q->ring;
-	u64 end, budget_ns = spin_ns(queue);
+	u64 end, budget_ns = spin_ns(queue, len);
 	unsigned int looks, misses;
 
 	if (!budget_ns || pvring_pending(ring))
@@ -120,14 +119,9 @@ static void spin(struct pvblk_queue *queue)
 	WRITE_ONCE(queue->spin_misses, misses + 1);
 }
 
-/*
- * Will the user wait now? It does when it has as much in flight as it had at most of
- * late; with less it is about to submit more, and a spin would only hold it up.
- */
-static bool user_waits(struct pvblk_queue *queue)
+static void observe_depth(struct pvblk_queue *queue)
 {
-	u32 depth = requests_in_flight(queue);
-	u32 most = max(READ_ONCE(queue->depth_now), depth);
+	u32 most = max(READ_ONCE(queue->depth_now), requests_in_flight(queue));
 	unsigned int batches = READ_ONCE(queue->batches) + 1;
 
 	/* Several CPUs may count at once, and step over the end, or lose a count. */
@@ -138,7 +132,15 @@ static bool user_waits(struct pvblk_queue *queue)
 	}
 	WRITE_ONCE(queue->depth_now, most);
 	WRITE_ONCE(queue->batches, batches);
-	return depth >= READ_ONCE(queue->depth_seen);
+}
+
+/*
+ * Will the user wait now? It does when it has as much in flight as it had at most of
+ * late; with less it is about to submit more, and a spin would only hold it up.
+ */
+static bool user_waits(const struct pvblk_queue *queue)
+{
+	return requests_in_flight(queue) >= READ_ONCE(queue->depth_seen);
 }
 
 /**
@@ -147,7 +149,18 @@ static bool user_waits(struct pvblk_queue *queue)
  */
 void pvblk_wait(struct pvblk_queue *queue)
 {
+	observe_depth(queue);
 	if (user_waits(queue))
-		spin(queue);
+		spin(queue, min_t(u32, READ_ONCE(queue->batch_len), PVBLK_PIECE_LEN));
 	WRITE_ONCE(queue->batch_len, 0);
+}
+
+/**
+ * pvblk_wait_on() - parts have come back, others are in flight: the same, if no request has ended by them
+ * @queue: the queue
+ */
+void pvblk_wait_on(struct pvblk_queue *queue)
+{
+	if (user_waits(queue))
+		spin(queue, PVBLK_PIECE_LEN);
 }
