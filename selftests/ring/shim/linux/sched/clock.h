@@ -6,8 +6,10 @@
 
 #define NSEC_PER_USEC	1000L
 
+#define __weak		__attribute__((weak))
+
 /* What a test has happen while its driver looks at the clock. */
-void shim_tick(void) __attribute__((weak));
+void __weak shim_tick(void);
 
 static inline u64 local_clock(void)
 {
