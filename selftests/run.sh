@@ -164,7 +164,7 @@ run_once() {
 	local dir
 
 	rm -f "$log" "${log%.log}".*
-	dir=$(mktemp -d /tmp/pvkit-run-XXXXXX)
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/pvkit-run-XXXXXX")
 	chmod 755 "$dir"
 	cd "$dir" && TMPDIR=$dir PVKIT_LOGS=${log%.log} exec "${own_mounts[@]}" timeout -k 30 "$1" "$2" > "$log" 2>&1 < /dev/null &
 	child=$!

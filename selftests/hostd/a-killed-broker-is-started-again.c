@@ -73,10 +73,10 @@ static bool image_is(struct broker *b, const char *state)
 /* No descriptor is left of an image, and its name says nothing. */
 static void test_image(struct broker *b)
 {
-	char image[64], moved[64], args[128];
+	char image[TMP_LEN + 16], moved[TMP_LEN + 16], args[128];
 
-	snprintf(image, sizeof(image), "%.40s.image", b->dir);
-	snprintf(moved, sizeof(moved), "%.40s.moved", b->dir);
+	snprintf(image, sizeof(image), "%s.image", b->dir);
+	snprintf(moved, sizeof(moved), "%s.moved", b->dir);
 	make_image(image);
 	snprintf(args, sizeof(args), "{\"id\":\"image\",\"file\":\"%s\"}", image);
 	broker_command(b, "add-disk", args);
@@ -134,12 +134,12 @@ static void be_slowfs(const char *dir)
 /* This QEMU has a disk of its own, on a file system that hangs, when another one comes. */
 static void test_disk_of_qemu(struct broker *b)
 {
-	char dir[64], disk[80];
+	char dir[TMP_LEN + 16], disk[TMP_LEN + 32];
 	int64_t value = 0;
 	int fd = -1, conn, none;
 	pid_t server;
 
-	snprintf(dir, sizeof(dir), "%.40s.slow", b->dir);
+	snprintf(dir, sizeof(dir), "%s.slow", b->dir);
 	snprintf(disk, sizeof(disk), "%s/disk.img", dir);
 	mkdir(dir, 0700);
 	server = fork();

@@ -91,8 +91,8 @@ int close(int fd)
 
 static int make_image(void)
 {
-	char path[] = "/tmp/pvkit-stall-XXXXXX";
-	int fd = mkstemp(path);
+	char path[TMP_LEN];
+	int fd = mkstemp(tmp_path(path, "stall"));
 
 	if (fd < 0 || ftruncate(fd, SIZE))
 		ktap_bail("image");

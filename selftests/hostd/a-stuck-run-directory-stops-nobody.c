@@ -12,7 +12,7 @@
 
 #define VECTORS	"--vectors", TEST_VECTORS_TEXT
 
-static char base[] = "/tmp/pvkit-frozen-XXXXXX";
+static char base[TMP_LEN];
 
 static bool run(const char *command)
 {
@@ -100,7 +100,7 @@ int main(void)
 	struct qemu q;
 
 	ktap_plan(7);
-	if (!mkdtemp(base))
+	if (!mkdtemp(tmp_path(base, "frozen")))
 		ktap_bail("%s", base);
 	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))
 		ktap_bail("%s", "no file system to freeze");

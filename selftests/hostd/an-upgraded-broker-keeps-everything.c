@@ -15,7 +15,7 @@
 #define THIS_VERSION	"\"version\":\"0."
 #define NEXT_VERSION	"\"version\":\"99.1\""
 
-static char bin[] = "/tmp/pvkit-bin-XXXXXX", this_program[4096], next_program[4096], own_program[4096];
+static char bin[TMP_LEN], this_program[4096], next_program[4096], own_program[4096];
 static char list[65536];
 
 /* Put a program where an upgrade of the package would. */
@@ -31,7 +31,7 @@ static void install(const char *program)
 
 static void write_text(const char *name, const char *text)
 {
-	char path[64];
+	char path[TMP_LEN + 16];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", bin, name);
@@ -88,7 +88,7 @@ static void set_up(void)
 	*strrchr(exe, '/') = 0;
 	*strrchr(exe, '/') = 0;
 	snprintf(next_program, sizeof(next_program), "%s/next/pvhostd", exe);
-	if (!mkdtemp(bin))
+	if (!mkdtemp(tmp_path(bin, "bin")))
 		ktap_bail("%s", bin);
 	install(this_program);
 	setenv("PVKIT_HOST", bin, 1);
@@ -172,7 +172,7 @@ static unsigned int count_fds(const struct broker *b)
 
 static void test_refusals(struct broker *b, struct qemu *q)
 {
-	char path[64];
+	char path[TMP_LEN + 16];
 
 	install("/bin/true");
 	is_refused(b, q, "another program", "no pvhostd that knows how");
@@ -251,7 +251,7 @@ int main(void)
 	struct broker b = { 0 };
 	unsigned int nr_fds;
 	struct qemu q;
-	char command[64];
+	char command[2 * TMP_LEN + 32];
 	int i;
 
 	if (getenv("PVKIT_HANDOVER"))

@@ -61,11 +61,12 @@ static bool note_says(const char *text)
 /* Not the guest's memory at all: too small, not there, only read. */
 static void check_files(void)
 {
-	char path[] = "/tmp/pvkit-ram-XXXXXX";
-	int fd = mkstemp(path);
+	char path[TMP_LEN], none[TMP_LEN + 8];
+	int fd = mkstemp(tmp_path(path, "ram"));
 	void *map;
 
-	start("/tmp/pvkit-no-such-file", PAGE);
+	snprintf(none, sizeof(none), "%s.none", path);
+	start(none, PAGE);
 	ktap_ok(testballoon_tell(&b, MIB, MIB, MIB) == PVBALLOON_S_UNPROVEN &&
 			inflate(MIB, MIB) == PVBALLOON_S_OK, "without a file it is only counted");
 	ktap_ok(end_helper() == 0, "its helper ends with the device");

@@ -40,7 +40,7 @@ static int knock(struct broker *b, const char *name)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.60s/%.40s", b->dir, name);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%.30s", b->dir, name);
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
 	close(fd);

@@ -19,7 +19,7 @@
 #define DATA_LEN	(DEPTH * IO)
 #define ROUNDS		45
 
-static char dir[] = "/tmp/pvkit-nbd-XXXXXX";
+static char dir[TMP_LEN];
 static char path[DEPTH][96];
 static struct broker b = { .prepare = NULL };
 static struct qemu qemu;
@@ -322,7 +322,7 @@ int main(void)
 				    "qcow2,node-name=disk,file=file", "--nbd-server", listen, "--export", node, NULL };
 
 	ktap_plan(18);
-	if (!mkdtemp(dir))
+	if (!mkdtemp(tmp_path(dir, "nbd")))
 		ktap_bail("%s", "mkdtemp");
 	snprintf(path[0], sizeof(path[0]), "%s/socket", dir);
 	snprintf(path[1], sizeof(path[1]), "%s/raw", dir);

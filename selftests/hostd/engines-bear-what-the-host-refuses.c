@@ -87,11 +87,11 @@ static int open_direct(const char *path)
 
 static bool start(const char *engine)
 {
-	char path[] = "/tmp/pvkit-refused-XXXXXX", config[128];
+	char path[TMP_LEN], config[128];
 	int fd;
 	size_t i;
 
-	image = mkstemp(path);
+	image = mkstemp(tmp_path(path, "refused"));
 	fd = strcmp(engine, "uring") ? dup(image) : open_direct(path);
 	unlink(path);
 	for (i = 0; i < SIZE; i++)

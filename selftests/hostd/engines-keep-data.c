@@ -10,7 +10,6 @@
 #define SIZE		(8U << 20)
 #define SECTORS		(SIZE / 512)
 #define DATA		(1U << 20)
-#define PATH_LEN	64
 
 static struct testbus t;
 static struct testdrv_queue q;
@@ -29,8 +28,7 @@ static int make_image(const char *dir, char *path)
 {
 	int fd;
 
-	snprintf(path, PATH_LEN, "%s/pvkit-engine-XXXXXX", dir);
-	fd = mkstemp(path);
+	fd = mkstemp(tmp_path_in(dir, path, "engine"));
 	if (fd >= 0 && ftruncate(fd, SIZE))
 		ktap_bail("ftruncate");
 	return fd;
@@ -141,7 +139,7 @@ static void check_end(const char *name, int fd)
 static void check_engine(const char *engine, const char *dir, bool direct)
 {
 	uint8_t *model = calloc(1, SIZE);
-	char config[128], name[64], path[PATH_LEN];
+	char config[128], name[64], path[TMP_LEN];
 	int fd = make_image(dir, path), i;
 
 	snprintf(name, sizeof(name), "%s%s on %s", engine, direct ? ", direct," : "", dir);
@@ -171,8 +169,8 @@ exit_bus:
 
 static void check_read_only(void)
 {
-	char path[PATH_LEN];
-	int fd = make_image("/tmp", path), ro = open(path, O_RDONLY | O_CLOEXEC);
+	char path[TMP_LEN];
+	int fd = make_image(tmp_dir(), path), ro = open(path, O_RDONLY | O_CLOEXEC);
 	struct pvbus_device_entry *entry;
 
 	testbus_init(&t);
@@ -207,8 +205,8 @@ static void check_fallback(void)
 
 static void check_add(void)
 {
-	char path[PATH_LEN];
-	int fd = make_image("/tmp", path);
+	char path[TMP_LEN];
+	int fd = make_image(tmp_dir(), path);
 
 	testbus_init(&t);
 	ktap_ok(testbus_add(&t, 0, 1, "{\"size\":8388608,\"engine\":\"magic\"}", dup(fd)) ==
@@ -229,7 +227,7 @@ static void check_add(void)
 
 int main(void)
 {
-	static const char *const dirs[] = { "/tmp", "/dev/shm" };
+	const char *const dirs[] = { tmp_dir(), "/dev/shm" };
 	unsigned int i;
 
 	ktap_plan(6 * NR_CHECKS + 9);
@@ -237,8 +235,8 @@ int main(void)
 		check_engine("uring", dirs[i], false);
 		check_engine("sync", dirs[i], false);
 	}
-	check_engine("uring", "/tmp", true);
-	check_engine("sync", "/tmp", true);
+	check_engine("uring", tmp_dir(), true);
+	check_engine("sync", tmp_dir(), true);
 	check_read_only();
 	check_fallback();
 	check_add();

@@ -419,8 +419,8 @@ static void check_log(void)
 static void check_real(const char *engine)
 {
 	struct rlimit old, limit;
-	char path[] = "/tmp/pvkit-limit-XXXXXX", config[200];
-	int fd = mkstemp(path);
+	char path[TMP_LEN], config[200];
+	int fd = mkstemp(tmp_path(path, "limit"));
 
 	unlink(path);
 	if (fd < 0 || ftruncate(fd, 1 << 20))

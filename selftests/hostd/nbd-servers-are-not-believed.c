@@ -547,7 +547,7 @@ static void check_fence(void)
 	char byte;
 	pid_t pid;
 
-	snprintf(uri.path, sizeof(uri.path), "/tmp/pvkit-nbd-%d", (int)getpid());
+	snprintf(uri.path, sizeof(uri.path), "%.60s/pvkit-nbd-%d", tmp_dir(), (int)getpid());
 	strcpy(addr.sun_path, uri.path);
 	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) || listen(listener, 1) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, last) || hostd_parcel_pair(pair))

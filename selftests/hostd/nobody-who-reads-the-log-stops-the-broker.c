@@ -178,14 +178,14 @@ static pid_t find_scribe(const char *log)
 static void check_slow_disk(void)
 {
 	struct broker b = { .prepare = take_log };
-	char log[] = "/tmp/pvkit-log-XXXXXX";
+	char log[TMP_LEN];
 	pid_t scribe;
 
-	log_fd = mkostemp(log, O_CLOEXEC);
+	log_fd = mkostemp(tmp_path(log, "log"), O_CLOEXEC);
 	broker_start(&b, "--vectors", "1");
 	scribe = find_scribe(log);
 	if (scribe < 0) {
-		ktap_skip("a disk", "/tmp is in memory");
+		ktap_skip("a disk", "temporary files are in memory");
 	} else {
 		kill(scribe, SIGSTOP);
 		ktap_ok(kill_worker(&b) && goes_on(&b), "a log on a disk that hangs does not stop it");
@@ -214,13 +214,13 @@ static bool ends(pid_t pid)
 static void check_readiness(void)
 {
 	char *exe = host_program("pvhostd"), number[16], path[128];
-	struct broker b = { .dir = "/tmp/pvkit-test-XXXXXX" };
+	struct broker b = { 0 };
 	unsigned int i;
 	int fds[2];
 
 	make_pipe(fds);
 	fill(fds[1]);
-	if (!mkdtemp(b.dir))
+	if (!mkdtemp(tmp_path(b.dir, "test")))
 		ktap_bail("%s: %s", b.dir, strerror(errno));
 	b.pid = fork();
 	if (!b.pid) {

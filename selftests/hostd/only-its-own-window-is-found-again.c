@@ -247,8 +247,7 @@ static void test_two(void)
 int main(void)
 {
 	ktap_plan(35);
-	strcpy(broker.dir, "/tmp/pvkit-test-XXXXXX");
-	if (!mkdtemp(broker.dir))
+	if (!mkdtemp(tmp_path(broker.dir, "test")))
 		ktap_bail("%s", "mkdtemp");
 	broker_log_here(&broker);
 	test_files();

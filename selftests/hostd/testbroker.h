@@ -23,10 +23,11 @@
 #include <unistd.h>
 
 #include "ktap.h"
+#include "tmp.h"
 
 /* A pvhostd of this test's own. What it is started from may be prepared: limits, descriptors. */
 struct broker {
-	char dir[64];
+	char dir[TMP_LEN + 8];
 	pid_t pid;
 	void (*prepare)(void);
 	int log_fd;	/* what it says goes there; 0: where the test's does */
@@ -89,8 +90,7 @@ static inline bool broker_try(struct broker *b, const char *option, const char *
 /* Start pvhostd, likewise, in a new directory; it serves when this returns. */
 static inline void broker_start(struct broker *b, const char *option, const char *value)
 {
-	strcpy(b->dir, "/tmp/pvkit-test-XXXXXX");
-	if (!mkdtemp(b->dir))
+	if (!mkdtemp(tmp_path(b->dir, "test")))
 		ktap_bail("%s: %s", "setup", strerror(errno));
 	if (!broker_try(b, option, value))
 		ktap_bail("%s: %s", "pvhostd did not start", strerror(errno));
@@ -118,7 +118,7 @@ static inline int broker_connect(struct broker *b, const char *name, int ms)
 	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.60s/%.40s", b->dir, name);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%.30s", b->dir, name);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		ktap_bail("%s: %s", name, strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));

@@ -20,6 +20,7 @@
 #include "blk/device.h"
 #include "ktap.h"
 #include "testdrv.h"
+#include "tmp.h"
 
 #define TESTBUS_VECTORS		4
 #define TESTBUS_WINDOW		(4UL << 20)

@@ -32,6 +32,7 @@
 #include "lib/json.h"
 #include "lib/util.h"
 #include "ktap.h"
+#include "tmp.h"
 
 struct testlife;
 
@@ -64,7 +65,7 @@ struct testlife {
 	char ops[1024];
 	unsigned int nr_lines;
 	char line[1024];
-	char dir[64];
+	char dir[TMP_LEN];
 };
 
 static struct testlife *testlife_now;
@@ -394,8 +395,7 @@ static inline void testlife_start(struct testlife *t, testlife_answer answer)
 	testlife_now = t;
 	t->answer = answer;
 	t->worker_fd = t->client_fd = -1;
-	strcpy(t->dir, "/tmp/pvkit-test-XXXXXX");
-	if (!mkdtemp(t->dir) || chdir(t->dir))
+	if (!mkdtemp(tmp_path(t->dir, "test")) || chdir(t->dir))
 		ktap_bail("%s: %s", t->dir, strerror(errno));
 	t->b = hostd_broker_alloc(&opt, none);
 	json_object_put(none);

@@ -22,6 +22,7 @@
 #include "ktap.h"
 #include "lib/parcel.h"
 #include "testdrv.h"
+#include "tmp.h"
 #include "worker/worker.h"
 
 #define TESTWORKER_WINDOW	(16UL << 20)

@@ -26,8 +26,8 @@ ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t at, int flags)
 
 static int make_image(int flags)
 {
-	char path[] = "/tmp/pvkit-ring-XXXXXX";
-	int fd = mkstemp(path), again;
+	char path[TMP_LEN];
+	int fd = mkstemp(tmp_path(path, "ring")), again;
 
 	if (fd < 0 || ftruncate(fd, SIZE))
 		ktap_bail("image");

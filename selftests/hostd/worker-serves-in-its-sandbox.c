@@ -20,8 +20,8 @@ static struct testdrv_queue q;
 
 static int make_image(void)
 {
-	char path[] = "/tmp/pvkit-worker-XXXXXX";
-	int fd = mkstemp(path);
+	char path[TMP_LEN];
+	int fd = mkstemp(tmp_path(path, "worker"));
 
 	if (fd < 0 || ftruncate(fd, SIZE))
 		ktap_bail("image");
