@@ -5,8 +5,8 @@
 #include <linux/rtnetlink.h>
 #include "pvnet.h"
 
-/* A device ends one frame after another within a second or so each, whatever its back end does (NET-D5). */
-#define STUCK_AFTER	(4 * HZ)
+/* Twice what a device takes at most for the turn of a pair, whatever its back end does (NET-D5). */
+#define TURN		(4 * HZ)
 
 /**
  * pvnet_go() - the device has been started: replay, and let everything pass
@@ -174,11 +174,10 @@ void pvnet_watchdog(struct pvbus_device *pdev)
 		/* The bus sees no other epoch, so there is none. */
 		if (READ_ONCE(pair->halted) && !pvbus_epoch_over(pdev))
 			pvbus_device_broken(pdev, "its epoch was over, and came back");
-		if (pvnet_tx_stuck(pair, STUCK_AFTER)) {
-			pvnet_restart(net, i);
-			return;
-		}
 	}
+	pair = pvnet_find_stuck(net, TURN);
+	if (pair)
+		pvnet_restart(net, pair->index);
 }
 
 /**

@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 #include "pvnet.h"
 
-/* The stack looks so often whether frames are stuck; pvnet_watchdog() is there before. */
+/* The stack looks so often whether a queue is stuck; one that has frames in flight pvnet_watchdog() looks after. */
 #define TX_TIMEOUT	(10 * HZ)
 
 /* What a life of the device may do for the stack; all else in the stack's features is its own. */

@@ -397,7 +397,7 @@ void pvnet_tx_hold(struct pvnet_pair *pair);
 unsigned int pvnet_tx_resume(struct pvnet_pair *pair);
 void pvnet_tx_drop(struct pvnet_pair *pair);
 void pvnet_tx_refuse(struct pvnet_pair *pair);
-bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit);
+struct pvnet_pair *pvnet_find_stuck(struct pvnet *net, long turn);
 
 /* rx.c */
 int pvnet_rx_poll(struct pvnet_pair *pair, int budget);

@@ -126,23 +126,47 @@ unsigned int pvnet_tx_resume(struct pvnet_pair *pair)
 	return nr;
 }
 
-/**
- * pvnet_tx_stuck() - has a frame been the oldest in flight for too long
- * @pair: the pair
- * @limit: jiffies
- *
- * Those behind it may wait for longer: where the operator has limited the rate (NET-D5).
- *
- * Context: process. Return: true if so.
+/*
+ * For how long the oldest frame in flight has been that, in jiffies; negative: none is in flight. The stack need not
+ * look after a queue that is looked after here, however long that is stopped.
  */
-bool pvnet_tx_stuck(struct pvnet_pair *pair, unsigned long limit)
+static long waited(struct pvnet_pair *pair)
 {
 	struct pvnet_tx *tx = &pair->tx;
-	bool stuck;
+	long age = -1;
 
 	__netif_tx_lock_bh(tx->txq);
-	stuck = tx->mode == PVNET_PASS && tx->tail != tx->head &&
-		time_after(jiffies, tx->since + limit);
+	if (tx->mode == PVNET_PASS && tx->tail != tx->head) {
+		age = jiffies - tx->since;
+		txq_trans_cond_update(tx->txq);
+	}
 	__netif_tx_unlock_bh(tx->txq);
-	return stuck;
+	return age;
+}
+
+/**
+ * pvnet_find_stuck() - has a frame been the oldest in flight for too long
+ * @net: the NIC
+ * @turn: jiffies, that the device may take for a frame
+ *
+ * Frames behind the oldest may wait for longer, and pairs for each other: where the operator has limited the rate
+ * those that have frames take turns (NET-D5).
+ *
+ * Context: process. Return: the pair of that frame, or NULL.
+ */
+struct pvnet_pair *pvnet_find_stuck(struct pvnet *net, long turn)
+{
+	struct pvnet_pair *first = NULL;
+	long age, longest = 0, nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++) {
+		age = waited(&net->pairs[i]);
+		nr += age >= 0;
+		if (age <= longest)
+			continue;
+		longest = age;
+		first = &net->pairs[i];
+	}
+	return longest > nr * turn ? first : NULL;
 }

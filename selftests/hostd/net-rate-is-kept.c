@@ -2,7 +2,8 @@
 /*
  * A limit of a NIC holds both ways, on average, and loses nothing: what is beyond it waits, in the driver's
  * queue and in the back end, while nothing spins; it may change while something waits. Pairs that share it have
- * the same of it, as they do of a back end that takes little at a time.
+ * the same of it, as they do of a back end that takes little at a time, and take turns: even at the least limit
+ * the oldest frame of each ends within the time that the driver gives it (NET-D5).
  */
 #include "net/class.h"
 #include "testnet.h"
@@ -11,6 +12,7 @@
 #define FRAME	1000U
 #define MS	1000000ULL
 
+static uint32_t frame_len = FRAME;
 static unsigned int nr_pairs = 1, submitted[TESTNET_PAIRS], reaped[TESTNET_PAIRS], arrived;
 
 static bool set_rate(uint64_t rate)
@@ -35,7 +37,7 @@ static void drive_pair(unsigned int pair)
 	while (testnet_reap(txq, &cqe))
 		reaped[pair] += cqe.status == PVNET_S_OK;
 	while (submitted[pair] - reaped[pair] < TESTNET_SIZE) {
-		struct pvnet_tx_sqe sqe = { .len = htole32(FRAME), .data_off = htole64(testnet_off(txq, 0)) };
+		struct pvnet_tx_sqe sqe = { .len = htole32(frame_len), .data_off = htole64(testnet_off(txq, 0)) };
 
 		testnet_submit(txq, &sqe);
 		submitted[pair]++;
@@ -96,7 +98,7 @@ static bool is_shared(uint64_t first, uint64_t second)
 	return first + second && 10 * first > 4 * (first + second) && 10 * second > 4 * (first + second);
 }
 
-static void start_pairs(void)
+static void start_pairs(uint32_t mtu)
 {
 	struct pvnet_settings set = testnet_settings(PVNET_M_UP);
 
@@ -107,6 +109,7 @@ static void start_pairs(void)
 	n.net->be.nr_sources = TESTNET_PAIRS;
 	n.net->be.fds[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	set.nr_pairs = htole16(TESTNET_PAIRS);
+	set.mtu = htole32(mtu);
 	testnet_set(&set);
 	testnet_give(0, 1, 0, 128 << 10);
 	testnet_give(1, 1, 0, 128 << 10);
@@ -116,7 +119,7 @@ static void check_pairs(void)
 {
 	const struct net_counts *count;
 
-	start_pairs();
+	start_pairs(1500);
 	count = n.net->count;
 	set_rate(RATE);
 	run(2000);
@@ -131,7 +134,7 @@ static void check_room(void)
 	const struct net_counts *count;
 	unsigned int i;
 
-	start_pairs();
+	start_pairs(1500);
 	count = n.net->count;
 	for (i = 0; i < 1000; i++) {
 		n.room = 3;
@@ -143,11 +146,39 @@ static void check_room(void)
 	testbus_exit(&n.t);
 }
 
+/* The longest frames, at the least limit. */
+static void check_turns(void)
+{
+	uint64_t since_ns[TESTNET_PAIRS], longest_ns = 0;
+	unsigned int done[TESTNET_PAIRS] = { 0 }, ms, i;
+
+	start_pairs(PVNET_MTU_MAX);
+	set_rate(NET_RATE_MIN);
+	frame_len = le32toh(n.net->config.max_frame);
+	for (i = 0; i < TESTNET_PAIRS; i++)
+		since_ns[i] = n.t.bus->now_ns;
+	for (ms = 0; ms < 20000; ms += 10) {
+		run(10);
+		for (i = 0; i < TESTNET_PAIRS; i++) {
+			if (longest_ns < n.t.bus->now_ns - since_ns[i])
+				longest_ns = n.t.bus->now_ns - since_ns[i];
+			if (reaped[i] == done[i])
+				continue;
+			done[i] = reaped[i];
+			since_ns[i] = n.t.bus->now_ns;
+		}
+	}
+	frame_len = FRAME;
+	ktap_note("%u and %u frames, one in %llu ms at most", done[0], done[1], (unsigned long long)(longest_ns / MS));
+	ktap_ok(done[0] && done[1] && longest_ns < TESTNET_PAIRS * 2000 * MS, "pairs take turns, of two seconds at most");
+	testbus_exit(&n.t);
+}
+
 int main(void)
 {
 	unsigned int sent, got, vain;
 
-	ktap_plan(6 + 2 + 2);
+	ktap_plan(6 + 2 + 2 + 1);
 	testnet_init();
 	ktap_ok(set_rate(RATE), "a limit");
 	testnet_up(0);
@@ -169,5 +200,6 @@ int main(void)
 	testbus_exit(&n.t);
 	check_pairs();
 	check_room();
+	check_turns();
 	return ktap_finish();
 }

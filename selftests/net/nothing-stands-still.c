@@ -243,29 +243,61 @@ static void check_patience(void)
 		send();
 	for (i = 0; i < 5; i++) {
 		jiffies += LIMIT;
-		patient += !pvnet_tx_stuck(&nic.pair, LIMIT);
+		patient += !pvnet_find_stuck(&nic.net, LIMIT);
 		take();
 		nic_post(TESTNIC_TX, tx_ids[i], PVNET_S_OK, 0);
 		nic_poll();
 	}
 	ktap_ok(patient == 5, "frames that end one by one are not stuck, however long the last of them waits");
 	jiffies += LIMIT;
-	ktap_ok(!pvnet_tx_stuck(&nic.pair, LIMIT), "nor is the last in its time");
+	ktap_ok(!pvnet_find_stuck(&nic.net, LIMIT), "nor is the last in its time");
 	jiffies++;
-	ktap_ok(pvnet_tx_stuck(&nic.pair, LIMIT), "and it is after that");
+	ktap_ok(pvnet_find_stuck(&nic.net, LIMIT) == &nic.pair, "and it is after that");
 	epoch_begins();
-	ktap_ok(!pvnet_tx_stuck(&nic.pair, LIMIT), "in a new life it has its time anew");
+	ktap_ok(!pvnet_find_stuck(&nic.net, LIMIT), "in a new life it has its time anew");
 	all_goes_on();
 	jiffies += 10 * LIMIT;
-	ktap_ok(!pvnet_tx_stuck(&nic.pair, LIMIT), "nothing is stuck where nothing is in flight");
+	ktap_ok(!pvnet_find_stuck(&nic.net, LIMIT), "nothing is stuck where nothing is in flight");
 	nic_exit();
+}
+
+/* Pairs that share a limit wait for each other. */
+static void check_turns(void)
+{
+	struct netdev_queue txqs[3] = { { 0 } };
+	struct pvnet_pair pairs[3] = { { 0 } };
+	struct pvnet net = { .pairs = pairs, .nr_pairs = 3 };
+	unsigned long now;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		pairs[i].tx.txq = &txqs[i];
+		pairs[i].tx.mode = PVNET_PASS;
+		pairs[i].tx.since = jiffies;
+	}
+	pairs[0].tx.head = pairs[1].tx.head = 1;
+	jiffies += 2 * LIMIT;
+	now = jiffies;
+	ktap_ok(!pvnet_find_stuck(&net, LIMIT), "of two pairs each has the time of both");
+	ktap_ok(txqs[1].trans_start == now && !txqs[2].trans_start, "and the stack does not complain of those, but of others");
+	jiffies++;
+	ktap_ok(pvnet_find_stuck(&net, LIMIT) == &pairs[0], "no more than that");
+	pairs[0].tx.since = jiffies;
+	ktap_ok(pvnet_find_stuck(&net, LIMIT) == &pairs[1], "whatever the other one does");
+	pairs[1].tx.since = jiffies - LIMIT;
+	pairs[0].tx.tail = 1;
+	ktap_ok(!pvnet_find_stuck(&net, LIMIT), "one that is alone");
+	jiffies++;
+	ktap_ok(pvnet_find_stuck(&net, LIMIT) == &pairs[1], "has its own");
+	pairs[1].tx.mode = PVNET_HOLD;
+	ktap_ok(!pvnet_find_stuck(&net, LIMIT), "and on hold none is stuck");
 }
 
 int main(void)
 {
 	unsigned int i;
 
-	ktap_plan(1 + 5);
+	ktap_plan(1 + 5 + 7);
 	for (i = 0; i < WALKS; i++) {
 		seed = i;
 		if (!walk()) {
@@ -275,5 +307,6 @@ int main(void)
 	}
 	ktap_ok(i == WALKS, "after %u walks of %u steps nothing stands still", WALKS, STEPS);
 	check_patience();
+	check_turns();
 	return ktap_finish();
 }
