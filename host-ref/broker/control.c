@@ -311,7 +311,9 @@ static void next_commands(struct hostd_client *client)
 			memcpy(line, client->line, len + 1);
 		client->line_len -= len + 1;
 		memmove(client->line, end + 1, client->line_len);
-		if (line && strspn(line, " \t\r") < len)
+		if (!line)
+			answer(client, NULL, "error", error_object("out of memory: try again"));
+		else if (strspn(line, " \t\r") < len)
 			execute(client, line, len);
 		free(line);
 	}

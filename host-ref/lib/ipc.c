@@ -29,21 +29,19 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
 
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds)
 {
+	/* A message that is not taken is there again at once: so there is always room for one. */
+	static char text[HOSTD_IPC_MSG_MAX];
 	struct hostd_parcel parcel = {
-		.len = HOSTD_IPC_MSG_MAX, .fds = fds, .nr_fds = fds ? HOSTD_IPC_FD_MAX : 0,
+		.data = text, .len = sizeof(text), .fds = fds, .nr_fds = fds ? HOSTD_IPC_FD_MAX : 0,
 	};
 	int err;
 
 	*msg = NULL;
 	if (fds)
 		*nr_fds = 0;
-	parcel.data = malloc(HOSTD_IPC_MSG_MAX);
-	if (!parcel.data)
-		return -ENOMEM;
 	err = hostd_parcel_recv(fd, &parcel);
 	if (!err)
-		*msg = hostd_json_parse(parcel.data, parcel.len, false, NULL);
-	free(parcel.data);
+		*msg = hostd_json_parse(text, parcel.len, false, NULL);
 	if (err)
 		return err == -EMSGSIZE ? -EBADMSG : err;
 	if (*msg && !fds)

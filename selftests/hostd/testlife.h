@@ -182,6 +182,10 @@ void hostd_exe_refuse(struct hostd_exe *exe, const char *why)
 	hostd_log(HOSTD_LOG_ERR, "another program: %s", why);
 }
 
+/* Why no process can be started, and how often that was tried. */
+static int testlife_spawn_error;
+static unsigned int testlife_nr_spawns;
+
 /* What a worker says, the test says. */
 pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd, int fence_fd)
 {
@@ -190,6 +194,9 @@ pid_t hostd_spawn(const struct hostd_exe *exe, char *const argv[], int fd, int f
 
 	(void)exe;
 	(void)fence_fd;
+	testlife_nr_spawns++;
+	if (testlife_spawn_error)
+		return testlife_spawn_error;
 	*testlife_process(pid) = -1;
 	if (strcmp(argv[1], "--worker"))
 		return pid;

@@ -17,7 +17,7 @@ unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -W
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
-lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log
+lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log the-broker-bears-what-the-host-refuses
 TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait,--wrap=kill,--wrap=waitpid,--wrap=waitid
 
 # What test scripts use.
@@ -30,6 +30,7 @@ $(unit_tools:%=$(O)/%): $(O)/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h)
 	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(unit_libs)
 
 $(lives:%=$(O)/tests/%): private test_libs := $(TESTLIFE_WRAP)
+$(O)/tests/the-broker-bears-what-the-host-refuses: private test_libs := $(TESTLIFE_WRAP),--wrap=hostd_parcel_send
 $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h) | $(O)/tests
 	@echo "  CC      hostd/$(@F)"
 	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(test_libs) $(unit_libs)

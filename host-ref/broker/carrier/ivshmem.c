@@ -124,9 +124,16 @@ static void renew_window(struct hostd_broker *b)
 	rest_after_visits(qemu);
 }
 
+static void handshake(struct hostd_broker *b);
+
 static void renew_due(struct hostd_timer *timer)
 {
-	renew_window(hostd_container_of(timer, struct hostd_broker, qemu.renew));
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, qemu.renew);
+
+	if (b->qemu.renewing)
+		renew_window(b);
+	else if (b->qemu.conn.fd >= 0 && !b->qemu.has_window)
+		handshake(b);
 }
 
 /* CAR-3: a window belongs to one QEMU for ever; the next one gets another. */
@@ -163,6 +170,21 @@ void hostd_qemu_keep(struct hostd_broker *b)
 			  strerror(-err));
 }
 
+/* The host refuses what it may allow later; a QEMU that is hung up on would spin for ever. */
+static bool is_passing(int err)
+{
+	return err == -ENOMEM || err == -ENOBUFS || err == -ETOOMANYREFS;
+}
+
+static void stall(struct hostd_qemu *qemu, int err)
+{
+	if (!qemu->stalled)
+		hostd_log(HOSTD_LOG_WARN, "QEMU (pid %d) waits for the window: %s: trying again each second",
+			  (int)qemu->pid, strerror(-err));
+	qemu->stalled = true;
+	hostd_timer_set(&qemu->renew, RENEW_MS);
+}
+
 static void handshake(struct hostd_broker *b)
 {
 	struct hostd_qemu *qemu = &b->qemu;
@@ -172,6 +194,11 @@ static void handshake(struct hostd_broker *b)
 		qemu->step++;
 	if (err == -EAGAIN) {
 		hostd_loop_mod(&b->loop, &qemu->conn, EPOLLRDHUP | EPOLLOUT);
+		return;
+	}
+	if (is_passing(err)) {
+		hostd_loop_mod(&b->loop, &qemu->conn, EPOLLRDHUP);
+		stall(qemu, err);
 		return;
 	}
 	if (err < 0) {
@@ -295,7 +322,7 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 	const char *objection;
 	struct ucred cred = { .uid = -1 };
 	socklen_t len = sizeof(cred);
-	int conn;
+	int conn, err;
 
 	(void)events;
 	conn = hostd_listener_accept(&qemu->listener);
@@ -316,7 +343,12 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 		qemu->born = 0;
 	qemu->step = 0;
 	qemu->since_ms = hostd_now_ms();
-	if (hostd_loop_add(&b->loop, &qemu->conn, conn, EPOLLRDHUP)) {
+	qemu->stalled = false;
+	err = hostd_loop_add(&b->loop, &qemu->conn, conn, EPOLLRDHUP);
+	if (err) {
+		hostd_log(HOSTD_LOG_ERR, "QEMU (pid %d) cannot be given the window: %s", (int)qemu->pid, strerror(-err));
+		/* It gives up, too. */
+		send_msg(conn, err, -1);
 		close(conn);
 		return;
 	}

@@ -34,8 +34,9 @@ struct json_object;
  * @short_visits: QEMUs in a row that left within a second
  * @refused: the last connections that were refused, newest first, kept open until their QEMU leaves
  * @refusals: limit of their lines
- * @renew: tries again to make the next window
- * @renewing: that failed
+ * @renew: tries again to make the next window, or to give this one
+ * @renewing: the first failed
+ * @stalled: the second failed
  */
 struct hostd_qemu {
 	struct hostd_listener listener;
@@ -51,6 +52,7 @@ struct hostd_qemu {
 	struct hostd_limit refusals;
 	struct hostd_timer renew;
 	bool renewing;
+	bool stalled;
 };
 
 /**

@@ -75,7 +75,7 @@ static int raise_fence(struct hostd_broker *b)
 		hostd_log(HOSTD_LOG_WARN, "a worker of another pvhostd still has the window, and does not die: waiting until it does, since it may hang in a file system or device");
 		life->fence_said = true;
 	}
-	return -EAGAIN;
+	return -EBUSY;
 }
 
 void hostd_life_drop_fence(struct hostd_broker *b)

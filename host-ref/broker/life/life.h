@@ -100,7 +100,7 @@ void hostd_life_exit(struct hostd_broker *b);
  * hostd_life_spawn - execute the program as a worker, which is STARTING then
  * @b: the broker; there is no worker
  *
- * Return: 0; -EAGAIN as long as a process of another broker's life has the window; another -errno.
+ * Return: 0; -EBUSY as long as a process of another broker's life has the window; another -errno.
  */
 int hostd_life_spawn(struct hostd_broker *b);
 

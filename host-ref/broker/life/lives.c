@@ -62,7 +62,7 @@ void hostd_lives_start(struct hostd_broker *b)
 		hostd_session_start(b);
 		return;
 	}
-	if (err == -EAGAIN) {
+	if (err == -EBUSY) {
 		hostd_timer_set(&b->life.restart, FENCE_LOOK_MS);
 		return;
 	}
