@@ -173,6 +173,17 @@ static int watch(struct hdev *dev, struct net_capture *c)
 	return err;
 }
 
+static void watch_or_end(struct net *net)
+{
+	int err = watch(net->dev, net->capture);
+
+	if (!err)
+		return;
+	hostd_report(HOSTD_LOG_WARN, "%s: its capture ends: its other end cannot be waited for: %s", net->dev->name,
+		     strerror(-err));
+	net_capture_end(net);
+}
+
 static void ready(struct hdev *dev, int fd, uint32_t events)
 {
 	struct net *net = dev->priv;
@@ -185,8 +196,10 @@ static void ready(struct hdev *dev, int fd, uint32_t events)
 		put_statistics(c);
 	}
 	err = flush(c);
-	if ((!err && c->ending) || (err && err != -EAGAIN) || watch(dev, c))
+	if ((!err && c->ending) || (err && err != -EAGAIN))
 		net_capture_end(net);
+	else
+		watch_or_end(net);
 }
 
 int net_capture_start(struct net *net, int fd, uint32_t snaplen, char *error)
@@ -260,6 +273,5 @@ void net_capture_put(struct net *net, const uint8_t *data, uint32_t len, bool in
 		put_option(c, PCAPNG_OPT_DROPCOUNT, &c->gap, sizeof(c->gap));
 	c->gap = 0;
 	put_end(c, block.head.len);
-	if (watch(net->dev, c))
-		net_capture_end(net);
+	watch_or_end(net);
 }

@@ -133,6 +133,8 @@ struct net_counts {
  * @tx: transmit queues, by pair; NULL: it does not run
  * @ready: called when one is ready
  * @watched: what each source is watched for, EPOLL* bits
+ * @unwatched: not all is watched that should be, and the log says so
+ * @watch_timer: when to try that again
  * @full_timer: when frames that wait for room are dropped
  * @hold_timer: when frames for others wait no longer for buffers of one pair
  * @rx_rate: limit of what is received
@@ -159,6 +161,8 @@ struct net {
 	struct net_txq *tx[PVNET_MAX_PAIRS];
 	hdev_ready ready;
 	uint32_t watched[PVNET_MAX_PAIRS];
+	bool unwatched;
+	struct hdev_timer watch_timer;
 	struct hdev_timer full_timer;
 	struct hdev_timer hold_timer;
 	struct hostd_rate rx_rate;

@@ -43,6 +43,16 @@ static void rate_due(struct hdev_timer *timer)
 	net_rx_look_all(net);
 }
 
+/* What is not watched may be ready; but what waits for room waits no longer for that. */
+static void watch_due(struct hdev_timer *timer)
+{
+	struct net *net = timer->dev->priv;
+
+	if (net->unwatched && net->full_timer.at_ns == HDEV_NEVER)
+		net_tx_go_on(net);
+	net_rx_look_all(net);
+}
+
 /* The broker takes it for connected: without a word it would never send another one. */
 static void refuse(const struct net *net)
 {
@@ -86,5 +96,6 @@ int net_events_init(struct net *net)
 {
 	net->ready = ready;
 	hdev_timer_init(net->dev, &net->rate_timer, rate_due);
+	hdev_timer_init(net->dev, &net->watch_timer, watch_due);
 	return net->line < 0 ? 0 : hdev_watch(net->dev, net->line, EPOLLIN, line_ready);
 }

@@ -7,12 +7,16 @@
 #include "net/device.h"
 
 #include <endian.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/log/log.h"
 #include "lib/log/report.h"
 #include "lib/parcel.h"
 #include "worker/bus/bus.h"
+
+/* The host's limits may allow more then. */
+#define RETRY_NS	1000000000ULL
 
 void net_publish(struct net *net)
 {
@@ -57,6 +61,22 @@ static uint32_t wanted_events(const struct net *net, unsigned int source)
 	return events;
 }
 
+/* 0 or -errno; then it is watched for what it was watched for before. */
+static int watch(struct net *net, int fd, uint32_t *watched, uint32_t events)
+{
+	int err = 0;
+
+	if (events == *watched)
+		return 0;
+	if (events)
+		err = hdev_watch(net->dev, fd, events, net->ready);
+	else
+		hdev_unwatch(net->dev, fd);
+	if (!err)
+		*watched = events;
+	return err;
+}
+
 void net_rate_wait(struct net *net, const struct hostd_rate *rate)
 {
 	if (net->rate_timer.at_ns > hostd_rate_at(rate))
@@ -66,19 +86,19 @@ void net_rate_wait(struct net *net, const struct hostd_rate *rate)
 
 void net_watch(struct net *net)
 {
+	int err = 0, ret;
 	unsigned int i;
 
 	for (i = 0; i < net->be.nr_sources; i++) {
-		uint32_t events = wanted_events(net, i);
-
-		if (events == net->watched[i])
-			continue;
-		net->watched[i] = events;
-		if (!events)
-			hdev_unwatch(net->dev, net->be.fds[i]);
-		else if (hdev_watch(net->dev, net->be.fds[i], events, net->ready))
-			hostd_report(HOSTD_LOG_ERR, "%s: its back end cannot be watched", net->dev->name);
+		ret = watch(net, net->be.fds[i], &net->watched[i], wanted_events(net, i));
+		err = ret ? ret : err;
 	}
+	if (err && !net->unwatched)
+		hostd_report(HOSTD_LOG_ERR, "%s: its back end cannot be watched: %s: looking each second, until it can",
+			     net->dev->name, strerror(-err));
+	if (err && net->watch_timer.at_ns == HDEV_NEVER)
+		hdev_timer_set(&net->watch_timer, net->dev->bus->now_ns + RETRY_NS);
+	net->unwatched = err;
 }
 
 void net_lost(struct net *net, const char *why)

@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -325,6 +326,33 @@ static void check_phases(void)
 	tear_down();
 }
 
+static bool refuses_watches;
+int __real_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *ev);
+
+/* A host with no memory, or no watches left for this user. */
+int __wrap_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *ev)
+{
+	if (!refuses_watches || op != EPOLL_CTL_ADD)
+		return __real_epoll_ctl(epoll_fd, op, fd, ev);
+	errno = ENOSPC;
+	return -1;
+}
+
+static void check_unwatched(void)
+{
+	bool asked;
+
+	set_up(CONFIG(""));
+	submit_many(1);
+	refuses_watches = true;
+	connect_to(&good);
+	asked = asks();
+	refuses_watches = false;
+	connect_to(&good);
+	ktap_ok(asked && are_done(1), "one that cannot be waited for is given up, and another one asked for");
+	tear_down();
+}
+
 static void check_lies(void)
 {
 	static const struct { const char *what; struct server server; } lies[] = {
@@ -587,11 +615,12 @@ static void check_fence(void)
 
 int main(void)
 {
-	ktap_plan(51);
+	ktap_plan(52);
 	medium = mmap(NULL, sizeof(*medium), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (medium == MAP_FAILED)
 		ktap_bail("mmap");
 	check_phases();
+	check_unwatched();
 	check_lies();
 	check_errors();
 	check_abilities();

@@ -21,8 +21,8 @@ static bool has_ended(const struct hostd_nbd_link *link)
 	return nbd_aio_is_dead(link->h) || nbd_aio_is_closed(link->h);
 }
 
-/* Wait for what libnbd waits for. */
-static void watch(struct hostd_nbd_link *link)
+/* Wait for what libnbd waits for; false: the host's limits do not allow that. */
+static bool watch(struct hostd_nbd_link *link)
 {
 	unsigned int direction = nbd_aio_get_direction(link->h);
 	struct epoll_event ev = { .data.ptr = link };
@@ -32,10 +32,11 @@ static void watch(struct hostd_nbd_link *link)
 	if (direction & LIBNBD_AIO_DIRECTION_WRITE)
 		ev.events |= EPOLLOUT;
 	if (ev.events == link->watched)
-		return;
+		return true;
 	if (epoll_ctl(link->engine->fd, link->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, link->fd, &ev))
-		hostd_report(HOSTD_LOG_ERR, "%s: its server cannot be waited for", link->name);
+		return false;
 	link->watched = ev.events;
+	return true;
 }
 
 void hostd_nbd_drop(struct hostd_nbd_link *link)
@@ -71,6 +72,13 @@ static void lose(struct hostd_nbd_link *link, const char *why)
 			     unflushed);
 	link->is_missed = true;
 	hostd_nbd_drop(link);
+}
+
+/* Where that fails the next connection is another attempt. */
+static void watch_or_lose(struct hostd_nbd_link *link)
+{
+	if (link->h && !watch(link))
+		lose(link, "it cannot be waited for: the host has no more memory, or watches, for that");
 }
 
 /* What the guest was told must hold on. NULL: it does; else what does not. */
@@ -127,8 +135,7 @@ static void look(struct hostd_nbd_link *link)
 		lose(link, nbd_get_error());
 	else if (!link->ready && nbd_aio_is_ready(link->h))
 		become_ready(link);
-	if (link->h)
-		watch(link);
+	watch_or_lose(link);
 }
 
 /* Twice the same socket: for the link, and for libnbd. */
@@ -203,6 +210,5 @@ void hostd_nbd_flush_out(struct hostd_nbd_link *link)
 		if (has_ended(link))
 			lose(link, nbd_get_error());
 	}
-	if (link->h)
-		watch(link);
+	watch_or_lose(link);
 }
