@@ -154,6 +154,7 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	}
 	dev->priv = net;
 	net_rx_init(net);
+	net_end_init(net);
 	net_tx_init(net);
 	set_up(net, config);
 	net_publish(net);

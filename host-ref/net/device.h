@@ -125,6 +125,7 @@ struct net_counts {
  * @config: as published
  * @wants_link: the operator wants it to be up
  * @has_peer: the back end has one
+ * @ending: why that is at its end, while what it has sent is still being received; NULL: it is not
  * @up: frames are received
  * @set: the last settings; before the first ones all zero
  * @mtu: longest packet without segmentation
@@ -135,11 +136,13 @@ struct net_counts {
  * @watched: what each source is watched for, EPOLL* bits
  * @unwatched: not all is watched that should be, and the log says so
  * @watch_timer: when to try that again
+ * @end_timer: when what is @ending is over
  * @full_timer: when frames that wait for room are dropped
  * @hold_timer: when frames for others wait no longer for buffers of one pair
  * @rx_rate: limit of what is received
  * @tx_rate: limit of what is sent
  * @rate_timer: when one of them allows more
+ * @came_ns: when something came last
  * @rx_turn: the source after the last that had something: it is first where a limit may be reached before others
  * @tx_turn: the pair after the last that sent: likewise, and where the back end has little room
  * @full: the back end has had no room for long: nothing waits for it any more
@@ -153,6 +156,7 @@ struct net {
 	struct pvnet_config config;
 	bool wants_link;
 	bool has_peer;
+	const char *ending;
 	bool up;
 	struct pvnet_settings set;
 	uint32_t mtu;
@@ -163,11 +167,13 @@ struct net {
 	uint32_t watched[PVNET_MAX_PAIRS];
 	bool unwatched;
 	struct hdev_timer watch_timer;
+	struct hdev_timer end_timer;
 	struct hdev_timer full_timer;
 	struct hdev_timer hold_timer;
 	struct hostd_rate rx_rate;
 	struct hostd_rate tx_rate;
 	struct hdev_timer rate_timer;
+	uint64_t came_ns;
 	unsigned int rx_turn;
 	unsigned int tx_turn;
 	bool full;
@@ -179,6 +185,12 @@ struct net {
 static inline bool net_has_link(const struct net *net)
 {
 	return net->wants_link && net->has_peer;
+}
+
+/* Is there somebody whom frames can be sent to? */
+static inline bool net_has_taker(const struct net *net)
+{
+	return net_has_link(net) && !net->ending;
 }
 
 /* The pair of a queue that is not of control. */
@@ -258,6 +270,17 @@ void net_rx_look_all(struct net *net);
 void net_rx_hold(struct net *net);
 
 /**
+ * net_rx_has_more - has a source something, though it may not be looked at
+ * @net: the NIC; it is up
+ * @source: of the back end; nothing else looks at it
+ *
+ * A frame that is found waits in private memory.
+ *
+ * Return: true if so.
+ */
+bool net_rx_has_more(struct net *net, unsigned int source);
+
+/**
  * net_rx_discard - throw away what has come while there was no link
  * @net: the NIC
  */
@@ -270,6 +293,23 @@ void net_rx_discard(struct net *net);
  * Return: true if there was something.
  */
 bool net_rx_work(struct hdev *dev);
+
+/* end.c */
+
+/**
+ * net_end_init - give the NIC its timer
+ * @net: the NIC
+ */
+void net_end_init(struct net *net);
+
+/**
+ * net_end - the peer has closed, or takes nothing any more: it is lost when what it has sent is received
+ * @net: the NIC
+ * @why: for the log; lives as long as the program
+ *
+ * For as long as the driver takes it; after a second in which it takes nothing the rest is not received.
+ */
+void net_end(struct net *net, const char *why);
 
 /* tx.c */
 

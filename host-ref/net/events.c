@@ -29,9 +29,8 @@ static void ready(struct hdev *dev, int fd, uint32_t events)
 		net_tx_go_on(net);
 	if (events & ~EPOLLOUT && source < net->be.nr_used && net_rx_can_look(net, source))
 		net_rx_look(net, source);
-	/* What it had is read, or nobody reads it. */
 	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP) && net->has_peer && net->be.fds[source] == fd)
-		net_lost(net, "it has closed");
+		net_end(net, "it has closed");
 }
 
 /* A limit allows more: of what has come, and of what waits in the queues. */

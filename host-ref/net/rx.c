@@ -365,6 +365,13 @@ static void close_all(struct net *net)
 	}
 }
 
+bool net_rx_has_more(struct net *net, unsigned int source)
+{
+	int len = net->rx[source]->kept.len ? 0 : read_one(net, source);
+
+	return len >= 0 || len == -EBADMSG;
+}
+
 bool net_rx_look(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
@@ -381,13 +388,18 @@ bool net_rx_look(struct net *net, unsigned int source)
 		found |= len >= 0;
 	}
 	close_all(net);
-	if (found)
+	if (net->ending && rx->starved && !net_rx_has_more(net, source))
+		len = -EAGAIN;
+	if (found) {
 		net->rx_turn = source + 1;
+		net->came_ns = net->dev->bus->now_ns;
+	}
 	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
 	if (!net_rx_is_within_rate(net))
 		net_rate_wait(net, &net->rx_rate);
-	if (len < 0 && len != -EAGAIN && len != -EBADMSG)
-		net_lost(net, strerror(-len));
+	/* At the end of a peer there is no more of it than there is now. */
+	if (len < 0 && len != -EBADMSG && (len != -EAGAIN || net->ending))
+		net_lost(net, net->ending ? net->ending : strerror(-len));
 	return found;
 }
 

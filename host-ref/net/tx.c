@@ -133,7 +133,7 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 	memmove(tx->out, tx->out + done, tx->nr * sizeof(tx->out[0]));
 	tx->q->quiet = tx->nr;
 	if (done && is_lost(net, errors[done - 1])) {
-		net_lost(net, strerror(-errors[done - 1]));
+		net_end(net, strerror(-errors[done - 1]));
 		return;
 	}
 	if (tx->nr && net->full_timer.at_ns == HDEV_NEVER)
@@ -144,7 +144,7 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 
 static void send_or_drop(struct net *net, struct net_txq *tx, unsigned int pair)
 {
-	if (!net_has_link(net))
+	if (!net_has_taker(net))
 		drop_all(tx, &net->count[pair].tx_no_link);
 	else if (net->full)
 		drop_all(tx, &net->count[pair].tx_full);
@@ -177,9 +177,9 @@ void net_tx_go_on(struct net *net)
 	int err;
 
 	/* Also without a link: a frame of which the peer has a part was sent before. */
-	err = net->has_peer && net->be.ops->flush ? net->be.ops->flush(&net->be) : 0;
+	err = net->has_peer && !net->ending && net->be.ops->flush ? net->be.ops->flush(&net->be) : 0;
 	if (err && err != -EAGAIN) {
-		net_lost(net, strerror(-err));
+		net_end(net, strerror(-err));
 		return;
 	}
 	if (err && net->wants_link)
@@ -222,7 +222,7 @@ static void full_due(struct hdev_timer *timer)
 	struct net *net = timer->dev->priv;
 	unsigned int i;
 
-	net->full = net_has_link(net);
+	net->full = net_has_taker(net);
 	for (i = 0; i < PVNET_MAX_PAIRS; i++) {
 		if (!net->tx[i] || !net->tx[i]->nr)
 			continue;

@@ -50,12 +50,16 @@ static bool waits_for_room(const struct net *net, unsigned int source)
 
 static uint32_t wanted_events(const struct net *net, unsigned int source)
 {
-	uint32_t events = net->be.ops->attach ? EPOLLRDHUP : 0;
+	uint32_t events = 0;
 
 	if (net->be.fds[source] < 0 || !net->has_peer)
 		return 0;
 	if (source < net->be.nr_used && net->rx[source] && net_rx_can_look(net, source))
 		events |= EPOLLIN;
+	if (net->ending)
+		return events;
+	if (net->be.ops->attach)
+		events |= EPOLLRDHUP;
 	if (waits_for_room(net, source))
 		events |= EPOLLOUT;
 	return events;
@@ -106,6 +110,8 @@ void net_lost(struct net *net, const char *why)
 	hostd_report(HOSTD_LOG_WARN, "%s has lost its link: the other end of its %s: %s", net->dev->name,
 		     net->be.ops->name, why);
 	net->has_peer = false;
+	net->ending = NULL;
+	hdev_timer_set(&net->end_timer, HDEV_NEVER);
 	/* What waits for room is dropped next. */
 	hdev_timer_set(&net->full_timer, net->dev->bus->now_ns);
 	net_watch(net);

@@ -3,6 +3,7 @@
  * A peer at a stream that stops in the midst of something, closes one way or both, or is not listened to, leaves a
  * NIC that waits, and whose worker sleeps: nothing is watched that stays ready. What a peer began it may end later;
  * of a frame that it has a part of it gets the rest; one that takes no more, or gives no more, is asked for again.
+ * What it had sent before it closed is received first, for as long as the driver takes it, however much that is.
  */
 #include <poll.h>
 
@@ -161,13 +162,91 @@ static void check_unread(const char *what, bool has_driver, bool has_buffers, co
 			ktap_bail("send");
 	ktap_ok(is_at_rest(), "frames that wait, while %s", what);
 	shutdown(peer, SHUT_WR);
-	ktap_ok(is_at_rest() && was_asked_for(), "and their peer has gone");
+	ktap_ok(is_at_rest() && was_asked_for() == has_buffers, "and their peer has gone");
+	if (!has_buffers) {
+		n.t.bus->now_ns += 1000 * MS;
+		ktap_ok(is_at_rest() && was_asked_for() && !link_is_up(), "they wait for a second");
+	}
+	end();
+}
+
+#define WORDS	150
+
+/* One for each look, of 64 frames. */
+static void give_more(void)
+{
+	testnet_give(0, 2, 128 << 10, 128 << 10);
+	testnet_give(0, 3, 256 << 10, 128 << 10);
+}
+
+/* So many frames that neither one look takes all nor one buffer, and then the end. */
+static void say_last_words(bool closes)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORDS; i++)
+		put(buf + i * 1004, 1000, true);
+	if (send(peer, buf, WORDS * 1004, MSG_NOSIGNAL) != WORDS * 1004)
+		ktap_bail("send");
+	if (closes)
+		close(peer);
+	else
+		shutdown(peer, SHUT_WR);
+}
+
+static void check_last_words(bool closes)
+{
+	begin();
+	give_more();
+	say_last_words(closes);
+	ktap_ok(is_at_rest() && testnet_sum(rx_frames) == WORDS, "all that a peer has sent before it %s is received",
+		closes ? "closes" : "closes one way");
+	ktap_ok(!link_is_up() && was_asked_for() && !was_asked_for(), "and then it is asked for again");
+	peer = closes ? -1 : peer;
+	end();
+
+	begin();
+	say_last_words(closes);
+	ktap_ok(is_at_rest() && link_is_up() && !was_asked_for() && testnet_sum(rx_frames) < WORDS, "it waits for buffers");
+	submit(1, 1000);
+	turn();
+	ktap_ok(reap_status() == PVNET_S_DROPPED && testnet_sum(tx_no_link) == 1, "while nothing is sent to it any more");
+	give_more();
+	turn();
+	ktap_ok(is_at_rest() && testnet_sum(rx_frames) == WORDS && was_asked_for(), "and goes on when there are some");
+	peer = closes ? -1 : peer;
+	connect_peer(SOCK_STREAM);
+	make_udp(testnet_data(2, 0), 500);
+	submit(2, 500);
+	turn();
+	ktap_ok(reap_status() == PVNET_S_OK && drain(buf, 504) == 504 && is_whole(buf, 500), "the next one is sent to");
+	end();
+}
+
+/* A limit makes it last, and is no reason to give it up. */
+static void check_limited(void)
+{
+	struct pvnet_rx_cqe cqe;
+	unsigned int ms;
+
+	begin();
+	set("{\"rate\":65536}");
+	say_last_words(true);
+	for (ms = 0; ms < 4000 && link_is_up(); ms += 10) {
+		sleep_on();
+		while (testnet_reap(1, &cqe))
+			testnet_give(0, 1, 0, 128 << 10);
+		turn();
+	}
+	ktap_note("%u ms", ms);
+	ktap_ok(testnet_sum(rx_frames) == WORDS && ms >= 2000 && ms < 4000 && was_asked_for(), "at a limit they take their time");
+	peer = -1;
 	end();
 }
 
 int main(void)
 {
-	ktap_plan(4 + 3 + 3 * 2 + 3 * 2);
+	ktap_plan(4 + 3 + 3 * 2 + 3 * 2 + 1 + 2 * 6 + 1);
 	check_link_off();
 	check_deaf();
 	check_mute("before a frame", 0);
@@ -176,5 +255,8 @@ int main(void)
 	check_unread("there is no driver", false, true, "{}");
 	check_unread("it has no buffers", true, false, "{}");
 	check_unread("the link is off", true, true, "{\"link\":false}");
+	check_last_words(false);
+	check_last_words(true);
+	check_limited();
 	return ktap_finish();
 }
