@@ -49,44 +49,64 @@ static void drop_last(struct hostd_line *line)
 	line->last = -1;
 }
 
-static int hand_over(struct hostd_line *line, int fd)
+static int hand_over(struct hostd_line *line, const int *fds)
 {
-	const int twice[] = { fd, fd };
+	const int both[] = { fds[0], line->spec.twice ? fds[0] : fds[1] };
 
-	return hostd_parcel_send(line->end.fd, "", 1, twice, line->spec.keeps ? 2 : 1);
+	return hostd_parcel_send(line->end.fd, "", 1, both, both[1] >= 0 ? 2 : 1);
+}
+
+static void note_connected(struct hostd_line *line, const char *text)
+{
+	if (line->is_missed && line->spec.lacks)
+		hostd_log(HOSTD_LOG_INFO, "%s is connected", line->spec.id);
+	if (*text)
+		hostd_log(HOSTD_LOG_WARN, "%s: %s", line->spec.id, text);
+	line->is_missed = false;
+	line->connected_ms = hostd_now_ms();
+}
+
+/* What is kept is kept before anybody is told, who may end the line; the rest is closed. */
+static void keep(struct hostd_line *line, const struct hostd_errand_report *report, int *fds)
+{
+	unsigned int i;
+
+	if (!report->error || fds[0] >= 0)
+		drop_last(line);
+	if (line->spec.keeps && fds[0] >= 0) {
+		line->last = fds[0];
+		fds[0] = -1;
+	}
+	for (i = 0; i < HOSTD_ERRAND_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 static void connected(void *owner, const struct hostd_errand_report *report, int *fds)
 {
 	struct hostd_line *line = owner;
-	bool first = line->told;
+	bool is_made = fds[0] >= 0;
+	int err = report->error;
 
-	if (!report->error)
-		drop_last(line);
-	if (!report->error && fds[0] >= 0 && line->end.fd >= 0 && !hand_over(line, fds[0])) {
-		if (line->is_missed && line->spec.lacks)
-			hostd_log(HOSTD_LOG_INFO, "%s is connected", line->spec.id);
-		line->is_missed = false;
-		line->connected_ms = hostd_now_ms();
-		if (line->spec.keeps) {
-			line->last = fds[0];
-			fds[0] = -1;
-		}
-		tell(line, NULL);
-	} else if (first && report->error) {
+	if (!err && line->end.fd >= 0)
+		err = is_made ? hand_over(line, fds) : -EBADMSG;
+	keep(line, report, fds);
+	if (line->told && report->error && !is_made) {
 		tell(line, report->text);
-	} else if (line->end.fd >= 0) {
-		try_later(line, report->text);
+		return;
 	}
-	if (fds[0] >= 0)
-		close(fds[0]);
+	if (line->end.fd >= 0 && err)
+		try_later(line, report->error ? report->text : strerror(-err));
+	else if (line->end.fd >= 0)
+		note_connected(line, report->text);
+	tell(line, NULL);
 }
 
 static void try_now(struct hostd_line *line)
 {
 	const struct hostd_errand_op op = {
 		.work = line->spec.work, .job = line->spec.job,
-		.report_len = sizeof(struct hostd_errand_report), .nr_fds = 1, .keep_fd = line->last,
+		.report_len = sizeof(struct hostd_errand_report), .nr_fds = line->spec.nr_fds, .keep_fd = line->last,
 		.doing = "connecting to", .shown = line->spec.shown, .suspect = line->spec.suspect,
 		.told = connected, .owner = line,
 	};
@@ -117,8 +137,12 @@ static void end_ready(struct hostd_source *src, uint32_t events)
 		return;
 	}
 	/* One that hangs up at once is not called all the time. */
-	if (hostd_now_ms() - line->connected_ms >= LONG_MS)
+	if (hostd_now_ms() - line->connected_ms >= LONG_MS) {
 		line->pause_ms = PAUSE_MIN_MS;
+		line->nr_short = 0;
+	} else {
+		line->nr_short++;
+	}
 	if (!line->retry.due_ms)
 		set_retry(line);
 }
@@ -176,6 +200,7 @@ int hostd_line_open(struct hostd_line *line, void (*told)(void *owner, const cha
 		return ret;
 	}
 	line->pause_ms = PAUSE_MIN_MS;
+	line->nr_short = 0;
 	line->told = told;
 	line->owner = owner;
 	try_now(line);

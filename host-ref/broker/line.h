@@ -23,11 +23,15 @@ struct hostd_broker;
  * @lacks: what that has not while there is no connection, as "no link"; NULL: that is nobody's concern
  * @shown: what it connects to, for messages
  * @suspect: what is to blame if that hangs
- * @work: hostd_errand_op.work: connects; its report is a struct hostd_errand_report, with the connection
+ * @work: hostd_errand_op.work: connects; its report is a struct hostd_errand_report, with the connection; its
+ *	text, if there is no error, is what the operator should know. An error that comes with a descriptor says
+ *	that the other end is not there yet: that is no reason to refuse anything
  * @job: for @work
+ * @nr_fds: descriptors that come with a report at most: the connection, and one that goes to the worker with it
  * @keeps: this side keeps each connection, and @work of the next one gets it (hostd_errand_op.keep_fd):
- *	so the end of what was sent can be waited for, though who sent it has died. The worker gets it twice:
- *	whatever a library does with the one, the other is there to stop waiting for it
+ *	so the end of what was sent can be waited for, though who sent it has died; or it is connected anew
+ * @twice: the worker gets the connection twice: whatever a library does with the one, the other is there to stop
+ *	waiting for it
  *
  * All texts, and @job, live as long as the line.
  */
@@ -38,7 +42,9 @@ struct hostd_line_spec {
 	const char *suspect;
 	void (*work)(const void *job, int sock);
 	const void *job;
+	unsigned int nr_fds;
 	bool keeps;
+	bool twice;
 };
 
 /**
@@ -49,6 +55,7 @@ struct hostd_line_spec {
  * @retry: due when to try again
  * @pause_ms: before the next attempt
  * @connected_ms: when the last connection was made
+ * @nr_short: connections in a row that did not last
  * @told: called with the result of the first attempt; NULL: nobody waits
  * @owner: for @told
  * @is_missed: the log says that there is no connection
@@ -61,6 +68,7 @@ struct hostd_line {
 	struct hostd_timer retry;
 	unsigned int pause_ms;
 	uint64_t connected_ms;
+	unsigned int nr_short;
 	void (*told)(void *owner, const char *error);
 	void *owner;
 	bool is_missed;

@@ -338,7 +338,7 @@ static void nic_released(struct hostd_device *dev)
 	if (!strcmp(nic->kind, "tap"))
 		net_tap_close(&nic->tap);
 	if (has_peer(nic))
-		hostd_line_close(&nic->peer.line);
+		hostd_line_forget(&nic->peer.line);
 	drop_line(nic);
 	if (is_passt(nic))
 		net_passt_stop(&nic->passt);

@@ -120,7 +120,7 @@ static int open_backend(struct net *net, struct json_object *config, const int *
 		return fail(error, -EINVAL, "its back end has no descriptor");
 	be->features = hostd_json_u64(config, "offloads", be->ops->features);
 	be->nr_used = 1;
-	net->line = -1;
+	net->line = net->gone = -1;
 	net->has_peer = !be->ops->attach;
 	if (be->ops->attach) {
 		be->nr_sources = 1;
@@ -177,6 +177,8 @@ static void net_destroy(struct hdev *dev)
 	for (i = 0; i < net->be.nr_sources; i++)
 		if (net->be.fds[i] >= 0)
 			close(net->be.fds[i]);
+	if (net->gone >= 0)
+		close(net->gone);
 	if (net->line >= 0)
 		close(net->line);
 	free(net);

@@ -122,6 +122,7 @@ struct net_counts {
  * @dev: its device
  * @be: its back end
  * @line: brings the back end's descriptor, and the next one; -1: they do not change
+ * @gone: came with it, and is ready when the peer has gone where nothing else says so; -1: none did
  * @config: as published
  * @wants_link: the operator wants it to be up
  * @has_peer: the back end has one
@@ -134,6 +135,7 @@ struct net_counts {
  * @tx: transmit queues, by pair; NULL: it does not run
  * @ready: called when one is ready
  * @watched: what each source is watched for, EPOLL* bits
+ * @gone_watched: the same of @gone
  * @unwatched: not all is watched that should be, and the log says so
  * @watch_timer: when to try that again
  * @end_timer: when what is @ending is over
@@ -153,6 +155,7 @@ struct net {
 	struct hdev *dev;
 	struct net_backend be;
 	int line;
+	int gone;
 	struct pvnet_config config;
 	bool wants_link;
 	bool has_peer;
@@ -165,6 +168,7 @@ struct net {
 	struct net_txq *tx[PVNET_MAX_PAIRS];
 	hdev_ready ready;
 	uint32_t watched[PVNET_MAX_PAIRS];
+	uint32_t gone_watched;
 	bool unwatched;
 	struct hdev_timer watch_timer;
 	struct hdev_timer end_timer;

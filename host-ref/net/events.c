@@ -20,11 +20,24 @@ static unsigned int find_source(const struct net *net, int fd)
 	return i;
 }
 
+/* Whatever it says, it is the last word. */
+static void gone_ready(struct net *net)
+{
+	char word[64];
+
+	if (read(net->gone, word, sizeof(word)) > 0)
+		net_end(net, "its socket has been removed");
+}
+
 static void ready(struct hdev *dev, int fd, uint32_t events)
 {
 	struct net *net = dev->priv;
 	unsigned int source = find_source(net, fd);
 
+	if (fd == net->gone) {
+		gone_ready(net);
+		return;
+	}
 	if (events & EPOLLOUT)
 		net_tx_go_on(net);
 	if (events & ~EPOLLOUT && source < net->be.nr_used && net_rx_can_look(net, source))
@@ -63,9 +76,9 @@ static void refuse(const struct net *net)
 static void line_ready(struct hdev *dev, int fd, uint32_t events)
 {
 	struct net *net = dev->priv;
-	int new_fd = -1, err;
+	int fds[2] = { -1, -1 }, err;
 	char byte;
-	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = &new_fd, .nr_fds = 1 };
+	struct hostd_parcel parcel = { .data = &byte, .len = 1, .fds = fds, .nr_fds = 2 };
 
 	(void)events;
 	err = hostd_parcel_recv(fd, &parcel);
@@ -76,15 +89,16 @@ static void line_ready(struct hdev *dev, int fd, uint32_t events)
 		return;
 	}
 	if (net->be.fds[0] >= 0) {
-		if (parcel.nr_fds)
-			close(new_fd);
+		while (parcel.nr_fds)
+			close(fds[--parcel.nr_fds]);
 		return;
 	}
 	if (!parcel.nr_fds) {
 		refuse(net);
 		return;
 	}
-	net->be.fds[0] = new_fd;
+	net->be.fds[0] = fds[0];
+	net->gone = fds[1];
 	net->be.ops->attach(&net->be);
 	net->has_peer = true;
 	net_tx_go_on(net);

@@ -97,12 +97,21 @@ void net_watch(struct net *net)
 		ret = watch(net, net->be.fds[i], &net->watched[i], wanted_events(net, i));
 		err = ret ? ret : err;
 	}
+	ret = watch(net, net->gone, &net->gone_watched, net->gone >= 0 && net->has_peer && !net->ending ? EPOLLIN : 0);
+	err = ret ? ret : err;
 	if (err && !net->unwatched)
 		hostd_report(HOSTD_LOG_ERR, "%s: its back end cannot be watched: %s: looking each second, until it can",
 			     net->dev->name, strerror(-err));
 	if (err && net->watch_timer.at_ns == HDEV_NEVER)
 		hdev_timer_set(&net->watch_timer, net->dev->bus->now_ns + RETRY_NS);
 	net->unwatched = err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void net_lost(struct net *net, const char *why)
@@ -119,7 +128,7 @@ void net_lost(struct net *net, const char *why)
 	if (net->line < 0 || net->be.fds[0] < 0)
 		return;
 	/* One that comes by a line comes anew: the broker is asked for it. */
-	close(net->be.fds[0]);
-	net->be.fds[0] = -1;
+	close_fd(&net->be.fds[0]);
+	close_fd(&net->gone);
 	hostd_parcel_send(net->line, "", 1, NULL, 0);
 }

@@ -2,8 +2,14 @@
 /*
  * A peer at a stream gets whole frames with complete checksums, segments cut, however slowly it reads, and is believed
  * nothing: no length, no checksum. One that does not read holds nobody up for more than a second; one that goes is asked
- * for again, and the next begins with a frame. Out of buffers a NIC asks for the doorbell before its worker sleeps.
+ * for again, and the next begins with a frame; a socket of datagrams is kept for it. Out of buffers a NIC asks for the doorbell before its worker sleeps.
  */
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "broker/broker.h"
+#include "net/host/peer.h"
 #include "testpeer.h"
 #include "testworker.h"
 
@@ -174,7 +180,7 @@ static void check_lies(void)
 	turn();
 	ktap_ok(!link_is_up() && was_asked_for() && n.net->be.fds[0] < 0, "a length that cannot be is the end of the peer");
 	close(peer);
-	hostd_parcel_send(line, "", 1, (int[]) { 2, 2 }, 2);
+	hostd_parcel_send(line, "", 1, (int[]) { 2, 2, 2 }, 3);
 	turn();
 	ktap_ok(was_asked_for() && !link_is_up(), "for a connection that cannot be taken another one is asked for");
 }
@@ -233,6 +239,31 @@ static void check_cut_datagrams(void)
 	ktap_ok(ok == SEGMENT_FRAMES && reap_status() == PVNET_S_OK && !(n.net->watched[0] & EPOLLOUT), "and the others follow");
 }
 
+/* Nothing is sent to it, and it says nothing more. */
+static void check_gone(void)
+{
+	int gone = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint64_t before = testnet_sum(rx_frames);
+	unsigned int i;
+
+	testnet_give(0, 2, 0, 128 << 10);
+	connect_peer_with(SOCK_DGRAM, gone);
+	turn();
+	ktap_ok(link_is_up(), "one of which it will be told that it has gone is a link until then");
+	for (i = 0; i < 4; i++)
+		send(peer, buf + 1004, 200, 0);
+	close(peer);
+	if (eventfd_write(gone, 1))
+		ktap_bail("eventfd");
+	close(gone);
+	turn();
+	ktap_ok(testnet_sum(rx_frames) == before + 4, "what it had sent is received");
+	ktap_ok(!link_is_up() && was_asked_for() && n.net->gone < 0, "and then it is gone");
+	connect_peer(SOCK_DGRAM);
+	ktap_ok(link_is_up() && n.net->gone < 0, "and another one there");
+	close(peer);
+}
+
 static void check_datagrams(void)
 {
 	testnet_add(CONFIG("dgram"), make_line());
@@ -253,8 +284,95 @@ static void check_datagrams(void)
 	submit(2, 900);
 	turn();
 	ktap_ok(!link_is_up() && was_asked_for(), "a peer that does not take them is gone");
+	reap_status();
+	check_gone();
 	testbus_exit(&n.t);
 	close(line);
+}
+
+/* Have an errand connect the broker's end of a peer; its socket. */
+static int run_errand(struct net_peer *p, struct hostd_errand_report *report)
+{
+	int pair[2], fds[2] = { -1, -1 };
+	struct hostd_parcel parcel = { .data = report, .len = sizeof(*report), .fds = fds, .nr_fds = 2 };
+	pid_t pid;
+
+	if (hostd_parcel_pair(pair))
+		ktap_bail("socketpair");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		p->line.spec.work(p->line.spec.job, pair[1]);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	if (hostd_parcel_recv(pair[0], &parcel))
+		ktap_bail("no report");
+	close(pair[0]);
+	close(pair[1]);
+	if (fds[1] >= 0)
+		close(fds[1]);
+	return fds[0];
+}
+
+/* That of a socket, not of its path. */
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+/* The broker takes the place of its last socket by that of the errand. */
+static ino_t connect_again(struct net_peer *p)
+{
+	struct hostd_errand_report report;
+	int fd = run_errand(p, &report);
+
+	if (p->line.last >= 0)
+		close(p->line.last);
+	p->line.last = fd;
+	return inode_of(fd);
+}
+
+/* A socket of datagrams is kept over workers; but none can spoil it for the next. */
+static void check_kept(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct net_peer_spec spec = { .path = addr.sun_path, .is_dgram = true };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	static struct hostd_broker b;
+	struct hostd_errand_report report;
+	char dir[TMP_LEN], local[TMP_LEN + 8];
+	struct net_peer p = { 0 };
+	ino_t first;
+
+	if (!mkdtemp(tmp_path(dir, "kept")))
+		ktap_bail("%s", dir);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/peer", dir);
+	snprintf(local, sizeof(local), "%s/local", dir);
+	spec.local = local;
+	net_peer_init(&p, &b, "n0", &spec);
+	p.line.last = run_errand(&p, &report);
+	ktap_ok(report.error == -ENOENT && p.line.last >= 0, "a socket waits for its peer");
+	first = inode_of(p.line.last);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		ktap_bail("%s", addr.sun_path);
+	ktap_ok(connect_again(&p) == first && connect_again(&p) == first, "and is connected as often as need be");
+	shutdown(p.line.last, SHUT_RD);
+	ktap_ok(connect_again(&p) != first, "one that a worker has shut down is made anew");
+	first = inode_of(p.line.last);
+	p.line.nr_short = 9;
+	ktap_ok(connect_again(&p) != first, "as is one that never lasts");
+	p.line.nr_short = 0;
+	first = inode_of(p.line.last);
+	unlink(local);
+	ktap_ok(connect_again(&p) != first && !access(local, F_OK), "and one that cannot be found any more");
+	close(p.line.last);
+	close(fd);
+	unlink(local);
+	unlink(addr.sun_path);
+	rmdir(dir);
 }
 
 static struct testworker w;
@@ -353,7 +471,7 @@ static void check_doorbell(void)
 
 int main(void)
 {
-	ktap_plan(5 + 5 + 4 + 3 + 4 + 5 + 4 + 2 + 2);
+	ktap_plan(5 + 5 + 4 + 3 + 4 + 5 + 4 + 4 + 5 + 2 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();
@@ -362,6 +480,7 @@ int main(void)
 	check_lies();
 	check_return();
 	check_datagrams();
+	check_kept();
 	check_sandbox("stream", SOCK_STREAM);
 	check_sandbox("dgram", SOCK_DGRAM);
 	check_doorbell();

@@ -31,18 +31,23 @@ static inline bool link_is_up(void)
 	return ((struct pvnet_config *)hostd_window_config(&n.t.bus->win, 0))->flags == htole16(PVNET_LINK_UP);
 }
 
-/* What the broker does. */
-static inline void connect_peer(int type)
+/* What the broker does; @gone becomes ready when the peer has gone, where that is not seen otherwise; or -1. */
+static inline void connect_peer_with(int type, int gone)
 {
 	int ends[2], small = 4096;
 
 	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
 		ktap_bail("socketpair");
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	hostd_parcel_send(line, "", 1, &ends[0], 1);
+	hostd_parcel_send(line, "", 1, (int[]) { ends[0], gone }, 1 + (gone >= 0));
 	close(ends[0]);
 	peer = ends[1];
 	turn();
+}
+
+static inline void connect_peer(int type)
+{
+	connect_peer_with(type, -1);
 }
 
 static inline void up(void)

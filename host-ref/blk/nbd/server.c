@@ -19,7 +19,7 @@ int hostd_nbd_server_init(struct hostd_nbd_server *server, struct hostd_broker *
 {
 	const struct hostd_line_spec line = {
 		.id = id, .lacks = "no server", .shown = uri, .suspect = SUSPECT,
-		.work = hostd_nbd_connect, .job = &server->job, .keeps = true,
+		.work = hostd_nbd_connect, .job = &server->job, .nr_fds = 1, .keeps = true, .twice = true,
 	};
 	int ret = hostd_nbd_uri_parse(uri, &server->uri, err);
 

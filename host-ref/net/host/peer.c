@@ -6,14 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "broker/errand.h"
 #include "broker/listener.h"
 #include "lib/parcel.h"
+
+/* After so many connections that did not last nothing that a worker has had is believed to be whole. */
+#define SHORT_MAX	8
 
 static void set_address(struct sockaddr_un *addr, const char *path)
 {
@@ -36,40 +41,95 @@ static int bind_local(int fd, const char *path, struct hostd_errand_report *repo
 				 strerror(-err));
 }
 
-static int connect_to(const struct net_peer_spec *job, struct hostd_errand_report *report)
+static int make_socket(const struct net_peer_spec *spec, struct hostd_errand_report *report)
 {
-	int type = job->is_dgram ? SOCK_DGRAM : SOCK_STREAM, err = 0;
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un addr;
+	int type = spec->is_dgram ? SOCK_DGRAM : SOCK_STREAM;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
 
 	if (fd < 0)
 		return hostd_errand_fail(report, -errno, "no socket: %s", strerror(errno));
-	if (job->local)
-		err = bind_local(fd, job->local, report);
-	set_address(&addr, job->path);
-	if (!err && connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		err = hostd_errand_fail(report, -errno, "%s: %s: start first what makes a %s socket of that path",
-					job->path, strerror(errno), job->is_dgram ? "datagram" : "listening stream");
+	err = spec->local ? bind_local(fd, spec->local, report) : 0;
 	if (!err)
 		return fd;
 	close(fd);
 	return err;
 }
 
+/* Does nobody find the last one any more, or has a worker shut it down? What it has done else shows when it is used. */
+static bool is_spoilt(const struct net_peer *peer)
+{
+	const struct net_peer_spec *spec = &peer->spec;
+	struct pollfd pfd = { .fd = peer->line.last, .events = POLLRDHUP };
+
+	if (peer->line.nr_short > SHORT_MAX || (spec->local && access(spec->local, F_OK)))
+		return true;
+	return poll(&pfd, 1, 0) == 1 && pfd.revents & (POLLRDHUP | POLLHUP);
+}
+
+static int get_socket(const struct net_peer *peer, struct hostd_errand_report *report)
+{
+	if (peer->line.last >= 0 && !is_spoilt(peer))
+		return peer->line.last;
+	return make_socket(&peer->spec, report);
+}
+
+/*
+ * Ready when the peer has closed its socket, and the path of that has been removed: nothing else tells that of
+ * datagrams, and whoever makes the next socket there would be refused by the one that is connected to the last.
+ */
+static int watch_path(const char *path, struct hostd_errand_report *report)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd >= 0 && inotify_add_watch(fd, path, IN_DELETE_SELF) >= 0)
+		return fd;
+	snprintf(report->text, sizeof(report->text), "%.100s cannot be watched: %s: if its peer is started anew it is heard when the guest sends something",
+		 path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* @fds gets what the worker gets; -1: nothing */
+static int connect_to(const struct net_peer *peer, int fds[HOSTD_ERRAND_FDS], struct hostd_errand_report *report)
+{
+	const struct net_peer_spec *spec = &peer->spec;
+	struct sockaddr_un addr;
+
+	fds[0] = get_socket(peer, report);
+	if (fds[0] < 0)
+		return fds[0];
+	/* First: so nothing is missed. */
+	fds[1] = spec->is_dgram ? watch_path(spec->path, report) : -1;
+	set_address(&addr, spec->path);
+	if (!connect(fds[0], (struct sockaddr *)&addr, sizeof(addr)))
+		return 0;
+	return hostd_errand_fail(report, -errno, "%s: %s: start first what makes a %s socket of that path",
+				 spec->path, strerror(errno), spec->is_dgram ? "datagram" : "listening stream");
+}
+
 /* hostd_errand_op.work */
 static void work(const void *ctx, int sock)
 {
+	int fds[HOSTD_ERRAND_FDS] = { -1, -1 }, err;
 	struct hostd_errand_report report = { 0 };
-	int fd = connect_to(ctx, &report);
+	const struct net_peer *peer = ctx;
 
-	hostd_parcel_send(sock, &report, sizeof(report), &fd, fd >= 0);
+	err = connect_to(peer, fds, &report);
+
+	/* A socket that has a path is there, for a peer that comes later. */
+	if (err && (fds[0] < 0 || !peer->spec.local))
+		hostd_parcel_send(sock, &report, sizeof(report), NULL, 0);
+	else
+		hostd_parcel_send(sock, &report, sizeof(report), fds, err ? 1 : 1 + (fds[1] >= 0));
 }
 
 void net_peer_init(struct net_peer *peer, struct hostd_broker *b, const char *id, const struct net_peer_spec *spec)
 {
 	struct hostd_line_spec line = {
 		.id = id, .lacks = spec->is_ours ? NULL : "no link", .shown = spec->path,
-		.suspect = "its file system does not answer", .work = work, .job = &peer->spec,
+		.suspect = "its file system does not answer", .work = work, .job = peer,
+		.nr_fds = HOSTD_ERRAND_FDS, .keeps = spec->is_dgram,
 	};
 
 	peer->spec = *spec;

@@ -3,7 +3,8 @@
  * Peers that a NIC is connected to by a UNIX socket, as QEMU's -netdev stream and dgram speak it.
  *
  * The worker gets a line (broker/line.h). Each worker, and each new peer, gets a new connection: the last
- * one may have ended within a frame.
+ * one may have ended within a frame. A socket of datagrams stays the same, and is connected anew: what comes
+ * between two workers waits in it, and whoever is connected to it has to do nothing.
  */
 #ifndef HOSTD_NET_HOST_PEER_H
 #define HOSTD_NET_HOST_PEER_H
