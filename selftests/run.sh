@@ -82,7 +82,7 @@ tests() {
 build_all() {
 	local kernel
 
-	[ ! -e "$top/host-ref/Makefile" ] || make -s -C "$top" host || return 1
+	[ ! -e "$top/host-ref/Makefile" ] || make -s -C "$top" -j"$(nproc)" host || return 1
 	make -s -C "$here" O="$build/selftests" -j"$(nproc)" || return 1
 	[ -z "$fast" ] || return 0
 	for kernel in $all_kernels; do

@@ -15,6 +15,7 @@ unit_libs	:= -luring -lseccomp -lnbd $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread
 unit_san	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+unit_core	:= $(abspath $(O))/asan/libpvhostd.a
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
 lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log the-broker-bears-what-the-host-refuses
@@ -25,16 +26,16 @@ unit_tools	:= freezer
 
 all: $(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%) $(unit_tools:%=$(O)/%)
 
-$(unit_tools:%=$(O)/%): $(O)/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h)
+$(unit_tools:%=$(O)/%): $(O)/%: %.c $(unit_core) $(wildcard *.h)
 	@echo "  CC      hostd/$(@F)"
-	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(unit_libs)
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(unit_core) $(unit_libs)
 
 $(lives:%=$(O)/tests/%): private test_libs := $(TESTLIFE_WRAP)
 $(O)/tests/the-broker-bears-what-the-host-refuses: private test_libs := $(TESTLIFE_WRAP),--wrap=hostd_parcel_send
 $(O)/tests/nbd-servers-are-not-believed: private test_libs := -Wl,--wrap=epoll_ctl
-$(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(O)/unit/libpvhostd.a $(wildcard *.h) | $(O)/tests
+$(units:%=$(O)/tests/%) $(lives:%=$(O)/tests/%): $(O)/tests/%: %.c $(unit_core) $(wildcard *.h) | $(O)/tests
 	@echo "  CC      hostd/$(@F)"
-	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(O)/unit/libpvhostd.a $(test_libs) $(unit_libs)
+	@$(CC) $(unit_cflags) $(unit_san) -o $@ $< $(unit_core) $(test_libs) $(unit_libs)
 
 # The standby alone, under ThreadSanitizer.
 all: $(O)/one-thread-is-the-loop
@@ -42,14 +43,10 @@ $(O)/one-thread-is-the-loop: one-thread-is-the-loop.c $(addprefix $(HOSTREF)/,wo
 	@echo "  CC      hostd/$(@F)"
 	@$(CC) $(unit_cflags) -fsanitize=thread -o $@ $(filter %.c,$^)
 
-# What a test has itself is not taken from there.
-$(O)/unit/libpvhostd.a: $(PVHOSTD_CORE_SRCS:%.c=$(O)/unit/%.o)
-	@rm -f $@
-	@$(AR) crs $@ $^
-
-$(O)/unit/%.o: $(HOSTREF)/%.c $(HOSTREF_HDRS)
-	@mkdir -p $(@D)
-	@$(CC) $(unit_cflags) $(unit_san) -c -o $@ $<
+# What a test has itself is not taken from there. hostile/ runs the programs that are made of it, too.
+.PHONY: force
+$(unit_core): force
+	@$(MAKE) -s -C $(HOSTREF) O=$(@D) SAN=1 all $@
 
 # make fuzz: build the fuzzers; each runs for FUZZ_SECONDS with "make fuzz-run".
 fuzzers		:= fuzz_sqe fuzz_command fuzz_balloon fuzz_net

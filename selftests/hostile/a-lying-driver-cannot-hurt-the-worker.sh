@@ -10,7 +10,7 @@
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
-PVKIT_HOST=$build/selftests/hostile/host
+PVKIT_HOST=$build/selftests/hostd/asan
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 . "$(dirname "$0")/../lib/peer.sh"
