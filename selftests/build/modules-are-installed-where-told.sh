@@ -10,9 +10,9 @@ set -u
 line=6.1
 release=$("$top/scripts/kernels.sh" fetch $line) || ktap_bail "no kernel $line"
 root=$test_tmp/root
-# In a tree of its own: other tests use the modules meanwhile.
-ktap_check 'modules_install' make --no-print-directory -C "$top" -f scripts/modules.mk modules_install \
-	KDIR="$("$top/scripts/kdir.sh" $line)" variant=-install INSTALL_MOD_PATH="$root" DEPMOD=true
+# With a folder of its own for what is built: other tests use the modules meanwhile.
+ktap_check 'modules_install' make --no-print-directory -C "$top" modules_install KDIR=$line \
+	MODULES_OUT="$test_tmp/modules" INSTALL_MOD_PATH="$root" KBUILD_ARGS=DEPMOD=true
 for dir in "$top"/pv*/; do
 	[ -e "$dir/Kbuild" ] || continue
 	module=$(basename "$dir")
