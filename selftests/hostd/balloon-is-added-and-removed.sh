@@ -8,9 +8,8 @@ set -u
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/env.sh"
 . "$(dirname "$0")/../lib/hostd.sh"
-. "$(dirname "$0")/../lib/machine.sh"
 
-# row <id>: its line of the list, with single blanks.
+# row <id>: its line of the list, with single blanks. A worker that begins, or has no CPU, has not said its part.
 row() { pvctl list | tr -s ' ' | grep "^$1 "; }
 # member <name>: of what "balloon" says.
 member() { pvctl --json balloon | sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"; }
@@ -20,6 +19,7 @@ has_no_helper() { [ "$(helper)" = 0 ]; }
 # new_helper <pid>: another one than that.
 new_helper() { has_helper && [ "$(helper)" != "$1" ]; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
+serves() { pvctl --json status | grep -q '"state":"serving"'; }
 # In the place of QEMU: takes the window, and stays.
 qemu_start() {
 	test_spawn "$test_tmp/qemu.log" python3 -c '
@@ -30,30 +30,40 @@ time.sleep(600)' "$(hostd_dir)/ivshmem.sock"
 	qemu=$test_pid
 }
 qemu_end() { test_reap "$qemu" KILL 5; }
-# run_list: the list of a "pvctl run --balloon", asked in the place of its QEMU.
+# run_list: the list of a "pvctl run --balloon", asked in the place of its QEMU, until its worker has said its part.
 run_list() {
 	# shellcheck disable=SC2016 # expanded by that shell
-	"$hostd_bin/pvctl" run --balloon=target=3M -- sh -c \
-		'dir=${2#*path=}; "$0" --control "${dir%/*}/control.sock" list' "$hostd_bin/pvctl"
+	"$hostd_bin/pvctl" run --balloon=target=3M -- timeout 20 sh -c '
+		dir=${2#*path=}
+		until list=$("$0" --control "${dir%/*}/control.sock" list); case $list in *reset*) ;; *) false ;; esac; do :; done
+		echo "$list"' "$hostd_bin/pvctl"
 }
-# changes_a_second: changes of the target by one client, one after the other.
+# changes_a_second: changes of the target by one client, one after the other. Each passes from process to process and
+# back, and wherever one waits for a CPU that others have, that time is none of theirs; what they run is, at least.
 changes_a_second() {
-	python3 - "$(hostd_dir)/control.sock" <<-'PYTHON'
-	import json, socket, sys, time
+	python3 - "$(hostd_dir)/control.sock" "${hostd_pid[$HOSTD]}" "$(hostd_worker_pid)" <<-'PYTHON'
+	import glob, json, socket, sys, time
+	def spent():    # running, and waiting for a CPU
+	    files = [file for pid in ["self"] + sys.argv[2:] for file in glob.glob(f"/proc/{pid}/task/*/schedstat")]
+	    times = [[int(ns) / 1e9 for ns in open(file).read().split()[:2]] for file in files]
+	    return [sum(column) for column in zip(*times)]
 	s = socket.socket(socket.AF_UNIX)
 	s.connect(sys.argv[1])
 	f = s.makefile("rw")
+	ran, waited = spent()
 	begin = time.monotonic()
 	for i in range(2000):
 	    f.write('{"execute":"balloon","arguments":{"target":%d}}\n' % (i * 4096))
 	    f.flush()
 	    assert json.loads(f.readline())["return"]["target"] == i * 4096
-	print(int(2000 / (time.monotonic() - begin)))
+	took = time.monotonic() - begin
+	run, wait = spent()
+	print(int(2000 / max(took - (wait - waited), run - ran)))
 	PYTHON
 }
 
 hostd_start --disk id=d0,null=16M --balloon=target=64M,rate=1M || ktap_bail 'pvhostd does not start'
-ktap_is 'pvhostd --balloon adds one' "$(row balloon)" 'balloon balloon served reset 64M - - auto'
+ktap_becomes 'pvhostd --balloon adds one' 'balloon balloon served reset 64M - - auto' row balloon
 ktap_is 'with its target' "$(member target)" 67108864
 ktap_is 'and rate' "$(member rate)" 1048576
 ktap_check 'and not another one' sh -c "! '$hostd_bin/pvctl' --control '$(hostd_dir)/control.sock' add-balloon b2"
@@ -76,11 +86,10 @@ ktap_is 'the next worker has the target' "$(member target)" 7340032
 kill -KILL "$(hostd_worker_pid)"
 pvctl balloon 9M > /dev/null
 ktap_is 'it can be changed without one' "$(member target)" 9437184
-machine_watch
+ktap_check 'and the next one comes' wait_for 30 serves
 rate=$(changes_a_second)
-machine_allows 1000
 ktap_note "$rate changes of the target in a second"
-ktap_check 'a thousand changes in a second are taken' test $((${rate:-0} * machine_ms)) -ge 1000000
+ktap_check 'a thousand changes in a second are taken' test "${rate:-0}" -ge 1000
 
 ktap_is 'without QEMU there is no helper' "$(helper)" 0
 qemu_start
@@ -93,7 +102,7 @@ worker=$(hostd_worker_pid)
 second=$(helper)
 pvctl restart-worker > /dev/null
 ktap_check 'with the worker it is replaced' wait_for 30 new_helper "$second"
-ktap_check 'and the first ones are gone' gone "$second"
+ktap_check 'and the first ones are gone' wait_for 30 gone "$second"
 third=$(helper)
 ktap_is 'remove takes it away' "$(pvctl remove balloon)" 'balloon: removed'
 ktap_check 'and its helper' wait_for 30 gone "$third"

@@ -23,10 +23,10 @@ run_list() {
 }
 
 hostd_start --disk id=d0,null=16M --clock || ktap_bail 'pvhostd does not start'
-ktap_is 'pvhostd --clock adds one' "$(row clock)" 'clock clock served reset - - - -'
-ktap_is 'beside the disk' "$(row d0)" 'd0 blk served reset 16M rw null -'
+ktap_becomes 'pvhostd --clock adds one' 'clock clock served reset - - - -' row clock
+ktap_becomes 'beside the disk' 'd0 blk served reset 16M rw null -' row d0
 ktap_is 'add-clock adds more' "$(pvctl add-clock c1 "uuid=$uuid")" 'c1: added'
-ktap_is 'the list shows them' "$(row c1)" 'c1 clock served reset - - - -'
+ktap_becomes 'the list shows them' 'c1 clock served reset - - - -' row c1
 ktap_check 'the worker has it under its uuid' grep -q "\"uuid\":\"$uuid\"" <(in_window c1)
 ktap_check 'stats know its type' grep -q '^type *clock$' <(pvctl stats c1)
 

@@ -72,10 +72,10 @@ raw() {	# <command> <number of descriptors>
 is_no_dir() { [ ! -e "$1" ]; }
 
 hostd_start --net id=n0,tap=one0 --net id=n1,tap=many0,queues=3 --net id=n2,null=on,link=off || ktap_bail 'pvhostd does not start'
-ktap_is 'a tap of one queue' "$(row n0)" 'n0 net served reset - up tap one0'
+ktap_becomes 'a tap of one queue' 'n0 net served reset - up tap one0' row n0
 ktap_is 'has one source' "$(counter n0 sources)" 1
 ktap_is 'one of many as many as there are pairs' "$(counter n1 sources)" 3
-ktap_is 'no network, no link' "$(row n2) $(counter n2 carrier)" 'n2 net served reset - down null - false'
+ktap_becomes 'no network, no link' 'n2 net served reset - down null - false' eval 'echo "$(row n2) $(counter n2 carrier)"'
 pvctl set n2 link=on,mtu=9000 > "$test_tmp/set"
 ktap_check 'the link comes with link=on' has n2 carrier true
 
@@ -108,7 +108,7 @@ ktap_is 'and the next pvhostd' "$(counter n0 sources) $(counter n1 sources)" '1 
 carrier() { ip link show "$1" | grep -oE 'NO-CARRIER|LOWER_UP'; }
 ip link del one0
 pvctl restart-worker > "$test_tmp/restart"
-ktap_is 'a tap that was deleted ends nothing' "$(row n0 | cut -d ' ' -f 3-7) $(counter n0 sources)" 'served reset - up tap 1'
+ktap_becomes 'a tap that was deleted ends nothing' 'served reset - up tap 1' eval 'echo "$(row n0 | cut -d \  -f 3-7) $(counter n0 sources)"'
 ip tuntap add one0 mode tap && ip link set one0 up
 ktap_is 'one of its name is another' "$(carrier one0)" NO-CARRIER
 pvctl restart-worker > "$test_tmp/restart"
@@ -116,10 +116,10 @@ ktap_is 'which the next worker has' "$(carrier one0) $(counter n0 sources)" 'LOW
 
 multi=5102 plain=1102	# IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, with and without IFF_VNET_HDR
 ktap_is 'a tap that is handed over, with its queues' "$(with_taps $multi given0 given0 -- add-net g0 fd=@1:@2)" 'g0: added'
-ktap_is 'is listed by its name' "$(row g0 | cut -d ' ' -f 3-8) $(counter g0 sources)" 'served reset - up fd given0 2'
+ktap_becomes 'is listed by its name' 'served reset - up fd given0 2' eval 'echo "$(row g0 | cut -d \  -f 3-8) $(counter g0 sources)"'
 pvctl restart-worker > "$test_tmp/restart"
 pvctl upgrade > "$test_tmp/upgrade"
-ktap_is 'and stays over workers and upgrades' "$(row g0 | cut -d ' ' -f 3-8) $(counter g0 sources)" 'served reset - up fd given0 2'
+ktap_becomes 'and stays over workers and upgrades' 'served reset - up fd given0 2' eval 'echo "$(row g0 | cut -d \  -f 3-8) $(counter g0 sources)"'
 no_tap='is no tap with IFF_NO_PI and IFF_VNET_HDR: open it so (TUNSETIFF), or give tap=NAME'
 ktap_is 'one without headers is refused' "$(with_taps $plain given1 given1 -- add-net g1 fd=@1:@2)" \
 	"pvctl: add-net: g1: fd=: descriptor @1 $no_tap"
@@ -199,7 +199,7 @@ ktap_check 'a daemon with a tap that it inherits' start_inherited
 ktap_is 'has all its queues' "$(counter n0 sources)" 2
 pvctl restart-worker > "$test_tmp/restart"
 pvctl upgrade > "$test_tmp/upgrade"
-ktap_is 'over workers and upgrades' "$(row n0 | cut -d ' ' -f 3-7) $(counter n0 sources)" 'served reset - up fd 2'
+ktap_becomes 'over workers and upgrades' 'served reset - up fd 2' eval 'echo "$(row n0 | cut -d \  -f 3-7) $(counter n0 sources)"'
 daemon=$(cat "$(hostd_dir)/pid")
 kill "$daemon"
 wait_for 20 is_gone "$daemon"

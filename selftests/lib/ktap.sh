@@ -3,6 +3,8 @@
 # KTAP for test scripts: source it, then
 #
 #   ktap_check 'what must be true' command args...   ok if the command succeeds
+#   ktap_is 'what' GOT WANTED                        ok if it is that
+#   ktap_becomes 'what' WANTED command args...       ... what the command prints, which is asked until it is, for 20 s
 #   ktap_ok 'what' / ktap_fail 'what' / ktap_skip 'what' 'why'
 #   ktap_note 'text'                                 a comment in the log
 #   ktap_skip_all 'why'                              the whole file: exit status 4
@@ -64,6 +66,17 @@ ktap_is() {
 		ktap_fail "$1"
 		return 1
 	fi
+}
+
+# On a busy machine also longer.
+ktap_becomes() {
+	local ktap_what=$1 ktap_wanted=$2 ktap_got ktap_until=$((SECONDS + 20 * ${test_slow:-1}))
+
+	shift 2
+	until ktap_got=$("$@"); [ "$ktap_got" = "$ktap_wanted" ] || [ "$SECONDS" -ge "$ktap_until" ]; do
+		sleep 0.1
+	done
+	ktap_is "$ktap_what" "$ktap_got" "$ktap_wanted"
 }
 
 ktap_skip_all() {
