@@ -25,7 +25,6 @@ debian_agent() {
 	[Service]
 	Type=idle
 	ExecStartPre=/bin/mkdir -p /run/job
-	ExecStartPre=/bin/sh -c 'echo pvkit-guest: ready > /dev/ttyS0'
 	ExecStart=/usr/local/sbin/pvkit-agent /dev/ttyS1
 	Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 	[Install]

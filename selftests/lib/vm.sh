@@ -75,14 +75,14 @@ vm_complain() {
 	[ ! -s "$(vm_dir)/qemu.log" ] || tail -n 5 "$(vm_dir)/qemu.log" | sed 's/^/vm: qemu: /' >&2
 }
 
-# The guest is up when its rc says so; then the agent answers.
+# The guest is up when its agent says so, which answers from then on.
 vm_ready() {
 	local until=$(($(date +%s) + vm_boot_seconds))
 
 	until grep -q 'pvkit-guest: ready' "$(vm_console)" 2>/dev/null; do
 		vm_alive || { vm_complain "QEMU ended"; return 1; }
 		[ "$(date +%s)" -lt "$until" ] || { vm_complain "not up in $vm_boot_seconds s"; return 1; }
-		sleep 0.2
+		sleep 0.1
 	done
 	vm_ping 20 || { vm_complain "the agent does not answer"; return 1; }
 }

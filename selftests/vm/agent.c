@@ -67,6 +67,18 @@ static void all_write(int fd, const void *data, size_t len)
 	}
 }
 
+/* What comes before the line is open is lost: the host waits for this, on the console. */
+static void ready_say(void)
+{
+	static const char line[] = "pvkit-guest: ready\n";
+	int fd = open("/dev/ttyS0", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		all_write(fd, line, strlen(line));
+		close(fd);
+	}
+}
+
 static void frame_send(int tty, uint64_t id, uint32_t type, const void *data, uint32_t len)
 {
 	struct frame_head head;
@@ -204,6 +216,7 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	ready_say();
 	for (;;) {
 		struct pollfd fds[] = {
 			{ tty, POLLIN, 0 }, { child, POLLIN, 0 }, { job.out, POLLIN, 0 },
