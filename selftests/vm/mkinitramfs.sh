@@ -32,10 +32,16 @@ tool_path() {
 	echo "$(readlink -f "$(dirname "$path")")/$1"
 }
 
-# file_add <path>: copy a program, and the libraries it needs, to the same place.
+# file_add <path>: copy a program, and the libraries it needs, to the same place. Another name of what is there is a link.
 file_add() {
-	local file
+	local file real
 
+	real=$(readlink -f "$1")
+	if [ "$real" != "$1" ] && [ -e "$root$real" ]; then
+		mkdir -p "$root$(dirname "$1")"
+		ln -sf "$real" "$root$1"
+		return
+	fi
 	for file in "$1" $(LD_LIBRARY_PATH=$stubs ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
 		case $file in "$stubs"/*) continue ;; esac
 		[ -e "$root$file" ] || install -D "$(readlink -f "$file")" "$root$file"
@@ -104,8 +110,7 @@ old_remove() { find "$cache" -maxdepth 1 -name "$1" -mmin +1440 -exec rm -rf {} 
 tools_archive() {
 	local tool key out
 
-	key=$({ cat "$0"; for tool in busybox $tools; do stat -Lc '%n %s %Y' "$(tool_path "$tool")"; done; } |
-		sha256sum | cut -c 1-12)
+	key=$({ cat "$0"; command -v busybox $tools | xargs stat -Lc '%n %s %Y'; } | sha256sum | cut -c 1-12)
 	out=$cache/tools-$key.cpio
 	if [ ! -e "$out" ]; then
 		old_remove 'tools-*.cpio'
