@@ -7,7 +7,7 @@ set -eu
 
 build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libelf1
 	liburing-dev libnbd-dev libseccomp-dev libjson-c-dev libcap-ng-dev"
-vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils cpio kmod iproute2"
+vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils zstd cpio kmod iproute2"
 test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3 strace qemu-utils
 	ethtool tcpdump dnsmasq-base passt zsh groff-base nbdkit qemu-system-common python3-prometheus-client"
 versions="$test ovmf"

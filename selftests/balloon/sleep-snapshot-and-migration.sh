@@ -33,7 +33,7 @@ sleep_and_wake() {
 
 qemu-img create -q -f qcow2 "$test_tmp/scratch.qcow2" 64M || ktap_skip_all 'no qemu-img; run: scripts/deps.sh test'
 at a hostd_start --balloon="uuid=$uuid,stats=0" || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' at a balloon_boot --mem 768 -- -drive "file=$test_tmp/scratch.qcow2,if=virtio" ||
+ktap_check 'a guest boots' at a balloon_boot --as-installed --mem 768 -- -drive "file=$test_tmp/scratch.qcow2,if=virtio" ||
 	ktap_bail 'no guest'
 at a balloon_hold 32
 
@@ -57,7 +57,7 @@ ktap_check 'which are gone from the file' wait_for 30 at a file_is_below $((ball
 at b hostd_start --balloon="uuid=$uuid,stats=0,target=200M" || ktap_bail 'no pvhostd'
 read -ra args <<< "$(at b hostd_qemu_args) $(balloon_ram "$balloon_ram_mib")"
 at a vm_monitor 'delvm s' > /dev/null
-ktap_check 'another host waits for it' at b vm_boot --mem 768 --incoming -- "${args[@]}" \
+ktap_check 'another host waits for it' at b vm_boot --as-installed --mem 768 --incoming -- "${args[@]}" \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio,file.locking=off"
 at b migrate_listen b > /dev/null
 at a migrate_to b > /dev/null

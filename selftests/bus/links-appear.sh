@@ -27,7 +27,7 @@ with open(sys.argv[1], "r+b") as image:
     image.write(b"\x55\xaa")
 PYTHON
 hostd_start --disk "id=d0,file=$fs,serial=WD-1234" --disk "id=d1,file=$parts" || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot --no-load || ktap_bail 'no guest'
+ktap_check 'a guest boots' blk_boot --no-load --as-installed || ktap_bail 'no guest'
 ktap_check 'udev starts' vm_run 'start-udev && wait-for /dev/pvblk1 && udevadm settle'
 
 # leads <link> <disk>

@@ -11,7 +11,7 @@ set -u
 . "$(dirname "$0")/../lib/fio.sh"
 
 hostd_start --disk id=d0,null=16M || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' blk_boot --no-load || ktap_bail 'no guest'
+ktap_check 'a guest boots' blk_boot --no-load --as-installed || ktap_bail 'no guest'
 ktap_is 'nothing of ours is loaded' "$(vm_run 'grep ^pvb /proc/modules')" ''
 ktap_check 'udev starts' vm_run start-udev
 ktap_check 'the disk appears' vm_run 'wait-for /dev/pvblk0'

@@ -19,7 +19,7 @@ smp=$(vm_cpus)
 blk_image data 128M
 peer_start || ktap_bail 'no peer'
 hostd_start --no-watchdog --disk "id=d0,file=$data,queues=$smp" --net "id=n0,stream=$peer" || ktap_bail 'no pvhostd'
-ktap_check "a guest of $smp vCPUs boots" blk_boot --smp "$smp" --append no_console_suspend "${peer_files[@]}" || ktap_bail 'no guest'
+ktap_check "a guest of $smp vCPUs boots" blk_boot --as-installed --smp "$smp" --append no_console_suspend "${peer_files[@]}" || ktap_bail 'no guest'
 vm_run 'grep -q mem /sys/power/state' || ktap_skip_all 'this guest cannot be suspended'
 ktap_is 'each has a queue' "$(vm_run 'ls /sys/block/pvblk0/mq | wc -l')" "$smp"
 fio_engine=io_uring

@@ -15,7 +15,7 @@ set -u
 
 qemu-img create -q -f qcow2 "$test_tmp/scratch.qcow2" 64M || ktap_skip_all 'no qemu-img; run: scripts/deps.sh test'
 hostd_start --window 16M --clock || ktap_bail 'no pvhostd'
-ktap_check 'a guest boots' clock_boot --mem 512 --append 'tsc=unstable no_console_suspend' -- \
+ktap_check 'a guest boots' clock_boot --as-installed --mem 512 --append 'tsc=unstable no_console_suspend' -- \
 	-drive "file=$test_tmp/scratch.qcow2,if=virtio" || ktap_bail 'no guest'
 ktap_check 'pvclock is its clocksource' clock_source pvclock
 # Busybox tells seconds, and the answer takes a while: within 2 of the host's before or after.

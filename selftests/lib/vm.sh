@@ -3,7 +3,10 @@
 # Test guests: stock Debian kernels under stock QEMU. Source it after ktap.sh.
 #
 #   vm_boot [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
-#           [--no-load] [--no-pvkit-modules] [--incoming] [-- qemu args...]
+#           [--no-load] [--no-pvkit-modules] [--incoming] [--as-installed] [-- qemu args...]
+#                              --as-installed: by the kernel's image, which decompresses it, to a random
+#                              place; else by what mkvmlinux.sh has found in it, which no guest bears that is
+#                              to sleep (S3): when it wakes, QEMU puts it there anew
 #   vm_mem MIB                 what a guest really gets that is to have so much: a kernel that watches itself takes
 #                              a part. vm_boot does it by itself
 #   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60), more on a slow kernel
@@ -109,8 +112,9 @@ vm_initrd() {
 }
 
 vm_boot() {
-	local smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel attempt
+	local smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel kernel attempt
 
+	kernel=$("$top/selftests/vm/mkvmlinux.sh" "$PVKIT_KERNEL") || return 1
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--smp)			smp=$2; shift ;;
@@ -120,6 +124,7 @@ vm_boot() {
 		--no-load)		append+=' pvkit.load=0' ;;
 		--no-pvkit-modules)	kit=stock; append+=' pvkit.load=0' ;;
 		--incoming)		incoming=yes ;;
+		--as-installed)		kernel=$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image) || return 1 ;;
 		--)			shift; break ;;
 		*)			echo "vm_boot: unknown option $1" >&2; return 2 ;;
 		esac
@@ -136,7 +141,7 @@ vm_boot() {
 	for attempt in 1 2 3; do
 		test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
 			-smp "$smp" -m "$(vm_mem "$mem")" -nodefaults -no-user-config -display none -no-reboot \
-			-kernel "$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image)" -initrd "$dir/initrd" \
+			-kernel "$kernel" -initrd "$dir/initrd" \
 			-append "$append" \
 			-chardev "file,id=console,path=$dir/console.log" -serial chardev:console \
 			-chardev "socket,id=agent,path=$dir/agent.sock,server=on,wait=off" -serial chardev:agent \

@@ -15,7 +15,7 @@ set -u
 times=12 smp=4
 for nr in 0 1; do net_tap "$nr" multi_queue || ktap_bail 'no tap'; done
 hostd_start --net id=n0,tap=tap0 || ktap_bail 'no pvhostd'
-ktap_check "a guest of $smp vCPUs boots" net_boot --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
+ktap_check "a guest of $smp vCPUs boots" net_boot --as-installed --smp "$smp" --append no_console_suspend || ktap_bail 'no guest'
 net_echo_guest || ktap_bail 'nobody echoes'
 ktap_check 'TCP flows' net_stream load "$(net_guest4 0)"
 

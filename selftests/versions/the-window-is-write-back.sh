@@ -19,7 +19,7 @@ machine() {
 	shift 3
 	hostd_start --window "${mib}M" || ktap_bail 'no pvhostd'
 	read -ra args <<< "$(hostd_qemu_args)"
-	if ktap_check "$what: a guest boots" vm_boot "$@" "${args[@]}"; then
+	if ktap_check "$what: a guest boots" vm_boot --as-installed "$@" "${args[@]}"; then
 		vm_run 'modprobe pvbus'
 		start=$(vm_run 'awk "NR == 3 { print substr(\$1, 3) }" /sys/bus/pci/drivers/pvbus-ivshmem/*/resource')
 		ktap_is "its address is $place" "$([ $((16#${start:-0} >> 32)) = 0 ] && echo low || echo high)" "$place"
