@@ -91,9 +91,11 @@ VM_TIMEOUT=120 ktap_check 'the load ends' vm_wait "$load"
 VM_TIMEOUT=120 peer_end
 # A disk that has just come again is open while its partitions are looked for.
 unload='for module in pvblk pvnet pvbus; do until modprobe -r $module 2>&1; do sleep 0.2; done; done'
-lies 30 completions frames acks table config header > "$test_tmp/liar.out" &
+"$liar" "${hostd_pid[$HOSTD]}" "$seed" 30 completions frames acks table config header > "$test_tmp/liar.out" &
+lying=$!
 VM_TIMEOUT=200 ktap_check 'the modules can be unloaded amid lies' vm_run "$unload"
-wait $!
+kill "$lying" 2> /dev/null
+wait "$lying" 2> /dev/null
 ktap_check 'and loaded again' vm_run 'modprobe pvbus && modprobe -a pvblk pvnet'
 ktap_check 'and the disk works' works
 VM_TIMEOUT=120 ktap_check 'the modules can be unloaded' vm_run "$unload"

@@ -192,8 +192,8 @@ vm_wait() {
 
 	until=$(($(date +%s) + $(vm_seconds)))
 	while :; do
-		VM_TIMEOUT=60 vm_run "for i in \$(seq 10); do
-			[ -e /run/job/$job.status ] && exit 0; sleep 0.5; done; exit 99"
+		VM_TIMEOUT=60 vm_run "for i in \$(seq 20); do
+			[ -e /run/job/$job.status ] && exit 0; sleep 0.25; done; exit 99"
 		status=$?
 		[ "$status" = 0 ] && break
 		[ "$status" = 99 ] || return "$status"
