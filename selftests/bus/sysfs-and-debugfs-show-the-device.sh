@@ -24,7 +24,8 @@ shows modalias pvbus:t1
 # FLUSH, FUA, DISCARD, WRITE_ZEROES, UNMAP
 shows features 0000000000000000000000000000007e
 shows features_offered 0000000000000000000000000000007e
-shows epoch "$(printf '%#x' "$(pvctl --json restart-worker | sed -n 's/.*"epoch": *\([0-9]*\).*/\1/p'; sleep 2)")"
+epoch=$(printf '%#x' "$(pvctl --json restart-worker | sed -n 's/.*"epoch": *\([0-9]*\).*/\1/p')")
+ktap_becomes 'epoch is that of the life that pvctl has begun' "$epoch" vm_run 'cat /sys/bus/pvbus/devices/pvbus0.0/epoch'
 shows block/pvblk0/size 32768
 ktap_is 'there is a queue for each CPU' "$(vm_run 'ls /sys/bus/pvbus/devices/pvbus0.0/queues | xargs')" '0 1'
 ktap_is 'with four counters' "$(vm_run 'ls /sys/bus/pvbus/devices/pvbus0.0/queues/0 | xargs')" 'interrupts kicks ops spins'

@@ -191,6 +191,8 @@ static int do_wait(char **args)
 
 	if (pfd.fd < 0 || read(pfd.fd, text, sizeof(text)) < 0)
 		die(args[0]);
+	puts("waiting");
+	fflush(stdout);
 	if (poll(&pfd, 1, atoi(args[1]) * 1000) != 1 || !(pfd.revents & POLLPRI))
 		return 1;
 	len = pread(pfd.fd, text, sizeof(text), 0);

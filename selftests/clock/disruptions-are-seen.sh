@@ -40,7 +40,7 @@ seen() { [ "$(clock_attr disruptions)" -gt "$before" ] && [ "$(clock_attr disrup
 before=$(clock_attr disruptions)
 ktap_is 'nothing has happened yet' "$(clock_attr disruption)" none
 vm_run_bg "/root/clocktool wait $clock_dir/disruptions 30"
-vm_run 'until pidof clocktool; do sleep 0.1; done; sleep 0.5' > /dev/null
+wait_for 20 vm_run "grep -q waiting /run/job/$VM_JOB.out"
 pvctl restart-worker > /dev/null
 ktap_check 'a new life of the device side is seen' wait_for 20 seen epoch
 ktap_check 'who polls the counter is woken' vm_wait
