@@ -4,7 +4,7 @@
 # each time the guest is in an epoch that it has not seen before, the one that pvctl names. Nor does
 # any fail when another process has a disk's image at one of them (BUS-D18, BUS-G10): that disk waits, not
 # ready, the other one goes on, and when the image is let go it is served again.
-# needs: vm alone
+# needs: vm
 # kernels: 6.12
 # timeout: 300
 set -u
@@ -42,7 +42,7 @@ HOSTD=other hostd_start --disk "id=o,file=$data" > /dev/null || ktap_bail 'nobod
 ktap_check 'a worker serves while another process has an image' pvctl restart-worker
 ktap_check 'its disk is not ready' wait_for 20 in_list d0 'not ready'
 ktap_check 'and frozen in the guest' wait_for 20 is_state not_ready
-ktap_check 'the other disk is read' vm_run 'timeout 20 dd if=/dev/pvblk1 of=/dev/null bs=1M count=16 iflag=direct'
+VM_TIMEOUT=20 ktap_check 'the other disk is read' vm_run 'dd if=/dev/pvblk1 of=/dev/null bs=1M count=16 iflag=direct'
 HOSTD=other hostd_stop
 ktap_check 'the disk goes on when its image is let go' blk_goes_on
 VM_TIMEOUT=100 ktap_check 'no I/O failed and no block was wrong' fio_end load
