@@ -110,6 +110,7 @@ old_remove() { find "$cache" -maxdepth 1 -name "$1" -mmin +1440 -exec rm -rf {} 
 tools_archive() {
 	local tool key out
 
+	# shellcheck disable=SC2086 # words
 	key=$({ cat "$0"; command -v busybox $tools | xargs stat -Lc '%n %s %Y'; } | sha256sum | cut -c 1-12)
 	out=$cache/tools-$key.cpio
 	if [ ! -e "$out" ]; then
