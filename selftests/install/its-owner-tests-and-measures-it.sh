@@ -20,11 +20,7 @@ tests_install() {
 	make -s -C "$top/selftests" O="$build/selftests" install INSTALL_PATH="$debian_root/opt/kselftest" ${src:+LINUX_SRC="$src"} &&
 		make -s -C "$top/bench/owner" O="$build/owner" install DESTDIR="$debian_root" PREFIX=/usr
 }
-guest_install() {
-	INSTALL_MOD_PATH=$debian_root "$top/scripts/modules.sh" --target modules_install 6.1 &&
-		"$top/scripts/boot/install.sh" "$debian_root" && release=$("$top/scripts/kernels.sh" path 6.1 release) &&
-		debian_run depmod "$release" && debian_run update-initramfs -u -k "$release" && debian_image "$image"
-}
+guest_install() { debian_kit && debian_run update-initramfs -u -k "$debian_release" && debian_image "$image"; }
 ktap_check 'there is a Debian' debian_tree || ktap_bail 'no Debian'
 ktap_check 'tests and benchmark are installed' tests_install || ktap_bail 'no tests'
 ktap_check 'and the modules' guest_install || ktap_bail 'no image'

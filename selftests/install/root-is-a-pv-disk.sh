@@ -17,11 +17,7 @@ ktap_check 'there is a Debian' debian_tree || ktap_bail 'no Debian'
 release=$debian_release
 image=$test_tmp/root.img
 
-modules() {
-	INSTALL_MOD_PATH=$debian_root "$top/scripts/modules.sh" --target modules_install 6.1 &&
-		"$top/scripts/boot/install.sh" "$debian_root" && debian_run depmod "$release"
-}
-ktap_check 'the modules are installed' modules
+ktap_check 'the modules are installed' debian_kit
 ktap_check 'initramfs-tools makes an initramfs' debian_run update-initramfs -u -k "$release"
 contents() { debian_run lsinitramfs "/boot/initrd.img-$release" | grep -oE 'pv(bus|blk|net)\.ko|61-pvkit-storage.rules' | sort | xargs; }
 ktap_is 'it has what the disk needs' "$(contents)" '61-pvkit-storage.rules pvblk.ko pvbus.ko pvnet.ko'

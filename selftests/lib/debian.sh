@@ -5,6 +5,7 @@
 #   debian_tree [12|13]             makes $debian_root, a Debian of the test's own; changes to it are lost at the end.
 #                                   $debian_release is its kernel
 #   debian_run command args...      in it
+#   debian_kit                      the modules of the kit, and what boots from its disks, installed in it (Debian 12)
 #   debian_image FILE [SIZE]        a disk with what is in it, with a file system of the UUID $debian_uuid
 #   debian_boot IMAGE [--append WORDS] [--mem MIB] -- qemu args...
 #                                   by the image's own kernel and initramfs; then vm_run and the like, as of any guest
@@ -65,6 +66,11 @@ debian_tree() {
 }
 
 debian_run() { TMPDIR=/tmp chroot "$debian_root" "$@"; }
+
+debian_kit() {
+	INSTALL_MOD_PATH=$debian_root "$top/scripts/modules.sh" --target modules_install 6.1 &&
+		"$top/scripts/boot/install.sh" "$debian_root" && debian_run depmod "$debian_release"
+}
 
 debian_image() {
 	local dir=$test_tmp/debian/bare
