@@ -10,7 +10,45 @@
 
 enum migrate_mode { MIGRATE_SYNC };
 
-struct shrinker;
+#define SHRINK_STOP		(~0UL)
+
+struct shrink_control {
+	unsigned long		nr_to_scan;
+};
+
+struct shrinker {
+	unsigned long		(*count_objects)(struct shrinker *shrinker, struct shrink_control *sc);
+	unsigned long		(*scan_objects)(struct shrinker *shrinker, struct shrink_control *sc);
+	long			batch;
+	int			seeks;
+	void			*data;
+};
+
+static inline struct shrinker *compat_shrinker_alloc(const char *name, void *data)
+{
+	static struct shrinker shrinker;
+
+	(void)name;
+	shrinker.data = data;
+	return &shrinker;
+}
+
+static inline void *compat_shrinker_data(struct shrinker *shrinker)
+{
+	return shrinker->data;
+}
+
+static inline int compat_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	(void)shrinker;
+	(void)name;
+	return 0;
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	(void)shrinker;
+}
 
 struct balloon_dev_info {
 	unsigned long		isolated_pages;

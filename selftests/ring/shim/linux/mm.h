@@ -39,6 +39,8 @@ u64 page_to_phys(const struct page *page);
 void *page_address(const struct page *page);
 struct page *virt_to_head_page(const void *at);
 void put_page(struct page *page);
+long si_mem_available(void);
+unsigned long totalram_pages(void);
 
 #define alloc_page(gfp)		alloc_pages(gfp, 0)
 #define __free_page(page)	__free_pages(page, 0)
