@@ -22,8 +22,6 @@ MODULE_PARM_DESC(cpu_percent, "most of a CPU that the balloon uses while it move
 #define BUSY_NS		(20 * NSEC_PER_MSEC)
 /* At a bounded rate, what is given at once. */
 #define RATE_PORTIONS	10
-/* What is taken from the guest before the device has taken it. */
-#define IN_FLIGHT_MAX	SZ_256M
 /* What is given back to the guest before somebody else may have the lock. */
 #define STEP_BYTES	SZ_64M
 #define BACKOFF_MIN_MS	100
@@ -169,7 +167,7 @@ static long reset(struct pvballoon *balloon)
 
 static long step(struct pvballoon *balloon)
 {
-	u64 held, target;
+	u64 held, target, window;
 
 	pvballoon_reap(&balloon->main);
 	if (READ_ONCE(balloon->reset_due))
@@ -187,8 +185,10 @@ static long step(struct pvballoon *balloon)
 		return GO_ON;
 	if (pvballoon_areas_follow(balloon))
 		return GO_ON;
-	if (held < target && pvballoon_given(balloon) + IN_FLIGHT_MAX > held)
-		return grow(balloon, target - held);
+	/* One part is in flight, the next one is being prepared. */
+	window = pvballoon_window(balloon);
+	if (held < target && pvballoon_given(balloon) + window >= held)
+		return grow(balloon, min(target - held, window));
 	return wait_for_device(balloon);
 }
 

@@ -10,6 +10,32 @@
 /* Slots that no INFLATE takes, so that others need not wait for memory to be freed. */
 #define RESERVED	2
 
+/**
+ * pvballoon_window() - how much may be in flight
+ * @balloon: the balloon; the lock of the main channel is held
+ *
+ * What is in flight is nobody's (BALLOON-G12). Return: bytes; little if the device has not answered
+ * for a while, when it may stand still.
+ */
+u64 pvballoon_window(const struct pvballoon *balloon)
+{
+	u64 window = balloon->window;
+
+	if (time_after(jiffies, balloon->answered_at + PVBALLOON_WAIT))
+		window = PVBALLOON_WINDOW_MIN;
+	return max_t(u64, window, balloon->granule);
+}
+
+/* The device answers: twice as much, up to two requests, or what the balloon leaves to the guest. */
+static void open_window(struct pvballoon *balloon)
+{
+	u64 max = clamp_t(u64, round_down(pvballoon_reserve(), PVBALLOON_WINDOW_MIN),
+			  PVBALLOON_WINDOW_MIN, 2 * PVBALLOON_REQUEST_BYTES);
+
+	balloon->window = min(2 * pvballoon_window(balloon), max);
+	balloon->answered_at = jiffies;
+}
+
 /* What was about to be given will have no effect any more. */
 static void return_to_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
 {
@@ -50,6 +76,7 @@ static void inflated(struct pvballoon *balloon, struct pvballoon_slot *slot, con
 	unsigned long nr_refused = 0;
 	LIST_HEAD(refused);
 
+	open_window(balloon);
 	if (ranges)
 		nr_refused = sort_out(slot, ranges, &refused);
 	spin_lock(&balloon->lock);
@@ -120,12 +147,23 @@ bool pvballoon_tell_taken_back(struct pvballoon *balloon)
 	return false;
 }
 
+/* How many fresh blocks of a pool a request has. */
+static u64 blocks_of_request(const struct pvballoon_pool *pool, u64 window)
+{
+	u64 bytes = min_t(u64, window, PVBALLOON_REQUEST_BYTES);
+	u64 max = clamp_t(u64, div64_u64(bytes, pvballoon_block_bytes(pool)), 1,
+			  PVBALLOON_RANGES_MAX);
+
+	return min_t(u64, max, pool->nr_fresh);
+}
+
 /*
- * Fill a request with blocks whose area the device knows. Returns their number; 0 if there are none, or the
- * first of each pool is in an area that the device doesn't know.
+ * Fill a request with blocks whose area the device knows. Returns their number; 0 if there are none, the
+ * first of each pool is in an area that the device doesn't know, or too much is in flight.
  */
 static unsigned int take_fresh(struct pvballoon *balloon, struct pvballoon_slot *slot)
 {
+	u64 window = pvballoon_window(balloon), in_flight = pvballoon_in_flight(balloon), max;
 	struct page *page, *next;
 	unsigned int i, nr = 0;
 
@@ -133,9 +171,11 @@ static unsigned int take_fresh(struct pvballoon *balloon, struct pvballoon_slot 
 	spin_lock(&balloon->lock);
 	for (i = 0; i < PVBALLOON_POOLS && !nr; i++) {
 		struct pvballoon_pool *pool = &balloon->pools[i];
-		u64 max = clamp_t(u64, div64_u64(PVBALLOON_REQUEST_BYTES, pvballoon_block_bytes(pool)), 1,
-				  PVBALLOON_RANGES_MAX);
 
+		max = blocks_of_request(pool, window);
+		/* Rather wait for room for all of it than make two of it. */
+		if (in_flight && in_flight + max * pvballoon_block_bytes(pool) > window)
+			break;
 		slot->pool = pool;
 		list_for_each_entry_safe(page, next, &pool->fresh, lru) {
 			if (nr == max || !pvballoon_area_known(balloon, page, pool->order))

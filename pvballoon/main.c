@@ -77,6 +77,8 @@ static int start(struct pvballoon *balloon, const struct pvballoon_config *confi
 	if (err)
 		return err;
 	pvballoon_areas_forget(balloon);
+	balloon->window = PVBALLOON_WINDOW_MIN;
+	balloon->answered_at = jiffies;
 	WRITE_ONCE(balloon->introduced, false);
 	WRITE_ONCE(balloon->report_anew, true);
 	WRITE_ONCE(balloon->failed, false);

@@ -46,7 +46,12 @@ int pvballoon_pools_init(struct pvballoon *balloon)
 	return 0;
 }
 
-static u64 sum_bytes(struct pvballoon *balloon, bool only_given)
+/* What a block can be. */
+#define FRESH		BIT(0)
+#define IN_FLIGHT	BIT(1)
+#define GIVEN		BIT(2)
+
+static u64 sum_bytes(struct pvballoon *balloon, unsigned long what)
 {
 	u64 bytes = 0;
 	unsigned int i;
@@ -54,10 +59,14 @@ static u64 sum_bytes(struct pvballoon *balloon, bool only_given)
 	spin_lock(&balloon->lock);
 	for (i = 0; i < PVBALLOON_POOLS; i++) {
 		const struct pvballoon_pool *pool = &balloon->pools[i];
-		u64 nr = pool->nr_given;
+		u64 nr = 0;
 
-		if (!only_given)
-			nr += pool->nr_fresh + pool->nr_in_flight;
+		if (what & FRESH)
+			nr += pool->nr_fresh;
+		if (what & IN_FLIGHT)
+			nr += pool->nr_in_flight;
+		if (what & GIVEN)
+			nr += pool->nr_given;
 		bytes += nr * pvballoon_block_bytes(pool);
 	}
 	spin_unlock(&balloon->lock);
@@ -72,7 +81,7 @@ static u64 sum_bytes(struct pvballoon *balloon, bool only_given)
  */
 u64 pvballoon_held(struct pvballoon *balloon)
 {
-	return sum_bytes(balloon, false);
+	return sum_bytes(balloon, FRESH | IN_FLIGHT | GIVEN);
 }
 
 /**
@@ -83,7 +92,18 @@ u64 pvballoon_held(struct pvballoon *balloon)
  */
 u64 pvballoon_given(struct pvballoon *balloon)
 {
-	return sum_bytes(balloon, true);
+	return sum_bytes(balloon, GIVEN);
+}
+
+/**
+ * pvballoon_in_flight() - what of it is nobody's, as the device may be about to free it
+ * @balloon: the balloon; any context but interrupts
+ *
+ * Return: bytes.
+ */
+u64 pvballoon_in_flight(struct pvballoon *balloon)
+{
+	return sum_bytes(balloon, IN_FLIGHT);
 }
 
 /* Nobody saves, dumps or reads what is marked so. Movable pages are marked when they are given. */

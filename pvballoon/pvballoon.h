@@ -23,6 +23,7 @@
 #define PVBALLOON_RECORDS	8192	/* of memory taken back, that the device was not told of */
 #define PVBALLOON_PROOFS_MAX	16	/* areas in a request */
 #define PVBALLOON_REQUEST_BYTES	SZ_64M	/* in flight while the next request is being prepared */
+#define PVBALLOON_WINDOW_MIN	SZ_4M	/* in flight to a device that has not answered for PVBALLOON_WAIT */
 #define PVBALLOON_WAIT		(HZ / 2)	/* then the device is looked after */
 #define PVBALLOON_HOLD_REFUSED	HZ		/* after the device refused a block */
 
@@ -172,6 +173,8 @@ struct pvballoon_channel {
  * @reset_due: more was taken back than @records can note: the device has to forget all
  * @areas: the guest's memory; of the main channel
  * @nr_areas: their number
+ * @window: bytes that may be in flight if the device answers; of the main channel
+ * @answered_at: jiffies when it last answered what was given; of the main channel
  * @proofs: of those that the device is being told of; of the main channel
  * @warned: that nothing is returned
  * @wq: of @balance
@@ -221,6 +224,8 @@ struct pvballoon {
 	bool			reset_due;
 	struct pvballoon_area areas[PVBALLOON_REGIONS_MAX];
 	unsigned int		nr_areas;
+	u64			window;
+	unsigned long		answered_at;
 	struct pvballoon_proofs	proofs;
 	bool			warned;
 	struct workqueue_struct	*wq;
@@ -288,6 +293,7 @@ bool pvballoon_is_balanced(struct pvballoon *balloon);
 int pvballoon_pools_init(struct pvballoon *balloon);
 u64 pvballoon_held(struct pvballoon *balloon);
 u64 pvballoon_given(struct pvballoon *balloon);
+u64 pvballoon_in_flight(struct pvballoon *balloon);
 u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes);
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes);
 bool pvballoon_forget(struct pvballoon *balloon);
@@ -313,6 +319,7 @@ void pvballoon_channel_stop(struct pvballoon_channel *channel);
 void pvballoon_channel_forget(struct pvballoon_channel *channel);
 
 /* give.c */
+u64 pvballoon_window(const struct pvballoon *balloon);
 bool pvballoon_tell_taken_back(struct pvballoon *balloon);
 void pvballoon_give_fresh(struct pvballoon *balloon);
 
@@ -332,6 +339,7 @@ void pvballoon_drop_proofs(struct pvballoon *balloon);
 /* relief.c */
 int pvballoon_relief_start(struct pvballoon *balloon);
 void pvballoon_relief_stop(struct pvballoon *balloon);
+u64 pvballoon_reserve(void);
 u64 pvballoon_headroom(void);
 
 /* report.c */

@@ -31,7 +31,12 @@ MODULE_PARM_DESC(auto_keep_percent, "available memory that a guest without a tar
 #define AUTO_GROW_PART	4
 #define AUTO_SHRINK_PART 4
 
-static u64 reserve(void)
+/**
+ * pvballoon_reserve() - what the balloon leaves to the guest at any time
+ *
+ * Context: any. Return: bytes.
+ */
+u64 pvballoon_reserve(void)
 {
 	return max_t(u64, ((u64)totalram_pages() << PAGE_SHIFT) / RESERVE_PART, RESERVE_MIN);
 }
@@ -50,12 +55,12 @@ u64 pvballoon_headroom(void)
 {
 	u64 bytes = available();
 
-	return bytes > reserve() ? bytes - reserve() : 0;
+	return bytes > pvballoon_reserve() ? bytes - pvballoon_reserve() : 0;
 }
 
 static bool is_short(void)
 {
-	return available() < reserve() / 2;
+	return available() < pvballoon_reserve() / 2;
 }
 
 static void hold_relieved(struct pvballoon *balloon)
