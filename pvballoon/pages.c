@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory that the guest does without: allocated, given, taken back, moved.
+ * The memory that the guest does without: given, taken back, moved.
  *
  * A block is fresh (allocated, and the device does not know it in this epoch), in flight, or
  * given. Whoever is short of memory takes fresh and given ones, under a spinlock and
@@ -16,10 +16,6 @@
 /* Blocks are taken from the lists in portions, so that the lock is held briefly. */
 #define PORTION		32
 #define FORGET_PORTION	512
-
-/* Their content is lost; clearing them would make the host find memory for them first. */
-#define GFP_BLOCK	(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC | \
-			 COMPAT_GFP_UNCLEARED)
 
 /**
  * pvballoon_pools_init() - choose the sizes of blocks
@@ -104,98 +100,6 @@ u64 pvballoon_given(struct pvballoon *balloon)
 u64 pvballoon_in_flight(struct pvballoon *balloon)
 {
 	return sum_bytes(balloon, IN_FLIGHT);
-}
-
-/* Nobody saves, dumps or reads what is marked so. Movable pages are marked when they are given. */
-static void mark_offline(const struct pvballoon_pool *pool, struct page *page, bool offline)
-{
-	unsigned int i;
-
-	for (i = 0; !pool->movable && i < 1U << pool->order; i++) {
-		if (offline)
-			__SetPageOffline(page + i);
-		else
-			__ClearPageOffline(page + i);
-	}
-}
-
-static struct page *alloc_block(const struct pvballoon_pool *pool, bool reclaim)
-{
-	gfp_t gfp = GFP_BLOCK;
-	struct page *page;
-
-	if (pool->movable)
-		gfp |= __GFP_MOVABLE;
-	if (!reclaim)
-		gfp &= ~__GFP_RECLAIM;
-	page = alloc_pages(gfp, pool->order);
-	if (page)
-		mark_offline(pool, page, true);
-	return page;
-}
-
-/**
- * pvballoon_free_blocks() - give blocks to the guest's allocator
- * @pool: their pool
- * @blocks: on no other list; empty on return
- */
-void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks)
-{
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, blocks, lru) {
-		list_del(&page->lru);
-		mark_offline(pool, page, false);
-		__free_pages(page, pool->order);
-	}
-}
-
-static unsigned long alloc_blocks(struct pvballoon_pool *pool, unsigned long nr, bool reclaim,
-				  struct list_head *blocks)
-{
-	unsigned long done;
-	struct page *page;
-
-	for (done = 0; done < nr; done++) {
-		page = alloc_block(pool, reclaim);
-		if (!page)
-			break;
-		list_add_tail(&page->lru, blocks);
-		if (done % PORTION == 0)
-			cond_resched();
-	}
-	return done;
-}
-
-/**
- * pvballoon_grow() - take memory from the guest; it is fresh then
- * @balloon: the balloon
- * @bytes: how much, at most what fits into one request
- *
- * Large blocks as long as there are free ones, then small ones, for which the guest may have to
- * reclaim. Context: process. Return: bytes taken.
- */
-u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes)
-{
-	u64 left = min_t(u64, bytes, PVBALLOON_REQUEST_BYTES);
-	unsigned int i;
-
-	bytes = left;
-	for (i = 0; i < PVBALLOON_POOLS; i++) {
-		struct pvballoon_pool *pool = &balloon->pools[i];
-		unsigned long nr = min_t(u64, div64_u64(left, pvballoon_block_bytes(pool)),
-					 PVBALLOON_RANGES_MAX);
-		LIST_HEAD(blocks);
-
-		/* Small blocks of one request only: large ones may be free again by then. */
-		nr = alloc_blocks(pool, nr, i == PVBALLOON_SMALL, &blocks);
-		spin_lock(&balloon->lock);
-		list_splice_tail(&blocks, &pool->fresh);
-		pool->nr_fresh += nr;
-		spin_unlock(&balloon->lock);
-		left -= nr * pvballoon_block_bytes(pool);
-	}
-	return bytes - left;
 }
 
 /*

@@ -285,20 +285,31 @@ static inline void pvballoon_hold(struct pvballoon *balloon, unsigned long lengt
 		WRITE_ONCE(balloon->hold_until, until);
 }
 
+/**
+ * pvballoon_is_held() - may the balloon not grow just now
+ * @balloon: the balloon; any context
+ */
+static inline bool pvballoon_is_held(const struct pvballoon *balloon)
+{
+	return time_before(jiffies, READ_ONCE(balloon->hold_until));
+}
+
 /* balance.c */
 void pvballoon_balance(struct work_struct *work);
 bool pvballoon_is_balanced(struct pvballoon *balloon);
+
+/* block.c */
+u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes);
+void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks);
 
 /* pages.c */
 int pvballoon_pools_init(struct pvballoon *balloon);
 u64 pvballoon_held(struct pvballoon *balloon);
 u64 pvballoon_given(struct pvballoon *balloon);
 u64 pvballoon_in_flight(struct pvballoon *balloon);
-u64 pvballoon_grow(struct pvballoon *balloon, u64 bytes);
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes);
 bool pvballoon_forget(struct pvballoon *balloon);
 bool pvballoon_is_moving(struct pvballoon *balloon);
-void pvballoon_free_blocks(struct pvballoon_pool *pool, struct list_head *blocks);
 struct page *pvballoon_take_unknown(struct pvballoon *balloon, struct pvballoon_pool **pool);
 void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, struct page *page,
 			bool refused);

@@ -137,7 +137,7 @@ static void look(struct pvballoon *balloon)
 	if (has_stalled(balloon)) {
 		hold_relieved(balloon);
 		target -= held / AUTO_SHRINK_PART;
-	} else if (time_before(jiffies, READ_ONCE(balloon->hold_until))) {
+	} else if (pvballoon_is_held(balloon)) {
 		return;
 	} else if (avail > keep) {
 		target += (avail - keep) / AUTO_GROW_PART;
