@@ -111,6 +111,22 @@ bool pvballoon_is_idle(struct pvballoon_channel *channel)
 }
 
 /**
+ * pvballoon_is_asked() - is an operation in flight
+ * @channel: the channel; a hint for a caller that has not locked it
+ * @op: PVBALLOON_OP_*
+ */
+bool pvballoon_is_asked(struct pvballoon_channel *channel, u8 op)
+{
+	unsigned int i;
+
+	for (i = 0; i < PVBALLOON_SLOTS; i++)
+		if (READ_ONCE(channel->slots[i].busy) &&
+		    READ_ONCE(channel->slots[i].request)->op == op)
+			return true;
+	return false;
+}
+
+/**
  * pvballoon_slot_data() - where the data of a request is, in the window
  * @channel: the channel
  * @slot: the request
@@ -139,7 +155,7 @@ void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *
 	};
 
 	slot->id = (slot->id & ~(PVBALLOON_SLOTS - 1)) + PVBALLOON_SLOTS + index;
-	slot->request = request;
+	WRITE_ONCE(slot->request, request);
 	slot->nr = nr;
 	WRITE_ONCE(slot->busy, true);
 	sqe.id = cpu_to_le32(slot->id);

@@ -102,6 +102,22 @@ u64 pvballoon_in_flight(struct pvballoon *balloon)
 	return sum_bytes(balloon, IN_FLIGHT);
 }
 
+/**
+ * pvballoon_returned() - what has gone back to the guest's allocator, or is on the way to it
+ * @balloon: the balloon; any context but interrupts
+ *
+ * Return: bytes since the driver was loaded.
+ */
+u64 pvballoon_returned(struct pvballoon *balloon)
+{
+	u64 bytes;
+
+	spin_lock(&balloon->lock);
+	bytes = balloon->returned;
+	spin_unlock(&balloon->lock);
+	return bytes;
+}
+
 /*
  * Note what the device is to be told later; the lock is held. What no longer fits is not told one
  * by one: the device is reset and told anew what is left (BALLOON-D9), so that relief never ends.
@@ -182,8 +198,13 @@ static unsigned long take_portion(struct pvballoon *balloon, struct pvballoon_po
 	done = take_fresh(pool, nr, &blocks);
 	if (done < nr)
 		done += take_given(balloon, pool, nr - done, &blocks);
+	balloon->returned += done * pvballoon_block_bytes(pool);
+	WRITE_ONCE(balloon->returning, balloon->returning + 1);
 	spin_unlock(&balloon->lock);
 	pvballoon_free_blocks(pool, &blocks);
+	spin_lock(&balloon->lock);
+	WRITE_ONCE(balloon->returning, balloon->returning - 1);
+	spin_unlock(&balloon->lock);
 	return done;
 }
 
@@ -202,6 +223,8 @@ static u64 shrink_pool(struct pvballoon *balloon, struct pvballoon_pool *pool, u
 		done += nr * size;
 		cond_resched();
 	}
+	/* Somebody may wait for what is free now (relief.c). */
+	wake_up_all(&balloon->main.wait);
 	return done;
 }
 

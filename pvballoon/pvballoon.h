@@ -167,6 +167,8 @@ struct pvballoon_channel {
  * @lock: pools, records, and what is counted
  * @pools: blocks
  * @movable: given blocks of the small pool, if they are pages that can be moved
+ * @returned: bytes that went, or are about to go, back to the guest's allocator
+ * @returning: how many are just giving it some
  * @records: memory taken back since the device was last told
  * @nr_records: their number
  * @retell: the device knows nothing yet: what was given is fresh again
@@ -198,6 +200,7 @@ struct pvballoon_channel {
  * @report_anew: a life of the device has begun that knows of no free memory
  * @shrinker: gives memory back to a guest that is short of it
  * @oom: the same, when the guest is about to kill for memory
+ * @oom_seen: what @returned was when it last was
  * @pressure: looks at the guest's pressure
  * @stall_us: time in which the guest had waited for memory when @pressure last looked
  * @relieved: bytes taken back because the guest was short of memory
@@ -218,6 +221,8 @@ struct pvballoon {
 	spinlock_t		lock;	/* see above */
 	struct pvballoon_pool	pools[PVBALLOON_POOLS];
 	struct balloon_dev_info	movable;
+	u64			returned;
+	unsigned int		returning;
 	struct pvballoon_record	*records;
 	unsigned int		nr_records;
 	bool			retell;
@@ -249,6 +254,7 @@ struct pvballoon {
 	bool			report_anew;
 	struct shrinker		*shrinker;
 	struct notifier_block	oom;
+	u64			oom_seen;
 	struct delayed_work	pressure;
 	u64			stall_us;
 	u64			relieved;
@@ -307,6 +313,7 @@ int pvballoon_pools_init(struct pvballoon *balloon);
 u64 pvballoon_held(struct pvballoon *balloon);
 u64 pvballoon_given(struct pvballoon *balloon);
 u64 pvballoon_in_flight(struct pvballoon *balloon);
+u64 pvballoon_returned(struct pvballoon *balloon);
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes);
 bool pvballoon_forget(struct pvballoon *balloon);
 bool pvballoon_is_moving(struct pvballoon *balloon);
@@ -324,6 +331,7 @@ void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *
 		      const struct pvballoon_request *request, unsigned int nr);
 void pvballoon_reap(struct pvballoon_channel *channel);
 bool pvballoon_is_idle(struct pvballoon_channel *channel);
+bool pvballoon_is_asked(struct pvballoon_channel *channel, u8 op);
 void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout);
 void pvballoon_channel_start(struct pvballoon_channel *channel);
 void pvballoon_channel_stop(struct pvballoon_channel *channel);

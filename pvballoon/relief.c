@@ -110,11 +110,39 @@ static unsigned long scan_objects(struct shrinker *shrinker, struct shrink_contr
 	return done ? done >> PAGE_SHIFT : SHRINK_STOP;
 }
 
+/* Will more come back when the device answers? */
+static bool may_get_more(struct pvballoon *balloon)
+{
+	return pvballoon_in_flight(balloon) ||
+	       pvballoon_is_asked(&balloon->reports, PVBALLOON_OP_REPORT);
+}
+
+/* Nothing has come back since the kernel was last about to kill; something may soon. */
+static void wait_for_more(struct pvballoon *balloon)
+{
+	wait_event_timeout(balloon->main.wait,
+			   pvballoon_returned(balloon) != balloon->oom_seen ||
+			   pvballoon_held(balloon) > pvballoon_in_flight(balloon) ||
+			   !may_get_more(balloon), PVBALLOON_WAIT);
+	relieve(balloon, OOM_BYTES);
+}
+
+/*
+ * What others have taken back since the last time is free too, though the allocator did not find it: it
+ * looked before, or they are not done with it. The kernel calls this for one at a time.
+ */
 static int before_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	struct pvballoon *balloon = container_of(nb, struct pvballoon, oom);
+	u64 returned;
 
-	*(unsigned long *)freed += relieve(balloon, OOM_BYTES) >> PAGE_SHIFT;
+	relieve(balloon, OOM_BYTES);
+	if (pvballoon_returned(balloon) == balloon->oom_seen && may_get_more(balloon))
+		wait_for_more(balloon);
+	wait_event_timeout(balloon->main.wait, !READ_ONCE(balloon->returning), PVBALLOON_WAIT);
+	returned = pvballoon_returned(balloon);
+	*(unsigned long *)freed += (returned - balloon->oom_seen) >> PAGE_SHIFT;
+	balloon->oom_seen = returned;
 	return NOTIFY_OK;
 }
 

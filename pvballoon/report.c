@@ -80,7 +80,10 @@ unlock:
 		return err;
 	spin_lock(&balloon->lock);
 	WRITE_ONCE(balloon->reported, balloon->reported + bytes);
+	balloon->returned += bytes;
 	spin_unlock(&balloon->lock);
+	/* Somebody may wait for what is free now (relief.c). */
+	wake_up_all(&balloon->main.wait);
 	return 0;
 }
 
