@@ -2,6 +2,7 @@
 /*
  * The way to the target: grow, give, shrink, tell, and wait when the guest or the device cannot.
  */
+#include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -213,6 +214,8 @@ void pvballoon_balance(struct work_struct *work)
 	pvballoon_stats_collect(balloon);
 	mutex_lock(&channel->lock);
 	while (delay == GO_ON && READ_ONCE(channel->running)) {
+		/* Pairs with the release in pvballoon_nudge(): what it is about is looked at now. */
+		(void)xchg(&channel->nudged, false);
 		delay = step(balloon);
 		yield_lock(channel);
 	}

@@ -7,6 +7,7 @@
 #include <linux/log2.h>
 #include <linux/processor.h>
 #include <linux/slab.h>
+#include <asm/barrier.h>
 #include "pvballoon.h"
 
 #define SLOT_SHIFT	ilog2(PVBALLOON_SLOTS)
@@ -230,11 +231,22 @@ void pvballoon_reap(struct pvballoon_channel *channel)
 }
 
 /**
+ * pvballoon_nudge() - whoever waits for an answer has something else to look at
+ * @channel: the channel; any context
+ */
+void pvballoon_nudge(struct pvballoon_channel *channel)
+{
+	/* Pairs with the xchg() in pvballoon_balance(), which looks at what was written before. */
+	smp_store_release(&channel->nudged, true);
+	wake_up_all(&channel->wait);
+}
+
+/**
  * pvballoon_wait() - wait until there is something to reap
  * @channel: the channel, locked and running
  * @timeout: jiffies
  *
- * Returns early when the channel is to be stopped. Context: process.
+ * Returns early when the channel is to be stopped, or was nudged. Context: process.
  */
 void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout)
 {
@@ -249,5 +261,6 @@ void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout)
 	}
 	if (!pvring_arm(ring, ring->cq_next, 0))
 		wait_event_timeout(channel->wait,
-				   pvring_pending(ring) || !READ_ONCE(channel->running), timeout);
+				   pvring_pending(ring) || !READ_ONCE(channel->running) ||
+				   READ_ONCE(channel->nudged), timeout);
 }

@@ -52,6 +52,7 @@ static void pvballoon_config_changed(struct pvbus_device *pdev)
 	}
 	take_target(balloon, &config);
 	pvballoon_kick_balance(balloon);
+	pvballoon_nudge(&balloon->main);
 }
 
 static void callback(struct pvbus_queue *queue)

@@ -142,7 +142,8 @@ struct pvballoon_slot {
  * @running: it may be used
  * @slots: requests; slot n has the n-th part of the data extent
  * @copy: private copy of the data of one of them
- * @wait: woken by an interrupt, and when @running has changed
+ * @nudged: whoever waits for an answer has something else to look at
+ * @wait: woken by an interrupt, and when @running or @nudged has changed
  */
 struct pvballoon_channel {
 	struct pvballoon	*balloon;
@@ -151,6 +152,7 @@ struct pvballoon_channel {
 	bool			running;
 	struct pvballoon_slot	slots[PVBALLOON_SLOTS];
 	void			*copy;
+	bool			nudged;
 	wait_queue_head_t	wait;
 };
 
@@ -332,6 +334,7 @@ void pvballoon_submit(struct pvballoon_channel *channel, struct pvballoon_slot *
 void pvballoon_reap(struct pvballoon_channel *channel);
 bool pvballoon_is_idle(struct pvballoon_channel *channel);
 bool pvballoon_is_asked(struct pvballoon_channel *channel, u8 op);
+void pvballoon_nudge(struct pvballoon_channel *channel);
 void pvballoon_wait(struct pvballoon_channel *channel, unsigned long timeout);
 void pvballoon_channel_start(struct pvballoon_channel *channel);
 void pvballoon_channel_stop(struct pvballoon_channel *channel);
