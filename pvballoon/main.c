@@ -153,7 +153,7 @@ static void pvballoon_watchdog(struct pvbus_device *pdev)
 {
 	struct pvballoon *balloon = pvbus_get_drvdata(pdev);
 
-	if (!pvballoon_is_balanced(balloon))
+	if (!pvballoon_is_balanced(balloon) || READ_ONCE(balloon->report_anew))
 		pvballoon_kick_balance(balloon);
 	if (balloon->reports.queue)
 		wake_up_all(&balloon->reports.wait);
@@ -233,7 +233,7 @@ static int stop_device(struct pvballoon *balloon)
 	int err = pvbus_device_stop(balloon->pdev);
 	bool said = false;
 
-	while (err && balloon->reports.queue && !pvballoon_is_idle(&balloon->reports)) {
+	while (err && pvballoon_is_asked(&balloon->reports, PVBALLOON_OP_REPORT)) {
 		if (!said)
 			dev_warn(&balloon->pdev->dev,
 				 "the device may still free memory that was reported to it: waiting until pvhostd answers\n");

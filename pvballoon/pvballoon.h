@@ -199,7 +199,7 @@ struct pvballoon_channel {
  * @prdev: free page reporting
  * @reporting: it is registered; of @reporter
  * @reporter: registers it, and waits for a report while it does: nothing waits for this
- * @report_anew: a life of the device has begun that knows of no free memory
+ * @report_anew: a life of the device has begun that knows of no free memory, or it did not answer
  * @shrinker: gives memory back to a guest that is short of it
  * @oom: the same, when the guest is about to kill for memory
  * @oom_seen: what @returned was when it last was

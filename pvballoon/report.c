@@ -49,6 +49,33 @@ static int wait_for_report(struct pvballoon_channel *channel, struct pvballoon_s
 	return slot->status == PVBALLOON_S_UNSUPP ? -EAGAIN : 0;
 }
 
+/*
+ * What is about to be reported is kept from the guest meanwhile; BALLOON-G13: without memory that the
+ * device may free, so that it can be given up.
+ */
+static const struct pvballoon_request nothing = {
+	.op		= PVBALLOON_OP_NOTHING,
+	.optional	= true,
+};
+
+static bool is_answered(struct pvballoon_channel *channel)
+{
+	unsigned long end = jiffies + PVBALLOON_WAIT;
+	struct pvballoon_slot *slot;
+
+	pvballoon_reap(channel);
+	slot = pvballoon_get_slot(channel, 0);
+	/* It has not answered the last time yet. */
+	if (!slot || !pvballoon_is_idle(channel))
+		return false;
+	pvballoon_submit(channel, slot, &nothing, 1);
+	while (slot->busy && READ_ONCE(channel->running) && time_before(jiffies, end)) {
+		pvballoon_wait(channel, PVBALLOON_WAIT);
+		pvballoon_reap(channel);
+	}
+	return !slot->busy && READ_ONCE(channel->running);
+}
+
 static const struct pvballoon_request report_request = {
 	.op		= PVBALLOON_OP_REPORT,
 	.optional	= true,
@@ -65,9 +92,14 @@ static int report(struct page_reporting_dev_info *prdev, struct scatterlist *sgl
 	int err = -EAGAIN;
 
 	mutex_lock(&channel->lock);
-	slot = pvballoon_get_slot(channel, 0);
-	if (!READ_ONCE(channel->running) || !slot)
+	if (!READ_ONCE(channel->running))
 		goto unlock;
+	if (!is_answered(channel)) {
+		/* The kernel does not ask again by itself. */
+		WRITE_ONCE(balloon->report_anew, true);
+		goto unlock;
+	}
+	slot = pvballoon_get_slot(channel, 0);
 	nr = write_ranges(balloon, slot, sgl, nents, &bytes);
 	err = 0;
 	if (nr) {

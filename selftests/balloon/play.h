@@ -34,7 +34,7 @@ static struct pvbus_queue *queues[] = { &queue[0], &queue[1] };
 static struct hring device[2];
 static struct pvbus_driver *driver;
 static const struct pvbus_queue_params *queue_params;
-static bool silent, refuses_deflate;
+static bool silent, refuses_deflate, falls_silent;
 static unsigned int nr_inflates, silent_after;
 static const char *broken;
 static unsigned int nr_stops, nr_restarts, silent_stops;
@@ -136,6 +136,7 @@ static void serve(unsigned int nr)
 		if (refuses_deflate && sqe.op == PVBALLOON_OP_DEFLATE)
 			cqe.status = htole32(PVBALLOON_S_UNSUPP);
 		hring_push(&device[nr], &cqe, 0);
+		silent = falls_silent && sqe.op == PVBALLOON_OP_NOTHING;
 		if (sqe.op != PVBALLOON_OP_INFLATE)
 			continue;
 		nr_inflates++;
@@ -320,6 +321,7 @@ static void begin(u64 mib, bool pieces)
 	nr_stops = 0;
 	silent_stops = 0;
 	silent = false;
+	falls_silent = false;
 	silent_after = 0;
 	nr_inflates = 0;
 	in_pieces = pieces;

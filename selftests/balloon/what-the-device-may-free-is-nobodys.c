@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A device that is silent may free, whenever it goes on, what it was told to: memory that was reported is
- * kept until it has answered, however long (BALLOON-G5), and by a driver that leaves too; of what was about
+ * kept until it has answered, however long (BALLOON-G5), and by a driver that leaves too, and none is reported to
+ * one that is silent already (BALLOON-G13); of what was about
  * to be given nothing comes back (BALLOON-G3). All else does: relief ends at no number of pieces
  * (BALLOON-G10), and the driver leaves when the kernel has done with pages that made way, not before. What
  * it cannot be is served without: a command that needs no feature is no such.
@@ -73,8 +74,18 @@ static void reports(void)
 	ktap_ok(b->reporting, "free memory is reported");
 	silent = true;
 	start = jiffies;
+	err = b->prdev.report(&b->prdev, &sg, 1);
+	ktap_ok(err && b->prdev.report(&b->prdev, &sg, 1) && jiffies - start <= HZ,
+		"not to a device that is silent, which is asked once");
+	silent = false;
+	run(2 * HZ);
+	ktap_ok(b->reporting && !b->report_anew && !b->prdev.report(&b->prdev, &sg, 1),
+		"and again when it answers");
+	falls_silent = true;
+	start = jiffies;
 	answer_at = jiffies + 10 * MINUTE;
 	err = b->prdev.report(&b->prdev, &sg, 1);
+	falls_silent = false;
 	ktap_ok(!err && jiffies - start >= 10 * MINUTE, "and kept from the guest until the device has answered");
 
 	/* As above, with the queue stopped meanwhile, and started by another life. */
@@ -90,6 +101,14 @@ static void reports(void)
 	shim_log_lines = 0;
 	end();
 	ktap_ok(nr_stops > 100 && shim_log_lines, "a driver that leaves asks a silent device until it answers, and says so");
+
+	begin(0, false);
+	silent = true;
+	b = balloon();
+	err = b->prdev.report(&b->prdev, &sg, 1);
+	silent_stops = 100;
+	end();
+	ktap_ok(err && nr_stops == 1, "but not for the answer to a question");
 }
 
 static void gifts(void)
@@ -118,7 +137,7 @@ static void unserved(void)
 
 int main(void)
 {
-	ktap_plan(14);
+	ktap_plan(17);
 	shim_module_init();
 	all_comes_back();
 	relief();

@@ -311,6 +311,8 @@ static void check_requests(void)
 	expect_broken("data that overflows", sqe);
 	sqe = with_data(99, 0, 0);
 	expect("an unknown operation", testballoon_do(&b, &sqe), PVBALLOON_S_UNSUPP);
+	sqe = with_data(PVBALLOON_OP_NOTHING, 1, 0);
+	expect("NOTHING", testballoon_do(&b, &sqe), PVBALLOON_S_UNSUPP);
 	sqe = with_data(PVBALLOON_OP_REPORT, 1, 0);
 	expect("REPORT that was not offered", testballoon_do(&b, &sqe), PVBALLOON_S_UNSUPP);
 	testballoon_start(&b, 1 << PVBALLOON_F_STATS);
@@ -379,7 +381,7 @@ static void check_target(void)
 
 int main(void)
 {
-	ktap_plan(98);
+	ktap_plan(99);
 	testballoon_init(&b, "{}", -1);
 	check_regions();
 	check_ranges();

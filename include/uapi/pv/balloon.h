@@ -20,6 +20,7 @@
 #define PVBALLOON_OP_DEFLATE	2	/* ranges were taken back */
 #define PVBALLOON_OP_REPORT	3	/* ranges are free, and stay the guest's */
 #define PVBALLOON_OP_STATS	4	/* what the guest's memory is used for */
+#define PVBALLOON_OP_NOTHING	255	/* never served: is it answered? */
 
 /* Status, of a completion and of each range or region. */
 #define PVBALLOON_S_OK		0
