@@ -81,7 +81,7 @@ static struct balloon_req *take_first(struct balloon *b)
 	if (!b->first)
 		b->last = &b->first;
 	req->q->in_flight--;
-	req->q->work_ns = b->dev->bus->now_ns;
+	req->q->work_ns = b->dev->loop->now_ns;
 	return req;
 }
 
@@ -126,7 +126,7 @@ void hdev_balloon_ask(struct balloon *b, struct balloon_req *req)
 {
 	req->next = NULL;
 	if (!b->first)
-		hdev_timer_set(&b->silence, b->dev->bus->now_ns + ANSWER_NS);
+		hdev_timer_set(&b->silence, b->dev->loop->now_ns + ANSWER_NS);
 	*b->last = req;
 	b->last = &req->next;
 	req->q->in_flight++;
@@ -177,7 +177,7 @@ static void take_reply(struct balloon *b, struct hostd_ram_reply *reply)
 	b->ram.resident = reply->resident;
 	b->ram.size = reply->size;
 	req = take_first(b);
-	hdev_timer_set(&b->silence, b->first ? b->dev->bus->now_ns + ANSWER_NS : HDEV_NEVER);
+	hdev_timer_set(&b->silence, b->first ? b->dev->loop->now_ns + ANSWER_NS : HDEV_NEVER);
 	hdev_balloon_take_reply(req, reply->failed);
 	hdev_balloon_finish(req);
 }

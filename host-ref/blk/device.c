@@ -137,7 +137,7 @@ static int open_file(struct hdev *dev, struct blk *blk, struct json_object *conf
 		.direct = cache && !strcmp(cache, "none"),
 	};
 
-	return choose_backend(config)->open(&blk->file, &dev->bus->engines, &spec, error, HDEV_ERROR_LEN);
+	return choose_backend(config)->open(&blk->file, &dev->loop->engines, &spec, error, HDEV_ERROR_LEN);
 }
 
 static void free_disk(struct blk *blk)
@@ -182,7 +182,7 @@ static void blk_destroy(struct hdev *dev)
 {
 	struct blk *blk = dev->priv;
 
-	blk->file.backend->close(&blk->file, &dev->bus->engines);
+	blk->file.backend->close(&blk->file, &dev->loop->engines);
 	free_disk(blk);
 	dev->priv = NULL;
 }

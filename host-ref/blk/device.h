@@ -211,7 +211,7 @@ struct blk_queue {
  */
 static inline void hdev_blk_count_latency(const struct blk_req *req)
 {
-	uint64_t took_ns = req->q->dev->bus->now_ns - req->taken_ns;
+	uint64_t took_ns = req->q->dev->loop->now_ns - req->taken_ns;
 	struct blk_queue *bq = req->q->priv;
 	unsigned int op = req->io.op;
 

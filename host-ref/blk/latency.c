@@ -12,7 +12,7 @@
 
 void hdev_blk_count_at_once(struct hdev_queue *q, uint64_t from_ns)
 {
-	uint64_t took_ns = hostd_bus_look_at_clock(q->dev->bus) - from_ns;
+	uint64_t took_ns = hdev_loop_look_at_clock(q->dev->loop) - from_ns;
 	struct blk_queue *bq = q->priv;
 	unsigned int op;
 

@@ -35,7 +35,7 @@ void hdev_blk_set_limits(struct hdev *dev, struct json_object *config)
 {
 	struct blk_limits *l = &((struct blk *)dev->priv)->limits;
 	uint64_t burst_ns = hostd_json_u64(config, "burst", l->ops.burst_ns / MS_NS) * MS_NS;
-	uint64_t now_ns = dev->bus->now_ns;
+	uint64_t now_ns = dev->loop->now_ns;
 
 	hostd_rate_set(&l->ops, now_ns, hostd_json_u64(config, "iops", l->ops.per_second), burst_ns);
 	hostd_rate_set(&l->bytes, now_ns, hostd_json_u64(config, "bps", l->bytes.per_second), burst_ns);
@@ -51,7 +51,7 @@ bool hdev_blk_may_take(struct hdev_queue *q)
 
 	if (at_ns < bytes_ns)
 		at_ns = bytes_ns;
-	if (q->dev->bus->now_ns >= at_ns)
+	if (q->dev->loop->now_ns >= at_ns)
 		return true;
 	/* No more than what may come at once is saved up. */
 	if (portion_ns > l->ops.burst_ns)
@@ -66,6 +66,6 @@ void hdev_blk_count_taken(struct hdev_queue *q, uint64_t len)
 {
 	struct blk_limits *l = &((struct blk *)q->dev->priv)->limits;
 
-	hostd_rate_take(&l->ops, q->dev->bus->now_ns, 1);
-	hostd_rate_take(&l->bytes, q->dev->bus->now_ns, len);
+	hostd_rate_take(&l->ops, q->dev->loop->now_ns, 1);
+	hostd_rate_take(&l->bytes, q->dev->loop->now_ns, len);
 }

@@ -131,7 +131,7 @@ static void complete(struct hostd_io *io)
 	struct blk_req *req = (struct blk_req *)io;
 
 	req->q->in_flight--;
-	req->q->work_ns = req->q->dev->bus->now_ns;
+	req->q->work_ns = req->q->dev->loop->now_ns;
 	take_result(req);
 }
 
@@ -163,7 +163,7 @@ static void start_request(struct hdev_queue *q, const struct pvblk_sqe *sqe, voi
 	req->io.complete = complete;
 	req->io.op = ops[sqe->op];
 	req->io.flags = 0;
-	req->taken_ns = q->dev->bus->now_ns;
+	req->taken_ns = q->dev->loop->now_ns;
 	req->is_at_once = false;
 	req->is_final = false;
 	if (sqe->flags & PVBLK_RQ_FUA)
@@ -183,7 +183,7 @@ unsigned int hdev_blk_poll(struct hdev_queue *q, unsigned int budget)
 {
 	const struct blk_limits *limits = &((struct blk *)q->dev->priv)->limits;
 	const struct blk_queue *bq = q->priv;
-	uint64_t from_ns = q->dev->bus->now_ns;
+	uint64_t from_ns = q->dev->loop->now_ns;
 	struct pvblk_sqe sqe;
 	unsigned int nr;
 	void *data;

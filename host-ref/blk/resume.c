@@ -18,7 +18,7 @@ void hdev_blk_retry(struct hdev *dev)
 {
 	struct blk_trouble *t = &((struct blk *)dev->priv)->trouble;
 
-	if (!t->stopped || t->probe || dev->bus->now_ns < t->try_ns || !t->held ||
+	if (!t->stopped || t->probe || dev->loop->now_ns < t->try_ns || !t->held ||
 	    t->held->is_final || !t->held->q->running)
 		return;
 	t->nr_tries++;

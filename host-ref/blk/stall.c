@@ -31,14 +31,14 @@ static bool is_given_up(const struct hdev *dev)
 		return false;
 	if (hdev_is_draining(dev) && (s->told || backend->is_away(&blk->file)))
 		return true;
-	return s->limit_ns && dev->bus->now_ns - s->since_ns >= s->limit_ns;
+	return s->limit_ns && dev->loop->now_ns - s->since_ns >= s->limit_ns;
 }
 
 void hdev_blk_look_for_stall(struct hdev *dev)
 {
 	struct blk *blk = dev->priv;
 	struct blk_stall *s = &blk->stall;
-	uint64_t now_ns = dev->bus->now_ns;
+	uint64_t now_ns = dev->loop->now_ns;
 
 	if (!blk->file.in_flight || blk->file.progress != s->progress || !s->since_ns) {
 		if (s->told)
@@ -64,5 +64,5 @@ void hdev_blk_describe_stall(const struct hdev *dev, struct json_object *obj)
 	const struct blk *blk = dev->priv;
 
 	if (blk->stall.told)
-		hostd_json_add_u64(obj, "waits_ms", (dev->bus->now_ns - blk->stall.since_ns) / 1000000);
+		hostd_json_add_u64(obj, "waits_ms", (dev->loop->now_ns - blk->stall.since_ns) / 1000000);
 }

@@ -141,7 +141,7 @@ static void log_failure(struct hdev *dev, const struct blk_req *req, enum blk_po
 {
 	struct blk_trouble *t = &((struct blk *)dev->priv)->trouble;
 	struct blk_kind *kind = find_kind(t, req->io.op, -req->io.result);
-	uint64_t now_ns = dev->bus->now_ns;
+	uint64_t now_ns = dev->loop->now_ns;
 	char times[64] = "";
 
 	t->sick = true;
@@ -214,7 +214,7 @@ static void stop_disk(struct hdev *dev, const struct blk_req *req)
 		t->pause_ns = t->nr_tries ? t->pause_ns * 2 : PAUSE_MIN_NS;
 		if (t->pause_ns > PAUSE_MAX_NS)
 			t->pause_ns = PAUSE_MAX_NS;
-		t->try_ns = waits(req) ? dev->bus->now_ns + t->pause_ns : UINT64_MAX;
+		t->try_ns = waits(req) ? dev->loop->now_ns + t->pause_ns : UINT64_MAX;
 	}
 	t->stopped = true;
 	snprintf(t->reason, sizeof(t->reason), "%s: %s", op_names[req->io.op],

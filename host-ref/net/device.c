@@ -54,8 +54,8 @@ static void net_shape(const struct hdev *dev, unsigned int index, struct hdev_sh
 /* Each way for itself. */
 static void set_rate(struct net *net, uint64_t rate)
 {
-	hostd_rate_set(&net->rx_rate, net->dev->bus->now_ns, rate, NET_RATE_BURST_NS);
-	hostd_rate_set(&net->tx_rate, net->dev->bus->now_ns, rate, NET_RATE_BURST_NS);
+	hostd_rate_set(&net->rx_rate, net->dev->loop->now_ns, rate, NET_RATE_BURST_NS);
+	hostd_rate_set(&net->tx_rate, net->dev->loop->now_ns, rate, NET_RATE_BURST_NS);
 }
 
 /* What may change while it runs (NET-D12). */
@@ -243,7 +243,7 @@ static int net_set(struct hdev *dev, struct json_object *config, char *error)
 		net_watch(net);
 	}
 	/* What has waited for a limit waits for this one, or no more. */
-	hdev_timer_set(&net->rate_timer, dev->bus->now_ns);
+	hdev_timer_set(&net->rate_timer, dev->loop->now_ns);
 	net_publish(net);
 	return 0;
 }

@@ -21,9 +21,9 @@ void net_end(struct net *net, const char *why)
 		return;
 	}
 	net->ending = why;
-	hdev_timer_set(&net->end_timer, net->dev->bus->now_ns + PATIENCE_NS);
+	hdev_timer_set(&net->end_timer, net->dev->loop->now_ns + PATIENCE_NS);
 	/* What waits for room is dropped next. */
-	hdev_timer_set(&net->full_timer, net->dev->bus->now_ns);
+	hdev_timer_set(&net->full_timer, net->dev->loop->now_ns);
 	net_watch(net);
 	if (net_rx_can_look(net, 0))
 		net_rx_look(net, 0);
@@ -39,7 +39,7 @@ static void end_due(struct hdev_timer *timer)
 	/* A limit lets it go on later. */
 	if (net->up && from_ns < hostd_rate_at(&net->rx_rate))
 		from_ns = hostd_rate_at(&net->rx_rate);
-	if (net->ending && from_ns + PATIENCE_NS > net->dev->bus->now_ns)
+	if (net->ending && from_ns + PATIENCE_NS > net->dev->loop->now_ns)
 		hdev_timer_set(timer, from_ns + PATIENCE_NS);
 	else if (net->ending)
 		net_lost(net, net->ending);

@@ -279,7 +279,7 @@ static bool place_kept(struct net *net, unsigned int pair)
 void net_rx_hold(struct net *net)
 {
 	if (is_spread(net) && net->hold_timer.at_ns == HDEV_NEVER)
-		hdev_timer_set(&net->hold_timer, net->dev->bus->now_ns + HOLD_NS);
+		hdev_timer_set(&net->hold_timer, net->dev->loop->now_ns + HOLD_NS);
 }
 
 static bool others_have_buffers(struct net *net, unsigned int pair)
@@ -340,7 +340,7 @@ static int read_one(struct net *net, unsigned int source)
 		net->count[source].rx_bad++;
 	if (len < 0)
 		return len;
-	hostd_rate_take(&net->rx_rate, net->dev->bus->now_ns, len);
+	hostd_rate_take(&net->rx_rate, net->dev->loop->now_ns, len);
 	a.len = len;
 	if (a.len > room) {
 		if (room)
@@ -392,9 +392,9 @@ bool net_rx_look(struct net *net, unsigned int source)
 		len = -EAGAIN;
 	if (found) {
 		net->rx_turn = source + 1;
-		net->came_ns = net->dev->bus->now_ns;
+		net->came_ns = net->dev->loop->now_ns;
 	}
-	rx->look_ns = found ? 0 : net->dev->bus->now_ns + PAUSE_NS;
+	rx->look_ns = found ? 0 : net->dev->loop->now_ns + PAUSE_NS;
 	if (!net_rx_is_within_rate(net))
 		net_rate_wait(net, &net->rx_rate);
 	/* At the end of a peer there is no more of it than there is now. */
@@ -428,7 +428,7 @@ bool net_rx_work(struct hdev *dev)
 
 	for (i = 0; i < net->be.nr_used; i++) {
 		source = (first + i) % net->be.nr_used;
-		if (net_rx_can_look(net, source) && dev->bus->now_ns >= net->rx[source]->look_ns)
+		if (net_rx_can_look(net, source) && dev->loop->now_ns >= net->rx[source]->look_ns)
 			found |= net_rx_look(net, source);
 	}
 	return found;

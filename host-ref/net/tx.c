@@ -59,7 +59,7 @@ static int check_frame(const struct hdev_queue *q, const struct pvnet_tx_sqe *sq
 
 static bool is_within_rate(const struct net *net)
 {
-	return hostd_rate_allows(&net->tx_rate, net->dev->bus->now_ns);
+	return hostd_rate_allows(&net->tx_rate, net->dev->loop->now_ns);
 }
 
 static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget)
@@ -75,7 +75,7 @@ static void take_frames(struct net *net, struct net_txq *tx, unsigned int budget
 			return;
 		}
 		if (ret == PVNET_S_OK) {
-			hostd_rate_take(&net->tx_rate, net->dev->bus->now_ns, tx->out[tx->nr].len);
+			hostd_rate_take(&net->tx_rate, net->dev->loop->now_ns, tx->out[tx->nr].len);
 			tx->nr++;
 			continue;
 		}
@@ -137,7 +137,7 @@ static void send_frames(struct net *net, struct net_txq *tx, unsigned int pair)
 		return;
 	}
 	if (tx->nr && net->full_timer.at_ns == HDEV_NEVER)
-		hdev_timer_set(&net->full_timer, net->dev->bus->now_ns + FULL_NS);
+		hdev_timer_set(&net->full_timer, net->dev->loop->now_ns + FULL_NS);
 	if (tx->nr || net->be.unsent)
 		net_watch(net);
 }

@@ -26,7 +26,7 @@ void net_publish(struct net *net)
 
 bool net_rx_is_within_rate(const struct net *net)
 {
-	return hostd_rate_allows(&net->rx_rate, net->dev->bus->now_ns);
+	return hostd_rate_allows(&net->rx_rate, net->dev->loop->now_ns);
 }
 
 bool net_rx_can_look(const struct net *net, unsigned int source)
@@ -103,7 +103,7 @@ void net_watch(struct net *net)
 		hostd_report(HOSTD_LOG_ERR, "%s: its back end cannot be watched: %s: looking each second, until it can",
 			     net->dev->name, strerror(-err));
 	if (err && net->watch_timer.at_ns == HDEV_NEVER)
-		hdev_timer_set(&net->watch_timer, net->dev->bus->now_ns + RETRY_NS);
+		hdev_timer_set(&net->watch_timer, net->dev->loop->now_ns + RETRY_NS);
 	net->unwatched = err;
 }
 
@@ -122,7 +122,7 @@ void net_lost(struct net *net, const char *why)
 	net->ending = NULL;
 	hdev_timer_set(&net->end_timer, HDEV_NEVER);
 	/* What waits for room is dropped next. */
-	hdev_timer_set(&net->full_timer, net->dev->bus->now_ns);
+	hdev_timer_set(&net->full_timer, net->dev->loop->now_ns);
 	net_watch(net);
 	net_publish(net);
 	if (net->line < 0 || net->be.fds[0] < 0)

@@ -77,9 +77,9 @@ static int watch_all(struct hostd_worker *w)
 	for (i = 0; i < bus->win.nr_vectors && !ret; i++)
 		ret = hostd_worker_watch(w, w->kick_fds[i], EPOLLIN, i);
 	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
-		if (bus->engines.all[i].fd >= 0 && !bus->engines.all[i].error)
+		if (bus->loop.engines.all[i].fd >= 0 && !bus->loop.engines.all[i].error)
 			/* It is reaped while it has requests, not while this is readable. */
-			ret = hostd_worker_watch(w, bus->engines.all[i].fd, EPOLLIN | EPOLLET,
+			ret = hostd_worker_watch(w, bus->loop.engines.all[i].fd, EPOLLIN | EPOLLET,
 						 HOSTD_WATCH_ENGINE);
 	}
 	return ret;
@@ -121,9 +121,9 @@ static bool refuse_driver(const struct hostd_bus *bus)
 	return true;
 }
 
-static int watch_device(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+static int watch_device(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
 {
-	return hostd_worker_watch(bus->worker, fd, events, HOSTD_WATCH_DEVICE + index);
+	return hostd_worker_watch(loop->bus->worker, fd, events, HOSTD_WATCH_DEVICE + index);
 }
 
 static int complain(char *error, const char *what, int ret)
@@ -192,10 +192,10 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 		return complain(error, "cannot map the window or make engines", -errno);
 	w->bus->removed = say_removed;
 	w->bus->began = say_epoch;
-	w->bus->watch = watch_device;
+	w->bus->loop.watch = watch_device;
 	w->bus->refuses = refuse_driver;
 	w->bus->worker = w;
-	w->bus->clock = hostd_clock_ns;
+	w->bus->loop.clock = hostd_clock_ns;
 	hostd_standby_init(&w->standby);
 	ret = watch_all(w);
 	if (ret)
@@ -221,16 +221,16 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 	/* Mapped: the mappings are enough. */
 	close(fds[0]);
 	close(fds[1]);
-	uring = &w->bus->engines.all[0];
+	uring = &w->bus->loop.engines.all[0];
 	if (uring->error)
 		hostd_report(HOSTD_LOG_WARN, "no io_uring here (%s): engine auto uses threads",
 			     strerror(-uring->error));
-	w->bus->now_ns = hostd_clock_ns();
-	w->next_beat_ns = w->bus->now_ns;
+	w->bus->loop.now_ns = hostd_clock_ns();
+	w->next_beat_ns = w->bus->loop.now_ns;
 	reply = hostd_ipc_reply_ok(req);
 	hostd_json_add_u64(reply, "protocol", HOSTD_IPC_PROTOCOL);
 	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
 	hostd_json_add_str(reply, "engine",
-			   hostd_engines_find(&w->bus->engines, "auto")->ops->name);
+			   hostd_engines_find(&w->bus->loop.engines, "auto")->ops->name);
 	return reply;
 }

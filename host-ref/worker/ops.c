@@ -141,7 +141,7 @@ static struct json_object *op_go(struct hostd_worker *w, struct json_object *req
 
 	hostd_bus_begin_epoch(w->bus);
 	w->serving = true;
-	w->next_beat_ns = w->bus->now_ns;
+	w->next_beat_ns = w->bus->loop.now_ns;
 	hostd_json_add_u64(reply, "epoch", w->bus->win.epoch);
 	return reply;
 }

@@ -44,7 +44,7 @@ static void relax(void)
 
 void hostd_worker_note(struct hostd_worker *w)
 {
-	w->work_ns = w->bus->now_ns;
+	w->work_ns = w->bus->loop.now_ns;
 	w->hot = true;
 }
 
@@ -57,13 +57,13 @@ static void poll_queue(struct hdev_queue *q)
 {
 	struct hostd_bus *bus = q->dev->bus;
 
-	if (q->dev != bus->stream)
-		bus->stream = NULL;
+	if (q->dev != bus->loop.stream)
+		bus->loop.stream = NULL;
 	if (!q->kicked)
 		q->stats.polls++;
 	q->kicked = false;
 	q->armed = false;
-	q->work_ns = bus->now_ns;
+	q->work_ns = bus->loop.now_ns;
 	q->dev->ops->poll(q, BUDGET);
 	if (q->running)
 		hdev_queue_signal(q);
@@ -72,8 +72,8 @@ static void poll_queue(struct hdev_queue *q)
 /* A queue that has been idle among many others costs a doorbell, not a look in each pass. */
 static void rest_queue(struct hostd_worker *w, struct hdev_queue *q)
 {
-	if (q->quiet || w->bus->nr_running <= POLL_ALL_MAX ||
-	    w->bus->now_ns - q->work_ns < hostd_worker_patience(w))
+	if (q->quiet || w->bus->loop.nr_running <= POLL_ALL_MAX ||
+	    w->bus->loop.now_ns - q->work_ns < hostd_worker_patience(w))
 		return;
 	hdev_queue_arm(q);
 }
@@ -84,10 +84,10 @@ static bool poll_queues(struct hostd_worker *w)
 	bool worked = false;
 	unsigned int i = 0;
 
-	while (i < bus->nr_running) {
-		struct hdev_queue *q = bus->running[i];
+	while (i < bus->loop.nr_running) {
+		struct hdev_queue *q = bus->loop.running[i];
 
-		if (bus->now_ns >= q->ring.irq_at_ns)
+		if (bus->loop.now_ns >= q->ring.irq_at_ns)
 			hdev_queue_signal_late(q);
 		if (!q->armed && hdev_queue_has_work(q)) {
 			worked |= !q->dev->ops->is_patient;
@@ -105,14 +105,14 @@ static bool poll_queues(struct hostd_worker *w)
 bool hostd_worker_reap(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
-	bool worked = hostd_bus_work(bus);
+	bool worked = hdev_loop_work(&bus->loop);
 	unsigned int i;
 
-	worked |= hostd_engines_reap(&bus->engines) > 0;
+	worked |= hostd_engines_reap(&bus->loop.engines) > 0;
 	if (!worked)
 		return false;
-	for (i = 0; i < bus->nr_running; i++)
-		hdev_queue_signal(bus->running[i]);
+	for (i = 0; i < bus->loop.nr_running; i++)
+		hdev_queue_signal(bus->loop.running[i]);
 	if (bus->draining)
 		hostd_bus_settle(bus);
 	return true;
@@ -122,8 +122,8 @@ void hostd_worker_wake(struct hostd_bus *bus)
 {
 	unsigned int i;
 
-	for (i = 0; i < bus->nr_running && bus->nr_running <= POLL_ALL_MAX; i++)
-		bus->running[i]->armed = false;
+	for (i = 0; i < bus->loop.nr_running && bus->loop.nr_running <= POLL_ALL_MAX; i++)
+		bus->loop.running[i]->armed = false;
 }
 
 /* Ask every queue for a doorbell; false if one has work by now. */
@@ -131,8 +131,8 @@ static bool arm_queues(struct hostd_bus *bus)
 {
 	unsigned int i = 0;
 
-	while (i < bus->nr_running) {
-		struct hdev_queue *q = bus->running[i];
+	while (i < bus->loop.nr_running) {
+		struct hdev_queue *q = bus->loop.running[i];
 
 		if (!q->armed && !q->quiet && !hdev_queue_arm(q))
 			return false;
@@ -144,7 +144,7 @@ static bool arm_queues(struct hostd_bus *bus)
 
 uint64_t hostd_worker_patience(const struct hostd_worker *w)
 {
-	return w->bus->now_ns < w->crowd_until_ns ? 0 : w->poll_ns;
+	return w->bus->loop.now_ns < w->crowd_until_ns ? 0 : w->poll_ns;
 }
 
 /*
@@ -154,25 +154,25 @@ uint64_t hostd_worker_patience(const struct hostd_worker *w)
 static void keep_from_polling(struct hostd_worker *w)
 {
 	/* What the operator has said is done. */
-	if (w->poll_min_ns == w->poll_max_ns || w->bus->now_ns < w->crowd_until_ns)
+	if (w->poll_min_ns == w->poll_max_ns || w->bus->loop.now_ns < w->crowd_until_ns)
 		return;
 	/* Again, soon after the last time? */
-	if (w->bus->now_ns - w->crowd_until_ns < w->crowd_ns * CROWD_FACTOR)
+	if (w->bus->loop.now_ns - w->crowd_until_ns < w->crowd_ns * CROWD_FACTOR)
 		w->crowd_ns *= CROWD_FACTOR;
 	else
 		w->crowd_ns = CROWD_MIN_NS;
 	if (w->crowd_ns > CROWD_MAX_NS)
 		w->crowd_ns = CROWD_MAX_NS;
-	w->crowd_until_ns = w->bus->now_ns + w->crowd_ns;
+	w->crowd_until_ns = w->bus->loop.now_ns + w->crowd_ns;
 }
 
 /* @idle_ns: when it last looked, if nothing has been done since; else 0 */
 static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
 {
-	if (!w->bus->is_fresh)
-		w->bus->now_ns = hostd_clock_ns();
-	w->bus->is_fresh = false;
-	if (idle_ns && w->bus->now_ns > idle_ns + GAP_NS)
+	if (!w->bus->loop.is_fresh)
+		w->bus->loop.now_ns = hostd_clock_ns();
+	w->bus->loop.is_fresh = false;
+	if (idle_ns && w->bus->loop.now_ns > idle_ns + GAP_NS)
 		keep_from_polling(w);
 }
 
@@ -181,7 +181,7 @@ static bool may_nap(const struct hostd_worker *w)
 {
 	const struct hostd_bus *bus = w->bus;
 
-	return bus->stream && bus->now_ns - bus->stream_ns < STREAM_NS && hostd_worker_patience(w);
+	return bus->loop.stream && bus->loop.now_ns - bus->loop.stream_ns < STREAM_NS && hostd_worker_patience(w);
 }
 
 /* As if it had looked in vain for so long. A descriptor that is ready ends it. */
@@ -193,7 +193,7 @@ static void nap(struct hostd_worker *w)
 
 	if (ppoll(&pfd, 1, &time, NULL))
 		w->next_fds_ns = 0;
-	w->bus->is_fresh = false;
+	w->bus->loop.is_fresh = false;
 	look_at_clock(w, start_ns + NAP_NS);
 }
 
@@ -209,17 +209,17 @@ void hostd_worker_poll(struct hostd_worker *w)
 		worked |= hostd_worker_reap(w);
 		if (worked || ++idle % IDLE_PASSES_PER_CLOCK == 0) {
 			look_at_clock(w, worked ? 0 : idle_ns);
-			idle_ns = bus->now_ns;
+			idle_ns = bus->loop.now_ns;
 		}
 		if (worked) {
 			hostd_worker_note(w);
 		} else if (may_nap(w)) {
 			nap(w);
-			idle_ns = bus->now_ns;
+			idle_ns = bus->loop.now_ns;
 		} else {
 			relax();
 		}
-		if (bus->now_ns - w->work_ns > hostd_worker_patience(w))
+		if (bus->loop.now_ns - w->work_ns > hostd_worker_patience(w))
 			w->hot = !arm_queues(bus);
-	} while (w->hot && !w->quit && bus->now_ns < w->next_fds_ns);
+	} while (w->hot && !w->quit && bus->loop.now_ns < w->next_fds_ns);
 }

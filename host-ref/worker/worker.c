@@ -54,14 +54,14 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 	if (read(w->kick_fds[vector], &count, sizeof(count)) != sizeof(count))
 		return;
 	w->kicks[vector] += count;
-	for (i = 0; i < bus->nr_running; i++) {
-		struct hdev_queue *q = bus->running[i];
+	for (i = 0; i < bus->loop.nr_running; i++) {
+		struct hdev_queue *q = bus->loop.running[i];
 
 		if (q->kick_vector != vector || q->quiet)
 			continue;
 		if (!first || (!hdev_queue_has_work(first) && hdev_queue_has_work(q)))
 			first = q;
-		rouse_queue(q, bus->now_ns);
+		rouse_queue(q, bus->loop.now_ns);
 		q->kicked = true;
 	}
 	/* Who rang a shared vector isn't known: most likely one that has work. */
@@ -74,7 +74,7 @@ static void count_kicks(struct hostd_worker *w, unsigned int vector)
 
 static void ready_device(struct hostd_worker *w, unsigned int index, uint32_t events)
 {
-	const struct hdev *dev = hostd_bus_ready(w->bus, index, events);
+	const struct hdev *dev = hdev_loop_ready(&w->bus->loop, index, events);
 
 	if (w->bus->draining)
 		hostd_bus_settle(w->bus);
@@ -114,7 +114,7 @@ static void take_events(struct hostd_worker *w)
 	nr = epoll_wait(w->epoll_fd, events, HOSTD_ARRAY_SIZE(events), 0);
 	if (nr < 0)
 		stop_waiting(w, "epoll_wait");
-	w->bus->now_ns = hostd_clock_ns();
+	w->bus->loop.now_ns = hostd_clock_ns();
 	for (i = 0; i < nr; i++)
 		take_event(w, &events[i]);
 }
@@ -127,28 +127,28 @@ static void look_around(struct hostd_worker *w)
 
 	hostd_bus_beat(bus);
 	hostd_bus_look(bus);
-	for (i = 0; i < bus->nr_running; i++) {
-		if (hdev_queue_has_work(bus->running[i])) {
-			rouse_queue(bus->running[i], bus->now_ns);
-			note_device(w, bus->running[i]->dev);
+	for (i = 0; i < bus->loop.nr_running; i++) {
+		if (hdev_queue_has_work(bus->loop.running[i])) {
+			rouse_queue(bus->loop.running[i], bus->loop.now_ns);
+			note_device(w, bus->loop.running[i]->dev);
 		}
 	}
 }
 
 static void hush(struct hostd_worker *w)
 {
-	if (w->bus->now_ns < w->next_hush_ns)
+	if (w->bus->loop.now_ns < w->next_hush_ns)
 		return;
 	/* A start that takes no time leaves the last life's header for the driver to see. */
 	if (w->next_hush_ns)
 		hostd_window_hush(&w->bus->win);
-	w->next_hush_ns = w->bus->now_ns + HUSH_NS;
+	w->next_hush_ns = w->bus->loop.now_ns + HUSH_NS;
 }
 
 static void fire_timers(struct hostd_worker *w)
 {
 	/* One may want a doorbell, or have left something to be done. */
-	if (hostd_bus_fire(w->bus))
+	if (hdev_loop_fire(&w->bus->loop))
 		hostd_worker_rouse(w);
 	if (w->bus->draining)
 		hostd_bus_settle(w->bus);
@@ -158,11 +158,11 @@ static void run_timers(struct hostd_worker *w)
 {
 	if (!w->serving)
 		hush(w);
-	if (w->bus->timers)
+	if (w->bus->loop.timers)
 		fire_timers(w);
-	if (w->bus->now_ns < w->next_beat_ns)
+	if (w->bus->loop.now_ns < w->next_beat_ns)
 		return;
-	w->next_beat_ns = w->bus->now_ns + w->beat_ns;
+	w->next_beat_ns = w->bus->loop.now_ns + w->beat_ns;
 	__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
 	if (w->serving)
 		look_around(w);
@@ -171,7 +171,7 @@ static void run_timers(struct hostd_worker *w)
 static void poll_fds(struct hostd_worker *w)
 {
 	take_events(w);
-	w->next_fds_ns = w->bus->now_ns + FDS_NS;
+	w->next_fds_ns = w->bus->loop.now_ns + FDS_NS;
 	run_timers(w);
 }
 
@@ -185,16 +185,16 @@ static void spin(struct hostd_worker *w)
 static uint64_t next_deadline(const struct hostd_worker *w)
 {
 	const struct hostd_bus *bus = w->bus;
-	uint64_t at_ns = w->next_beat_ns, timer_ns = hostd_bus_next_timer(bus);
+	uint64_t at_ns = w->next_beat_ns, timer_ns = hdev_loop_next_timer(&bus->loop);
 	unsigned int i;
 
 	if (at_ns > timer_ns)
 		at_ns = timer_ns;
 	if (!w->serving && at_ns > w->next_hush_ns)
 		at_ns = w->next_hush_ns;
-	for (i = 0; i < bus->nr_running; i++) {
-		if (at_ns > bus->running[i]->ring.irq_at_ns)
-			at_ns = bus->running[i]->ring.irq_at_ns;
+	for (i = 0; i < bus->loop.nr_running; i++) {
+		if (at_ns > bus->loop.running[i]->ring.irq_at_ns)
+			at_ns = bus->loop.running[i]->ring.irq_at_ns;
 	}
 	return at_ns;
 }
@@ -216,15 +216,15 @@ static void adapt_poll(struct hostd_worker *w, uint64_t slept_ns)
 static void snooze(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
-	uint64_t start_ns = bus->now_ns;
+	uint64_t start_ns = bus->loop.now_ns;
 	struct pollfd pfd = { .fd = w->epoll_fd, .events = POLLIN };
 	struct timespec timeout = { 0 };
 	uint64_t at_ns = next_deadline(w);
 	unsigned int i;
 
-	if (at_ns > bus->now_ns) {
-		timeout.tv_sec = (at_ns - bus->now_ns) / 1000000000;
-		timeout.tv_nsec = (at_ns - bus->now_ns) % 1000000000;
+	if (at_ns > bus->loop.now_ns) {
+		timeout.tv_sec = (at_ns - bus->loop.now_ns) / 1000000000;
+		timeout.tv_nsec = (at_ns - bus->loop.now_ns) % 1000000000;
 	}
 	hostd_standby_rest(&w->standby);
 	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
@@ -232,14 +232,14 @@ static void snooze(struct hostd_worker *w)
 		stop_waiting(w, "ppoll");
 	take_events(w);
 	run_timers(w);
-	for (i = 0; i < bus->nr_running; i++) {
-		if (bus->now_ns >= bus->running[i]->ring.irq_at_ns)
-			hdev_queue_signal_late(bus->running[i]);
+	for (i = 0; i < bus->loop.nr_running; i++) {
+		if (bus->loop.now_ns >= bus->loop.running[i]->ring.irq_at_ns)
+			hdev_queue_signal_late(bus->loop.running[i]);
 	}
 	if (hostd_worker_reap(w))
 		hostd_worker_note(w);
 	if (w->hot && w->work_ns > start_ns)
-		adapt_poll(w, bus->now_ns - start_ns);
+		adapt_poll(w, bus->loop.now_ns - start_ns);
 	if (w->hot)
 		hostd_worker_wake(bus);
 }
@@ -250,10 +250,10 @@ static void pick_up(struct hostd_worker *w, struct hostd_io *left)
 	struct hostd_bus *bus = w->bus;
 	unsigned int i;
 
-	bus->now_ns = hostd_clock_ns();
-	hostd_engines_pick_up(&bus->engines, left);
-	for (i = 0; i < bus->nr_running; i++)
-		hdev_queue_signal(bus->running[i]);
+	bus->loop.now_ns = hostd_clock_ns();
+	hostd_engines_pick_up(&bus->loop.engines, left);
+	for (i = 0; i < bus->loop.nr_running; i++)
+		hdev_queue_signal(bus->loop.running[i]);
 	if (bus->draining)
 		hostd_bus_settle(bus);
 	hostd_worker_note(w);
@@ -282,7 +282,7 @@ static int serve(void *arg, struct hostd_io *left)
 /* False: a thread has not come back, and nothing can be freed. */
 static bool run(struct hostd_worker *w, int *status)
 {
-	w->standby.guard = &w->bus->engines.guard;
+	w->standby.guard = &w->bus->loop.engines.guard;
 	w->standby.serve = serve;
 	w->standby.arg = w;
 	return hostd_standby_run(&w->standby, status) && w->drained;

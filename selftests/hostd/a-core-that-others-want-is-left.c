@@ -37,7 +37,7 @@ static uint64_t poll_us(unsigned int look, uint64_t gap)
 {
 	uint64_t start_ns;
 
-	w.bus->now_ns = hostd_clock_ns();
+	w.bus->loop.now_ns = hostd_clock_ns();
 	hostd_worker_wake(w.bus);
 	hostd_worker_note(&w);
 	start_ns = now_ns;

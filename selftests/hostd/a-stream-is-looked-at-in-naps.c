@@ -72,7 +72,7 @@ static uint64_t poll_us(void)
 
 	nr_naps = 0;
 	w.next_fds_ns = UINT64_MAX;
-	w.bus->now_ns = hostd_clock_ns();
+	w.bus->loop.now_ns = hostd_clock_ns();
 	hostd_worker_wake(w.bus);
 	hostd_worker_note(&w);
 	hostd_worker_poll(&w);
@@ -108,8 +108,8 @@ static void check_others(void)
 {
 	submit(LONG);
 	poll_us();
-	w.bus->stream = &w.bus->devices[1];
-	w.bus->stream_ns = now_ns;
+	w.bus->loop.stream = &w.bus->devices[1];
+	w.bus->loop.stream_ns = now_ns;
 	submit(1514);
 	ktap_ok(poll_us() >= POLL_US && !nr_naps, "other devices' work is polled for, whoever has a stream");
 	submit(LONG);

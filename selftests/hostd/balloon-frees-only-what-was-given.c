@@ -230,10 +230,10 @@ static void check_silence(void)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		b.t.bus->now_ns += 59000000000ULL;
-		hostd_bus_fire(b.t.bus);
-		b.t.bus->now_ns += 2000000000ULL;
-		hostd_bus_fire(b.t.bus);
+		b.t.bus->loop.now_ns += 59000000000ULL;
+		hdev_loop_fire(&b.t.bus->loop);
+		b.t.bus->loop.now_ns += 2000000000ULL;
+		hdev_loop_fire(&b.t.bus->loop);
 		_exit(99);
 	}
 	waitpid(pid, &status, 0);
@@ -245,7 +245,7 @@ static void check_silence(void)
 		testballoon_pump(&b);
 		testballoon_reap(&b, &cqe);
 	}
-	hostd_bus_fire(b.t.bus);
+	hdev_loop_fire(&b.t.bus->loop);
 	ktap_ok(inflate(81 * MIB, PAGE) == PVBALLOON_S_OK, "one that does goes on");
 }
 

@@ -231,9 +231,9 @@ static void check_patience(void)
 					  PVBALLOON_RANGES_MAX);
 		testballoon_submit(&b, &sqe);
 	}
-	nr = hdev_balloon_poll(b.t.bus->running[0], 32);
+	nr = hdev_balloon_poll(b.t.bus->loop.running[0], 32);
 	ktap_ok(nr && nr < 16, "others have their turn after %u of 16 large requests", nr);
-	while (nr < 16 && (i = hdev_balloon_poll(b.t.bus->running[0], 32)))
+	while (nr < 16 && (i = hdev_balloon_poll(b.t.bus->loop.running[0], 32)))
 		nr += i;
 	for (i = 0; testballoon_reap(&b, &cqe) && !cqe.status; i++)
 		;

@@ -58,15 +58,15 @@ static void drive(struct load *load)
 /* What the loop does in @ms. How many requests of the first disk are done in them. */
 static unsigned int run(unsigned int ms)
 {
-	uint64_t end_ns = t.bus->now_ns + ms * MS;
+	uint64_t end_ns = t.bus->loop.now_ns + ms * MS;
 	unsigned int i, done = loads[0].done;
 
-	while (t.bus->now_ns < end_ns) {
-		t.bus->now_ns += STEP_NS;
-		hostd_bus_fire(t.bus);
-		hostd_bus_work(t.bus);
-		for (i = 0; i < t.bus->nr_running; i++) {
-			struct hdev_queue *q = t.bus->running[i];
+	while (t.bus->loop.now_ns < end_ns) {
+		t.bus->loop.now_ns += STEP_NS;
+		hdev_loop_fire(&t.bus->loop);
+		hdev_loop_work(&t.bus->loop);
+		for (i = 0; i < t.bus->loop.nr_running; i++) {
+			struct hdev_queue *q = t.bus->loop.running[i];
 
 			if (!hdev_queue_has_work(q))
 				continue;
@@ -82,9 +82,9 @@ static unsigned int run(unsigned int ms)
 /* The driver wants nothing for so long. */
 static void rest(unsigned int ms)
 {
-	t.bus->now_ns += ms * MS;
-	hostd_bus_fire(t.bus);
-	hostd_bus_work(t.bus);
+	t.bus->loop.now_ns += ms * MS;
+	hdev_loop_fire(&t.bus->loop);
+	hdev_loop_work(&t.bus->loop);
 }
 
 static bool is_near(unsigned int nr, unsigned int want)

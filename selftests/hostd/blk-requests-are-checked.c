@@ -131,7 +131,7 @@ static void check_overrun(void)
 		;
 	ktap_ok(i == 16, "a full ring is served");
 	/* What the driver would do, had it more than 16 outstanding. */
-	t.bus->running[0]->ring.outstanding = 16;
+	t.bus->loop.running[0]->ring.outstanding = 16;
 	testdrv_submit(&q, &sqe);
 	testbus_pump(&t);
 	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_BROKEN &&

@@ -75,7 +75,7 @@ static void check_states(struct testbus *t, struct testdrv_queue *q)
 	ktap_ok(testdrv_take_features(d, 0) == PVBUS_R_STATE, "FEATURES while running: STATE");
 	ktap_ok(testdrv_start(d, 0, q, 1) == PVBUS_R_STATE, "START while running: STATE");
 	ktap_ok(testdrv_command(d, 0, PVBUS_CMD_RESET) == PVBUS_R_OK &&
-		testdrv_status(d, 0) == PVBUS_S_RESET && !t->bus->nr_running, "RESET");
+		testdrv_status(d, 0) == PVBUS_S_RESET && !t->bus->loop.nr_running, "RESET");
 	ktap_ok(testdrv_run(d, 0, q, 16, 4096) &&
 			testdrv_bus_command(d, PVBUS_CMD_BYE) == PVBUS_R_OK &&
 			testdrv_status(d, 0) == PVBUS_S_RESET,
@@ -163,7 +163,7 @@ static void check_table(struct testbus *t, struct testdrv_queue *q)
 	testbus_add(t, 0, 2, OTHER, -1);
 	testdrv_run(d, 0, q, 16, 4096);
 	hdev_remove(&t->bus->devices[0], true);
-	ktap_ok(t->nr_removed == 3 && testdrv_status(d, 0) == PVBUS_S_ABSENT && !t->bus->nr_running,
+	ktap_ok(t->nr_removed == 3 && testdrv_status(d, 0) == PVBUS_S_ABSENT && !t->bus->loop.nr_running,
 		"removed by force");
 	ktap_ok(testdrv_command(d, 0, PVBUS_CMD_RESET) == PVBUS_R_OK,
 		"RESET of a device that is gone: OK");
@@ -182,7 +182,7 @@ static void check_lonely(struct testbus *t, struct testdrv_queue *q)
 	testdrv_run(&t->drv, 0, q, 16, 4096);
 	for (i = 0; i < 3; i++) {
 		hostd_bus_beat(t->bus);
-		t->bus->now_ns += 4000000000ULL;
+		t->bus->loop.now_ns += 4000000000ULL;
 	}
 	ktap_ok(!t->bus->devices[1].lonely, "a driver has time to take a device");
 	hostd_bus_beat(t->bus);

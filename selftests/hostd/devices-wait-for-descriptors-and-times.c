@@ -39,7 +39,7 @@ static void fire(struct hdev_timer *timer)
 {
 	state.fired[timer - state.timers]++;
 	if (state.rearm)
-		hdev_timer_set(timer, timer->dev->bus->now_ns + 10);
+		hdev_timer_set(timer, timer->dev->loop->now_ns + 10);
 }
 
 static int create(struct hdev *dev, struct json_object *config, const int *fds, unsigned int nr_fds,
@@ -105,11 +105,11 @@ static const struct pv_class class = {
 	.name = "test", .word = "test", .title = "a test", .type = PVBUS_T_BLK, .worker = &ops,
 };
 
-static int watch(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+static int watch(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.u32 = index };
 
-	(void)bus;
+	(void)loop;
 	if (!events)
 		return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) ? -errno : 0;
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) && epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &ev) ?
@@ -124,7 +124,7 @@ static unsigned int turn(void)
 
 	state.calls = 0;
 	for (i = 0; i < nr; i++)
-		hostd_bus_ready(t.bus, events[i].data.u32, events[i].events);
+		hdev_loop_ready(&t.bus->loop, events[i].data.u32, events[i].events);
 	return state.calls;
 }
 
@@ -155,13 +155,13 @@ static void check_descriptors(int pairs[3][2])
 	ktap_ok(add(mine, 3, false) == -EINVAL && !is_open(mine[0]) && !is_open(mine[2]),
 		"more descriptors than it takes are refused, and closed");
 	ktap_ok(add(more, 2, true) == -EINVAL && !is_open(more[0]) && !is_open(more[1]) && !turn() &&
-		!t.bus->timers, "of an attempt that fails nothing is left");
+		!t.bus->loop.timers, "of an attempt that fails nothing is left");
 	ktap_ok(!add(good, 2, false) && state.nr_fds == 2, "it gets all that it takes");
 }
 
-static int refuse(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+static int refuse(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
 {
-	(void)bus, (void)index, (void)fd;
+	(void)loop, (void)index, (void)fd;
 	return events ? -ENOSPC : 0;
 }
 
@@ -180,10 +180,10 @@ static void check_refused(const struct pv_class *real, const char *config)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends))
 		ktap_bail("socketpair");
-	t.bus->watch = refuse;
+	t.bus->loop.watch = refuse;
 	ret = hdev_add(t.bus, &spec, error);
-	t.bus->watch = watch;
-	ktap_ok(ret == -ENOSPC && *error && hostd_bus_next_timer(t.bus) == HDEV_NEVER && !is_open(ends[0]),
+	t.bus->loop.watch = watch;
+	ktap_ok(ret == -ENOSPC && *error && hdev_loop_next_timer(&t.bus->loop) == HDEV_NEVER && !is_open(ends[0]),
 		"a %s that cannot watch leaves nothing: %s", real->name, error);
 	close(ends[1]);
 	json_object_put(spec.config);
@@ -197,35 +197,35 @@ static void check_watches(int pairs[3][2])
 	ktap_ok(write(pairs[1][1], "x", 1) == 1 && turn() == 1 && state.last_fd == pairs[1][0] &&
 		state.events == EPOLLIN, "the one that is readable is told");
 	ktap_ok(!hdev_watch(dev, pairs[0][0], EPOLLOUT, ready) && turn() == 2, "one may wait for room");
-	ktap_ok(!hdev_watch(dev, pairs[0][0], EPOLLIN, ready) && turn() == 1 && t.bus->nr_watches == 2,
+	ktap_ok(!hdev_watch(dev, pairs[0][0], EPOLLIN, ready) && turn() == 1 && t.bus->loop.nr_watches == 2,
 		"and for something else afterwards, in the same place");
 	hdev_unwatch(dev, pairs[1][0]);
 	ktap_ok(!turn(), "or not any more");
 	ktap_ok(!hdev_watch(dev, pairs[2][0], EPOLLIN | EPOLLOUT, ready) && turn() == 1 &&
-		state.events == EPOLLOUT && t.bus->nr_watches == 2, "a free place is used again");
+		state.events == EPOLLOUT && t.bus->loop.nr_watches == 2, "a free place is used again");
 	hdev_unwatch(dev, pairs[2][0]);
 }
 
 static void check_timers(void)
 {
-	t.bus->now_ns = 1000;
-	ktap_ok(hostd_bus_next_timer(t.bus) == HDEV_NEVER, "timers are off at first");
+	t.bus->loop.now_ns = 1000;
+	ktap_ok(hdev_loop_next_timer(&t.bus->loop) == HDEV_NEVER, "timers are off at first");
 	hdev_timer_set(&state.timers[0], 1500);
 	hdev_timer_set(&state.timers[1], 1200);
-	ktap_ok(hostd_bus_next_timer(t.bus) == 1200, "the loop knows the first");
-	t.bus->now_ns = 1199;
-	hostd_bus_fire(t.bus);
+	ktap_ok(hdev_loop_next_timer(&t.bus->loop) == 1200, "the loop knows the first");
+	t.bus->loop.now_ns = 1199;
+	hdev_loop_fire(&t.bus->loop);
 	ktap_ok(!state.fired[0] && !state.fired[1], "none fires early");
-	t.bus->now_ns = 1200;
-	hostd_bus_fire(t.bus);
-	hostd_bus_fire(t.bus);
-	ktap_ok(!state.fired[0] && state.fired[1] == 1 && hostd_bus_next_timer(t.bus) == 1500,
+	t.bus->loop.now_ns = 1200;
+	hdev_loop_fire(&t.bus->loop);
+	hdev_loop_fire(&t.bus->loop);
+	ktap_ok(!state.fired[0] && state.fired[1] == 1 && hdev_loop_next_timer(&t.bus->loop) == 1500,
 		"one that is due fires once");
 	state.rearm = true;
 	hdev_timer_set(&state.timers[1], 1400);
-	t.bus->now_ns = 2000;
-	hostd_bus_fire(t.bus);
-	ktap_ok(state.fired[0] == 1 && state.fired[1] == 2 && hostd_bus_next_timer(t.bus) == 2010,
+	t.bus->loop.now_ns = 2000;
+	hdev_loop_fire(&t.bus->loop);
+	ktap_ok(state.fired[0] == 1 && state.fired[1] == 2 && hdev_loop_next_timer(&t.bus->loop) == 2010,
 		"one that sets itself again does");
 }
 
@@ -234,11 +234,11 @@ static void check_work(void)
 {
 	struct hdev *dev = &t.bus->devices[0];
 
-	ktap_ok(!hostd_bus_work(t.bus) && !state.looks, "a device that is not busy is not asked for work");
+	ktap_ok(!hdev_loop_work(&t.bus->loop) && !state.looks, "a device that is not busy is not asked for work");
 	hdev_set_busy(dev, true);
-	ktap_ok(!hostd_bus_work(t.bus) && state.looks == 1, "one that is busy is; it may have none");
+	ktap_ok(!hdev_loop_work(&t.bus->loop) && state.looks == 1, "one that is busy is; it may have none");
 	state.has_work = true;
-	ktap_ok(hostd_bus_work(t.bus) && state.looks == 2, "or some");
+	ktap_ok(hdev_loop_work(&t.bus->loop) && state.looks == 2, "or some");
 }
 
 /* Buffers to be filled some time are no work. */
@@ -283,7 +283,7 @@ int main(void)
 
 	ktap_plan(27);
 	testbus_init(&t);
-	t.bus->watch = watch;
+	t.bus->loop.watch = watch;
 	epoll_fd = epoll_create1(0);
 	for (i = 0; i < 3; i++)
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]))
@@ -297,7 +297,7 @@ int main(void)
 	check_shapes();
 	hdev_watch(&t.bus->devices[0], pairs[1][0], EPOLLIN, ready);
 	hdev_remove(&t.bus->devices[0], true);
-	ktap_ok(!t.bus->devices[0].ops && !turn() && !t.bus->timers, "removed, it is called no more");
+	ktap_ok(!t.bus->devices[0].ops && !turn() && !t.bus->loop.timers, "removed, it is called no more");
 	ktap_ok(!is_open(pairs[0][0]) && !is_open(pairs[1][0]), "and has closed what it had");
 	ktap_ok(!add(NULL, 0, false), "it can be added again");
 	testbus_exit(&t);

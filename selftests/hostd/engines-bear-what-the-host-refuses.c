@@ -191,7 +191,7 @@ static bool no_ring(void)
 	static const int calls[] = { SCMP_SYS(io_uring_setup), -1 };
 
 	deny_all(calls, EPERM);
-	return start("auto") && t.bus->engines.all[0].error == -EPERM && serves();
+	return start("auto") && t.bus->loop.engines.all[0].error == -EPERM && serves();
 }
 
 static bool no_register(void)
@@ -199,7 +199,7 @@ static bool no_register(void)
 	static const int calls[] = { SCMP_SYS(io_uring_register), -1 };
 
 	deny_all(calls, EACCES);
-	return start("auto") && t.bus->engines.all[0].error == -EACCES && serves();
+	return start("auto") && t.bus->loop.engines.all[0].error == -EACCES && serves();
 }
 
 static bool forbidden(int error)
@@ -209,7 +209,7 @@ static bool forbidden(int error)
 	if (!start("uring"))
 		return false;
 	deny_all(calls, error);
-	return serves() && t.bus->engines.all[0].error == -error && serves();
+	return serves() && t.bus->loop.engines.all[0].error == -error && serves();
 }
 
 static bool forbidden_later(void)
@@ -232,7 +232,7 @@ static bool ring_is_busy(void)
 	for (i = 0; i < 4; i++) {
 		busy_error = errors[i];
 		nr_busy = 50;
-		if (!serves() || nr_busy || t.bus->engines.all[0].error)
+		if (!serves() || nr_busy || t.bus->loop.engines.all[0].error)
 			return false;
 	}
 	return true;
@@ -339,7 +339,7 @@ static bool has_uring(void)
 	bool has;
 
 	testbus_init(&t);
-	has = !t.bus->engines.all[0].error;
+	has = !t.bus->loop.engines.all[0].error;
 	testbus_exit(&t);
 	return has;
 }

@@ -144,7 +144,7 @@ static void check_engine(const char *engine, const char *dir, bool direct)
 
 	snprintf(name, sizeof(name), "%s%s on %s", engine, direct ? ", direct," : "", dir);
 	testbus_init(&t);
-	if (fd < 0 || !hostd_engines_find(&t.bus->engines, engine)) {
+	if (fd < 0 || !hostd_engines_find(&t.bus->loop.engines, engine)) {
 		for (i = 0; i < NR_CHECKS; i++)
 			ktap_skip(name, "not on this machine");
 		goto exit_bus;
@@ -194,11 +194,11 @@ static void check_fallback(void)
 	int error;
 
 	testbus_init(&t);
-	uring = &t.bus->engines.all[0];
+	uring = &t.bus->loop.engines.all[0];
 	error = uring->error;
 	uring->error = -EPERM;
-	ktap_ok(hostd_engines_find(&t.bus->engines, "auto")->ops == &hostd_engine_sync &&
-		!hostd_engines_find(&t.bus->engines, "uring"), "auto without io_uring: threads");
+	ktap_ok(hostd_engines_find(&t.bus->loop.engines, "auto")->ops == &hostd_engine_sync &&
+		!hostd_engines_find(&t.bus->loop.engines, "uring"), "auto without io_uring: threads");
 	uring->error = error;
 	testbus_exit(&t);
 }

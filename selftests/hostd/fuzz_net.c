@@ -171,11 +171,11 @@ static void step(uint8_t what, uint8_t how, const uint8_t *data)
 		n.net->wants_link = !(how & 8) || data[1] & 1;
 		n.net->has_peer = true;
 		if (how & 16)
-			n.t.bus->now_ns += 2000000000;
+			n.t.bus->loop.now_ns += 2000000000;
 		break;
 	default:
-		hostd_bus_ready_all(n.t.bus);
-		hostd_bus_fire(n.t.bus);
+		hdev_loop_ready_all(&n.t.bus->loop);
+		hdev_loop_fire(&n.t.bus->loop);
 	}
 }
 

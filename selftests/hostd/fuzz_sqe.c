@@ -71,7 +71,7 @@ static void act(void)
 	if (host & 16)
 		answer_late();
 	if (host & 32)
-		t.bus->now_ns += 1000000000;
+		t.bus->loop.now_ns += 1000000000;
 	if (host & 64)
 		hostd_bus_beat(t.bus);
 	if ((host & 224) == 224)
@@ -84,7 +84,7 @@ static void check_held(void)
 {
 	const struct blk_trouble *trouble = &((struct blk *)t.bus->devices[0].priv)->trouble;
 
-	if (trouble->nr_held + nr_late > DEPTH || (trouble->nr_held && !trouble->stopped && !t.bus->busy))
+	if (trouble->nr_held + nr_late > DEPTH || (trouble->nr_held && !trouble->stopped && !t.bus->loop.busy))
 		abort();
 }
 

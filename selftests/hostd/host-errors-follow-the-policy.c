@@ -60,7 +60,7 @@ static void pump(unsigned int times)
 static void pass(uint64_t ms)
 {
 	for (; ms >= 50; ms -= 50) {
-		t.bus->now_ns += 50 * MS;
+		t.bus->loop.now_ns += 50 * MS;
 		hostd_bus_beat(t.bus);
 		pump(1);
 	}
@@ -107,7 +107,7 @@ static void begin(const char *policy)
 	fail_with = 0;
 	if (!testdrv_run(&t.drv, 0, &q, 64, 1 << 16))
 		ktap_bail("START");
-	t.bus->now_ns = 1000000 * MS;
+	t.bus->loop.now_ns = 1000000 * MS;
 }
 
 static unsigned int held(void)
@@ -203,13 +203,13 @@ static void check_room(void)
 	ktap_ok(held() == 64 && t.bus->devices[0].status == PVBUS_S_RUNNING, "as many as fit are held");
 	fail_with = 0;
 	calls = nr_calls;
-	t.bus->now_ns += 5000 * MS;
+	t.bus->loop.now_ns += 5000 * MS;
 	hostd_bus_beat(t.bus);
-	hostd_bus_work(t.bus);
+	hdev_loop_work(&t.bus->loop);
 	ktap_ok(nr_calls - calls <= 34, "they go on some at a time: %u at once", nr_calls - calls);
 	for (i = 0; i < 64 && reap() == PVBLK_S_OK; i++)
 		;
-	ktap_ok(i == 64 && !held() && !t.bus->busy, "and all of them do");
+	ktap_ok(i == 64 && !held() && !t.bus->loop.busy, "and all of them do");
 	testbus_exit(&t);
 }
 
@@ -319,7 +319,7 @@ static void check_ends(void)
 	ktap_ok(!testbus_resize(&t, 1 << 21),
 		"a stopped disk can be resized");
 	hdev_remove(&t.bus->devices[0], true);
-	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->busy, "and removed by force");
+	ktap_ok(testdrv_status(&t.drv, 0) == PVBUS_S_ABSENT && !t.bus->loop.busy, "and removed by force");
 	testbus_exit(&t);
 
 	begin(",\"werror\":\"stop\"");
@@ -398,7 +398,7 @@ static void check_log(void)
 	try_op(PVBLK_OP_READ, EIO);
 	try_op(PVBLK_OP_WRITE, EFBIG);
 	ktap_ok(logged("failed") == 2, "another kind is logged too");
-	t.bus->now_ns += 3600000 * MS;
+	t.bus->loop.now_ns += 3600000 * MS;
 	try_op(PVBLK_OP_WRITE, EIO);
 	ktap_ok(!logged("failed"), "an error that goes on is not logged again");
 	try_op(PVBLK_OP_WRITE, 0);
@@ -426,7 +426,7 @@ static void check_real(const char *engine)
 	if (fd < 0 || ftruncate(fd, 1 << 20))
 		ktap_bail("image");
 	testbus_init(&t);
-	if (!hostd_engines_find(&t.bus->engines, engine)) {
+	if (!hostd_engines_find(&t.bus->loop.engines, engine)) {
 		ktap_skip(engine, "not on this machine");
 		ktap_skip(engine, "not on this machine");
 		testbus_exit(&t);

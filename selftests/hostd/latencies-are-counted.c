@@ -17,7 +17,7 @@ static struct testdrv_queue q;
 static uint64_t read_clock(void)
 {
 	/* So long a turn takes. */
-	return t.bus->now_ns + 3 * US;
+	return t.bus->loop.now_ns + 3 * US;
 }
 
 /* How many of an operation took less than 2^n ns, and not less than half of it; -1: all. */
@@ -87,7 +87,7 @@ int main(void)
 	testbus_pump(&t);
 	reap();
 	ktap_ok(counted("read", 10) == 4 && counted("read", -1) == 4, "without a clock no time passes");
-	t.bus->clock = read_clock;
+	t.bus->loop.clock = read_clock;
 	submit(2, PVBLK_OP_READ);
 	submit(3, PVBLK_OP_WRITE);
 	submit(1, PVBLK_OP_FLUSH);
@@ -98,7 +98,7 @@ int main(void)
 	backend = testbus_hold(&t, 0, held);
 	submit(5, PVBLK_OP_READ);
 	testbus_pump(&t);
-	t.bus->now_ns += 5 * MS;
+	t.bus->loop.now_ns += 5 * MS;
 	testbus_release(&t, held);
 	reap();
 	ktap_ok(counted("read", 23) == 5 && counted("read", -1) == 11, "what is done later took longer");
@@ -109,7 +109,7 @@ int main(void)
 	testbus_release(&t, held);
 	ktap_ok(counted("write", -1) == 3, "what is held is not done");
 	((struct blk *)t.bus->devices[0].priv)->file.backend = backend;
-	t.bus->now_ns += 100 * MS;
+	t.bus->loop.now_ns += 100 * MS;
 	pv_blk_class.worker->go_on(&t.bus->devices[0]);
 	testbus_pump(&t);
 	reap();

@@ -321,7 +321,7 @@ static void check_phases(void)
 		ktap_ok(are_done(phase * 16) && asked, "one that %s at point %u is followed by another, and nothing is lost",
 			phase < NR_GONE ? "goes" : "goes wrong", phase);
 	}
-	pfd.fd = t.bus->engines.all[HOSTD_ENGINE_NBD].fd;
+	pfd.fd = t.bus->loop.engines.all[HOSTD_ENGINE_NBD].fd;
 	ktap_ok(!poll(&pfd, 1, 0), "and those that have gone keep nobody awake, though others hold their sockets");
 	tear_down();
 }
@@ -494,11 +494,11 @@ static void check_silence(void)
 	submit_many(1);
 	for (i = 0; i < 50; i++)
 		turn(&t);
-	t.bus->now_ns += 2 * SECOND_NS;
+	t.bus->loop.now_ns += 2 * SECOND_NS;
 	for (i = 0; i < 50; i++)
 		turn(&t);
 	ktap_ok(t.bus->devices[0].queues[0].in_flight == 16, "one that does not answer is waited for");
-	t.bus->now_ns += 2 * SECOND_NS;
+	t.bus->loop.now_ns += 2 * SECOND_NS;
 	for (i = 0; i < 16; i++) {
 		struct pvblk_cqe cqe = { 0 };
 		int64_t until_ms = testdrv_now_ms() + TESTDRV_WAIT_MS;

@@ -49,7 +49,7 @@ static void take(void)
 	ssize_t len;
 
 	do {
-		hostd_bus_ready_all(n.t.bus);
+		hdev_loop_ready_all(&n.t.bus->loop);
 		len = recv(end, got + got_len, sizeof(got) - got_len, 0);
 		got_len += len > 0 ? len : 0;
 	} while (len > 0);
@@ -60,10 +60,10 @@ static bool tell_end(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < n.t.bus->nr_watches; i++) {
-		if (!n.t.bus->watches[i].dev || !(n.t.bus->watches[i].events & EPOLLRDHUP))
+	for (i = 0; i < n.t.bus->loop.nr_watches; i++) {
+		if (!n.t.bus->loop.watches[i].dev || !(n.t.bus->loop.watches[i].events & EPOLLRDHUP))
 			continue;
-		hostd_bus_ready(n.t.bus, i, EPOLLRDHUP);
+		hdev_loop_ready(&n.t.bus->loop, i, EPOLLRDHUP);
 		return true;
 	}
 	return false;
@@ -207,7 +207,7 @@ static uint64_t overflow(unsigned int more)
 	/* More than ring and socket together can hold. */
 	for (; sent < 2000; sent++) {
 		send_frame(1400, sent);
-		hostd_bus_ready_all(n.t.bus);
+		hdev_loop_ready_all(&n.t.bus->loop);
 	}
 	for (; more; more--, sent++)
 		send_frame(100, sent);
@@ -253,7 +253,7 @@ static void check_ends(void)
 	ktap_ok(start(64, error) == -EBUSY && strstr(error, "already"), "%s", error);
 	close(end);
 	send_frame(100, 1);
-	hostd_bus_ready_all(n.t.bus);
+	hdev_loop_ready_all(&n.t.bus->loop);
 	ktap_ok(!n.net->capture, "one whose other end is gone ends with the next frame");
 	begin(UINT32_MAX);
 	shutdown(end, SHUT_WR);

@@ -121,9 +121,9 @@ static void check_starving(void)
 		"then the queue may be armed, and the back end is not watched");
 	looks = n.looks;
 	for (i = 0, worked = false; i < 100; i++) {
-		n.t.bus->now_ns += 1000000;
-		worked |= hostd_bus_work(n.t.bus);
-		hostd_bus_ready_all(n.t.bus);
+		n.t.bus->loop.now_ns += 1000000;
+		worked |= hdev_loop_work(&n.t.bus->loop);
+		hdev_loop_ready_all(&n.t.bus->loop);
 	}
 	ktap_ok(n.looks == looks && !worked, "nor looked at, however often the loop comes around");
 	testnet_give(0, 2, 8192, 4096);
@@ -161,7 +161,7 @@ static void check_states(void)
 	testnet_give(0, 1, 0, BUFFER);
 	testnet_come(60, 1);
 	testnet_pump();
-	ktap_ok(!testnet_reap(1, &cqe) && !n.next_rx && !n.net->watched[0] && !n.t.bus->busy,
+	ktap_ok(!testnet_reap(1, &cqe) && !n.next_rx && !n.net->watched[0] && !n.t.bus->loop.busy,
 		"before the first settings with UP nothing is read");
 	set_link(false);
 	testnet_up(0);
@@ -173,10 +173,10 @@ static void check_states(void)
 	testnet_pump();
 	ktap_ok(testnet_reap(1, &cqe) && has(1, 0, 0, 60, 2), "with both it comes");
 	testnet_set(&down);
-	ktap_ok(!n.net->watched[0] && !n.t.bus->busy, "down again: nothing is watched");
+	ktap_ok(!n.net->watched[0] && !n.t.bus->loop.busy, "down again: nothing is watched");
 	testnet_up(0);
 	testdrv_command(&n.t.drv, 0, PVBUS_CMD_RESET);
-	ktap_ok(!n.net->watched[0] && !n.t.bus->busy && !n.net->up, "nor after RESET");
+	ktap_ok(!n.net->watched[0] && !n.t.bus->loop.busy && !n.net->up, "nor after RESET");
 	restart(0);
 	n.rx_error = -EBADFD;
 	testnet_give(0, 1, 0, BUFFER);
@@ -254,8 +254,8 @@ static struct testnet_frame *tcp(void)
 
 static void pass_ms(unsigned int ms)
 {
-	n.t.bus->now_ns += ms * 1000000ULL;
-	hostd_bus_fire(n.t.bus);
+	n.t.bus->loop.now_ns += ms * 1000000ULL;
+	hdev_loop_fire(&n.t.bus->loop);
 	testbus_pump(&n.t);
 }
 
@@ -298,7 +298,7 @@ static void check_holding(struct pvnet_settings *set)
 	looks = n.looks;
 	for (i = 0; i < 50; i++)
 		pass_ms(20);
-	ktap_ok(n.looks == looks && n.next_rx == n.nr_rx - 2 && !n.net->watched[0] && hostd_bus_next_timer(n.t.bus) == HDEV_NEVER &&
+	ktap_ok(n.looks == looks && n.next_rx == n.nr_rx - 2 && !n.net->watched[0] && hdev_loop_next_timer(&n.t.bus->loop) == HDEV_NEVER &&
 		!queue(1)->quiet && !queue(3)->quiet, "while none has any nothing is read, nor waited for");
 	testnet_give(1, 2, 0, BUFFER);
 	pass_ms(1);

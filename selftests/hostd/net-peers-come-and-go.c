@@ -85,7 +85,7 @@ static void check_pressure(void)
 	turn();
 	for (ok = 0; reap_status() == PVNET_S_OK; ok++)
 		;
-	n.t.bus->now_ns += SECOND_NS;
+	n.t.bus->loop.now_ns += SECOND_NS;
 	turn();
 	for (i = 0; reap_status() == PVNET_S_DROPPED; i++)
 		;

@@ -64,19 +64,19 @@ static void drive(void)
 /* What the loop does in @ms, asleep as it is most of the time; how often a frame was asked for in vain. */
 static unsigned int run(unsigned int ms)
 {
-	uint64_t end_ns = n.t.bus->now_ns + ms * MS;
+	uint64_t end_ns = n.t.bus->loop.now_ns + ms * MS;
 	struct hdev_queue *queues = n.t.bus->devices[0].queues;
 	unsigned int frames = arrived, looks = n.looks, i;
 
-	while (n.t.bus->now_ns < end_ns) {
+	while (n.t.bus->loop.now_ns < end_ns) {
 		drive();
 		if ((n.net->watched[0] | n.net->watched[1]) & EPOLLIN)
-			hostd_bus_ready_all(n.t.bus);
-		hostd_bus_fire(n.t.bus);
+			hdev_loop_ready_all(&n.t.bus->loop);
+		hdev_loop_fire(&n.t.bus->loop);
 		for (i = 1; i < 1 + 2 * nr_pairs; i++)
 			if (hdev_queue_has_work(&queues[i]))
 				queues[i].dev->ops->poll(&queues[i], 32);
-		n.t.bus->now_ns += MS / 10;
+		n.t.bus->loop.now_ns += MS / 10;
 	}
 	drive();
 	return n.looks - looks - (arrived - frames);
@@ -156,16 +156,16 @@ static void check_turns(void)
 	set_rate(NET_RATE_MIN);
 	frame_len = le32toh(n.net->config.max_frame);
 	for (i = 0; i < TESTNET_PAIRS; i++)
-		since_ns[i] = n.t.bus->now_ns;
+		since_ns[i] = n.t.bus->loop.now_ns;
 	for (ms = 0; ms < 20000; ms += 10) {
 		run(10);
 		for (i = 0; i < TESTNET_PAIRS; i++) {
-			if (longest_ns < n.t.bus->now_ns - since_ns[i])
-				longest_ns = n.t.bus->now_ns - since_ns[i];
+			if (longest_ns < n.t.bus->loop.now_ns - since_ns[i])
+				longest_ns = n.t.bus->loop.now_ns - since_ns[i];
 			if (reaped[i] == done[i])
 				continue;
 			done[i] = reaped[i];
-			since_ns[i] = n.t.bus->now_ns;
+			since_ns[i] = n.t.bus->loop.now_ns;
 		}
 	}
 	frame_len = FRAME;

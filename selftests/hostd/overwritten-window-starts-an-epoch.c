@@ -68,7 +68,7 @@ static void check_stale(struct testbus *t, int medium, const char *what, enum ki
 	memcpy(t->drv.base, copy, TESTBUS_WINDOW);
 	for (i = 0; i < 100; i++)
 		testbus_pump(t);
-	ktap_ok(read_block(medium, 1) == 'n' && !t->bus->nr_running,
+	ktap_ok(read_block(medium, 1) == 'n' && !t->bus->loop.nr_running,
 		"a snapshot of %s: its requests are not executed", what);
 	hostd_bus_beat(t->bus);
 	ktap_ok(testdrv_hello(&t->drv) == PVBUS_R_OK && testdrv_run(&t->drv, 0, &q, 16, 1 << 16) &&

@@ -24,8 +24,8 @@ static unsigned int sleep_on(void)
 			n.net->ready(&n.t.bus->devices[0], fd.fd, fd.revents);
 			woken++;
 		}
-		n.t.bus->now_ns += MS / 10;
-		hostd_bus_fire(n.t.bus);
+		n.t.bus->loop.now_ns += MS / 10;
+		hdev_loop_fire(&n.t.bus->loop);
 	}
 	return woken;
 }
@@ -164,7 +164,7 @@ static void check_unread(const char *what, bool has_driver, bool has_buffers, co
 	shutdown(peer, SHUT_WR);
 	ktap_ok(is_at_rest() && was_asked_for() == has_buffers, "and their peer has gone");
 	if (!has_buffers) {
-		n.t.bus->now_ns += 1000 * MS;
+		n.t.bus->loop.now_ns += 1000 * MS;
 		ktap_ok(is_at_rest() && was_asked_for() && !link_is_up(), "they wait for a second");
 	}
 	end();

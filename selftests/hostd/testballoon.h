@@ -28,7 +28,7 @@ static inline void testballoon_pump(void *ctx)
 	struct testballoon *b = ctx;
 
 	testbus_pump(&b->t);
-	hostd_bus_ready_all(b->t.bus);
+	hdev_loop_ready_all(&b->t.bus->loop);
 	hostd_bus_settle(b->t.bus);
 }
 

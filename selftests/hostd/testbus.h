@@ -54,10 +54,10 @@ static inline void testbus_pump(void *ctx)
 	struct testbus *t = ctx;
 	unsigned int i = 0;
 
-	t->bus->now_ns += 1000;
+	t->bus->loop.now_ns += 1000;
 	hostd_bus_look(t->bus);
-	while (i < t->bus->nr_running) {
-		struct hdev_queue *q = t->bus->running[i];
+	while (i < t->bus->loop.nr_running) {
+		struct hdev_queue *q = t->bus->loop.running[i];
 
 		q->dev->ops->poll(q, 32);
 		if (!q->running)
@@ -65,10 +65,10 @@ static inline void testbus_pump(void *ctx)
 		hdev_queue_signal(q);
 		i++;
 	}
-	hostd_bus_work(t->bus);
-	hostd_engines_reap(&t->bus->engines);
-	for (i = 0; i < t->bus->nr_running; i++)
-		hdev_queue_signal(t->bus->running[i]);
+	hdev_loop_work(&t->bus->loop);
+	hostd_engines_reap(&t->bus->loop.engines);
+	for (i = 0; i < t->bus->loop.nr_running; i++)
+		hdev_queue_signal(t->bus->loop.running[i]);
 	hostd_bus_settle(t->bus);
 }
 

@@ -297,7 +297,7 @@ static inline struct testnet_frame *testnet_come(uint32_t len, uint8_t fill)
 /* The NIC looks whatever the time, and interrupts are of no account. */
 static inline void testnet_pump(void)
 {
-	n.t.bus->now_ns += 1000000;
+	n.t.bus->loop.now_ns += 1000000;
 	testbus_pump(&n.t);
 }
 

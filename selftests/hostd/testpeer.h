@@ -20,9 +20,9 @@ static uint8_t buf[1 << 20];
 /* The loop comes around. */
 static inline void turn(void)
 {
-	n.t.bus->now_ns += 100000;
-	hostd_bus_ready_all(n.t.bus);
-	hostd_bus_fire(n.t.bus);
+	n.t.bus->loop.now_ns += 100000;
+	hdev_loop_ready_all(&n.t.bus->loop);
+	hdev_loop_fire(&n.t.bus->loop);
 	testbus_pump(&n.t);
 }
 

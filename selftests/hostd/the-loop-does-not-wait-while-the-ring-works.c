@@ -63,7 +63,7 @@ int main(void)
 	ktap_plan(3);
 	loop = syscall(SYS_gettid);
 	testbus_init(&t);
-	uring = &t.bus->engines.all[0];
+	uring = &t.bus->loop.engines.all[0];
 	if (uring->error) {
 		ktap_skip("nothing in the ring", "no io_uring");
 		ktap_skip("a request in the ring", "no io_uring");

@@ -12,10 +12,10 @@
 static bool refuses;
 static int log_fd;
 
-/* bus->watch */
-static int watch(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events)
+/* hdev_loop.watch */
+static int watch(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
 {
-	(void)bus, (void)index, (void)fd;
+	(void)loop, (void)index, (void)fd;
 	return events && refuses ? -ENOSPC : 0;
 }
 
@@ -36,8 +36,8 @@ static unsigned int said(const char *text)
 /* The loop comes around, and nothing has said that anything is ready. */
 static void look(uint64_t later_ns)
 {
-	n.t.bus->now_ns += later_ns;
-	hostd_bus_fire(n.t.bus);
+	n.t.bus->loop.now_ns += later_ns;
+	hdev_loop_fire(&n.t.bus->loop);
 }
 
 static void frame_comes(void)
@@ -110,7 +110,7 @@ int main(void)
 	log_fd = ends[0];
 	hostd_report_init(ends[1]);
 	testnet_add(CONFIG("stream"), make_line());
-	n.t.bus->watch = watch;
+	n.t.bus->loop.watch = watch;
 	connect_peer(SOCK_STREAM);
 	check_receiving();
 	check_sending();

@@ -37,12 +37,13 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 	ret = hostd_window_init(&bus->win, spec);
 	if (ret)
 		goto free_bus;
-	ret = hostd_engines_init(&bus->engines);
+	ret = hdev_loop_init(&bus->loop, bus);
 	if (ret)
 		goto exit_window;
 	memcpy(bus->irq_fds, irq_fds, spec->nr_vectors * sizeof(*irq_fds));
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		bus->devices[slot].bus = bus;
+		bus->devices[slot].loop = &bus->loop;
 		bus->devices[slot].slot = slot;
 	}
 	return bus;
@@ -63,16 +64,6 @@ static void stop_all(struct hostd_bus *bus)
 		hdev_stop(dev);
 }
 
-bool hostd_bus_work(struct hostd_bus *bus)
-{
-	bool worked = false;
-	struct hdev *dev;
-
-	hostd_bus_for_each(bus, dev, busy)
-		worked |= dev->ops->work(dev);
-	return worked;
-}
-
 bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 {
 	unsigned int ms = 0;
@@ -83,8 +74,8 @@ bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 	bus->removed = NULL;
 	stop_all(bus);
 	for (hostd_bus_settle(bus); bus->draining && ms < limit_ms; hostd_bus_settle(bus)) {
-		hostd_bus_ready_all(bus);
-		if (hostd_engines_reap(&bus->engines))
+		hdev_loop_ready_all(&bus->loop);
+		if (hostd_engines_reap(&bus->loop.engines))
 			continue;
 		poll(NULL, 0, 1);
 		ms += limit_ms != UINT_MAX;
@@ -121,8 +112,8 @@ int hostd_bus_sync(struct hostd_bus *bus)
 	int err = 0;
 
 	for (ms = 0; sync_devices(bus, synced, ms, &err); ms++) {
-		hostd_bus_ready_all(bus);
-		if (!hostd_engines_reap(&bus->engines))
+		hdev_loop_ready_all(&bus->loop);
+		if (!hostd_engines_reap(&bus->loop.engines))
 			poll(NULL, 0, 1);
 	}
 	return err;
@@ -137,10 +128,8 @@ void hostd_bus_free(struct hostd_bus *bus)
 		hdev_forget_waits(dev);
 		dev->ops->destroy(dev);
 	}
-	free(bus->watches);
-	hostd_engines_exit(&bus->engines);
+	hdev_loop_exit(&bus->loop);
 	hostd_window_exit(&bus->win);
-	free(bus->running);
 	free(bus);
 }
 
@@ -190,8 +179,8 @@ static void look_for_driver(struct hdev *dev)
 		return;
 	}
 	if (!dev->lonely_ns)
-		dev->lonely_ns = bus->now_ns;
-	if (dev->lonely || bus->now_ns - dev->lonely_ns < LONELY_NS)
+		dev->lonely_ns = dev->loop->now_ns;
+	if (dev->lonely || dev->loop->now_ns - dev->lonely_ns < LONELY_NS)
 		return;
 	dev->lonely = true;
 	if (has_running_peer(dev))

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend/engine.h"
 #include "worker/bus/device.h"
+#include "worker/bus/loop.h"
 #include "worker/bus/publish.h"
 #include "worker/bus/wait.h"
 #include "worker/bus/window.h"
@@ -19,13 +19,10 @@
 /**
  * struct hostd_bus - everything about one guest
  * @win: the window
- * @engines: for the devices' files
+ * @loop: what serves the devices, and the bus itself
  * @devices: the slots
  * @irq_fds: eventfd of each vector that interrupts the guest
  * @irqs: interrupts raised, by vector
- * @now_ns: monotonic time, as of the last look at the clock
- * @clock: monotonic time; NULL: whoever drives the bus sets @now_ns
- * @is_fresh: a device has looked at the clock since the loop has
  * @overwritten: the window is not what was published: nothing is executed, and the next beat begins
  *	an epoch
  * @greeted: HELLO was acknowledged in this epoch
@@ -35,34 +32,20 @@
  * @cmd_result: its result
  * @cmd_greets: it is a HELLO that succeeds
  * @present: a bit for each slot that has a device with @ops
- * @busy: a bit for each whose device has work, or may have
  * @draining: a bit for each whose queues are stopped, and which may have something in flight
  * @ident: the driver's name and version, or ""
  * @kernel: the guest's kernel, or ""
- * @running: queues that run, in no order
- * @nr_running: their number
  * @refuses: is this build of the driver known to be bad; NULL: none is
  * @removed: a slot has become free; may be NULL
  * @began: an epoch has begun; may be NULL
- * @stream: the device that last had a piece of a stream; NULL: others have had work since
- * @stream_ns: and when
- * @watches: descriptors that devices wait for
- * @nr_watches: their number, and that of free places among them
- * @timers: times that devices wait for
- * @watch: have hostd_bus_ready() called with that index when a descriptor is ready for some of @events,
- *	from now on, or not any more if that is 0; 0 or -errno; NULL: whoever drives the bus calls
- *	hostd_bus_ready_all() often
- * @worker: for @watch
+ * @worker: for @refuses
  */
 struct hostd_bus {
 	struct hostd_window win;
-	struct hostd_engines engines;
+	struct hdev_loop loop;
 	struct hdev devices[HOSTD_WINDOW_SLOTS];
 	int irq_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
-	uint64_t now_ns;
-	uint64_t (*clock)(void);
-	bool is_fresh;
 	bool overwritten;
 	bool greeted;
 	bool knows_replaces;
@@ -71,21 +54,12 @@ struct hostd_bus {
 	uint32_t cmd_result;
 	bool cmd_greets;
 	uint64_t present;
-	uint64_t busy;
 	uint64_t draining;
 	char ident[64];
 	char kernel[64];
-	struct hdev_queue **running;
-	unsigned int nr_running;
 	bool (*refuses)(const struct hostd_bus *bus);
 	void (*removed)(struct hostd_bus *bus, unsigned int slot);
 	void (*began)(struct hostd_bus *bus);
-	const struct hdev *stream;
-	uint64_t stream_ns;
-	struct hdev_watch *watches;
-	unsigned int nr_watches;
-	struct hdev_timer *timers;
-	int (*watch)(struct hostd_bus *bus, unsigned int index, int fd, uint32_t events);
 	struct hostd_worker *worker;
 };
 
@@ -110,7 +84,7 @@ static inline struct hdev *hostd_bus_next(struct hostd_bus *bus, uint64_t set, u
  * hostd_bus_for_each - go through the devices of a set, which may change meanwhile
  * @bus: the bus
  * @dev: iterator
- * @set: @present, @busy or @draining
+ * @set: @present or @draining
  *
  * Most slots are empty, and each is pages away from the next: none is touched that is not in the set.
  */
@@ -128,24 +102,7 @@ static inline bool hdev_is_draining(const struct hdev *dev)
 }
 
 /**
- * hostd_bus_look_at_clock - know the time better than by the loop's last look
- * @bus: the bus
- *
- * After work the loop looks at the clock anyway: then this look is taken for that one.
- *
- * Return: @now_ns.
- */
-static inline uint64_t hostd_bus_look_at_clock(struct hostd_bus *bus)
-{
-	if (bus->clock) {
-		bus->now_ns = bus->clock();
-		bus->is_fresh = true;
-	}
-	return bus->now_ns;
-}
-
-/**
- * hostd_bus_alloc - make a bus with its window and engines; nothing is published
+ * hostd_bus_alloc - make a bus with its window and loop; nothing is published
  * @spec: the window
  * @irq_fds: eventfd for each vector; stay the caller's
  *
@@ -205,14 +162,6 @@ void hostd_bus_look(struct hostd_bus *bus);
  * @bus: the bus; call it after completions while @draining is not 0
  */
 void hostd_bus_settle(struct hostd_bus *bus);
-
-/**
- * hostd_bus_work - let devices work that may have something to do without being asked
- * @bus: the bus
- *
- * Return: true if one had.
- */
-bool hostd_bus_work(struct hostd_bus *bus);
 
 /**
  * hdev_remove - remove a device (BUS-D13)

@@ -38,6 +38,7 @@ static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 
 	*dev = (struct hdev) {
 		.bus = bus,
+		.loop = &bus->loop,
 		.slot = spec->slot,
 		.class = spec->class,
 		.generation = spec->generation,
@@ -121,9 +122,9 @@ int hdev_add(struct hostd_bus *bus, const struct hdev_spec *spec, char *error)
 void hdev_set_busy(struct hdev *dev, bool busy)
 {
 	if (busy)
-		dev->bus->busy |= hdev_bit(dev);
+		dev->loop->busy |= hdev_bit(dev);
 	else
-		dev->bus->busy &= ~hdev_bit(dev);
+		dev->loop->busy &= ~hdev_bit(dev);
 }
 
 void hdev_vanish(struct hdev *dev)

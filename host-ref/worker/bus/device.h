@@ -13,12 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend/engine.h"
 #include "keys/class.h"
 #include "worker/bus/ring.h"
 #include "worker/bus/window.h"
 
 struct hdev;
+struct hdev_loop;
 struct hdev_queue;
 struct hostd_bus;
 struct json_object;
@@ -151,6 +151,7 @@ struct hdev_queue {
 /**
  * struct hdev - a slot of the device table
  * @bus: the bus
+ * @loop: what serves it
  * @slot: index
  * @class: its class
  * @ops: the worker's half of that, or NULL while the slot is free or its device not ready
@@ -176,6 +177,7 @@ struct hdev_queue {
  */
 struct hdev {
 	struct hostd_bus *bus;
+	struct hdev_loop *loop;
 	unsigned int slot;
 	const struct pv_class *class;
 	const struct pvdev_ops *ops;

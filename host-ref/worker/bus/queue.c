@@ -55,7 +55,7 @@ static int make_queue(struct hdev *dev, unsigned int index, const struct pvbus_q
 		.irq_vector = le16toh(desc->irq_vector),
 		.kick_vector = le16toh(desc->kick_vector),
 		.stats = dev->stats[index],
-		.work_ns = dev->bus->now_ns,
+		.work_ns = dev->loop->now_ns,
 		.data.off = le64toh(desc->data_off),
 		.data.len = le64toh(desc->data_len),
 	};
@@ -74,16 +74,16 @@ static int make_queue(struct hdev *dev, unsigned int index, const struct pvbus_q
 
 static int add_running(struct hdev *dev)
 {
-	struct hostd_bus *bus = dev->bus;
-	unsigned int i, nr = bus->nr_running + dev->nr_queues;
-	struct hdev_queue **list = realloc(bus->running, nr * sizeof(*list));
+	struct hdev_loop *loop = dev->loop;
+	unsigned int i, nr = loop->nr_running + dev->nr_queues;
+	struct hdev_queue **list = realloc(loop->running, nr * sizeof(*list));
 
 	if (!list)
 		return -ENOMEM;
-	bus->running = list;
+	loop->running = list;
 	for (i = 0; i < dev->nr_queues; i++) {
 		dev->queues[i].running = true;
-		list[bus->nr_running++] = &dev->queues[i];
+		list[loop->nr_running++] = &dev->queues[i];
 	}
 	return 0;
 }
@@ -132,15 +132,15 @@ uint32_t hdev_start(struct hdev *dev, const struct pvbus_driver_slot *slot)
 
 void hdev_queue_stop(struct hdev_queue *q)
 {
-	struct hostd_bus *bus = q->dev->bus;
+	struct hdev_loop *loop = q->dev->loop;
 	unsigned int i;
 
 	if (!q->running)
 		return;
 	q->running = false;
-	for (i = 0; bus->running[i] != q; i++)
+	for (i = 0; loop->running[i] != q; i++)
 		;
-	bus->running[i] = bus->running[--bus->nr_running];
+	loop->running[i] = loop->running[--loop->nr_running];
 }
 
 void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why)
@@ -186,7 +186,7 @@ void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok)
 		return;
 	q->stats.ops++;
 	q->stats.errors += !ok;
-	hring_push(&q->ring, cqe, q->dev->bus->now_ns);
+	hring_push(&q->ring, cqe, q->dev->loop->now_ns);
 	hostd_window_count(&q->dev->bus->win);
 }
 
@@ -207,18 +207,18 @@ static void raise_irq(struct hdev_queue *q)
 
 void hdev_queue_signal(struct hdev_queue *q)
 {
-	if (hring_need_irq(&q->ring, q->dev->bus->now_ns))
+	if (hring_need_irq(&q->ring, q->dev->loop->now_ns))
 		raise_irq(q);
 }
 
 void hdev_queue_signal_late(struct hdev_queue *q)
 {
-	if (hring_irq_due(&q->ring, q->dev->bus->now_ns))
+	if (hring_irq_due(&q->ring, q->dev->loop->now_ns))
 		raise_irq(q);
 }
 
 void hdev_note_stream(struct hdev *dev)
 {
-	dev->bus->stream = dev;
-	dev->bus->stream_ns = dev->bus->now_ns;
+	dev->loop->stream = dev;
+	dev->loop->stream_ns = dev->loop->now_ns;
 }

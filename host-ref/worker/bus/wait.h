@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 
 struct hdev;
-struct hostd_bus;
+struct hdev_loop;
 
 /* When a timer that is off is due. */
 #define HDEV_NEVER	UINT64_MAX
@@ -45,9 +45,9 @@ struct hdev_watch {
 /**
  * struct hdev_timer - a time that a device waits for; part of its state
  * @dev: the device
- * @at_ns: when it is due, in the time of the bus; HDEV_NEVER: it is off
+ * @at_ns: when it is due, in the time of the loop; HDEV_NEVER: it is off
  * @fire: called once when due
- * @next: next timer of the bus
+ * @next: next timer of the loop
  */
 struct hdev_timer {
 	struct hdev *dev;
@@ -86,7 +86,7 @@ void hdev_timer_init(struct hdev *dev, struct hdev_timer *timer,
 /**
  * hdev_timer_set - switch a timer on, or to another time
  * @timer: the timer
- * @at_ns: when to call @fire, in the time of the bus (@now_ns); HDEV_NEVER: not at all
+ * @at_ns: when to call @fire, in the time of the loop (@now_ns); HDEV_NEVER: not at all
  *
  * It fires no earlier, and while the loop polls up to 0.1 ms later. The end of a worker does not wait
  * for it: nothing in flight may depend on it alone.
@@ -100,36 +100,36 @@ void hdev_timer_set(struct hdev_timer *timer, uint64_t at_ns);
 void hdev_forget_waits(struct hdev *dev);
 
 /**
- * hostd_bus_ready - a watched descriptor may be ready
- * @bus: the bus
- * @index: of the watch, as given to bus->watch(); it may be gone
+ * hdev_loop_ready - a watched descriptor may be ready
+ * @loop: the loop
+ * @index: of the watch, as given to loop->watch(); it may be gone
  * @events: EPOLL* bits
  *
  * Return: the device, or NULL.
  */
-struct hdev *hostd_bus_ready(struct hostd_bus *bus, unsigned int index, uint32_t events);
+struct hdev *hdev_loop_ready(struct hdev_loop *loop, unsigned int index, uint32_t events);
 
 /**
- * hostd_bus_ready_all - any watched descriptor may be ready
- * @bus: the bus
+ * hdev_loop_ready_all - any watched descriptor may be ready
+ * @loop: the loop
  */
-void hostd_bus_ready_all(struct hostd_bus *bus);
+void hdev_loop_ready_all(struct hdev_loop *loop);
 
 /**
- * hostd_bus_next_timer - when hostd_bus_fire() has something to do
- * @bus: the bus
+ * hdev_loop_next_timer - when hdev_loop_fire() has something to do
+ * @loop: the loop
  *
  * Return: the time, or HDEV_NEVER.
  */
-uint64_t hostd_bus_next_timer(const struct hostd_bus *bus);
+uint64_t hdev_loop_next_timer(const struct hdev_loop *loop);
 
 /**
- * hostd_bus_fire - call the timers that are due
- * @bus: the bus
+ * hdev_loop_fire - call the timers that are due
+ * @loop: the loop
  *
  * Return: true if there were any: what they have done to queues is seen when the loop comes around, and not
  * while it sleeps.
  */
-bool hostd_bus_fire(struct hostd_bus *bus);
+bool hdev_loop_fire(struct hdev_loop *loop);
 
 #endif /* HOSTD_WAIT_H */
