@@ -2,7 +2,7 @@
 /*
  * The start of a worker: takes the window, makes the engines, locks the sandbox.
  */
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -41,46 +41,45 @@ static int map_beats(struct hostd_worker *w, int fd)
 }
 
 /* As long as the operator said, or else from what a wake-up costs, adapted while it serves. */
-static void choose_poll(struct hostd_worker *w, struct json_object *req)
+static void choose_poll(struct hostd_runner *r, struct json_object *req)
 {
 	uint64_t poll_us = hostd_json_u64(req, "poll_us", UINT64_MAX);
 
 	if (poll_us <= HOSTD_POLL_US_MAX) {
-		w->poll_min_ns = poll_us * 1000;
-		w->poll_max_ns = poll_us * 1000;
+		r->poll_min_ns = poll_us * 1000;
+		r->poll_max_ns = poll_us * 1000;
 	} else {
-		w->poll_min_ns = hostd_calibrate_poll();
-		w->poll_max_ns = POLL_LIMIT_NS;
+		r->poll_min_ns = hostd_calibrate_poll();
+		r->poll_max_ns = POLL_LIMIT_NS;
 	}
-	w->poll_ns = w->poll_min_ns;
+	r->poll_ns = r->poll_min_ns;
 }
 
-int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag)
+int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag)
 {
 	struct epoll_event ev = { .events = events, .data.u32 = tag };
 
 	if (!events)
-		return epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
-	if (!epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+	if (!epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
+	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
-static int watch_all(struct hostd_worker *w)
+static int watch_all(struct hostd_runner *r)
 {
-	struct hostd_bus *bus = w->bus;
+	struct hostd_engine *all = r->loop->engines.all;
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < bus->win.nr_vectors && !ret; i++)
-		ret = hostd_worker_watch(w, w->kick_fds[i], EPOLLIN, i);
+	for (i = 0; i < r->loop->bus->win.nr_vectors && !ret; i++)
+		ret = hostd_runner_watch(r, r->worker->kick_fds[i], EPOLLIN, i);
 	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
-		if (bus->loop.engines.all[i].fd >= 0 && !bus->loop.engines.all[i].error)
+		if (all[i].fd >= 0 && !all[i].error)
 			/* It is reaped while it has requests, not while this is readable. */
-			ret = hostd_worker_watch(w, bus->loop.engines.all[i].fd, EPOLLIN | EPOLLET,
-						 HOSTD_WATCH_ENGINE);
+			ret = hostd_runner_watch(r, all[i].fd, EPOLLIN | EPOLLET, HOSTD_WATCH_ENGINE);
 	}
 	return ret;
 }
@@ -123,7 +122,17 @@ static bool refuse_driver(const struct hostd_bus *bus)
 
 static int watch_device(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
 {
-	return hostd_worker_watch(loop->bus->worker, fd, events, HOSTD_WATCH_DEVICE + index);
+	return hostd_runner_watch(loop->runner, fd, events, HOSTD_WATCH_DEVICE + index);
+}
+
+static int set_up_runner(struct hostd_runner *r, struct hdev_loop *loop)
+{
+	r->loop = loop;
+	loop->runner = r;
+	loop->watch = watch_device;
+	loop->clock = hostd_clock_ns;
+	hostd_standby_init(&r->standby);
+	return watch_all(r);
 }
 
 static int complain(char *error, const char *what, int ret)
@@ -186,18 +195,15 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 	ret = map_beats(w, fds[1]);
 	if (ret)
 		return complain(error, "cannot map the beat page", ret);
-	choose_poll(w, req);
+	choose_poll(&w->runner, req);
 	w->bus = hostd_bus_alloc(&spec, fds + 2 + spec.nr_vectors);
 	if (!w->bus)
 		return complain(error, "cannot map the window or make engines", -errno);
 	w->bus->removed = say_removed;
 	w->bus->began = say_epoch;
-	w->bus->loop.watch = watch_device;
 	w->bus->refuses = refuse_driver;
 	w->bus->worker = w;
-	w->bus->loop.clock = hostd_clock_ns;
-	hostd_standby_init(&w->standby);
-	ret = watch_all(w);
+	ret = set_up_runner(&w->runner, &w->bus->loop);
 	if (ret)
 		return complain(error, "epoll", ret);
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
@@ -226,10 +232,10 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 		hostd_report(HOSTD_LOG_WARN, "no io_uring here (%s): engine auto uses threads",
 			     strerror(-uring->error));
 	w->bus->loop.now_ns = hostd_clock_ns();
-	w->next_beat_ns = w->bus->loop.now_ns;
+	w->runner.next_beat_ns = w->bus->loop.now_ns;
 	reply = hostd_ipc_reply_ok(req);
 	hostd_json_add_u64(reply, "protocol", HOSTD_IPC_PROTOCOL);
-	hostd_json_add_u64(reply, "poll_us", w->poll_ns / 1000);
+	hostd_json_add_u64(reply, "poll_us", w->runner.poll_ns / 1000);
 	hostd_json_add_str(reply, "engine",
 			   hostd_engines_find(&w->bus->loop.engines, "auto")->ops->name);
 	return reply;

@@ -2,7 +2,7 @@
 /*
  * What the broker tells a worker: one operation for each message (ipc.h).
  */
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -141,7 +141,7 @@ static struct json_object *op_go(struct hostd_worker *w, struct json_object *req
 
 	hostd_bus_begin_epoch(w->bus);
 	w->serving = true;
-	w->next_beat_ns = w->bus->loop.now_ns;
+	w->runner.next_beat_ns = w->runner.loop->now_ns;
 	hostd_json_add_u64(reply, "epoch", w->bus->win.epoch);
 	return reply;
 }
@@ -188,7 +188,7 @@ static struct json_object *op_continue(struct hostd_worker *w, struct json_objec
 		return hostd_ipc_reply_error(req, "it never stops, or is not served at the moment");
 	reply = hostd_ipc_reply_ok(req);
 	hostd_json_add_u64(reply, "held", dev->ops->go_on(dev));
-	hostd_worker_note(w);
+	hostd_runner_note(&w->runner);
 	return reply;
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The polling half of the worker's loop.
+ * The polling half of a runner.
  *
  * While it polls, no queue asks for doorbells: their submissions are found in
  * the window, and the guest pays no exit. When nothing has come for @poll_ns, or others want the core,
  * every queue is armed (RING-D4) and the loop may sleep.
  */
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #include <poll.h>
 
@@ -42,58 +42,58 @@ static void relax(void)
 #endif
 }
 
-void hostd_worker_note(struct hostd_worker *w)
+void hostd_runner_note(struct hostd_runner *r)
 {
-	w->work_ns = w->bus->loop.now_ns;
-	w->hot = true;
+	r->work_ns = r->loop->now_ns;
+	r->hot = true;
 }
 
-void hostd_worker_rouse(struct hostd_worker *w)
+void hostd_runner_rouse(struct hostd_runner *r)
 {
-	w->hot = true;
+	r->hot = true;
 }
 
 static void poll_queue(struct hdev_queue *q)
 {
-	struct hostd_bus *bus = q->dev->bus;
+	struct hdev_loop *loop = q->dev->loop;
 
-	if (q->dev != bus->loop.stream)
-		bus->loop.stream = NULL;
+	if (q->dev != loop->stream)
+		loop->stream = NULL;
 	if (!q->kicked)
 		q->stats.polls++;
 	q->kicked = false;
 	q->armed = false;
-	q->work_ns = bus->loop.now_ns;
+	q->work_ns = loop->now_ns;
 	q->dev->ops->poll(q, BUDGET);
 	if (q->running)
 		hdev_queue_signal(q);
 }
 
 /* A queue that has been idle among many others costs a doorbell, not a look in each pass. */
-static void rest_queue(struct hostd_worker *w, struct hdev_queue *q)
+static void rest_queue(struct hostd_runner *r, struct hdev_queue *q)
 {
-	if (q->quiet || w->bus->loop.nr_running <= POLL_ALL_MAX ||
-	    w->bus->loop.now_ns - q->work_ns < hostd_worker_patience(w))
+	if (q->quiet || r->loop->nr_running <= POLL_ALL_MAX ||
+	    r->loop->now_ns - q->work_ns < hostd_runner_patience(r))
 		return;
 	hdev_queue_arm(q);
 }
 
-static bool poll_queues(struct hostd_worker *w)
+static bool poll_queues(struct hostd_runner *r)
 {
-	struct hostd_bus *bus = w->bus;
+	struct hdev_loop *loop = r->loop;
 	bool worked = false;
 	unsigned int i = 0;
 
-	while (i < bus->loop.nr_running) {
-		struct hdev_queue *q = bus->loop.running[i];
+	while (i < loop->nr_running) {
+		struct hdev_queue *q = loop->running[i];
 
-		if (bus->loop.now_ns >= q->ring.irq_at_ns)
+		if (loop->now_ns >= q->ring.irq_at_ns)
 			hdev_queue_signal_late(q);
 		if (!q->armed && hdev_queue_has_work(q)) {
 			worked |= !q->dev->ops->is_patient;
 			poll_queue(q);
 		} else if (!q->armed) {
-			rest_queue(w, q);
+			rest_queue(r, q);
 		}
 		/* A queue that was broken has left the list, and another has its place. */
 		if (q->running)
@@ -102,37 +102,38 @@ static bool poll_queues(struct hostd_worker *w)
 	return worked;
 }
 
-bool hostd_worker_reap(struct hostd_worker *w)
+bool hostd_runner_reap(struct hostd_runner *r)
 {
-	struct hostd_bus *bus = w->bus;
-	bool worked = hdev_loop_work(&bus->loop);
+	struct hdev_loop *loop = r->loop;
+	bool worked = hdev_loop_work(loop);
 	unsigned int i;
 
-	worked |= hostd_engines_reap(&bus->loop.engines) > 0;
+	worked |= hostd_engines_reap(&loop->engines) > 0;
 	if (!worked)
 		return false;
-	for (i = 0; i < bus->loop.nr_running; i++)
-		hdev_queue_signal(bus->loop.running[i]);
-	if (bus->draining)
-		hostd_bus_settle(bus);
+	for (i = 0; i < loop->nr_running; i++)
+		hdev_queue_signal(loop->running[i]);
+	if (loop->bus->draining)
+		hostd_bus_settle(loop->bus);
 	return true;
 }
 
-void hostd_worker_wake(struct hostd_bus *bus)
+void hostd_runner_wake(struct hostd_runner *r)
 {
+	struct hdev_loop *loop = r->loop;
 	unsigned int i;
 
-	for (i = 0; i < bus->loop.nr_running && bus->loop.nr_running <= POLL_ALL_MAX; i++)
-		bus->loop.running[i]->armed = false;
+	for (i = 0; i < loop->nr_running && loop->nr_running <= POLL_ALL_MAX; i++)
+		loop->running[i]->armed = false;
 }
 
 /* Ask every queue for a doorbell; false if one has work by now. */
-static bool arm_queues(struct hostd_bus *bus)
+static bool arm_queues(struct hdev_loop *loop)
 {
 	unsigned int i = 0;
 
-	while (i < bus->loop.nr_running) {
-		struct hdev_queue *q = bus->loop.running[i];
+	while (i < loop->nr_running) {
+		struct hdev_queue *q = loop->running[i];
 
 		if (!q->armed && !q->quiet && !hdev_queue_arm(q))
 			return false;
@@ -142,84 +143,84 @@ static bool arm_queues(struct hostd_bus *bus)
 	return true;
 }
 
-uint64_t hostd_worker_patience(const struct hostd_worker *w)
+uint64_t hostd_runner_patience(const struct hostd_runner *r)
 {
-	return w->bus->loop.now_ns < w->crowd_until_ns ? 0 : w->poll_ns;
+	return r->loop->now_ns < r->crowd_until_ns ? 0 : r->poll_ns;
 }
 
 /*
  * Pollers that share a core take time slices of each other, in which each could have answered the
  * other at once. So who finds that out sleeps: he is woken when he is needed.
  */
-static void keep_from_polling(struct hostd_worker *w)
+static void keep_from_polling(struct hostd_runner *r)
 {
 	/* What the operator has said is done. */
-	if (w->poll_min_ns == w->poll_max_ns || w->bus->loop.now_ns < w->crowd_until_ns)
+	if (r->poll_min_ns == r->poll_max_ns || r->loop->now_ns < r->crowd_until_ns)
 		return;
 	/* Again, soon after the last time? */
-	if (w->bus->loop.now_ns - w->crowd_until_ns < w->crowd_ns * CROWD_FACTOR)
-		w->crowd_ns *= CROWD_FACTOR;
+	if (r->loop->now_ns - r->crowd_until_ns < r->crowd_ns * CROWD_FACTOR)
+		r->crowd_ns *= CROWD_FACTOR;
 	else
-		w->crowd_ns = CROWD_MIN_NS;
-	if (w->crowd_ns > CROWD_MAX_NS)
-		w->crowd_ns = CROWD_MAX_NS;
-	w->crowd_until_ns = w->bus->loop.now_ns + w->crowd_ns;
+		r->crowd_ns = CROWD_MIN_NS;
+	if (r->crowd_ns > CROWD_MAX_NS)
+		r->crowd_ns = CROWD_MAX_NS;
+	r->crowd_until_ns = r->loop->now_ns + r->crowd_ns;
 }
 
 /* @idle_ns: when it last looked, if nothing has been done since; else 0 */
-static void look_at_clock(struct hostd_worker *w, uint64_t idle_ns)
+static void look_at_clock(struct hostd_runner *r, uint64_t idle_ns)
 {
-	if (!w->bus->loop.is_fresh)
-		w->bus->loop.now_ns = hostd_clock_ns();
-	w->bus->loop.is_fresh = false;
-	if (idle_ns && w->bus->loop.now_ns > idle_ns + GAP_NS)
-		keep_from_polling(w);
+	if (!r->loop->is_fresh)
+		r->loop->now_ns = hostd_clock_ns();
+	r->loop->is_fresh = false;
+	if (idle_ns && r->loop->now_ns > idle_ns + GAP_NS)
+		keep_from_polling(r);
 }
 
 /* A nap that others have made too long is no better than a sleep. */
-static bool may_nap(const struct hostd_worker *w)
+static bool may_nap(const struct hostd_runner *r)
 {
-	const struct hostd_bus *bus = w->bus;
+	const struct hdev_loop *loop = r->loop;
 
-	return bus->loop.stream && bus->loop.now_ns - bus->loop.stream_ns < STREAM_NS && hostd_worker_patience(w);
+	return loop->stream && loop->now_ns - loop->stream_ns < STREAM_NS && hostd_runner_patience(r);
 }
 
 /* As if it had looked in vain for so long. A descriptor that is ready ends it. */
-static void nap(struct hostd_worker *w)
+static void nap(struct hostd_runner *r)
 {
 	static const struct timespec time = { .tv_nsec = NAP_NS };
-	struct pollfd pfd = { .fd = w->epoll_fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = r->epoll_fd, .events = POLLIN };
 	uint64_t start_ns = hostd_clock_ns();
 
 	if (ppoll(&pfd, 1, &time, NULL))
-		w->next_fds_ns = 0;
-	w->bus->loop.is_fresh = false;
-	look_at_clock(w, start_ns + NAP_NS);
+		r->next_fds_ns = 0;
+	r->loop->is_fresh = false;
+	look_at_clock(r, start_ns + NAP_NS);
 }
 
-void hostd_worker_poll(struct hostd_worker *w)
+void hostd_runner_poll(struct hostd_runner *r)
 {
-	struct hostd_bus *bus = w->bus;
+	struct hdev_loop *loop = r->loop;
 	uint64_t idle_ns = 0;
 	unsigned int idle = 0;
 
 	do {
-		bool worked = poll_queues(w);
+		bool worked = poll_queues(r);
 
-		worked |= hostd_worker_reap(w);
+		worked |= hostd_runner_reap(r);
 		if (worked || ++idle % IDLE_PASSES_PER_CLOCK == 0) {
-			look_at_clock(w, worked ? 0 : idle_ns);
-			idle_ns = bus->loop.now_ns;
+			look_at_clock(r, worked ? 0 : idle_ns);
+			idle_ns = loop->now_ns;
 		}
 		if (worked) {
-			hostd_worker_note(w);
-		} else if (may_nap(w)) {
-			nap(w);
-			idle_ns = bus->loop.now_ns;
+			hostd_runner_note(r);
+		} else if (may_nap(r)) {
+			nap(r);
+			idle_ns = loop->now_ns;
 		} else {
 			relax();
 		}
-		if (bus->loop.now_ns - w->work_ns > hostd_worker_patience(w))
-			w->hot = !arm_queues(bus);
-	} while (w->hot && !w->quit && bus->loop.now_ns < w->next_fds_ns);
+		if (loop->now_ns - r->work_ns > hostd_runner_patience(r))
+			r->hot = !arm_queues(loop);
+	} while (r->hot && !r->worker->quit && loop->now_ns < r->next_fds_ns);
 }

@@ -2,7 +2,7 @@
 /*
  * What a worker tells about itself: status and counters.
  */
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -126,7 +126,7 @@ void hostd_worker_stats(struct hostd_worker *w, struct json_object *req, struct 
 
 	getrusage(RUSAGE_SELF, &usage);
 	hostd_json_add_u64(reply, "cpu_us", time_us(&usage.ru_utime) + time_us(&usage.ru_stime));
-	hostd_json_add_u64(reply, "poll_us", hostd_worker_patience(w) / 1000);
+	hostd_json_add_u64(reply, "poll_us", hostd_runner_patience(&w->runner) / 1000);
 	hostd_json_add_u64(reply, "bus_kicks", w->kicks[PVBUS_VECTOR_BUS]);
 	hostd_json_add_u64(reply, "bus_irqs", w->bus->irqs[PVBUS_VECTOR_BUS]);
 	if (slot < HOSTD_WINDOW_SLOTS)

@@ -14,29 +14,53 @@
 struct json_object;
 
 /**
+ * struct hostd_runner - the thread that runs a loop
+ * @worker: the worker
+ * @loop: the loop
+ * @standby: goes on as the loop when a call keeps it
+ * @end: what there is to do at the end
+ * @epoll_fd: everything that ends a sleep
+ * @poll_ns: how long the loop polls after the last work before it sleeps
+ * @poll_min_ns: least @poll_ns, after a long sleep
+ * @poll_max_ns: most @poll_ns, when sleeps are short
+ * @crowd_ns: how long it last kept from polling, because others wanted its core
+ * @crowd_until_ns: until then it keeps from it
+ * @next_beat_ns: time of the next beat
+ * @next_fds_ns: when the loop looks at its descriptors next, while it polls
+ * @work_ns: time of the last work
+ * @hot: polling, not sleeping
+ */
+struct hostd_runner {
+	struct hostd_worker *worker;
+	struct hdev_loop *loop;
+	struct hostd_standby standby;
+	int (*end)(struct hostd_worker *w);
+	int epoll_fd;
+	uint64_t poll_ns;
+	uint64_t poll_min_ns;
+	uint64_t poll_max_ns;
+	uint64_t crowd_ns;
+	uint64_t crowd_until_ns;
+	uint64_t next_beat_ns;
+	uint64_t next_fds_ns;
+	uint64_t work_ns;
+	bool hot;
+};
+
+/**
  * struct hostd_worker - the worker
  * @classes: of devices, up to NULL
  * @bus: the guest; NULL before "init"
- * @standby: goes on as the loop when a call keeps it
+ * @runner: what runs its loop
  * @ipc_fd: to the broker
- * @epoll_fd: everything that ends a sleep
  * @kick_fds: eventfd of each doorbell vector
  * @kicks: doorbells received, by vector
  * @beats: word that the broker's watchdog reads
  * @name: the VM's
  * @refused: array of names of drivers that are not served; NULL: none
  * @said_refused: the log names the one that was refused
- * @poll_ns: how long the loop polls after the last work before it sleeps
- * @poll_min_ns: least @poll_ns, after a long sleep
- * @poll_max_ns: most @poll_ns, when sleeps are short
- * @crowd_ns: how long it last kept from polling, because others wanted its core
- * @crowd_until_ns: until then it keeps from it
  * @beat_ns: time between two beats
- * @next_beat_ns: time of the next beat
- * @next_fds_ns: when the loop looks at its descriptors next, while it polls
- * @work_ns: time of the last work
  * @serving: "go" was said
- * @hot: polling, not sleeping
  * @quit: leave the loop
  * @failed: with an exit status that says so
  * @sync: then put on the media what was written
@@ -46,26 +70,16 @@ struct json_object;
 struct hostd_worker {
 	const struct pv_class *const *classes;
 	struct hostd_bus *bus;
-	struct hostd_standby standby;
+	struct hostd_runner runner;
 	int ipc_fd;
-	int epoll_fd;
 	int kick_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t kicks[HOSTD_VECTOR_LIMIT];
 	uint64_t *beats;
 	char name[64];
 	struct json_object *refused;
 	bool said_refused;
-	uint64_t poll_ns;
-	uint64_t poll_min_ns;
-	uint64_t poll_max_ns;
-	uint64_t crowd_ns;
-	uint64_t crowd_until_ns;
 	uint64_t beat_ns;
-	uint64_t next_beat_ns;
-	uint64_t next_fds_ns;
-	uint64_t work_ns;
 	bool serving;
-	bool hot;
 	bool quit;
 	bool failed;
 	bool sync;
@@ -100,62 +114,6 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
  * @w: the worker
  */
 void hostd_worker_receive(struct hostd_worker *w);
-
-/**
- * hostd_worker_watch - end sleeps when a descriptor becomes ready
- * @w: the worker
- * @fd: the descriptor
- * @events: EPOLL* bits, in the place of those before; 0: not any more
- * @tag: HOSTD_WATCH_* or a vector number
- *
- * Return: 0 or -errno.
- */
-int hostd_worker_watch(struct hostd_worker *w, int fd, uint32_t events, uint32_t tag);
-
-#define HOSTD_WATCH_IPC		1000
-#define HOSTD_WATCH_ENGINE	1001
-#define HOSTD_WATCH_DEVICE	2000	/* and the index of the watch */
-
-/**
- * hostd_worker_note - there was work: poll for a while
- * @w: the worker
- */
-void hostd_worker_note(struct hostd_worker *w);
-
-/**
- * hostd_worker_rouse - there is work: do it, and poll no longer for that
- * @w: the worker
- */
-void hostd_worker_rouse(struct hostd_worker *w);
-
-/**
- * hostd_worker_reap - complete what the engines are done with, and let busy devices work
- * @w: the worker
- *
- * Return: true if there was something.
- */
-bool hostd_worker_reap(struct hostd_worker *w);
-
-/**
- * hostd_worker_wake - after a sleep, poll the queues that were armed for it
- * @bus: the bus
- */
-void hostd_worker_wake(struct hostd_bus *bus);
-
-/**
- * hostd_worker_patience - how long to poll after the last work
- * @w: the worker
- *
- * Return: nanoseconds: @poll_ns, or 0 while others want its core.
- */
-uint64_t hostd_worker_patience(const struct hostd_worker *w);
-
-/**
- * hostd_worker_poll - poll until descriptors have their turn
- * @w: the worker; if there has been no work for as long as its patience it is not @hot on return, and
- *	its queues are armed
- */
-void hostd_worker_poll(struct hostd_worker *w);
 
 /**
  * hostd_worker_stats - reply to "stats"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "testbus.h"
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #define US		1000ULL
 #define MS		1000000ULL
@@ -16,6 +16,7 @@
 static struct testbus t;
 static struct testdrv_queue q;
 static struct hostd_worker w;
+static struct hostd_runner r;
 static uint64_t now_ns = 1000 * MS;
 static unsigned int nr_looks;
 static unsigned int gap_look;
@@ -37,14 +38,14 @@ static uint64_t poll_us(unsigned int look, uint64_t gap)
 {
 	uint64_t start_ns;
 
-	w.bus->loop.now_ns = hostd_clock_ns();
-	hostd_worker_wake(w.bus);
-	hostd_worker_note(&w);
+	r.loop->now_ns = hostd_clock_ns();
+	hostd_runner_wake(&r);
+	hostd_runner_note(&r);
 	start_ns = now_ns;
 	nr_looks = 0;
 	gap_look = look;
 	gap_ns = gap;
-	hostd_worker_poll(&w);
+	hostd_runner_poll(&r);
 	return (now_ns - start_ns - gap) / US;
 }
 
@@ -101,19 +102,19 @@ int main(void)
 	hostd_bus_begin_epoch(t.bus);
 	if (testdrv_hello(&t.drv) != PVBUS_R_OK || !testdrv_run(&t.drv, 0, &q, 16, 1 << 16))
 		ktap_bail("START");
-	w = (struct hostd_worker) {
-		.bus = t.bus, .poll_ns = POLL_US * US, .poll_min_ns = 50 * US, .poll_max_ns = POLL_US * US,
+	r = (struct hostd_runner) {
+		.worker = &w, .loop = &t.bus->loop, .poll_ns = POLL_US * US, .poll_min_ns = 50 * US, .poll_max_ns = POLL_US * US,
 		.next_fds_ns = UINT64_MAX,
 	};
 	check_crowd();
-	w.crowd_ns = w.crowd_until_ns = 0;
+	r.crowd_ns = r.crowd_until_ns = 0;
 	submit();
 	poll_us(1, 5 * MS);
-	ktap_ok(!w.crowd_until_ns, "what takes long because it works is its own");
+	ktap_ok(!r.crowd_until_ns, "what takes long because it works is its own");
 	sleeps(3, 3 * MS);
-	ktap_ok(!hostd_worker_patience(&w), "statistics say that it does not poll");
-	w.crowd_ns = w.crowd_until_ns = 0;
-	w.poll_min_ns = w.poll_max_ns;
+	ktap_ok(!hostd_runner_patience(&r), "statistics say that it does not poll");
+	r.crowd_ns = r.crowd_until_ns = 0;
+	r.poll_min_ns = r.poll_max_ns;
 	ktap_ok(polls(3, MS + MS / 2) && polls(0, 0), "told how long to poll, it does");
 	testbus_exit(&t);
 	return ktap_finish();

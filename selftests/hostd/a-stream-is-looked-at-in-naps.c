@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "testnet.h"
-#include "worker/worker.h"
+#include "worker/runner.h"
 
 #define US		1000ULL
 #define MS		1000000ULL
@@ -17,6 +17,7 @@
 #define LONG		60000
 
 static struct hostd_worker w;
+static struct hostd_runner r;
 static uint64_t now_ns = 1000 * MS;
 static uint64_t late_ns;
 static unsigned int nr_naps;
@@ -71,11 +72,11 @@ static uint64_t poll_us(void)
 	uint64_t start_ns = now_ns;
 
 	nr_naps = 0;
-	w.next_fds_ns = UINT64_MAX;
-	w.bus->loop.now_ns = hostd_clock_ns();
-	hostd_worker_wake(w.bus);
-	hostd_worker_note(&w);
-	hostd_worker_poll(&w);
+	r.next_fds_ns = UINT64_MAX;
+	r.loop->now_ns = hostd_clock_ns();
+	hostd_runner_wake(&r);
+	hostd_runner_note(&r);
+	hostd_runner_poll(&r);
 	return (now_ns - start_ns) / US;
 }
 
@@ -108,18 +109,18 @@ static void check_others(void)
 {
 	submit(LONG);
 	poll_us();
-	w.bus->loop.stream = &w.bus->devices[1];
-	w.bus->loop.stream_ns = now_ns;
+	r.loop->stream = &n.t.bus->devices[1];
+	r.loop->stream_ns = now_ns;
 	submit(1514);
 	ktap_ok(poll_us() >= POLL_US && !nr_naps, "other devices' work is polled for, whoever has a stream");
 	submit(LONG);
 	nr_ready = 1;
-	ktap_ok(poll_us() < 100 && nr_naps == 1 && w.hot && !w.next_fds_ns, "a descriptor that is ready has its turn at once");
+	ktap_ok(poll_us() < 100 && nr_naps == 1 && r.hot && !r.next_fds_ns, "a descriptor that is ready has its turn at once");
 	nr_ready = 0;
-	w.poll_min_ns = 50 * US;
+	r.poll_min_ns = 50 * US;
 	submit(LONG);
 	late_ns = 3 * MS;
-	ktap_ok(poll_us() < 4000 && nr_naps == 1 && !w.hot && !hostd_worker_patience(&w),
+	ktap_ok(poll_us() < 4000 && nr_naps == 1 && !r.hot && !hostd_runner_patience(&r),
 		"others compute on the core, and it sleeps");
 	late_ns = 0;
 	submit(LONG);
@@ -131,8 +132,8 @@ int main(void)
 	ktap_plan(9);
 	testnet_init();
 	testnet_up(PVNET_M_PROMISC);
-	w = (struct hostd_worker) {
-		.bus = n.t.bus, .poll_ns = POLL_US * US, .poll_min_ns = POLL_US * US, .poll_max_ns = POLL_US * US,
+	r = (struct hostd_runner) {
+		.worker = &w, .loop = &n.t.bus->loop, .poll_ns = POLL_US * US, .poll_min_ns = POLL_US * US, .poll_max_ns = POLL_US * US,
 		.epoll_fd = -1,
 	};
 	check_streams();

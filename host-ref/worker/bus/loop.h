@@ -36,6 +36,7 @@ struct hostd_bus;
  * @watch: have hdev_loop_ready() called with that index when a descriptor is ready for some of @events,
  *	from now on, or not any more if that is 0; 0 or -errno; NULL: whoever drives the loop calls
  *	hdev_loop_ready_all() often
+ * @runner: for @watch
  */
 struct hdev_loop {
 	struct hostd_bus *bus;
@@ -52,6 +53,7 @@ struct hdev_loop {
 	unsigned int nr_watches;
 	struct hdev_timer *timers;
 	int (*watch)(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events);
+	struct hostd_runner *runner;
 };
 
 /**

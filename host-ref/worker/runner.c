@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A runner: polls while there is work (poll.c), and else sleeps until a doorbell,
+ * a completion of an engine, a message of the broker's, or the next beat. Which thread that is
+ * changes when a file keeps one (standby.c).
+ */
+#include "worker/runner.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "lib/log/report.h"
+#include "lib/util.h"
+
+/* While polling: how often to look at descriptors. */
+#define FDS_NS			100000ULL
+/* While nothing is served yet: how often to see that the window shows no epoch. */
+#define HUSH_NS			10000000ULL
+
+static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
+{
+	q->armed = false;
+	q->work_ns = now_ns;
+}
+
+/* There is, or was, work of a device; NULL: nobody knows whose. */
+static void note_device(struct hostd_runner *r, const struct hdev *dev)
+{
+	if (dev && dev->ops && dev->ops->is_patient)
+		hostd_runner_rouse(r);
+	else
+		hostd_runner_note(r);
+}
+
+static void count_kicks(struct hostd_runner *r, unsigned int vector)
+{
+	struct hostd_worker *w = r->worker;
+	struct hdev_loop *loop = r->loop;
+	struct hdev_queue *first = NULL;
+	uint64_t count;
+	unsigned int i;
+
+	if (read(w->kick_fds[vector], &count, sizeof(count)) != sizeof(count))
+		return;
+	w->kicks[vector] += count;
+	for (i = 0; i < loop->nr_running; i++) {
+		struct hdev_queue *q = loop->running[i];
+
+		if (q->kick_vector != vector || q->quiet)
+			continue;
+		if (!first || (!hdev_queue_has_work(first) && hdev_queue_has_work(q)))
+			first = q;
+		rouse_queue(q, loop->now_ns);
+		q->kicked = true;
+	}
+	/* Who rang a shared vector isn't known: most likely one that has work. */
+	if (first)
+		first->stats.kicks += count;
+	note_device(r, first ? first->dev : NULL);
+	if (vector == PVBUS_VECTOR_BUS && w->serving)
+		hostd_bus_look(w->bus);
+}
+
+/* After completions. */
+static void settle(struct hostd_runner *r)
+{
+	struct hostd_bus *bus = r->loop->bus;
+
+	if (bus->draining)
+		hostd_bus_settle(bus);
+}
+
+static void ready_device(struct hostd_runner *r, unsigned int index, uint32_t events)
+{
+	const struct hdev *dev = hdev_loop_ready(r->loop, index, events);
+
+	settle(r);
+	if (dev)
+		note_device(r, dev);
+}
+
+static void take_event(struct hostd_runner *r, const struct epoll_event *ev)
+{
+	uint32_t tag = ev->data.u32;
+
+	if (tag == HOSTD_WATCH_IPC)
+		hostd_worker_receive(r->worker);
+	else if (tag < HOSTD_VECTOR_LIMIT)
+		count_kicks(r, tag);
+	else if (tag >= HOSTD_WATCH_DEVICE)
+		ready_device(r, tag - HOSTD_WATCH_DEVICE, ev->events);
+	else
+		hostd_runner_note(r);
+}
+
+/* A wait that fails would fail again at once, and for ever. */
+static void stop_waiting(struct hostd_runner *r, const char *call)
+{
+	if (errno == EINTR)
+		return;
+	hostd_report(HOSTD_LOG_ERR, "%s: %s: nothing can be waited for", call, strerror(errno));
+	r->worker->quit = true;
+	r->worker->failed = true;
+}
+
+static void take_events(struct hostd_runner *r)
+{
+	struct epoll_event events[32];
+	int i, nr;
+
+	nr = epoll_wait(r->epoll_fd, events, HOSTD_ARRAY_SIZE(events), 0);
+	if (nr < 0)
+		stop_waiting(r, "epoll_wait");
+	r->loop->now_ns = hostd_clock_ns();
+	for (i = 0; i < nr; i++)
+		take_event(r, &events[i]);
+}
+
+/* A doorbell may have been lost: look at every queue (RING-D5) and slot (BUS-D6). */
+static void look_around(struct hostd_runner *r)
+{
+	struct hdev_loop *loop = r->loop;
+	unsigned int i;
+
+	hostd_bus_beat(loop->bus);
+	hostd_bus_look(loop->bus);
+	for (i = 0; i < loop->nr_running; i++) {
+		if (hdev_queue_has_work(loop->running[i])) {
+			rouse_queue(loop->running[i], loop->now_ns);
+			note_device(r, loop->running[i]->dev);
+		}
+	}
+}
+
+static void hush(struct hostd_runner *r)
+{
+	struct hostd_worker *w = r->worker;
+
+	if (r->loop->now_ns < w->next_hush_ns)
+		return;
+	/* A start that takes no time leaves the last life's header for the driver to see. */
+	if (w->next_hush_ns)
+		hostd_window_hush(&w->bus->win);
+	w->next_hush_ns = r->loop->now_ns + HUSH_NS;
+}
+
+static void fire_timers(struct hostd_runner *r)
+{
+	/* One may want a doorbell, or have left something to be done. */
+	if (hdev_loop_fire(r->loop))
+		hostd_runner_rouse(r);
+	settle(r);
+}
+
+static void run_timers(struct hostd_runner *r)
+{
+	struct hostd_worker *w = r->worker;
+
+	if (!w->serving)
+		hush(r);
+	if (r->loop->timers)
+		fire_timers(r);
+	if (r->loop->now_ns < r->next_beat_ns)
+		return;
+	r->next_beat_ns = r->loop->now_ns + w->beat_ns;
+	__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
+	if (w->serving)
+		look_around(r);
+}
+
+static void poll_fds(struct hostd_runner *r)
+{
+	take_events(r);
+	r->next_fds_ns = r->loop->now_ns + FDS_NS;
+	run_timers(r);
+}
+
+static void spin(struct hostd_runner *r)
+{
+	hostd_runner_poll(r);
+	if (r->hot)
+		poll_fds(r);
+}
+
+static uint64_t next_deadline(const struct hostd_runner *r)
+{
+	const struct hdev_loop *loop = r->loop;
+	uint64_t at_ns = r->next_beat_ns, timer_ns = hdev_loop_next_timer(loop);
+	unsigned int i;
+
+	if (at_ns > timer_ns)
+		at_ns = timer_ns;
+	if (!r->worker->serving && at_ns > r->worker->next_hush_ns)
+		at_ns = r->worker->next_hush_ns;
+	for (i = 0; i < loop->nr_running; i++) {
+		if (at_ns > loop->running[i]->ring.irq_at_ns)
+			at_ns = loop->running[i]->ring.irq_at_ns;
+	}
+	return at_ns;
+}
+
+/*
+ * A sleep that was shorter than what may be polled should have been polled; one that
+ * was longer says that the guest is idle (as KVM's halt_poll_ns grows and shrinks).
+ */
+static void adapt_poll(struct hostd_runner *r, uint64_t slept_ns)
+{
+	if (slept_ns > r->poll_max_ns)
+		r->poll_ns = r->poll_min_ns;
+	else if (r->poll_ns < r->poll_max_ns / 2)
+		r->poll_ns *= 2;
+	else
+		r->poll_ns = r->poll_max_ns;
+}
+
+static void snooze(struct hostd_runner *r)
+{
+	struct hdev_loop *loop = r->loop;
+	uint64_t start_ns = loop->now_ns;
+	struct pollfd pfd = { .fd = r->epoll_fd, .events = POLLIN };
+	struct timespec timeout = { 0 };
+	uint64_t at_ns = next_deadline(r);
+	unsigned int i;
+
+	if (at_ns > loop->now_ns) {
+		timeout.tv_sec = (at_ns - loop->now_ns) / 1000000000;
+		timeout.tv_nsec = (at_ns - loop->now_ns) % 1000000000;
+	}
+	hostd_standby_rest(&r->standby);
+	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
+	if (ppoll(&pfd, 1, &timeout, NULL) < 0)
+		stop_waiting(r, "ppoll");
+	take_events(r);
+	run_timers(r);
+	for (i = 0; i < loop->nr_running; i++) {
+		if (loop->now_ns >= loop->running[i]->ring.irq_at_ns)
+			hdev_queue_signal_late(loop->running[i]);
+	}
+	if (hostd_runner_reap(r))
+		hostd_runner_note(r);
+	if (r->hot && r->work_ns > start_ns)
+		adapt_poll(r, loop->now_ns - start_ns);
+	if (r->hot)
+		hostd_runner_wake(r);
+}
+
+/* The thread that was the loop has left it anywhere: what it would have done next is done now. */
+static void pick_up(struct hostd_runner *r, struct hostd_io *left)
+{
+	struct hdev_loop *loop = r->loop;
+	unsigned int i;
+
+	loop->now_ns = hostd_clock_ns();
+	hostd_engines_pick_up(&loop->engines, left);
+	for (i = 0; i < loop->nr_running; i++)
+		hdev_queue_signal(loop->running[i]);
+	settle(r);
+	hostd_runner_note(r);
+}
+
+/* hostd_standby.serve: exit status */
+static int serve(void *arg, struct hostd_io *left)
+{
+	struct hostd_runner *r = arg;
+
+	if (left)
+		pick_up(r, left);
+	while (!r->worker->quit) {
+		if (r->hot)
+			spin(r);
+		else
+			snooze(r);
+	}
+	return r->end(r->worker);
+}
+
+bool hostd_runner_run(struct hostd_runner *r, int (*end)(struct hostd_worker *w), int *status)
+{
+	r->end = end;
+	r->standby.guard = &r->loop->engines.guard;
+	r->standby.serve = serve;
+	r->standby.arg = r;
+	return hostd_standby_run(&r->standby, status);
+}

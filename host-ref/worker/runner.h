@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A runner: the thread that runs a loop. It polls while there is work (poll.c), and else sleeps until a
+ * doorbell, a completion of an engine, a message of the broker's, or the next beat (runner.c).
+ */
+#ifndef HOSTD_RUNNER_H
+#define HOSTD_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/bus/bus.h"
+#include "worker/standby.h"
+#include "worker/worker.h"
+
+/**
+ * hostd_runner_watch - end sleeps when a descriptor becomes ready
+ * @r: the runner
+ * @fd: the descriptor
+ * @events: EPOLL* bits, in the place of those before; 0: not any more
+ * @tag: HOSTD_WATCH_* or a vector number
+ *
+ * Return: 0 or -errno.
+ */
+int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag);
+
+#define HOSTD_WATCH_IPC		1000
+#define HOSTD_WATCH_ENGINE	1001
+#define HOSTD_WATCH_DEVICE	2000	/* and the index of the watch */
+
+/**
+ * hostd_runner_note - there was work: poll for a while
+ * @r: the runner
+ */
+void hostd_runner_note(struct hostd_runner *r);
+
+/**
+ * hostd_runner_rouse - there is work: do it, and poll no longer for that
+ * @r: the runner
+ */
+void hostd_runner_rouse(struct hostd_runner *r);
+
+/**
+ * hostd_runner_reap - complete what the engines are done with, and let busy devices work
+ * @r: the runner
+ *
+ * Return: true if there was something.
+ */
+bool hostd_runner_reap(struct hostd_runner *r);
+
+/**
+ * hostd_runner_wake - after a sleep, poll the queues that were armed for it
+ * @r: the runner
+ */
+void hostd_runner_wake(struct hostd_runner *r);
+
+/**
+ * hostd_runner_patience - how long to poll after the last work
+ * @r: the runner
+ *
+ * Return: nanoseconds: @poll_ns, or 0 while others want its core.
+ */
+uint64_t hostd_runner_patience(const struct hostd_runner *r);
+
+/**
+ * hostd_runner_poll - poll until descriptors have their turn
+ * @r: the runner; if there has been no work for as long as its patience it is not @hot on return, and
+ *	its queues are armed
+ */
+void hostd_runner_poll(struct hostd_runner *r);
+
+/**
+ * hostd_runner_run - run the loop until the worker is to quit
+ * @r: the runner
+ * @end: called then, in the thread that is the loop, with the worker; returns an exit status
+ * @status: gets what that returns
+ *
+ * Return: true if no other thread is left; false if some call has not returned: nothing can be freed.
+ */
+bool hostd_runner_run(struct hostd_runner *r, int (*end)(struct hostd_worker *w), int *status);
+
+#endif /* HOSTD_RUNNER_H */
