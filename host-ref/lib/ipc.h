@@ -5,8 +5,8 @@
  * Broker to worker: {"id":N,"op":"...",...}, answered by {"re":N,"ok":true,...}
  * or {"re":N,"ok":false,"error":"one line"}:
  *
- *   init	protocol window_len nr_vectors uuid name heartbeat_ms, poll_us if the operator fixed
- *		it, and refuse, names of drivers, if he refuses some; answered with "protocol"; descriptors: window, beat (a page; the worker
+ *   init	protocol window_len nr_vectors uuid name heartbeat_ms, threads if there is to be more than one
+ *		loop, poll_us if the operator fixed it, and refuse, names of drivers, if he refuses some; answered with "protocol"; descriptors: window, beat (a page; the worker
  *		increments the u64 at 0 as a sign of life), nr_vectors kick
  *		eventfds, nr_vectors irq eventfds
  *   add	slot generation type uuid name config, which has the keys of its class and what else
@@ -48,6 +48,8 @@ struct json_object;
 /* Longest name of a driver, and most of them that "init" refuses. */
 #define HOSTD_IDENT_MAX		63
 #define HOSTD_REFUSED_MAX	64
+/* Most loops of a worker. */
+#define HOSTD_THREADS_MAX	16
 /* Largest poll_us: a second. */
 #define HOSTD_POLL_US_MAX	1000000
 /* The descriptor on which a worker finds its end. */

@@ -18,9 +18,6 @@
 #include "lib/log/report.h"
 #include "lib/util.h"
 
-/* A guest that boots takes its time. */
-#define LONELY_NS	10000000000ULL
-
 struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds)
 {
 	struct hostd_bus *bus;
@@ -40,6 +37,7 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 	ret = hdev_loop_init(&bus->loop, bus);
 	if (ret)
 		goto exit_window;
+	bus->loops[bus->nr_loops++] = &bus->loop;
 	memcpy(bus->irq_fds, irq_fds, spec->nr_vectors * sizeof(*irq_fds));
 	for (slot = 0; slot < HOSTD_WINDOW_SLOTS; slot++) {
 		bus->devices[slot].bus = bus;
@@ -56,6 +54,24 @@ free_bus:
 	return NULL;
 }
 
+struct hdev_loop *hostd_bus_add_loop(struct hostd_bus *bus)
+{
+	struct hdev_loop *loop = calloc(1, sizeof(*loop));
+	int ret;
+
+	if (!loop)
+		return NULL;
+	ret = hdev_loop_init(loop, bus);
+	if (ret) {
+		free(loop);
+		errno = -ret;
+		return NULL;
+	}
+	bus->loops[bus->nr_loops++] = loop;
+	hostd_window_share(&bus->win);
+	return loop;
+}
+
 static void stop_all(struct hostd_bus *bus)
 {
 	struct hdev *dev;
@@ -64,16 +80,26 @@ static void stop_all(struct hostd_bus *bus)
 		hdev_stop(dev);
 }
 
+static bool has_settled(struct hostd_bus *bus)
+{
+	hostd_bus_hold(bus);
+	hostd_bus_settle(bus);
+	hostd_bus_let_go(bus);
+	return !bus->draining;
+}
+
 bool hostd_bus_drain(struct hostd_bus *bus, unsigned int limit_ms)
 {
 	unsigned int ms = 0;
 
+	hostd_bus_hold(bus);
 	/* Nothing is published any more: the driver waits for the next epoch. */
 	bus->win.epoch = 0;
 	bus->cmd_seq = 0;
 	bus->removed = NULL;
 	stop_all(bus);
-	for (hostd_bus_settle(bus); bus->draining && ms < limit_ms; hostd_bus_settle(bus)) {
+	hostd_bus_let_go(bus);
+	while (!has_settled(bus) && ms < limit_ms) {
 		hdev_loop_ready_all(&bus->loop);
 		if (hostd_engines_reap(&bus->loop.engines))
 			continue;
@@ -90,6 +116,7 @@ static unsigned int sync_devices(struct hostd_bus *bus, bool *synced, unsigned i
 	struct hdev *dev;
 	int ret;
 
+	hostd_bus_hold(bus);
 	hostd_bus_for_each(bus, dev, present) {
 		if (synced[dev->slot] || !dev->ops->sync)
 			continue;
@@ -102,6 +129,7 @@ static unsigned int sync_devices(struct hostd_bus *bus, bool *synced, unsigned i
 			     strerror(-ret));
 		*err = ret;
 	}
+	hostd_bus_let_go(bus);
 	return nr;
 }
 
@@ -127,6 +155,10 @@ void hostd_bus_free(struct hostd_bus *bus)
 	hostd_bus_for_each(bus, dev, present) {
 		hdev_forget_waits(dev);
 		dev->ops->destroy(dev);
+	}
+	while (bus->nr_loops > 1) {
+		hdev_loop_exit(bus->loops[--bus->nr_loops]);
+		free(bus->loops[bus->nr_loops]);
 	}
 	hdev_loop_exit(&bus->loop);
 	hostd_window_exit(&bus->win);
@@ -157,55 +189,25 @@ void hostd_bus_begin_epoch(struct hostd_bus *bus)
 	hostd_bus_settle(bus);
 }
 
-static bool has_running_peer(const struct hdev *dev)
+static bool is_overwritten(struct hostd_bus *bus)
 {
-	struct hdev *other;
+	bool overwritten;
 
-	hostd_bus_for_each(dev->bus, other, present) {
-		if (other->ops == dev->ops && other->status == PVBUS_S_RUNNING)
-			return true;
-	}
-	return false;
-}
-
-/* A driver that finds no room for a device's queues can say so in the guest only. */
-static void look_for_driver(struct hdev *dev)
-{
-	struct hostd_bus *bus = dev->bus;
-
-	if (!bus->greeted || dev->status != PVBUS_S_RESET || dev->removing) {
-		dev->lonely_ns = 0;
-		dev->lonely = false;
-		return;
-	}
-	if (!dev->lonely_ns)
-		dev->lonely_ns = dev->loop->now_ns;
-	if (dev->lonely || dev->loop->now_ns - dev->lonely_ns < LONELY_NS)
-		return;
-	dev->lonely = true;
-	if (has_running_peer(dev))
-		hostd_report(HOSTD_LOG_WARN, "%s: no driver takes it, though others of its kind have one: if the guest's log says 'no room', give pvhostd a larger --window or the devices fewer queues",
-			     dev->name);
-}
-
-static void beat_devices(struct hostd_bus *bus)
-{
-	struct hdev *dev;
-
-	hostd_bus_for_each(bus, dev, present) {
-		look_for_driver(dev);
-		if (dev->ops->beat)
-			dev->ops->beat(dev);
-	}
+	hostd_window_lock(&bus->win);
+	overwritten = bus->overwritten;
+	hostd_window_unlock(&bus->win);
+	return overwritten;
 }
 
 void hostd_bus_beat(struct hostd_bus *bus)
 {
-	if (!bus->overwritten && hostd_window_beat(&bus->win)) {
-		beat_devices(bus);
+	if (!is_overwritten(bus) && hostd_window_beat(&bus->win)) {
+		hdev_loop_beat(&bus->loop);
 		return;
 	}
+	hostd_bus_hold(bus);
 	hostd_bus_begin_epoch(bus);
+	hostd_bus_let_go(bus);
 	hostd_report(HOSTD_LOG_INFO, "the window was overwritten (migration, snapshot, guest): epoch %llx",
 		     (unsigned long long)bus->win.epoch);
 }
@@ -251,17 +253,20 @@ static void answer_slot(struct hdev *dev, uint32_t seq, uint32_t result)
 	hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
-static void look_at_header(struct hostd_bus *bus)
+static bool is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
 {
-	struct pvbus_driver_header h;
-	uint32_t op, seq;
+	bool ours;
 
-	if (bus->cmd_seq)
-		return;
-	seq = hostd_window_get_command(&bus->win, &h);
-	if (!seq || !hostd_bus_is_ours(bus, &bus->win.shadow.header.ack))
-		return;
-	op = le32toh(h.cmd.op);
+	hostd_window_lock(&bus->win);
+	ours = hostd_bus_is_ours(bus, ack);
+	hostd_window_unlock(&bus->win);
+	return ours;
+}
+
+static void execute(struct hostd_bus *bus, uint32_t seq, const struct pvbus_driver_header *h)
+{
+	uint32_t op = le32toh(h->cmd.op);
+
 	if (op != PVBUS_CMD_HELLO && !(op == PVBUS_CMD_BYE && bus->greeted)) {
 		answer(bus, seq, op == PVBUS_CMD_BYE || !bus->greeted ?
 		       PVBUS_R_STATE : PVBUS_R_OP);
@@ -269,33 +274,41 @@ static void look_at_header(struct hostd_bus *bus)
 	}
 	bus->greeted = false;
 	bus->cmd_seq = seq;
-	bus->cmd_result = op == PVBUS_CMD_HELLO ? check_hello(bus, &h) : PVBUS_R_OK;
+	bus->cmd_result = op == PVBUS_CMD_HELLO ? check_hello(bus, h) : PVBUS_R_OK;
 	bus->cmd_greets = op == PVBUS_CMD_HELLO && bus->cmd_result == PVBUS_R_OK;
-	bus->knows_replaces = bus->cmd_greets && le64toh(h.features[0]) >> PVBUS_F_REPLACES & 1;
+	bus->knows_replaces = bus->cmd_greets && le64toh(h->features[0]) >> PVBUS_F_REPLACES & 1;
 	stop_all(bus);
 	hostd_bus_settle(bus);
 }
 
-static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
+static void look_at_header(struct hostd_bus *bus)
 {
-	struct hdev *dev = &bus->devices[slot];
-	struct pvbus_driver_slot copy;
-	uint32_t op, seq, result;
+	struct pvbus_driver_header h;
+	uint32_t seq;
 
-	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);
-	if (!seq || dev->cmd_seq || !hostd_bus_is_ours(bus, &bus->win.shadow.table[slot].ack))
+	if (bus->cmd_seq)
 		return;
-	op = le32toh(copy.cmd.op);
+	seq = hostd_window_get_command(&bus->win, &h);
+	if (!seq || !is_ours(bus, &bus->win.shadow.header.ack))
+		return;
+	hostd_bus_hold(bus);
+	execute(bus, seq, &h);
+	hostd_bus_let_go(bus);
+}
 
-	if (!bus->greeted) {
+static void execute_slot(struct hdev *dev, uint32_t seq, const struct pvbus_driver_slot *copy)
+{
+	uint32_t op = le32toh(copy->cmd.op), result;
+
+	if (!dev->bus->greeted) {
 		result = PVBUS_R_STATE;
-	} else if (le32toh(copy.generation) != dev->generation) {
+	} else if (le32toh(copy->generation) != dev->generation) {
 		result = PVBUS_R_GENERATION;
 	} else if (op == PVBUS_CMD_RESET) {
 		if (dev->ops) {
 			dev->cmd_seq = seq;
 			hdev_stop(dev);
-			hostd_bus_settle(bus);
+			hostd_bus_settle(dev->bus);
 			return;
 		}
 		result = PVBUS_R_OK;
@@ -304,10 +317,24 @@ static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
 	} else if (!dev->ops || hdev_is_draining(dev)) {
 		result = PVBUS_R_STATE;
 	} else {
-		result = op == PVBUS_CMD_FEATURES ? hdev_take_features(dev, &copy) :
-						    hdev_start(dev, &copy);
+		result = op == PVBUS_CMD_FEATURES ? hdev_take_features(dev, copy) :
+						    hdev_start(dev, copy);
 	}
 	answer_slot(dev, seq, result);
+}
+
+static void look_at_slot(struct hostd_bus *bus, unsigned int slot)
+{
+	struct hdev *dev = &bus->devices[slot];
+	struct pvbus_driver_slot copy;
+	uint32_t seq;
+
+	seq = hostd_window_get_slot_command(&bus->win, slot, &copy);
+	if (!seq || dev->cmd_seq || !is_ours(bus, &bus->win.shadow.table[slot].ack))
+		return;
+	hostd_bus_hold(bus);
+	execute_slot(dev, seq, &copy);
+	hostd_bus_let_go(bus);
 }
 
 void hostd_bus_look(struct hostd_bus *bus)

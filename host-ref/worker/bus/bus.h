@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/ipc.h"
 #include "worker/bus/device.h"
 #include "worker/bus/loop.h"
 #include "worker/bus/publish.h"
@@ -15,11 +16,18 @@
 #include "worker/bus/window.h"
 
 #define HOSTD_VECTOR_LIMIT	64
+#define HOSTD_LOOPS_MAX		HOSTD_THREADS_MAX
 
 /**
  * struct hostd_bus - everything about one guest
  * @win: the window
- * @loop: what serves the devices, and the bus itself
+ * @loop: what serves the bus itself, and devices
+ * @loops: that one, and those that only serve devices
+ * @nr_loops: their number
+ * @hold: have the others stand still, until @let_go: what is not one device's own is done only then; NULL:
+ *	there are none
+ * @let_go: have them go on
+ * @nr_holds: how often it is held
  * @devices: the slots
  * @irq_fds: eventfd of each vector that interrupts the guest
  * @irqs: interrupts raised, by vector
@@ -43,6 +51,11 @@
 struct hostd_bus {
 	struct hostd_window win;
 	struct hdev_loop loop;
+	struct hdev_loop *loops[HOSTD_LOOPS_MAX];
+	unsigned int nr_loops;
+	void (*hold)(struct hostd_bus *bus);
+	void (*let_go)(struct hostd_bus *bus);
+	unsigned int nr_holds;
 	struct hdev devices[HOSTD_WINDOW_SLOTS];
 	int irq_fds[HOSTD_VECTOR_LIMIT];
 	uint64_t irqs[HOSTD_VECTOR_LIMIT];
@@ -111,6 +124,48 @@ static inline bool hdev_is_draining(const struct hdev *dev)
 struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const int *irq_fds);
 
 /**
+ * hostd_bus_add_loop - make one more loop, which only serves devices
+ * @bus: the bus, without devices
+ *
+ * Return: the loop, freed with the bus; NULL with errno set.
+ */
+struct hdev_loop *hostd_bus_add_loop(struct hostd_bus *bus);
+
+/**
+ * hostd_bus_hold - have the other loops stand still
+ * @bus: the bus
+ *
+ * Context: the bus's own loop.
+ */
+static inline void hostd_bus_hold(struct hostd_bus *bus)
+{
+	if (bus->hold && !bus->nr_holds++)
+		bus->hold(bus);
+}
+
+/**
+ * hostd_bus_let_go - have them go on, when it was said as often as hostd_bus_hold()
+ * @bus: the bus
+ */
+static inline void hostd_bus_let_go(struct hostd_bus *bus)
+{
+	if (bus->hold && !--bus->nr_holds)
+		bus->let_go(bus);
+}
+
+/**
+ * hostd_bus_let_all_go - have them go on, however often it was held
+ * @bus: the bus
+ */
+static inline void hostd_bus_let_all_go(struct hostd_bus *bus)
+{
+	if (!bus->nr_holds)
+		return;
+	bus->nr_holds = 0;
+	bus->let_go(bus);
+}
+
+/**
  * hostd_bus_drain - stop everything and wait for what is in flight
  * @bus: the bus; only to be freed afterwards, if nothing is
  * @limit_ms: how long at most; UINT_MAX: as long as it takes
@@ -139,7 +194,7 @@ void hostd_bus_free(struct hostd_bus *bus);
 
 /**
  * hostd_bus_begin_epoch - begin a new life
- * @bus: the bus
+ * @bus: the bus, held
  *
  * Queues are stopped. HELLO is not acknowledged before what is in flight is done (BUS-D3).
  */
@@ -159,7 +214,7 @@ void hostd_bus_look(struct hostd_bus *bus);
 
 /**
  * hostd_bus_settle - answer commands and end removals that waited for a drain
- * @bus: the bus; call it after completions while @draining is not 0
+ * @bus: the bus, held; call it after completions while @draining is not 0
  */
 void hostd_bus_settle(struct hostd_bus *bus);
 

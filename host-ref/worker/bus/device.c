@@ -31,6 +31,26 @@ static void close_all(const struct hdev_spec *spec)
 		close(spec->fds[i]);
 }
 
+/*
+ * The one with the fewest devices of the class, and then the fewest at all. What nobody waits awake for needs no
+ * other than the first.
+ */
+static struct hdev_loop *choose_loop(struct hostd_bus *bus, const struct pv_class *class)
+{
+	unsigned int i, nr[HOSTD_LOOPS_MAX] = { 0 }, least = 0;
+	const struct hdev *dev;
+
+	if (bus->nr_loops == 1 || class->worker->is_patient)
+		return &bus->loop;
+	hostd_bus_for_each(bus, dev, present)
+		nr[dev->loop->index] += dev->class == class ? HOSTD_WINDOW_SLOTS : 1;
+	for (i = 1; i < bus->nr_loops; i++) {
+		if (nr[i] <= nr[least])
+			least = i;
+	}
+	return bus->loops[least];
+}
+
 /* A device without queues, and without its class. */
 static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 {
@@ -38,7 +58,7 @@ static void make_bare(struct hostd_bus *bus, const struct hdev_spec *spec)
 
 	*dev = (struct hdev) {
 		.bus = bus,
-		.loop = &bus->loop,
+		.loop = choose_loop(bus, spec->class),
 		.slot = spec->slot,
 		.class = spec->class,
 		.generation = spec->generation,
@@ -173,7 +193,7 @@ void hdev_stop(struct hdev *dev)
 	dev->bus->draining |= hdev_bit(dev);
 }
 
-bool hdev_try_reset(struct hdev *dev)
+bool hdev_is_idle(const struct hdev *dev)
 {
 	unsigned int i;
 
@@ -181,6 +201,13 @@ bool hdev_try_reset(struct hdev *dev)
 		if (dev->queues[i].in_flight)
 			return false;
 	}
+	return true;
+}
+
+bool hdev_try_reset(struct hdev *dev)
+{
+	if (!hdev_is_idle(dev))
+		return false;
 	dev->bus->draining &= ~hdev_bit(dev);
 	hdev_queues_free(dev);
 	dev->taken[0] = 0;

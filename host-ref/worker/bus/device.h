@@ -5,7 +5,8 @@
  * A class is a struct pv_class (keys/class.h), of which a const struct pvdev_ops is one half. It sees
  * only submissions that were copied, and answers with completions; the bus,
  * rings, doorbells and interrupts are served for it. Everything here is for the
- * worker's loop, whichever thread that is (worker/standby.h).
+ * device's loop, whichever thread that is (worker/standby.h), and for the first loop while the others
+ * stand still (worker/gate.h).
  */
 #ifndef HOSTD_HDEV_H
 #define HOSTD_HDEV_H
@@ -292,6 +293,12 @@ uint32_t hdev_start(struct hdev *dev, const struct pvbus_driver_slot *slot);
  * Nothing is taken or posted from now on. hdev_try_reset() says when it is drained.
  */
 void hdev_stop(struct hdev *dev);
+
+/**
+ * hdev_is_idle - is nothing of it in flight?
+ * @dev: the device
+ */
+bool hdev_is_idle(const struct hdev *dev);
 
 /**
  * hdev_try_reset - if drained, forget queues and features: status RESET

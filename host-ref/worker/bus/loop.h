@@ -21,6 +21,7 @@ struct hostd_bus;
 /**
  * struct hdev_loop - a loop
  * @bus: the bus
+ * @index: among its loops
  * @engines: for the devices' files
  * @now_ns: monotonic time, as of the last look at the clock
  * @clock: monotonic time; NULL: whoever drives the loop sets @now_ns
@@ -40,6 +41,7 @@ struct hostd_bus;
  */
 struct hdev_loop {
 	struct hostd_bus *bus;
+	unsigned int index;
 	struct hostd_engines engines;
 	uint64_t now_ns;
 	uint64_t (*clock)(void);
@@ -95,5 +97,19 @@ static inline uint64_t hdev_loop_look_at_clock(struct hdev_loop *loop)
  * Return: true if one had.
  */
 bool hdev_loop_work(struct hdev_loop *loop);
+
+/**
+ * hdev_loop_beat - tell the devices that there was a heartbeat
+ * @loop: the loop, in an epoch
+ */
+void hdev_loop_beat(struct hdev_loop *loop);
+
+/**
+ * hdev_loop_is_drained - is one of its devices that are draining done with that?
+ * @loop: the loop
+ *
+ * Return: true if so: hostd_bus_settle() has something to do.
+ */
+bool hdev_loop_is_drained(struct hdev_loop *loop);
 
 #endif /* HOSTD_HDEV_LOOP_H */

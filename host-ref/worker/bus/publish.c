@@ -15,7 +15,7 @@ void hostd_bus_raise(struct hostd_bus *bus, unsigned int vector)
 
 	/* A full counter is as good as one more: the interrupt is pending. */
 	if (write(bus->irq_fds[vector], &one, sizeof(one)) == sizeof(one))
-		bus->irqs[vector]++;
+		__atomic_add_fetch(&bus->irqs[vector], 1, __ATOMIC_RELAXED);
 }
 
 bool hostd_bus_is_ours(struct hostd_bus *bus, const struct pvbus_ack *ack)
@@ -50,7 +50,8 @@ void hdev_publish(struct hdev *dev)
 
 void hdev_set_status(struct hdev *dev, uint32_t status)
 {
-	dev->status = status;
+	/* Partner: bus.c:has_running_peer(), of another loop. */
+	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
 	hostd_window_set_status(&dev->bus->win, dev->slot, status);
 }
 

@@ -36,7 +36,7 @@ void hdev_set_config(struct hdev *dev, const void *config, size_t len);
 
 /**
  * hostd_bus_is_ours - may what was copied from the window be executed (BUS-D4)
- * @bus: the bus
+ * @bus: the bus, its window locked
  * @ack: the answer of the bus, or of the slot that it was copied from, in the shadow
  *
  * Return: false if the window was overwritten; nothing is until the next epoch.

@@ -157,24 +157,38 @@ void hdev_queue_break(struct hdev_queue *q, uint32_t error, const char *why)
 		hostd_bus_raise(dev->bus, PVBUS_VECTOR_BUS);
 }
 
-/* A snapshot brings requests of the past, and memory in which those of today are not true. */
-static bool is_ours(struct hdev_queue *q)
+/*
+ * A snapshot brings requests of the past, and memory in which those of today are not true. True: the window
+ * is this life's, and locked.
+ */
+static inline bool enter(struct hdev_queue *q)
 {
 	struct hostd_bus *bus = q->dev->bus;
 
+	hostd_window_lock(&bus->win);
 	if (hostd_bus_is_ours(bus, &bus->win.shadow.table[q->dev->slot].ack))
 		return true;
+	hostd_window_unlock(&bus->win);
 	hdev_queue_stop(q);
 	return false;
+}
+
+/* Something was taken or posted. */
+static inline void leave(struct hdev_queue *q)
+{
+	struct hostd_window *win = &q->dev->bus->win;
+
+	hostd_window_count(win);
+	hostd_window_unlock(win);
 }
 
 bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
 {
 	int ret = q->running ? hring_pop(&q->ring, sqe) : 0;
 
-	if (!ret || !is_ours(q))
+	if (!ret || !enter(q))
 		return false;
-	hostd_window_count(&q->dev->bus->win);
+	leave(q);
 	if (ret < 0)
 		hdev_queue_break(q, PVRING_E_OVERRUN, "more requests than entries");
 	return ret > 0;
@@ -182,18 +196,19 @@ bool hdev_queue_pop(struct hdev_queue *q, void *sqe)
 
 void hdev_queue_push(struct hdev_queue *q, const void *cqe, bool ok)
 {
-	if (!q->running || !is_ours(q))
+	if (!q->running || !enter(q))
 		return;
 	q->stats.ops++;
 	q->stats.errors += !ok;
 	hring_push(&q->ring, cqe, q->dev->loop->now_ns);
-	hostd_window_count(&q->dev->bus->win);
+	leave(q);
 }
 
 bool hdev_queue_arm(struct hdev_queue *q)
 {
-	if (!is_ours(q))
+	if (!enter(q))
 		return true;
+	hostd_window_unlock(&q->dev->bus->win);
 	q->armed = hring_arm(&q->ring);
 	q->stats.sleeps += q->armed;
 	return q->armed;

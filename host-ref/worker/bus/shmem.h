@@ -70,6 +70,16 @@ static inline void hostd_full_barrier(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Who looks again and again tells the core. */
+static inline void hostd_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /**
  * hostd_copy_in - copy out of shared memory, each word once
  * @dst: private memory, 8-byte aligned

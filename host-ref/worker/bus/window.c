@@ -24,6 +24,9 @@
 			 HOSTD_WINDOW_SLOTS * sizeof(struct pvbus_driver_slot))
 #define SPACE_OFF	((DRV_OFF + DRV_LEN + PV_PAGE_SIZE - 1) & ~(uint64_t)(PV_PAGE_SIZE - 1))
 
+/* How often to try a lock before a sleep. */
+#define LOCK_SPINS	100
+
 _Static_assert(TABLE_OFF == PV_PAGE_SIZE && CONFIG_OFF(0) % PV_CACHE_LINE == 0 &&
 	       DRV_OFF % PV_PAGE_SIZE == 0, "BUS-D1");
 
@@ -89,6 +92,7 @@ int hostd_window_init(struct hostd_window *win, const struct hostd_window_spec *
 	madvise(base, spec->len, MADV_DONTDUMP);
 
 	memset(win, 0, sizeof(*win));
+	pthread_mutex_init(&win->lock, NULL);
 	win->base = base;
 	win->len = spec->len;
 	win->nr_vectors = spec->nr_vectors;
@@ -105,6 +109,25 @@ void hostd_window_exit(struct hostd_window *win)
 	if (win->base)
 		munmap(win->base, win->len);
 	win->base = NULL;
+	pthread_mutex_destroy(&win->lock);
+}
+
+void hostd_window_share(struct hostd_window *win)
+{
+	win->is_shared = true;
+}
+
+void hostd_window_lock_shared(struct hostd_window *win)
+{
+	unsigned int i;
+
+	/* Whoever has it gives it back within 0.1 us, unless its core was taken. */
+	for (i = 0; i < LOCK_SPINS; i++) {
+		if (!pthread_mutex_trylock(&win->lock))
+			return;
+		hostd_relax();
+	}
+	pthread_mutex_lock(&win->lock);
 }
 
 /* The upper half is random, once for each process; the lower half counts (BUS-D2). */
@@ -168,13 +191,16 @@ void hostd_window_begin_epoch(struct hostd_window *win)
 bool hostd_window_beat(struct hostd_window *win)
 {
 	const struct hostd_shadow *shadow = &win->shadow;
+	bool is_same;
 
+	hostd_window_lock(win);
 	/* Incoming memory may arrive in pieces, the table after the epoch that followed the header. */
-	if (!hostd_is_same(win->base, &shadow->header, sizeof(shadow->header)) ||
-	    !hostd_is_same(place_of(win, shadow->table), shadow->table, sizeof(shadow->table)))
-		return false;
-	hostd_window_count(win);
-	return true;
+	is_same = hostd_is_same(win->base, &shadow->header, sizeof(shadow->header)) &&
+		  hostd_is_same(place_of(win, shadow->table), shadow->table, sizeof(shadow->table));
+	if (is_same)
+		hostd_window_count(win);
+	hostd_window_unlock(win);
+	return is_same;
 }
 
 static void change_table_seq(struct hostd_window *win)
@@ -188,6 +214,7 @@ void hostd_window_set_entry(struct hostd_window *win, unsigned int slot,
 {
 	struct pvbus_device_entry *shadow = &win->shadow.table[slot], body = *entry;
 
+	hostd_window_lock(win);
 	body.flags = shadow->flags;
 	body.status = shadow->status;
 	publish(win, shadow, &body, sizeof(body));
@@ -195,24 +222,31 @@ void hostd_window_set_entry(struct hostd_window *win, unsigned int slot,
 	/* Partner: the driver's read of the table after table_seq or epoch. */
 	publish32(win, &shadow->status, le32toh(entry->status));
 	change_table_seq(win);
+	hostd_window_unlock(win);
 }
 
 void hostd_window_remove(struct hostd_window *win, unsigned int slot)
 {
+	hostd_window_lock(win);
 	publish32(win, &win->shadow.table[slot].flags, 0);
 	publish32(win, &win->shadow.table[slot].status, PVBUS_S_ABSENT);
 	change_table_seq(win);
+	hostd_window_unlock(win);
 }
 
 void hostd_window_set_flags(struct hostd_window *win, unsigned int slot, uint32_t flags)
 {
+	hostd_window_lock(win);
 	publish32(win, &win->shadow.table[slot].flags, flags);
 	change_table_seq(win);
+	hostd_window_unlock(win);
 }
 
 void hostd_window_set_status(struct hostd_window *win, unsigned int slot, uint32_t status)
 {
+	hostd_window_lock(win);
 	publish32(win, &win->shadow.table[slot].status, status);
+	hostd_window_unlock(win);
 }
 
 void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const void *config,
@@ -220,10 +254,12 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 {
 	struct pvbus_device_entry *shadow = &win->shadow.table[slot];
 	const __le64 off = htole64(CONFIG_OFF(slot));
-	uint32_t seq = le32toh(shadow->config_seq);
 	__le64 area[PVBUS_CONFIG_MAX / sizeof(__le64)] = { 0 };
+	uint32_t seq;
 
 	memcpy(area, config, len);
+	hostd_window_lock(win);
+	seq = le32toh(shadow->config_seq);
 	publish32(win, &shadow->config_seq, seq + 1);
 	/* Partner: the driver's read barrier before its second read of config_seq. */
 	hostd_full_barrier();
@@ -232,6 +268,7 @@ void hostd_window_set_config(struct hostd_window *win, unsigned int slot, const 
 	publish(win, win->shadow.config[slot], area, sizeof(area));
 	/* Partner: the driver's acquire of config_seq; the area is complete then. */
 	publish32(win, &shadow->config_seq, seq + 2);
+	hostd_window_unlock(win);
 }
 
 /* BUS-D6: a copy that the driver has changed meanwhile is void. */
@@ -274,11 +311,13 @@ static void write_ack(struct hostd_window *win, struct pvbus_ack *shadow, uint32
 {
 	const struct pvbus_ack ack = { .epoch = htole64(win->epoch), .result = htole32(result) };
 
+	hostd_window_lock(win);
 	publish(win, shadow, &ack, offsetof(struct pvbus_ack, seq));
 	/* Partner: the driver's acquire of the answer's seq. */
 	publish32(win, &shadow->seq, seq);
 	if (win->epoch)
 		hostd_window_count(win);
+	hostd_window_unlock(win);
 }
 
 void hostd_window_ack(struct hostd_window *win, uint32_t seq, uint32_t result)

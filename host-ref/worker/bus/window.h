@@ -9,6 +9,7 @@
 #ifndef HOSTD_WINDOW_H
 #define HOSTD_WINDOW_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +77,8 @@ struct hostd_shadow {
  * @space: what the driver divides among queues and buffers
  * @nr_vectors: vectors, both ways
  * @drv_off: place of the driver header and slots
+ * @is_shared: several threads use it
+ * @lock: then protects @shadow, and makes a look at the heartbeat and what follows one step
  * @shadow: what was published; only window.c writes it
  */
 struct hostd_window {
@@ -86,6 +89,8 @@ struct hostd_window {
 	struct hostd_extent space;
 	uint32_t nr_vectors;
 	uint64_t drv_off;
+	bool is_shared;
+	pthread_mutex_t lock;
 	struct hostd_shadow shadow;
 };
 
@@ -155,8 +160,43 @@ void hostd_window_begin_epoch(struct hostd_window *win);
 bool hostd_window_beat(struct hostd_window *win);
 
 /**
+ * hostd_window_share - several threads use the window from now on
+ * @win: the window
+ */
+void hostd_window_share(struct hostd_window *win);
+
+/**
+ * hostd_window_lock_shared - for hostd_window_lock()
+ * @win: the window, of several threads
+ */
+void hostd_window_lock_shared(struct hostd_window *win);
+
+/**
+ * hostd_window_lock - look and count as one step
+ * @win: the window
+ *
+ * One thread pays nothing for it. Nothing is waited for before hostd_window_unlock(). The functions that
+ * publish take the lock themselves.
+ */
+static inline void hostd_window_lock(struct hostd_window *win)
+{
+	if (__builtin_expect(win->is_shared, 0))
+		hostd_window_lock_shared(win);
+}
+
+/**
+ * hostd_window_unlock - that was it
+ * @win: the window
+ */
+static inline void hostd_window_unlock(struct hostd_window *win)
+{
+	if (__builtin_expect(win->is_shared, 0))
+		pthread_mutex_unlock(&win->lock);
+}
+
+/**
  * hostd_window_count - add to the heartbeat: something was taken or posted
- * @win: the window, in an epoch
+ * @win: the window, in an epoch, locked
  *
  * So a snapshot from before that has another heartbeat, and one from after it has what was taken or
  * posted: what hostd_window_is_ours() takes for the device side's own is so, within a beat too.
@@ -173,7 +213,7 @@ static inline void hostd_window_count(struct hostd_window *win)
 
 /**
  * hostd_window_is_ours - does the window still show what was published (BUS-D4)
- * @win: the window
+ * @win: the window, locked
  * @ack: answer of the bus or of a slot, in its shadow
  *
  * Says less than hostd_window_beat(), at any time and at little cost.
