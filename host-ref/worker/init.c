@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -68,14 +69,26 @@ int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t
 	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
+static int watch_vectors(struct hostd_runner *r)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < r->loop->bus->win.nr_vectors && !ret; i++)
+		ret = hostd_runner_watch(r, r->worker->kick_fds[i], EPOLLIN, i);
+	return ret;
+}
+
 static int watch_all(struct hostd_runner *r)
 {
 	struct hostd_engine *all = r->loop->engines.all;
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < r->loop->bus->win.nr_vectors && !ret; i++)
-		ret = hostd_runner_watch(r, r->worker->kick_fds[i], EPOLLIN, i);
+	if (r->wake_fd >= 0)
+		ret = hostd_runner_watch(r, r->wake_fd, EPOLLIN, HOSTD_WATCH_NUDGE);
+	else
+		ret = watch_vectors(r);
 	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
 		if (all[i].fd >= 0 && !all[i].error)
 			/* It is reaped while it has requests, not while this is readable. */
@@ -135,6 +148,41 @@ static int set_up_runner(struct hostd_runner *r, struct hdev_loop *loop)
 	return watch_all(r);
 }
 
+/* Loops beside the first. 0 or -errno. */
+static int add_runners(struct hostd_worker *w, unsigned int nr)
+{
+	struct hdev_loop *loop;
+	struct hostd_runner *r;
+	int ret = 0;
+
+	while (nr-- && !ret) {
+		loop = hostd_bus_add_loop(w->bus);
+		r = loop ? malloc(sizeof(*r)) : NULL;
+		if (!r)
+			return -ENOMEM;
+		*r = (struct hostd_runner) {
+			.worker = w, .poll_ns = w->runner.poll_ns, .poll_min_ns = w->runner.poll_min_ns,
+			.poll_max_ns = w->runner.poll_max_ns, .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+			.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		};
+		ret = r->epoll_fd < 0 || r->wake_fd < 0 ? -errno : set_up_runner(r, loop);
+	}
+	return ret;
+}
+
+/* As many loops as the operator wants. 0 or -errno. */
+static int set_up_runners(struct hostd_worker *w, struct json_object *req)
+{
+	uint64_t nr = hostd_json_u64(req, "threads", 1);
+	int ret;
+
+	w->runner.wake_fd = nr > 1 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+	ret = set_up_runner(&w->runner, &w->bus->loop);
+	if (!ret && nr > 1)
+		ret = w->runner.wake_fd < 0 ? -EMFILE : add_runners(w, nr - 1);
+	return ret;
+}
+
 static int complain(char *error, const char *what, int ret)
 {
 	snprintf(error, HDEV_ERROR_LEN, "init: %s: %s", what, strerror(-ret));
@@ -155,6 +203,8 @@ static int parse(struct hostd_worker *w, struct json_object *req, unsigned int n
 	if (!spec->nr_vectors || spec->nr_vectors > HOSTD_VECTOR_LIMIT ||
 	    nr_fds != 2 + 2 * spec->nr_vectors || !spec->heartbeat_ms ||
 	    spec->heartbeat_ms > HEARTBEAT_MS_MAX)
+		return -EINVAL;
+	if (hostd_json_u64(req, "threads", 1) - 1 >= HOSTD_THREADS_MAX)
 		return -EINVAL;
 	w->refused = json_object_get(hostd_json_get(req, "refuse"));
 	if (w->refused && !json_object_is_type(w->refused, json_type_array))
@@ -186,7 +236,7 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 		return ret;
 	ret = parse(w, req, nr_fds, &spec);
 	if (ret)
-		return complain(error, "vectors, descriptors, heartbeat_ms or uuid", ret);
+		return complain(error, "vectors, descriptors, heartbeat_ms, threads or uuid", ret);
 	spec.memfd = fds[0];
 	memcpy(w->kick_fds, fds + 2, spec.nr_vectors * sizeof(int));
 	ret = hostd_sandbox_drop();
@@ -203,9 +253,9 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 	w->bus->began = say_epoch;
 	w->bus->refuses = refuse_driver;
 	w->bus->worker = w;
-	ret = set_up_runner(&w->runner, &w->bus->loop);
+	ret = set_up_runners(w, req);
 	if (ret)
-		return complain(error, "epoll", ret);
+		return complain(error, "loops", ret);
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
 	ret = hostd_sandbox_enter(&hostd_sandbox_worker, HOSTD_SANITIZED);
 	return ret ? complain(error, "cannot enter the sandbox", ret) : 0;
@@ -221,7 +271,7 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
 
 	snprintf(w->name, sizeof(w->name), "%s", name ? name : "");
 	if (set_up(w, req, fds, nr_fds, error)) {
-		w->quit = true;
+		hostd_worker_end(w);
 		return hostd_ipc_reply_error(req, "%s", error);
 	}
 	/* Mapped: the mappings are enough. */

@@ -226,7 +226,7 @@ static struct json_object *op_status(struct hostd_worker *w, struct json_object 
 
 static struct json_object *op_quit(struct hostd_worker *w, struct json_object *req)
 {
-	w->quit = true;
+	hostd_worker_end(w);
 	w->sync = hostd_json_bool(req, "sync", false);
 	return hostd_ipc_reply_ok(req);
 }
@@ -271,6 +271,7 @@ static struct json_object *execute(struct hostd_worker *w, struct json_object *r
 
 void hostd_worker_receive(struct hostd_worker *w)
 {
+	struct hostd_bus *bus = w->bus;
 	int fds[HOSTD_IPC_FD_MAX];
 	struct json_object *req;
 	unsigned int nr_fds;
@@ -280,10 +281,14 @@ void hostd_worker_receive(struct hostd_worker *w)
 	if (ret == -EBADMSG || ret == -EAGAIN || ret == -EINTR)
 		return;
 	if (ret && ret != -EMFILE) {
-		w->quit = true;
+		hostd_worker_end(w);
 		return;
 	}
+	if (bus)
+		hostd_bus_hold(bus);
 	send_reply(w, ret ? hostd_ipc_reply_error(req, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)") :
 		   execute(w, req, fds, nr_fds));
+	if (bus)
+		hostd_bus_let_go(bus);
 	json_object_put(req);
 }

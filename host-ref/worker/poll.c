@@ -9,6 +9,7 @@
 #include "worker/runner.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 /* Submissions taken from a queue before others have their turn. */
 #define BUDGET			32
@@ -32,15 +33,6 @@
 /* With more queues than this, idle ones are armed while others are polled. */
 #define POLL_ALL_MAX		16
 #define IDLE_PASSES_PER_CLOCK	8
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
 
 void hostd_runner_note(struct hostd_runner *r)
 {
@@ -102,6 +94,29 @@ static bool poll_queues(struct hostd_runner *r)
 	return worked;
 }
 
+void hostd_runner_nudge(struct hostd_runner *r)
+{
+	static const uint64_t one = 1;
+
+	if (write(r->wake_fd, &one, sizeof(one)) < 0)
+		return;		/* the counter is full: it is readable already */
+}
+
+void hostd_runner_settle(struct hostd_runner *r)
+{
+	struct hostd_bus *bus = r->loop->bus;
+
+	if (!bus->draining || !hdev_loop_is_drained(r->loop))
+		return;
+	if (r->loop->index) {
+		hostd_runner_nudge(&r->worker->runner);
+		return;
+	}
+	hostd_bus_hold(bus);
+	hostd_bus_settle(bus);
+	hostd_bus_let_go(bus);
+}
+
 bool hostd_runner_reap(struct hostd_runner *r)
 {
 	struct hdev_loop *loop = r->loop;
@@ -113,8 +128,7 @@ bool hostd_runner_reap(struct hostd_runner *r)
 		return false;
 	for (i = 0; i < loop->nr_running; i++)
 		hdev_queue_signal(loop->running[i]);
-	if (loop->bus->draining)
-		hostd_bus_settle(loop->bus);
+	hostd_runner_settle(r);
 	return true;
 }
 
@@ -218,9 +232,9 @@ void hostd_runner_poll(struct hostd_runner *r)
 			nap(r);
 			idle_ns = loop->now_ns;
 		} else {
-			relax();
+			hostd_relax();
 		}
 		if (loop->now_ns - r->work_ns > hostd_runner_patience(r))
 			r->hot = !arm_queues(loop);
-	} while (r->hot && !r->worker->quit && loop->now_ns < r->next_fds_ns);
+	} while (r->hot && !hostd_worker_is_over(r->worker) && loop->now_ns < r->next_fds_ns);
 }

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -19,6 +22,12 @@
 #define FDS_NS			100000ULL
 /* While nothing is served yet: how often to see that the window shows no epoch. */
 #define HUSH_NS			10000000ULL
+
+/* The worker's own, which does what is not one device's. */
+static bool is_first(const struct hostd_runner *r)
+{
+	return !r->loop->index;
+}
 
 static void rouse_queue(struct hdev_queue *q, uint64_t now_ns)
 {
@@ -35,17 +44,31 @@ static void note_device(struct hostd_runner *r, const struct hdev *dev)
 		hostd_runner_note(r);
 }
 
+/*
+ * Runners that share a vector share its counter, so none of them reads it: each is told of each doorbell, and
+ * does not know how many there were.
+ */
+static uint64_t read_kicks(struct hostd_runner *r, unsigned int vector)
+{
+	uint64_t count;
+
+	if (r->wake_fd >= 0)
+		return 1;
+	return read(r->worker->kick_fds[vector], &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
 static void count_kicks(struct hostd_runner *r, unsigned int vector)
 {
 	struct hostd_worker *w = r->worker;
 	struct hdev_loop *loop = r->loop;
 	struct hdev_queue *first = NULL;
-	uint64_t count;
+	uint64_t count = read_kicks(r, vector);
 	unsigned int i;
 
-	if (read(w->kick_fds[vector], &count, sizeof(count)) != sizeof(count))
+	if (!count)
 		return;
-	w->kicks[vector] += count;
+	if (vector == PVBUS_VECTOR_BUS && is_first(r))
+		w->bus_kicks += count;
 	for (i = 0; i < loop->nr_running; i++) {
 		struct hdev_queue *q = loop->running[i];
 
@@ -60,24 +83,28 @@ static void count_kicks(struct hostd_runner *r, unsigned int vector)
 	if (first)
 		first->stats.kicks += count;
 	note_device(r, first ? first->dev : NULL);
-	if (vector == PVBUS_VECTOR_BUS && w->serving)
+	if (vector == PVBUS_VECTOR_BUS && is_first(r) && w->serving)
 		hostd_bus_look(w->bus);
 }
 
-/* After completions. */
-static void settle(struct hostd_runner *r)
+/* To the gate, or a device of another's is drained. */
+static void take_nudge(struct hostd_runner *r)
 {
 	struct hostd_bus *bus = r->loop->bus;
+	uint64_t count;
 
-	if (bus->draining)
-		hostd_bus_settle(bus);
+	if (read(r->wake_fd, &count, sizeof(count)) != sizeof(count) || !is_first(r))
+		return;
+	hostd_bus_hold(bus);
+	hostd_bus_settle(bus);
+	hostd_bus_let_go(bus);
 }
 
 static void ready_device(struct hostd_runner *r, unsigned int index, uint32_t events)
 {
 	const struct hdev *dev = hdev_loop_ready(r->loop, index, events);
 
-	settle(r);
+	hostd_runner_settle(r);
 	if (dev)
 		note_device(r, dev);
 }
@@ -90,6 +117,8 @@ static void take_event(struct hostd_runner *r, const struct epoll_event *ev)
 		hostd_worker_receive(r->worker);
 	else if (tag < HOSTD_VECTOR_LIMIT)
 		count_kicks(r, tag);
+	else if (tag == HOSTD_WATCH_NUDGE)
+		take_nudge(r);
 	else if (tag >= HOSTD_WATCH_DEVICE)
 		ready_device(r, tag - HOSTD_WATCH_DEVICE, ev->events);
 	else
@@ -102,8 +131,11 @@ static void stop_waiting(struct hostd_runner *r, const char *call)
 	if (errno == EINTR)
 		return;
 	hostd_report(HOSTD_LOG_ERR, "%s: %s: nothing can be waited for", call, strerror(errno));
-	r->worker->quit = true;
+	/* The broker starts another worker. */
+	if (!is_first(r))
+		_exit(1);
 	r->worker->failed = true;
+	hostd_worker_end(r->worker);
 }
 
 static void take_events(struct hostd_runner *r)
@@ -125,8 +157,12 @@ static void look_around(struct hostd_runner *r)
 	struct hdev_loop *loop = r->loop;
 	unsigned int i;
 
-	hostd_bus_beat(loop->bus);
-	hostd_bus_look(loop->bus);
+	if (is_first(r)) {
+		hostd_bus_beat(loop->bus);
+		hostd_bus_look(loop->bus);
+	} else {
+		hdev_loop_beat(loop);
+	}
 	for (i = 0; i < loop->nr_running; i++) {
 		if (hdev_queue_has_work(loop->running[i])) {
 			rouse_queue(loop->running[i], loop->now_ns);
@@ -152,21 +188,41 @@ static void fire_timers(struct hostd_runner *r)
 	/* One may want a doorbell, or have left something to be done. */
 	if (hdev_loop_fire(r->loop))
 		hostd_runner_rouse(r);
-	settle(r);
+	hostd_runner_settle(r);
+}
+
+/* Since they last had. The broker's watchdog looks at one word for all of them. */
+static bool have_all_beaten(struct hostd_bus *bus)
+{
+	struct hostd_runner *r;
+	unsigned int i;
+
+	for (i = 1; i < bus->nr_loops; i++) {
+		r = bus->loops[i]->runner;
+		if (__atomic_load_n(&r->nr_beats, __ATOMIC_RELAXED) == r->nr_beats_seen)
+			return false;
+	}
+	for (i = 1; i < bus->nr_loops; i++) {
+		r = bus->loops[i]->runner;
+		r->nr_beats_seen = __atomic_load_n(&r->nr_beats, __ATOMIC_RELAXED);
+	}
+	return true;
 }
 
 static void run_timers(struct hostd_runner *r)
 {
 	struct hostd_worker *w = r->worker;
 
-	if (!w->serving)
+	if (is_first(r) && !w->serving)
 		hush(r);
 	if (r->loop->timers)
 		fire_timers(r);
 	if (r->loop->now_ns < r->next_beat_ns)
 		return;
 	r->next_beat_ns = r->loop->now_ns + w->beat_ns;
-	__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->nr_beats, r->nr_beats + 1, __ATOMIC_RELAXED);
+	if (is_first(r) && have_all_beaten(w->bus))
+		__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
 	if (w->serving)
 		look_around(r);
 }
@@ -193,7 +249,7 @@ static uint64_t next_deadline(const struct hostd_runner *r)
 
 	if (at_ns > timer_ns)
 		at_ns = timer_ns;
-	if (!r->worker->serving && at_ns > r->worker->next_hush_ns)
+	if (is_first(r) && !r->worker->serving && at_ns > r->worker->next_hush_ns)
 		at_ns = r->worker->next_hush_ns;
 	for (i = 0; i < loop->nr_running; i++) {
 		if (at_ns > loop->running[i]->ring.irq_at_ns)
@@ -254,11 +310,22 @@ static void pick_up(struct hostd_runner *r, struct hostd_io *left)
 	unsigned int i;
 
 	loop->now_ns = hostd_clock_ns();
+	if (is_first(r))
+		hostd_bus_let_all_go(loop->bus);
 	hostd_engines_pick_up(&loop->engines, left);
 	for (i = 0; i < loop->nr_running; i++)
 		hdev_queue_signal(loop->running[i]);
-	settle(r);
+	hostd_runner_settle(r);
 	hostd_runner_note(r);
+}
+
+/* Everything may be different afterwards. */
+static void stand(struct hostd_runner *r)
+{
+	hostd_gate_stand(&r->worker->gate);
+	hostd_runner_watch_vectors(r);
+	r->loop->now_ns = hostd_clock_ns();
+	hostd_runner_rouse(r);
 }
 
 /* hostd_standby.serve: exit status */
@@ -268,7 +335,9 @@ static int serve(void *arg, struct hostd_io *left)
 
 	if (left)
 		pick_up(r, left);
-	while (!r->worker->quit) {
+	while (!is_first(r) || !hostd_worker_is_over(r->worker)) {
+		if (!is_first(r) && hostd_gate_is_closed(&r->worker->gate))
+			stand(r);
 		if (r->hot)
 			spin(r);
 		else
@@ -284,4 +353,88 @@ bool hostd_runner_run(struct hostd_runner *r, int (*end)(struct hostd_worker *w)
 	r->standby.serve = serve;
 	r->standby.arg = r;
 	return hostd_standby_run(&r->standby, status);
+}
+
+void hostd_runner_watch_vectors(struct hostd_runner *r)
+{
+	const struct hdev_loop *loop = r->loop;
+	uint64_t wanted = is_first(r) ? 1ULL << PVBUS_VECTOR_BUS : 0, changed;
+	unsigned int i;
+
+	for (i = 0; i < loop->nr_running; i++)
+		wanted |= 1ULL << loop->running[i]->kick_vector;
+	for (changed = wanted ^ r->vectors; changed; changed &= changed - 1) {
+		i = __builtin_ctzll(changed);
+		/* Without it doorbells are found with the next beat. */
+		if (!hostd_runner_watch(r, r->worker->kick_fds[i],
+					wanted >> i & 1 ? EPOLLIN | EPOLLET : 0, i))
+			r->vectors ^= 1ULL << i;
+	}
+}
+
+/* hostd_bus.hold */
+static void hold(struct hostd_bus *bus)
+{
+	struct hostd_gate *gate = &bus->worker->gate;
+	unsigned int i;
+
+	hostd_gate_close(gate);
+	for (i = 1; i < bus->nr_loops; i++)
+		hostd_runner_nudge(bus->loops[i]->runner);
+	hostd_gate_wait(gate);
+}
+
+/* hostd_bus.let_go */
+static void let_go(struct hostd_bus *bus)
+{
+	hostd_runner_watch_vectors(bus->loop.runner);
+	hostd_gate_open(&bus->worker->gate);
+}
+
+static void *run_alone(void *arg)
+{
+	struct hostd_runner *r = arg;
+	int status;
+
+	hostd_runner_run(r, NULL, &status);
+	abort();
+}
+
+/* Signals are for the first thread. */
+static int start_thread(struct hostd_runner *r)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&thread, NULL, run_alone, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ret)
+		pthread_detach(thread);
+	return -ret;
+}
+
+void hostd_runners_start(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
+	int ret;
+
+	if (hostd_worker_is_over(w) || bus->nr_loops == 1)
+		return;
+	for (i = 1; i < bus->nr_loops; i++) {
+		ret = start_thread(bus->loops[i]->runner);
+		if (ret) {
+			hostd_report(HOSTD_LOG_WARN, "no thread for loop %u here (%s): the others do its work", i,
+				     strerror(-ret));
+			break;
+		}
+	}
+	bus->nr_loops = i;
+	w->gate.nr_others = i - 1;
+	bus->hold = hold;
+	bus->let_go = let_go;
+	hostd_runner_watch_vectors(&w->runner);
 }

@@ -26,6 +26,7 @@ int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t
 
 #define HOSTD_WATCH_IPC		1000
 #define HOSTD_WATCH_ENGINE	1001
+#define HOSTD_WATCH_NUDGE	1002
 #define HOSTD_WATCH_DEVICE	2000	/* and the index of the watch */
 
 /**
@@ -39,6 +40,18 @@ void hostd_runner_note(struct hostd_runner *r);
  * @r: the runner
  */
 void hostd_runner_rouse(struct hostd_runner *r);
+
+/**
+ * hostd_runner_nudge - have another runner look at the gate, or at what drains
+ * @r: the other one
+ */
+void hostd_runner_nudge(struct hostd_runner *r);
+
+/**
+ * hostd_runner_settle - after completions: see to what was drained by them
+ * @r: the runner
+ */
+void hostd_runner_settle(struct hostd_runner *r);
 
 /**
  * hostd_runner_reap - complete what the engines are done with, and let busy devices work
@@ -70,9 +83,26 @@ uint64_t hostd_runner_patience(const struct hostd_runner *r);
 void hostd_runner_poll(struct hostd_runner *r);
 
 /**
+ * hostd_runner_watch_vectors - have doorbells of its own end its sleeps
+ * @r: the runner, one of several
+ *
+ * Those of its queues that run, and the first runner's that of the bus.
+ */
+void hostd_runner_watch_vectors(struct hostd_runner *r);
+
+/**
+ * hostd_runners_start - start the threads of all runners but the first
+ * @w: the worker, after "init"
+ *
+ * Where the host gives fewer threads there are fewer loops.
+ */
+void hostd_runners_start(struct hostd_worker *w);
+
+/**
  * hostd_runner_run - run the loop until the worker is to quit
  * @r: the runner
- * @end: called then, in the thread that is the loop, with the worker; returns an exit status
+ * @end: called then, in the thread that is the loop, with the worker; returns an exit status; NULL: this is not
+ *	the first, and runs until the process ends
  * @status: gets what that returns
  *
  * Return: true if no other thread is left; false if some call has not returned: nothing can be freed.

@@ -37,7 +37,8 @@ static int end(struct hostd_worker *w)
 /* False: a thread has not come back, and nothing can be freed. */
 static bool run(struct hostd_worker *w, int *status)
 {
-	return hostd_runner_run(&w->runner, end, status) && w->drained;
+	hostd_runners_start(w);
+	return hostd_runner_run(&w->runner, end, status) && w->drained && w->bus->nr_loops == 1;
 }
 
 static void free_worker(struct hostd_worker *w)
@@ -83,6 +84,7 @@ int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 	hostd_report_init(ipc_fd);
 	w->classes = classes;
 	w->ipc_fd = ipc_fd;
+	hostd_gate_init(&w->gate);
 	w->runner.worker = w;
 	w->runner.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->runner.epoll_fd < 0 || hostd_runner_watch(&w->runner, ipc_fd, EPOLLIN, HOSTD_WATCH_IPC)) {
@@ -90,7 +92,7 @@ int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 		free(w);
 		return 1;
 	}
-	while (!w->bus && !w->quit)
+	while (!w->bus && !hostd_worker_is_over(w))
 		hostd_worker_receive(w);
 	status = w->failed;
 	if (w->bus && !run(w, &status))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "worker/bus/bus.h"
+#include "worker/gate.h"
 #include "worker/standby.h"
 
 struct json_object;
@@ -18,14 +19,18 @@ struct json_object;
  * @worker: the worker
  * @loop: the loop
  * @standby: goes on as the loop when a call keeps it
- * @end: what there is to do at the end
+ * @end: what there is to do at the end; NULL: it is not this one that ends
  * @epoll_fd: everything that ends a sleep
+ * @wake_fd: eventfd, with which other runners do; -1: there are none
+ * @vectors: a bit for each doorbell vector that does, where there are others
  * @poll_ns: how long the loop polls after the last work before it sleeps
  * @poll_min_ns: least @poll_ns, after a long sleep
  * @poll_max_ns: most @poll_ns, when sleeps are short
  * @crowd_ns: how long it last kept from polling, because others wanted its core
  * @crowd_until_ns: until then it keeps from it
  * @next_beat_ns: time of the next beat
+ * @nr_beats: beats so far
+ * @nr_beats_seen: the first runner's: of these, the last it has seen
  * @next_fds_ns: when the loop looks at its descriptors next, while it polls
  * @work_ns: time of the last work
  * @hot: polling, not sleeping
@@ -36,12 +41,16 @@ struct hostd_runner {
 	struct hostd_standby standby;
 	int (*end)(struct hostd_worker *w);
 	int epoll_fd;
+	int wake_fd;
+	uint64_t vectors;
 	uint64_t poll_ns;
 	uint64_t poll_min_ns;
 	uint64_t poll_max_ns;
 	uint64_t crowd_ns;
 	uint64_t crowd_until_ns;
 	uint64_t next_beat_ns;
+	uint64_t nr_beats;
+	uint64_t nr_beats_seen;
 	uint64_t next_fds_ns;
 	uint64_t work_ns;
 	bool hot;
@@ -51,10 +60,11 @@ struct hostd_runner {
  * struct hostd_worker - the worker
  * @classes: of devices, up to NULL
  * @bus: the guest; NULL before "init"
- * @runner: what runs its loop
+ * @runner: what runs its first loop, which is the worker's own
+ * @gate: where the other runners stand still
  * @ipc_fd: to the broker
  * @kick_fds: eventfd of each doorbell vector
- * @kicks: doorbells received, by vector
+ * @bus_kicks: doorbells received of the bus's vector
  * @beats: word that the broker's watchdog reads
  * @name: the VM's
  * @refused: array of names of drivers that are not served; NULL: none
@@ -71,9 +81,10 @@ struct hostd_worker {
 	const struct pv_class *const *classes;
 	struct hostd_bus *bus;
 	struct hostd_runner runner;
+	struct hostd_gate gate;
 	int ipc_fd;
 	int kick_fds[HOSTD_VECTOR_LIMIT];
-	uint64_t kicks[HOSTD_VECTOR_LIMIT];
+	uint64_t bus_kicks;
 	uint64_t *beats;
 	char name[64];
 	struct json_object *refused;
@@ -114,6 +125,24 @@ struct json_object *hostd_worker_init(struct hostd_worker *w, struct json_object
  * @w: the worker
  */
 void hostd_worker_receive(struct hostd_worker *w);
+
+/**
+ * hostd_worker_is_over - is its loop to be left?
+ * @w: the worker
+ */
+static inline bool hostd_worker_is_over(const struct hostd_worker *w)
+{
+	return __atomic_load_n(&w->quit, __ATOMIC_RELAXED);
+}
+
+/**
+ * hostd_worker_end - leave its loop
+ * @w: the worker
+ */
+static inline void hostd_worker_end(struct hostd_worker *w)
+{
+	__atomic_store_n(&w->quit, true, __ATOMIC_RELAXED);
+}
 
 /**
  * hostd_worker_stats - reply to "stats"

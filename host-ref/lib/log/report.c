@@ -4,6 +4,7 @@
  */
 #include "lib/log/report.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -18,6 +19,8 @@
 static int report_fd = -1;
 static uint64_t interval_ms;
 static unsigned int nr_lines, nr_dropped;
+/* Of the three above. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void hostd_report_init(int ipc_fd)
 {
@@ -66,9 +69,13 @@ static bool is_admitted(void)
 void hostd_report(int level, const char *fmt, ...)
 {
 	char text[512];
+	bool admitted;
 	va_list ap;
 
-	if (!is_admitted())
+	pthread_mutex_lock(&lock);
+	admitted = is_admitted();
+	pthread_mutex_unlock(&lock);
+	if (!admitted)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
