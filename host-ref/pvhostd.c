@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 {
 	struct hostd_arguments a = {
 		.opt = { .classes = pv_classes, .name = "vm0", .window_len = 128 << 20, .nr_vectors = 16,
-			 .watchdog_ms = 5000, .poll_us = -1, .socket_gid = -1, .qemu_uid = -1, .ivshmem_fd = -1,
+			 .watchdog_ms = 5000, .poll_us = -1, .nr_threads = 1, .socket_gid = -1, .qemu_uid = -1, .ivshmem_fd = -1,
 			 .ready_fd = -1 },
 	};
 	bool only_check = false;

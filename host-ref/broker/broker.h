@@ -36,6 +36,7 @@ struct hostd_request;
  * @nr_vectors: 1 to HOSTD_VECTORS_MAX
  * @watchdog_ms: silence after which a worker is killed; 0: never
  * @poll_us: how long a worker polls before it sleeps; -1: it adapts that
+ * @nr_threads: loops of a worker, 1 to HOSTD_THREADS_MAX
  * @refused_drivers: array of names of drivers that are not served; NULL: none
  * @socket_gid: group that may connect to the ivshmem socket; -1: only the owner
  * @qemu_uid: the only user whose QEMU may connect; -1: whom the socket lets in
@@ -55,6 +56,7 @@ struct hostd_options {
 	unsigned int nr_vectors;
 	unsigned int watchdog_ms;
 	int poll_us;
+	unsigned int nr_threads;
 	struct json_object *refused_drivers;
 	gid_t socket_gid;
 	uid_t qemu_uid;

@@ -133,6 +133,16 @@ static int take_poll_us(struct hostd_arguments *a, const char *text)
 	return 0;
 }
 
+static int take_threads(struct hostd_arguments *a, const char *text)
+{
+	uint64_t n;
+
+	if (hostd_parse_size(text, &n) || !n || n > HOSTD_THREADS_MAX)
+		return -EINVAL;
+	a->opt.nr_threads = n;
+	return 0;
+}
+
 /* Only root may give a file to a group that it is not a member of. */
 static int take_socket_group(struct hostd_arguments *a, const char *text)
 {
@@ -239,6 +249,8 @@ const struct hostd_option hostd_options[] = {
 	{ "poll-us", 0, "N", "microseconds, 0 to 1000000", take_poll_us,
 	  "poll for N us after the last work, 0 to 1000000, before sleeping\n"
 	  "(measured at the start, then adapted)" },
+	{ "threads", 0, "N", "a number from 1 to 16", take_threads,
+	  "loops that serve the devices, 1 to 16; each may use a core (1)" },
 	{ "refuse-driver", 0, "TEXT", "name and version, as 'pvctl status' prints them", take_refuse_driver,
 	  "do not serve a driver that is known to be bad, by name and version\n"
 	  "('pvkit 0.0.9'); may be repeated" },

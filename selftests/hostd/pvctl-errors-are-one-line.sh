@@ -132,6 +132,8 @@ refuses 2 'power of two' "$hostd_bin/pvhostd" --window 3M
 refuses 2 '1 to 64' "$hostd_bin/pvhostd" --vectors 65
 refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us 1000001
 refuses 2 'microseconds' "$hostd_bin/pvhostd" --poll-us fast
+refuses 2 '1 to 16' "$hostd_bin/pvhostd" --threads 0
+refuses 2 '1 to 16' "$hostd_bin/pvhostd" --threads 17
 refuses 2 'name of a group' "$hostd_bin/pvhostd" --socket-group no-such-group
 refuses 2 'absolute path' "$hostd_bin/pvhostd" --run-dir here
 refuses 2 'pvctl help add-clock' "$hostd_bin/pvhostd" --clock=colour=red

@@ -131,6 +131,8 @@ static void send_init(struct hostd_broker *b)
 	hostd_json_add_u64(msg, "heartbeat_ms", HEARTBEAT_MS);
 	if (b->opt.poll_us >= 0)
 		hostd_json_add_u64(msg, "poll_us", b->opt.poll_us);
+	if (b->opt.nr_threads > 1)
+		hostd_json_add_u64(msg, "threads", b->opt.nr_threads);
 	if (b->opt.refused_drivers)
 		json_object_object_add(msg, "refuse", json_object_get(b->opt.refused_drivers));
 	fds[0] = b->window.memfd;
