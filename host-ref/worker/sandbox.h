@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HOSTD_SANITIZED	true
 #else
 #define HOSTD_SANITIZED	false

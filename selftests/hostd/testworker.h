@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -154,6 +155,7 @@ static inline bool testworker_add(struct testworker *t, unsigned int slot, const
 static inline bool testworker_spawn(struct testworker *t, const char *options)
 {
 	int ends[2], fds[2 + 2 * TESTWORKER_VECTORS];
+	const char *threads = getenv("PVKIT_THREADS");
 	char text[512];
 
 	if (hostd_parcel_pair(ends))
@@ -174,8 +176,8 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 		text, sizeof(text),
 		"{\"op\":\"init\",\"protocol\":2,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
 		 "\"heartbeat_ms\":100,"
-		"\"uuid\":\"11111111-1111-4111-8111-111111111111\"%s}",
-		TESTWORKER_WINDOW, TESTWORKER_VECTORS, options);
+		"\"uuid\":\"11111111-1111-4111-8111-111111111111\"%s%s%s}",
+		TESTWORKER_WINDOW, TESTWORKER_VECTORS, threads ? ",\"threads\":" : "", threads ? threads : "", options);
 	return testworker_tell(t, text, fds, 2 + 2 * TESTWORKER_VECTORS);
 }
 

@@ -9,7 +9,7 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   worker-serves-in-its-sandbox worker-cannot-reach-beyond-its-sandbox polling-budget-is-fixed clock-tells-the-hosts-time \
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
-		   a-stalled-file-stops-itself-only the-loop-does-not-wait-while-the-ring-works a-core-that-others-want-is-left a-stream-is-looked-at-in-naps devices-wait-for-descriptors-and-times keys-are-checked-once \
+		   a-stalled-file-stops-itself-only several-loops-serve-one-window the-loop-does-not-wait-while-the-ring-works a-core-that-others-want-is-left a-stream-is-looked-at-in-naps devices-wait-for-descriptors-and-times keys-are-checked-once \
 		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages net-frames-are-checked net-frames-are-packed net-segments-are-cut-as-linux-does net-frames-are-captured net-peers-come-and-go peers-that-stop-halfway-keep-nobody-busy what-cannot-be-watched-is-looked-at net-tap-carries-frames net-frames-are-known net-rate-is-kept nbd-servers-are-not-believed blk-rates-are-kept latencies-are-counted
 unit_libs	:= -luring -lseccomp -lnbd $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
@@ -42,6 +42,16 @@ all: $(O)/one-thread-is-the-loop
 $(O)/one-thread-is-the-loop: one-thread-is-the-loop.c $(addprefix $(HOSTREF)/,worker/standby.c backend/guard.c backend/crew.c) $(HOSTREF_HDRS)
 	@echo "  CC      hostd/$(@F)"
 	@$(CC) $(unit_cflags) -fsanitize=thread -o $@ $(filter %.c,$^)
+
+# A worker with several loops, too.
+all: $(O)/tsan/several-loops
+$(O)/tsan/several-loops: several-loops-serve-one-window.c $(PVHOSTD_CORE_SRCS:%.c=$(O)/tsan/%.o) $(wildcard *.h)
+	@echo "  CC      hostd/tsan/$(@F)"
+	@$(CC) $(unit_cflags) -Wno-tsan -fsanitize=thread -o $@ $(filter %.c %.o,$^) $(unit_libs)
+
+$(O)/tsan/%.o: $(HOSTREF)/%.c $(HOSTREF_HDRS)
+	@mkdir -p $(@D)
+	@$(CC) $(unit_cflags) -Wno-tsan -fsanitize=thread -c -o $@ $<
 
 # What a test has itself is not taken from there. hostile/ runs the programs that are made of it, too.
 .PHONY: force

@@ -30,7 +30,8 @@ hostd_start() {
 	dir=$(hostd_dir)
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	test_spawn "$dir/hostd.log" "$hostd_bin/pvhostd" --name "$HOSTD" --run-dir "$dir" "$@"
+	test_spawn "$dir/hostd.log" "$hostd_bin/pvhostd" --name "$HOSTD" --run-dir "$dir" \
+		${PVKIT_THREADS:+--threads "$PVKIT_THREADS"} "$@"
 	hostd_is "$test_pid"
 	until pvctl list >/dev/null 2>&1; do
 		if ! hostd_alive || [ $((tries += 1)) -gt $((100 * test_slow)) ]; then
