@@ -31,6 +31,9 @@ MODULE_PARM_DESC(trust_counter, "make the CPU's counter a clocksource though the
 #define SAME_PPB	1000
 /* Between the host's clock and the guest's own. */
 #define OWN_PPB		1000000
+/* What lies between two reads that count for one; the host may have kept the guest waiting in between. */
+#define OWN_APART_NS	100000
+#define OWN_TRIES	5
 /* NTP can correct 500 ppm; a frequency that is further off is another one. */
 #define WRONG_PPB	300000
 /* What the host may have kept the guest waiting between two reads that the kernel compares. */
@@ -227,17 +230,39 @@ static u64 choose_hz(const struct pvclk_view *view)
 	return hz && pvclk_rate_ppb(line->hz, hz) <= line->ppb + SAME_PPB ? hz : line->hz;
 }
 
+/* The guest's own clock and the counter, at the same time. Returns false if the host does not let them be read so. */
+static bool read_own(u64 hz, struct pvclk_own *own)
+{
+	u64 limit = pvclk_ns_to_counts(OWN_APART_NS, hz), before, counts;
+	unsigned int i;
+
+	for (i = 0; i < OWN_TRIES; i++) {
+		before = pvclk_counter();
+		own->raw_ns = ktime_get_raw_ns();
+		counts = pvclk_counter() - before;
+		own->counter = before + counts / 2;
+		own->valid = counts <= limit;
+		if (own->valid)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The frequency of the counter by the guest's own clock, as far as that has been asked; *ppb gets a
  * bound of what may be wrong with it. 0: too early to tell.
  */
-static u64 measure_own(struct pvclk *clk, u64 *ppb)
+static u64 measure_own(struct pvclk *clk, u64 hz, u64 *ppb)
 {
-	u64 raw_ns = ktime_get_raw_ns(), counter = pvclk_counter();
-	u64 ns = raw_ns - clk->own.raw_ns, counts = counter - clk->own.counter;
+	struct pvclk_own now;
+	u64 ns, counts;
 
+	if (!read_own(hz, &now))
+		return 0;
+	ns = now.raw_ns - clk->own.raw_ns;
+	counts = now.counter - clk->own.counter;
 	if (!clk->own.valid || ns > 100 * MEASURE_NS || counts > PVCLK_SPAN_MAX) {
-		clk->own = (struct pvclk_own) { counter, raw_ns, true };
+		clk->own = now;
 		return 0;
 	}
 	if (ns < MEASURE_NS)
@@ -266,7 +291,7 @@ static bool is_borne_out(struct pvclk *clk, u64 hz, u64 own_hz, u64 ppb)
 
 static void try_to_register(struct pvclk *clk, const struct pvclk_view *view)
 {
-	u64 ppb, own_hz = measure_own(clk, &ppb), hz;
+	u64 ppb, own_hz = measure_own(clk, view->hz, &ppb), hz;
 	int err;
 
 	if (!own_hz || !view->line.confirmed || view->line.ppb > CERTAIN_PPB)

@@ -3,7 +3,8 @@
  * The lock that the bus waits for in freeze is held for an exchange, and never while a clocksource comes
  * or goes, which stops all CPUs, while the wall clock is set, or while sysfs is told. The counter is no
  * clocksource where neither CPU nor kernel promise anything of it, at any time, but for the user's word; it
- * is verified by the kernel. And no host sets the wall clock of a guest that does not want it.
+ * is verified by the kernel; a host that keeps the guest waiting while it measures does not cost it that. And
+ * no host sets the wall clock of a guest that does not want it.
  * pvclock/main.c and pvclock/source.c as they are, against a kernel that the test plays.
  */
 #include <errno.h>
@@ -17,6 +18,8 @@
 #define SECOND	1000000000ULL
 #define HZ_TRUE	1000000000ULL	/* of the counter */
 #define IN_2024	(1704067200ULL * SECOND)
+#define STOLEN_NS	(SECOND / 100)
+#define STOLEN_MAX	20
 
 bool *shim_param_step_on_resume(void);
 bool *shim_param_trust_counter(void);
@@ -27,7 +30,7 @@ static u64 now_ns = 10 * SECOND, real_ahead_ns, host_real_ns = IN_2024;
 static bool constant_tsc = true, tsc_unstable;
 static struct pvbus_driver *driver;
 static struct clocksource *registered;
-static unsigned int nr_registered, nr_set, nr_told, nr_under_lock, nr_not_locked;
+static unsigned int nr_registered, nr_set, nr_told, nr_under_lock, nr_not_locked, nr_stolen;
 static struct timespec64 set_to;
 
 static _Alignas(64) u8 drv_area[4096], dev_area[4096];
@@ -63,9 +66,16 @@ bool boot_cpu_has(int feature)
 	return feature == X86_FEATURE_TSC || constant_tsc;
 }
 
+/* Then the host keeps the guest waiting for as long as that. */
 u64 ktime_get_raw_ns(void)
 {
-	return now_ns;
+	u64 raw_ns = now_ns;
+
+	if (nr_stolen) {
+		nr_stolen--;
+		now_ns += STOLEN_NS;
+	}
+	return raw_ns;
 }
 
 u64 ktime_get_real_ns(void)
@@ -237,6 +247,8 @@ static void pause_guest(void)
 
 static void clocksource(void)
 {
+	unsigned int registered_before, stolen;
+
 	come();
 	pass(10);
 	ktap_ok(registered && nr_registered == 1, "a counter that CPU and kernel trust becomes a clocksource");
@@ -263,6 +275,19 @@ static void clocksource(void)
 	come();
 	pass(10);
 	ktap_ok(registered && nr_registered == 2, "but for the user's word");
+	go();
+
+	registered_before = nr_registered;
+	for (stolen = 1; stolen <= STOLEN_MAX; stolen++) {
+		come();
+		nr_stolen = stolen;
+		pass(10);
+		go();
+	}
+	ktap_ok(nr_registered == registered_before + STOLEN_MAX, "one that the host interrupts while it measures becomes one");
+
+	come();
+	pass(10);
 	registered->flags |= CLOCK_SOURCE_UNSTABLE;
 	pass(1);
 	ktap_ok(!registered, "which does not overrule that the kernel has found it unstable");
@@ -288,7 +313,7 @@ static void wall_clock(void)
 
 int main(void)
 {
-	ktap_plan(13);
+	ktap_plan(14);
 	clocksource();
 	wall_clock();
 	ktap_ok(!nr_under_lock, "nothing that stops CPUs, or waits for others, was done under the lock");
