@@ -121,7 +121,7 @@ void hostd_window_lock_shared(struct hostd_window *win)
 {
 	unsigned int i;
 
-	/* Whoever has it gives it back within 0.1 us, unless its core was taken. */
+	/* Whoever has it waits for nothing, so it is soon given back, unless its core was taken. */
 	for (i = 0; i < LOCK_SPINS; i++) {
 		if (!pthread_mutex_trylock(&win->lock))
 			return;
