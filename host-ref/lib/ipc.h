@@ -36,9 +36,12 @@
 
 struct json_object;
 
-/* Of the messages above: changes when a broker and a worker of two versions misunderstand each other. */
+/*
+ * Of the messages above, and of what comes by the lines of devices (broker/line.h): changes when a broker and a
+ * worker of two versions misunderstand each other.
+ */
 #ifndef HOSTD_IPC_PROTOCOL
-#define HOSTD_IPC_PROTOCOL	2
+#define HOSTD_IPC_PROTOCOL	3
 #endif
 /* Longest text of a message in bytes. */
 #define HOSTD_IPC_MSG_MAX	65536

@@ -69,7 +69,7 @@ static const char *const fuzzlife_commands[] = {
 static const char *const fuzzlife_replies[] = {
 	"{\"re\":%u,\"ok\":true}",
 	"{\"re\":%u,\"ok\":false,\"error\":\"no\"}",
-	"{\"re\":%u,\"ok\":true,\"protocol\":2,\"poll_us\":50,\"engine\":\"sync\"}",
+	"{\"re\":%u,\"ok\":true,\"protocol\":" TESTLIFE_PROTOCOL ",\"poll_us\":50,\"engine\":\"sync\"}",
 	"{\"re\":%u,\"ok\":true,\"epoch\":4294967297}",
 	"{\"re\":%u,\"ok\":true,\"device\":{\"engine\":\"uring\",\"id\":\"x\",\"given\":1}}",
 	"{\"re\":%u,\"ok\":true,\"devices\":[{\"slot\":0,\"status\":\"running\",\"name\":\"d1\"}],\"next\":1}",

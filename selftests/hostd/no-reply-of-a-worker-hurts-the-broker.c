@@ -53,8 +53,8 @@ static const struct {
 } lies[] = {
 	{ NULL, "init", false, "{\"re\":%d,\"ok\":1}" },
 	{ NULL, "init", false, "{\"re\":%d}" },
-	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":\"2\"}" },
-	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":2,\"poll_us\":-1}" },
+	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":\"" TESTLIFE_PROTOCOL "\"}" },
+	{ NULL, "init", false, "{\"re\":%d,\"ok\":true,\"protocol\":" TESTLIFE_PROTOCOL ",\"poll_us\":-1}" },
 	{ NULL, "init", true, "{\"re\":%d,\"ok\":true}" },
 	{ NULL, "init", true, "{\"event\":\"epoch\",\"epoch\":5}" },
 	{ NULL, "hold", false, "{\"re\":%d,\"ok\":null}" },
@@ -406,9 +406,9 @@ int main(void)
 	check_silence(&t, "set", TARGET);
 	check_frozen(&t);
 	check_pauses(&t);
-	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":3}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":99}");
 	check_upgrade(&t, "{\"re\":%d,\"ok\":true}");
-	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 3\"}");
+	check_upgrade(&t, "{\"re\":%d,\"ok\":false,\"error\":\"its worker speaks 99\"}");
 	check_upgrade(&t, "{\"re\":%d,\"ok\":true,\"protocol\":0}");
 	check_words(&t);
 	check_descriptors(&t);

@@ -34,6 +34,11 @@
 #include "ktap.h"
 #include "tmp.h"
 
+/* HOSTD_IPC_PROTOCOL as text. */
+#define TESTLIFE_TEXT(x)	#x
+#define TESTLIFE_TEXT_OF(x)	TESTLIFE_TEXT(x)
+#define TESTLIFE_PROTOCOL	TESTLIFE_TEXT_OF(HOSTD_IPC_PROTOCOL)
+
 struct testlife;
 
 /* What the worker says to @req: a reply, whose "re" is filled in, or NULL: nothing. */

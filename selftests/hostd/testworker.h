@@ -174,10 +174,10 @@ static inline bool testworker_spawn(struct testworker *t, const char *options)
 	memcpy(fds + 2 + TESTWORKER_VECTORS, t->irq, sizeof(t->irq));
 	snprintf(
 		text, sizeof(text),
-		"{\"op\":\"init\",\"protocol\":2,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
+		"{\"op\":\"init\",\"protocol\":%u,\"window_len\":%lu,\"nr_vectors\":%u,\"name\":\"vm\","
 		 "\"heartbeat_ms\":100,"
 		"\"uuid\":\"11111111-1111-4111-8111-111111111111\"%s%s%s}",
-		TESTWORKER_WINDOW, TESTWORKER_VECTORS, threads ? ",\"threads\":" : "", threads ? threads : "", options);
+		HOSTD_IPC_PROTOCOL, TESTWORKER_WINDOW, TESTWORKER_VECTORS, threads ? ",\"threads\":" : "", threads ? threads : "", options);
 	return testworker_tell(t, text, fds, 2 + 2 * TESTWORKER_VECTORS);
 }
 
