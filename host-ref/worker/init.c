@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -56,47 +54,6 @@ static void choose_poll(struct hostd_runner *r, struct json_object *req)
 	r->poll_ns = r->poll_min_ns;
 }
 
-int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag)
-{
-	struct epoll_event ev = { .events = events, .data.u32 = tag };
-
-	if (!events)
-		return epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
-	if (!epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
-}
-
-static int watch_vectors(struct hostd_runner *r)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < r->loop->bus->win.nr_vectors && !ret; i++)
-		ret = hostd_runner_watch(r, r->worker->kick_fds[i], EPOLLIN, i);
-	return ret;
-}
-
-static int watch_all(struct hostd_runner *r)
-{
-	struct hostd_engine *all = r->loop->engines.all;
-	unsigned int i;
-	int ret = 0;
-
-	if (r->wake_fd >= 0)
-		ret = hostd_runner_watch(r, r->wake_fd, EPOLLIN, HOSTD_WATCH_NUDGE);
-	else
-		ret = watch_vectors(r);
-	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
-		if (all[i].fd >= 0 && !all[i].error)
-			/* It is reaped while it has requests, not while this is readable. */
-			ret = hostd_runner_watch(r, all[i].fd, EPOLLIN | EPOLLET, HOSTD_WATCH_ENGINE);
-	}
-	return ret;
-}
-
 static void say_removed(struct hostd_bus *bus, unsigned int slot)
 {
 	hostd_report_device("removed", slot, bus->devices[slot].generation);
@@ -131,56 +88,6 @@ static bool refuse_driver(const struct hostd_bus *bus)
 			     bus->ident, bus->kernel);
 	w->said_refused = true;
 	return true;
-}
-
-static int watch_device(struct hdev_loop *loop, unsigned int index, int fd, uint32_t events)
-{
-	return hostd_runner_watch(loop->runner, fd, events, HOSTD_WATCH_DEVICE + index);
-}
-
-static int set_up_runner(struct hostd_runner *r, struct hdev_loop *loop)
-{
-	r->loop = loop;
-	loop->runner = r;
-	loop->watch = watch_device;
-	loop->clock = hostd_clock_ns;
-	hostd_standby_init(&r->standby);
-	return watch_all(r);
-}
-
-/* Loops beside the first. 0 or -errno. */
-static int add_runners(struct hostd_worker *w, unsigned int nr)
-{
-	struct hdev_loop *loop;
-	struct hostd_runner *r;
-	int ret = 0;
-
-	while (nr-- && !ret) {
-		loop = hostd_bus_add_loop(w->bus);
-		r = loop ? malloc(sizeof(*r)) : NULL;
-		if (!r)
-			return -ENOMEM;
-		*r = (struct hostd_runner) {
-			.worker = w, .poll_ns = w->runner.poll_ns, .poll_min_ns = w->runner.poll_min_ns,
-			.poll_max_ns = w->runner.poll_max_ns, .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
-			.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		};
-		ret = r->epoll_fd < 0 || r->wake_fd < 0 ? -errno : set_up_runner(r, loop);
-	}
-	return ret;
-}
-
-/* As many loops as the operator wants. 0 or -errno. */
-static int set_up_runners(struct hostd_worker *w, struct json_object *req)
-{
-	uint64_t nr = hostd_json_u64(req, "threads", 1);
-	int ret;
-
-	w->runner.wake_fd = nr > 1 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-	ret = set_up_runner(&w->runner, &w->bus->loop);
-	if (!ret && nr > 1)
-		ret = w->runner.wake_fd < 0 ? -EMFILE : add_runners(w, nr - 1);
-	return ret;
 }
 
 static int complain(char *error, const char *what, int ret)
@@ -253,7 +160,7 @@ static int set_up(struct hostd_worker *w, struct json_object *req, const int *fd
 	w->bus->began = say_epoch;
 	w->bus->refuses = refuse_driver;
 	w->bus->worker = w;
-	ret = set_up_runners(w, req);
+	ret = hostd_runners_init(w, hostd_json_u64(req, "threads", 1));
 	if (ret)
 		return complain(error, "loops", ret);
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);

@@ -91,6 +91,17 @@ void hostd_runner_poll(struct hostd_runner *r);
 void hostd_runner_watch_vectors(struct hostd_runner *r);
 
 /**
+ * hostd_runners_init - make loops and their runners
+ * @w: the worker, with its bus and the first loop
+ * @nr: how many there shall be
+ *
+ * Where the host has no room for one as the first there are fewer, and the log says so.
+ *
+ * Return: 0, or -errno if not even the first can be had.
+ */
+int hostd_runners_init(struct hostd_worker *w, unsigned int nr);
+
+/**
  * hostd_runners_start - start the threads of all runners but the first
  * @w: the worker, after "init"
  *

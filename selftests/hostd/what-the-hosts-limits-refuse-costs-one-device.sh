@@ -68,6 +68,25 @@ else
 	ktap_check 'too little address space: a line, and an end' ends_with 'cannot map the window'
 fi
 
+# What loops are refused costs loops.
+under loops prlimit --nofile=128 -- --vectors 16 --threads 16 "${disk[@]}"
+ktap_check 'with few descriptors for many loops it serves' wait_for 20 serving
+ktap_check 'and so is its disk' served
+ktap_check 'with one line' [ "$(grep -c 'no room for loop [1-9][0-9]* here (Too many open files)' "$(hostd_log)")" = 1 ]
+ktap_check 'devices have descriptors left' pvctl add-disk d1 null=1M
+ktap_check 'the worker can be replaced' pvctl restart-worker
+ktap_check 'and all is served' served
+hostd_stop
+if [ "$(id -u)" = 0 ]; then
+	under threads prlimit --nproc=4 -- --threads 16 "${disk[@]}"
+	ktap_check 'with few threads for many loops it serves' wait_for 20 serving
+	ktap_check 'and so is its disk' served
+	ktap_check 'with one line' [ "$(grep -c 'no thread for loop [1-9][0-9]* here' "$(hostd_log)")" = 1 ]
+	hostd_stop
+else
+	ktap_skip 'with few threads for many loops it serves' 'a limit of processes counts those of the user'
+fi
+
 under resize prlimit --fsize=33554432 -- --window 16M "${disk[@]}"
 ktap_check 'with a limit of file sizes it serves' wait_for 20 serving
 pvctl resize d0 64M 2> "$test_tmp/err"

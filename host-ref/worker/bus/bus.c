@@ -68,8 +68,15 @@ struct hdev_loop *hostd_bus_add_loop(struct hostd_bus *bus)
 		return NULL;
 	}
 	bus->loops[bus->nr_loops++] = loop;
-	hostd_window_share(&bus->win);
 	return loop;
+}
+
+void hostd_bus_drop_loop(struct hostd_bus *bus)
+{
+	struct hdev_loop *loop = bus->loops[--bus->nr_loops];
+
+	hdev_loop_exit(loop);
+	free(loop);
 }
 
 static void stop_all(struct hostd_bus *bus)
@@ -156,10 +163,8 @@ void hostd_bus_free(struct hostd_bus *bus)
 		hdev_forget_waits(dev);
 		dev->ops->destroy(dev);
 	}
-	while (bus->nr_loops > 1) {
-		hdev_loop_exit(bus->loops[--bus->nr_loops]);
-		free(bus->loops[bus->nr_loops]);
-	}
+	while (bus->nr_loops > 1)
+		hostd_bus_drop_loop(bus);
 	hdev_loop_exit(&bus->loop);
 	hostd_window_exit(&bus->win);
 	free(bus);

@@ -132,6 +132,12 @@ struct hostd_bus *hostd_bus_alloc(const struct hostd_window_spec *spec, const in
 struct hdev_loop *hostd_bus_add_loop(struct hostd_bus *bus);
 
 /**
+ * hostd_bus_drop_loop - free the last loop, which is not the first
+ * @bus: the bus
+ */
+void hostd_bus_drop_loop(struct hostd_bus *bus);
+
+/**
  * hostd_bus_hold - have the other loops stand still
  * @bus: the bus
  *
