@@ -129,7 +129,7 @@ struct net_counts {
  * @ending: why that is at its end, while what it has sent is still being received; NULL: it is not
  * @up: frames are received
  * @set: the last settings; before the first ones all zero
- * @mtu: longest packet without segmentation
+ * @mtu: longest packet that is received, without segmentation
  * @nr_pairs: in use; at least as many as sources
  * @rx: receive queues, by pair; NULL: it does not run
  * @tx: transmit queues, by pair; NULL: it does not run

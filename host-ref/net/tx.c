@@ -52,7 +52,7 @@ static int check_frame(const struct hdev_queue *q, const struct pvnet_tx_sqe *sq
 	if (out->offload.flags & PVNET_O_CSUM_VALID ||
 	    !net_offload_is_sound(&out->offload, len, q->dev->taken[0]))
 		return PVNET_S_INVAL;
-	if (out->offload.gso_type == PVNET_GSO_NONE && len > net->mtu + PVNET_FRAME_OVERHEAD)
+	if (out->offload.gso_type == PVNET_GSO_NONE && len > le32toh(net->config.max_mtu) + PVNET_FRAME_OVERHEAD)
 		return PVNET_S_INVAL;
 	return PVNET_S_OK;
 }

@@ -51,8 +51,11 @@ static void check_places(void)
 	struct pvnet_tx_sqe sqe;
 
 	expect("the shortest frame", PVNET_S_OK, frame(PVNET_FRAME_MIN, 0));
-	expect("the longest of the MTU", PVNET_S_OK, frame(1500 + PVNET_FRAME_OVERHEAD, 0));
-	expect("a longer one that is not to be cut", PVNET_S_INVAL, frame(1501 + PVNET_FRAME_OVERHEAD, 0));
+	expect("a longer one than the MTU, which is being raised", PVNET_S_OK, frame(1501 + PVNET_FRAME_OVERHEAD, 0));
+	n.net->config.max_mtu = htole32(9000);
+	expect("the longest of any MTU", PVNET_S_OK, frame(9000 + PVNET_FRAME_OVERHEAD, 0));
+	expect("a longer one that is not to be cut", PVNET_S_INVAL, frame(9001 + PVNET_FRAME_OVERHEAD, 0));
+	n.net->config.max_mtu = htole32(PVNET_MTU_MAX);
 	expect("at the end of the extent", PVNET_S_OK, frame(14, TESTNET_DATA - 14));
 	testnet_start(0);
 	sqe = frame(13, 0);
@@ -237,7 +240,7 @@ static void check_arrivals(void)
 
 int main(void)
 {
-	ktap_plan(10 + 18 + 5 + 4 + 15 + 4 + 5 + 3 + 1);
+	ktap_plan(11 + 18 + 5 + 4 + 15 + 4 + 5 + 3 + 1);
 	testnet_init();
 	testnet_up(0);
 	check_places();
