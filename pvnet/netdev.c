@@ -10,11 +10,6 @@
 /* The stack looks so often whether a queue is stuck; one that has frames in flight pvnet_watchdog() looks after. */
 #define TX_TIMEOUT	(10 * HZ)
 
-/* What a life of the device may do for the stack; all else in the stack's features is its own. */
-#define OFFERS		(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
-			 NETIF_F_GSO_UDP_L4 | NETIF_F_RXCSUM | NETIF_F_GRO_HW | NETIF_F_RXHASH | \
-			 NETIF_F_HW_VLAN_CTAG_FILTER)
-
 /* What this one can do. */
 static netdev_features_t offer(const struct pvnet *net)
 {
@@ -202,7 +197,7 @@ static netdev_features_t pvnet_fix_features(struct net_device *dev, netdev_featu
 {
 	const struct pvnet *net = netdev_priv(dev);
 
-	features &= READ_ONCE(net->offer) | ~OFFERS;
+	features &= READ_ONCE(net->offer) | ~PVNET_OFFERS;
 	/* A program sees frames as they are on the wire. */
 	if (rcu_access_pointer(net->prog))
 		features &= ~(NETIF_F_RXCSUM | NETIF_F_GRO_HW);
@@ -213,16 +208,6 @@ static int pvnet_set_features(struct net_device *dev, netdev_features_t features
 {
 	pvnet_change_settings(netdev_priv(dev));
 	return 0;
-}
-
-/* The stack learns late what a new life does not offer; a frame is asked for each time. */
-static netdev_features_t pvnet_features_check(struct sk_buff *skb, struct net_device *dev,
-					      netdev_features_t features)
-{
-	const struct pvnet *net = netdev_priv(dev);
-
-	features &= READ_ONCE(net->offer) | ~OFFERS;
-	return vlan_features_check(skb, features);
 }
 
 static void pvnet_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *sum)

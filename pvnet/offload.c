@@ -18,6 +18,29 @@ static const struct {
 	{ PVNET_GSO_UDP, COMPAT_VNET_HDR_GSO_UDP_L4, PVNET_F_USO, PVNET_F_RX_USO, SKB_GSO_UDP_L4 },
 };
 
+/**
+ * pvnet_features_check() - see net_device_ops.ndo_features_check
+ * @skb: the frame
+ * @dev: the interface
+ * @features: what the stack would leave to be done
+ *
+ * The stack learns late what a new life does not offer, and never how long its frames may be; so a frame
+ * is asked for each time.
+ *
+ * Return: what it may leave.
+ */
+netdev_features_t pvnet_features_check(struct sk_buff *skb, struct net_device *dev,
+				       netdev_features_t features)
+{
+	const struct pvnet *net = netdev_priv(dev);
+
+	features &= READ_ONCE(net->offer) | ~PVNET_OFFERS;
+	/* The stack cuts it. */
+	if (skb->len > le32_to_cpu(READ_ONCE(net->config.max_frame)))
+		features &= ~NETIF_F_GSO_MASK;
+	return vlan_features_check(skb, features);
+}
+
 static bool gso_from_skb(const struct pvnet *net, const struct sk_buff *skb,
 			 struct pvnet_offload *offload)
 {

@@ -312,6 +312,11 @@ struct pvnet {
 	u64			restarts;
 };
 
+/* What a life of the device may do for the stack; all else in the stack's features is its own. */
+#define PVNET_OFFERS	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
+			 NETIF_F_GSO_UDP_L4 | NETIF_F_RXCSUM | NETIF_F_GRO_HW | NETIF_F_RXHASH | \
+			 NETIF_F_HW_VLAN_CTAG_FILTER)
+
 static inline bool pvnet_has(const struct pvnet *net, unsigned int feature)
 {
 	return READ_ONCE(net->features) & BIT_ULL(feature);
@@ -404,6 +409,8 @@ int pvnet_rx_poll(struct pvnet_pair *pair, int budget);
 void pvnet_rx_start(struct pvnet_pair *pair);
 
 /* offload.c */
+netdev_features_t pvnet_features_check(struct sk_buff *skb, struct net_device *dev,
+				       netdev_features_t features);
 bool pvnet_offload_from_skb(const struct pvnet *net, const struct sk_buff *skb,
 			    struct pvnet_offload *offload);
 bool pvnet_offload_to_skb(const struct pvnet *net, struct sk_buff *skb,

@@ -196,6 +196,26 @@ static void check_replay(void)
 	nic_exit();
 }
 
+/* What the stack may leave to be done on a frame, as it asks before it gives one. */
+static void check_features(void)
+{
+	const netdev_features_t cut = NETIF_F_TSO | NETIF_F_TSO6, csum = NETIF_F_HW_CSUM, all = cut | csum;
+	struct sk_buff *skb;
+
+	start(ALL, 20000);
+	skb = nic_frame(20000, 60);
+	nic.net.offer = PVNET_OFFERS;
+	ktap_ok(pvnet_features_check(skb, &nic.dev, all) == all, "the stack leaves the longest frame to be cut");
+	nic.net.offer = NETIF_F_HW_CSUM | NETIF_F_TSO6;
+	ktap_ok(pvnet_features_check(skb, &nic.dev, all) == (csum | NETIF_F_TSO6), "not where a new life does not do that");
+	nic.net.offer = PVNET_OFFERS;
+	pvnet_tx_hold(&nic.pair);
+	nic_go(ALL, 19999, RX_LEN, TX_LEN);
+	ktap_ok(pvnet_features_check(skb, &nic.dev, all) == csum, "and cuts one itself that is too long for a new life");
+	end_frame(skb);
+	nic_exit();
+}
+
 /* Receiving. */
 
 /* Put a frame at @at of the first buffer; where the next one goes. */
@@ -501,13 +521,14 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(73);
+	ktap_plan(76);
 	check_submission();
 	check_lengths();
 	check_room();
 	check_asking();
 	check_completions();
 	check_replay();
+	check_features();
 	check_packing();
 	check_buffers();
 	check_headers();

@@ -19,6 +19,13 @@ typedef u64 netdev_features_t;
 #define NETIF_F_RXCSUM			BIT_ULL(1)
 #define NETIF_F_GRO_HW			BIT_ULL(2)
 #define NETIF_F_HW_VLAN_CTAG_FILTER	BIT_ULL(3)
+#define NETIF_F_SG			BIT_ULL(4)
+#define NETIF_F_HW_CSUM			BIT_ULL(5)
+#define NETIF_F_TSO			BIT_ULL(6)
+#define NETIF_F_TSO6			BIT_ULL(7)
+#define NETIF_F_TSO_ECN			BIT_ULL(8)
+#define NETIF_F_GSO_UDP_L4		BIT_ULL(9)
+#define NETIF_F_GSO_MASK		(NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4)
 
 #define IFF_PROMISC	0x100
 #define IFF_ALLMULTI	0x200
