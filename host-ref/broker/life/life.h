@@ -41,6 +41,7 @@ enum hostd_life_state {
  * @status: with which it ended
  * @ending: it has been reaped, and its helpers have not
  * @released: the operator wants no worker: nothing that a device needs is held
+ * @refused: the log has said of this -errno that no worker can be started; 0: one could
  * @restart: starts the next worker
  * @retry: hands over devices that were not ready, and ends the wait for them
  * @watchdog: looks at @beat
@@ -70,6 +71,7 @@ struct hostd_life {
 	int status;
 	bool ending;
 	bool released;
+	int refused;
 	struct hostd_timer restart;
 	struct hostd_timer retry;
 	struct hostd_timer watchdog;

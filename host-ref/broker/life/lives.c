@@ -58,16 +58,17 @@ void hostd_lives_start(struct hostd_broker *b)
 
 	hostd_timer_cancel(&b->life.restart);
 	err = hostd_life_spawn(b);
-	if (!err) {
-		hostd_session_start(b);
-		return;
-	}
 	if (err == -EBUSY) {
 		hostd_timer_set(&b->life.restart, FENCE_LOOK_MS);
 		return;
 	}
-	hostd_log(HOSTD_LOG_ERR, "cannot start a worker: %s: trying again in 1 s", strerror(-err));
-	hostd_timer_set(&b->life.restart, 1000);
+	if (err && err != b->life.refused)
+		hostd_log(HOSTD_LOG_ERR, "cannot start a worker: %s: trying again each second", strerror(-err));
+	b->life.refused = err;
+	if (err)
+		hostd_timer_set(&b->life.restart, 1000);
+	else
+		hostd_session_start(b);
 }
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
