@@ -108,6 +108,7 @@ static int init_queue(struct pvblk *blk, unsigned int index,
 	queue->closed = true;
 	spin_lock_init(&queue->lock);
 	spin_lock_init(&queue->cq_lock);
+	spin_lock_init(&queue->poll_lock);
 	compat_bh_init(&queue->bh, pvblk_bh);
 	queue->slots = kvcalloc(queue->depth, sizeof(*queue->slots), GFP_KERNEL);
 	if (!queue->slots)

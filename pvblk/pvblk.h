@@ -102,6 +102,8 @@ enum pvblk_mode {
  * @turn: counts the changes of @mode; guarded by @lock
  * @cq_lock: one at a time takes completions and arms; taken with bottom halves off, never in a
  *	hard interrupt, outside of @lock
+ * @poll_lock: of a polled queue: one at a time takes completions and ends them; taken in tasks,
+ *	outside of @cq_lock
  * @closed: nobody takes any: frozen, a lie, or the epoch is over; guarded by @cq_lock
  * @ending: completions that were taken and are still looked after, and requests of which a part has
  *	been submitted and another has not
@@ -128,6 +130,7 @@ struct pvblk_queue {
 	u32			life;
 	u32			turn;
 	spinlock_t		cq_lock;
+	spinlock_t		poll_lock;
 	bool			closed;
 	atomic_t		ending;
 	compat_bh		bh;

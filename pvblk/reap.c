@@ -5,7 +5,8 @@
  * Anybody may look at any time: who submits, who polls, the bottom half that an interrupt asks for,
  * the watchdog. Under the lock completions are only taken, into private memory. They are copied and ended
  * without it, a batch at a time, so that nobody waits for another's copies; and with bottom halves off,
- * so that what was taken is not left by a task that loses its CPU.
+ * so that what was taken is not left by a task that loses its CPU. Only who polls, in a task, ends them under
+ * another lock.
  */
 #include <linux/bottom_half.h>
 #include <linux/irqflags.h>
@@ -244,24 +245,29 @@ void pvblk_reap(struct pvblk_queue *queue)
 /**
  * pvblk_poll() - see blk_mq_ops.poll
  * @hctx: of a polled queue
- * @batch: takes the requests that end without an error, if not NULL
+ * @unused: the caller's batch, which he may lose his CPU with, and which may have another's requests in it
  *
  * Return: how many completions there were.
  */
-int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *batch)
+int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *unused)
 {
 	struct pvblk_queue *queue = hctx->driver_data;
 	struct pvblk_part *parts[BATCH_PARTS];
+	struct io_comp_batch batch = { };
 	unsigned int i, nr;
 	bool more;
 
 	if (!pvring_pending(&queue->q->ring))
 		return 0;
+	spin_lock(&queue->poll_lock);
 	local_bh_disable();
 	nr = take_batch(queue, parts, &more);
 	local_bh_enable();
 	for (i = 0; i < nr; i++)
-		end_taken(queue, parts[i], batch);
+		end_taken(queue, parts[i], &batch);
+	if (batch.complete)
+		batch.complete(&batch);
+	spin_unlock(&queue->poll_lock);
 	return nr;
 }
 

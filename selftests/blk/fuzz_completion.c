@@ -162,6 +162,7 @@ static void start(u8 features, u8 max_sectors)
 	queue = (struct pvblk_queue) { .q = &q, .blk = &blk, .depth = DEPTH };
 	spin_lock_init(&queue.lock);
 	spin_lock_init(&queue.cq_lock);
+	spin_lock_init(&queue.poll_lock);
 	compat_bh_init(&queue.bh, pvblk_bh);
 	queue.slots = calloc(DEPTH, sizeof(*queue.slots));
 	if (pvblk_alloc_parts(&queue, pieces, PIECE_LEN))

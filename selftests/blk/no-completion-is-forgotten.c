@@ -135,6 +135,7 @@ static void reset(void)
 	w.queue.nr_parts = SIZE;
 	spin_lock_init(&w.queue.lock);
 	spin_lock_init(&w.queue.cq_lock);
+	spin_lock_init(&w.queue.poll_lock);
 	w.blk.pdev = &w.pdev;
 	w.pdev.features[0] = BIT_ULL(PVBLK_F_FLUSH);
 	w.hctx.driver_data = &w.queue;

@@ -91,6 +91,7 @@ static void disk_init(void)
 	q.priv = &queue;
 	spin_lock_init(&queue.lock);
 	spin_lock_init(&queue.cq_lock);
+	spin_lock_init(&queue.poll_lock);
 	compat_bh_init(&queue.bh, pvblk_bh);
 }
 
