@@ -105,8 +105,8 @@ enum pvblk_mode {
  * @poll_lock: of a polled queue: one at a time takes completions and ends them; taken in tasks,
  *	outside of @cq_lock
  * @closed: nobody takes any: frozen, a lie, or the epoch is over; guarded by @cq_lock
- * @ending: completions that were taken and are still looked after, and requests of which a part has
- *	been submitted and another has not
+ * @ending: completions that were taken and are still looked after, and parts of large requests that
+ *	are being submitted
  * @bh: the bottom half, for what interrupts and submitters leave
  * @slots: by tag
  * @parts: by the lower half of their ids: those of the tags, then those of the pool

@@ -2,7 +2,9 @@
 /*
  * A hardware queue: what goes into it.
  */
+#include <linux/bottom_half.h>
 #include <linux/delay.h>
+#include <linux/irqflags.h>
 #include "pvblk.h"
 #include "trace.h"
 
@@ -55,25 +57,37 @@ static void keep(struct pvblk_queue *queue, struct request *rq, u32 life)
 	slot->life = life;
 }
 
-/*
- * The first part of a request. If there are others, who submits them is counted: whoever takes the lock to
- * freeze the queue sees that, or is seen. The queue's lock is held. Returns false if the ring is full.
- */
+/* The first part of a request. The queue's lock is held. Returns false if the ring is full. */
 static bool put_first(struct pvblk_queue *queue, struct request *rq, struct pvblk_part *part,
 		      const struct pvblk_sqe *sqe)
 {
 	keep(queue, rq, queue->life);
 	if (pvblk_has_data(rq))
 		WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (part->nr << SECTOR_SHIFT));
-	if (part->next) {
-		atomic_inc(&queue->ending);
+	if (part->next)
 		atomic_add(atomic_read(&part->slot->busy) - 1, &queue->extra);
-	}
 	return put(queue, part, sqe);
 }
 
+/*
+ * Who submits another part is counted: whoever takes the lock to freeze the queue sees that, or is seen. Returns
+ * false in another life: the parts are no more the caller's.
+ */
+static bool get_ending(struct pvblk_queue *queue, u32 life)
+{
+	unsigned long flags;
+	bool same;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	same = queue->life == life;
+	if (same)
+		atomic_inc(&queue->ending);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return same;
+}
+
 /**
- * pvblk_put_ending() - what was taken is looked after, or all of a request has been submitted
+ * pvblk_put_ending() - what was taken is looked after, or a part has been submitted
  * @queue: the queue; it may be gone afterwards
  */
 void pvblk_put_ending(struct pvblk_queue *queue)
@@ -95,22 +109,38 @@ void pvblk_settle(struct pvblk_queue *queue)
 		usleep_range(10, 100);
 }
 
-/*
- * The device is busy with the first part meanwhile. Whoever freezes the queue waits for this, so that the
- * request is not replayed meanwhile. Returns false if the ring is full.
- */
-static bool submit_others(struct pvblk_queue *queue, struct pvblk_part *part)
+/* One of them; with the last the request is the device's, and may end. */
+static int submit_another(struct pvblk_queue *queue, struct pvblk_part **parts, u32 life)
 {
-	struct pvblk_part *next;
+	struct pvblk_part *part = *parts;
+	int err;
+
+	if (!get_ending(queue, life))
+		return -ESTALE;
+	*parts = part->next;
+	err = pvblk_submit_part(queue, part);
+	pvblk_put_ending(queue);
+	return err;
+}
+
+/*
+ * The device is busy with the first part meanwhile. Whoever freezes the queue waits for the part that is being copied
+ * just now, so its submitter keeps his CPU until it is submitted; between two parts he may lose it, and finds the
+ * request replayed when he goes on. Returns false if the ring is full.
+ */
+static bool submit_others(struct pvblk_queue *queue, struct pvblk_part *parts, u32 life)
+{
+	bool may_lose_cpu = !irqs_disabled();
 	int err = 0;
 
 	pvblk_kick(queue);
-	/* With the last the request is the device's, and may end. */
-	for (; part && !err; part = next) {
-		next = part->next;
-		err = pvblk_submit_part(queue, part);
+	while (parts && !err) {
+		if (may_lose_cpu)
+			local_bh_disable();
+		err = submit_another(queue, &parts, life);
+		if (may_lose_cpu)
+			local_bh_enable();
 	}
-	pvblk_put_ending(queue);
 	return err != -EPROTO;
 }
 
@@ -130,7 +160,7 @@ blk_status_t pvblk_submit(struct pvblk_queue *queue, struct request *rq, bool re
 	struct pvblk_sqe sqe;
 	unsigned long flags;
 	bool ok = true;
-	u32 turn;
+	u32 turn, life = 0;
 
 again:
 	/* Pairs with the release in turn_to(): what is prepared is of that turn, or of a later one. */
@@ -152,6 +182,7 @@ again:
 	} else if (mode == PVBLK_PASS && part) {
 		/* Once it is put it may end. */
 		others = part->next;
+		life = queue->life;
 		ok = put_first(queue, rq, part, &sqe);
 	} else {
 		status = mode == PVBLK_FAIL ? queue->blk->failure : BLK_STS_NOTSUPP;
@@ -161,7 +192,7 @@ again:
 	if (status)
 		pvblk_put_parts(queue, &queue->slots[rq->tag]);
 	if (others)
-		ok &= submit_others(queue, others);
+		ok &= submit_others(queue, others, life);
 	if (!ok)
 		pvbus_device_broken(queue->blk->pdev, "it completed more than it was given");
 	return status;
