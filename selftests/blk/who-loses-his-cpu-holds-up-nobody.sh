@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Two CPUs share a queue, and a real-time task takes one of them away, again and again, at moments that it does not
+# choose: each time the other CPU's I/O goes on, whatever was going on where the task came in between, and though that
+# is the CPU that all interrupts go to. So it does where the device's worker is killed meanwhile. The kernel is one that
+# takes a CPU from a task in the midst of a system call (preempt=full).
+# needs: vm
+# kernels: 6.1 6.12
+# timeout: 300
+# shellcheck disable=SC2317 # functions are called by ktap_check
+set -u
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/hostd.sh"
+. "$(dirname "$0")/../lib/fio.sh"
+
+depth=16 kills=8 stuck_s=$((20 * test_slow))
+# One queue for both CPUs. If a disk has no other, Linux before 6.5 leaves what ends to a task of its own, ksoftirqd, which
+# does not get its CPU: so there the disk has a polled one, too.
+queues=1
+[ "$PVKIT_KERNEL" != 6.1 ] || queues=2
+
+blk_image one 32M
+blk_image two 32M
+hostd_start --disk "id=one,file=$one,queues=$queues" --disk "id=two,file=$two,queues=3" || ktap_bail 'no pvhostd'
+ktap_check 'a guest boots' blk_boot --smp 2 --append 'preempt=full pvblk.poll_queues=1' \
+	--file "$build/selftests/blk/hog" || ktap_bail 'no guest'
+vm_run 'wait-for /dev/pvblk1'
+ktap_check 'its kernel takes a CPU from whom it likes' vm_run 'grep -F "(full)" /sys/kernel/debug/sched/preempt'
+ktap_is 'its disks have these queues' "$(vm_run 'for disk in pvblk0 pvblk1; do ls /sys/block/$disk/mq | wc -l; done' | xargs)" "$queues 3"
+ktap_check 'CPU 0 has all interrupts, and may be taken for as long as it takes' vm_run '
+	for irq in $(sed -n "s/^ *\([0-9]*\):.*pvbus.*/\1/p" /proc/interrupts); do echo 1 > /proc/irq/$irq/smp_affinity || exit; done
+	echo -1 > /proc/sys/kernel/sched_rt_runtime_us'
+
+# load <name> <cpu> <disk> <fio args>
+load() {
+	fio_bg "$1" "--name=$1 --filename=/dev/$3 --cpus_allowed=$2 --direct=1 --gtod_reduce=1 --time_based --runtime=600 $4"
+}
+# One who reads alone, on CPU 1; and one on CPU 0, who has as much in flight as the other must read more.
+begin() {
+	load loser 0 "$1" "--bsrange=4k-1m --iodepth=$depth $2"
+	load other 1 "$1" "--rw=randread --bsrange=4k-64k --iodepth=1 $3"
+	blk_goes_on "$1"
+}
+end() { fio_end loser && fio_end other; }
+hog() { VM_TIMEOUT=100 vm_run "/root/hog 0 $1 $((depth + 4)) $2 $stuck_s"; }
+holds_up_nobody() {
+	local status
+
+	begin "$1" "$2" "$3"
+	hog "$1" 100
+	status=$?
+	end && return "$status"
+}
+# A life that ends waits for who is at work on a request.
+and_lives_end() {
+	local status i
+
+	begin "$1" "$2" "$3"
+	vm_run_bg "exec /root/hog 0 $1 $((depth + 4)) 300 $stuck_s"
+	for ((i = 0; i < kills; i++)); do
+		sleep "0.$((RANDOM % 6 + 3))"
+		blk_kill_worker
+	done
+	VM_TIMEOUT=100 vm_wait
+	status=$?
+	end && return "$status"
+}
+
+aio='--ioengine=libaio'
+poll='--ioengine=io_uring --hipri=1'
+ktap_check 'of two on one queue' holds_up_nobody pvblk0 "$aio --rw=randread" "$aio"
+ktap_check 'where one writes' holds_up_nobody pvblk0 "$aio --rw=randwrite" "$aio"
+ktap_check 'of two with a queue each' holds_up_nobody pvblk1 "$aio --rw=randrw" "$aio"
+ktap_check 'of two who poll on one queue' holds_up_nobody pvblk1 "$poll --rw=randread" "$poll"
+ktap_check "of two, one of whom writes, over $kills lives of the worker" and_lives_end pvblk0 "$aio --rw=randwrite" "$aio"
+
+ktap_check 'the console is clean' vm_dmesg_clean
+ktap_done
