@@ -56,6 +56,29 @@ static inline int compat_balloon_deflated(struct balloon_dev_info *info, struct 
 #endif
 }
 
+/*
+ * May a page of a balloon, taken from its list, be put there again? Before 7.0 that needs the page's lock, which the
+ * core must find free. But whoever looks for pages to move may have it: he has a reference then, and locks what counts
+ * as movable, as a page does for as long as nobody makes it forget that. Under its lock, as he looks twice.
+ */
+static inline bool compat_balloon_may_return(struct page *page)
+{
+#ifdef PVKIT_HAVE_LINUX_BALLOON_H
+	return true;
+#elif defined(PAGE_MAPPING_MOVABLE)
+	if (!trylock_page(page))
+		return false;
+	page->mapping = NULL;
+	unlock_page(page);
+	/* Pairs with the reference that isolate_movable_page() takes before it looks at the mapping. */
+	smp_mb();
+	return page_count(page) == 1;
+#else
+	/* Between, it is movable until it is freed. */
+	return false;
+#endif
+}
+
 #ifdef PVKIT_HAVE_SHRINKER_ALLOC
 
 static inline struct shrinker *compat_shrinker_alloc(const char *name, void *data)

@@ -249,19 +249,43 @@ u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes)
 	return done;
 }
 
-/* Make some of a pool fresh again; the lock is held. */
+/* Pages that somebody looks at, to move them, make way. Returns their number. */
+static unsigned long part_looked_at(struct list_head *pages, struct list_head *looked_at)
+{
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		if (compat_balloon_may_return(page))
+			continue;
+		list_move_tail(&page->lru, looked_at);
+		nr++;
+	}
+	return nr;
+}
+
+/* Make some of a pool fresh again, or let them go. Returns how many are given no more. */
 static unsigned long forget_portion(struct pvballoon *balloon, struct pvballoon_pool *pool)
 {
-	unsigned long nr = pool->nr_given;
+	unsigned long nr, nr_moved = 0;
+	LIST_HEAD(looked_at);
+	LIST_HEAD(blocks);
 
+	spin_lock(&balloon->lock);
+	nr = pool->nr_given;
 	if (pool->movable) {
 		nr = min_t(unsigned long, nr, FORGET_PORTION);
-		nr = balloon_page_list_dequeue(&balloon->movable, &pool->fresh, nr);
+		nr = balloon_page_list_dequeue(&balloon->movable, &blocks, nr);
+		nr_moved = part_looked_at(&blocks, &looked_at);
+		WRITE_ONCE(balloon->moved, balloon->moved + nr_moved);
 	} else {
-		list_splice_init(&pool->given, &pool->fresh);
+		list_splice_init(&pool->given, &blocks);
 	}
-	pool->nr_fresh += nr;
+	list_splice_tail(&blocks, &pool->fresh);
+	pool->nr_fresh += nr - nr_moved;
 	pool->nr_given -= nr;
+	spin_unlock(&balloon->lock);
+	pvballoon_free_blocks(pool, &looked_at);
 	return nr;
 }
 
@@ -280,10 +304,8 @@ bool pvballoon_forget(struct pvballoon *balloon)
 
 	do {
 		nr = 0;
-		spin_lock(&balloon->lock);
 		for (i = 0; i < PVBALLOON_POOLS; i++)
 			nr += forget_portion(balloon, &balloon->pools[i]);
-		spin_unlock(&balloon->lock);
 		cond_resched();
 	} while (nr);
 

@@ -80,6 +80,7 @@ void __free_pages(struct page *page, unsigned int order)
 	for (i = 0; i < 1UL << order; i++) {
 		nr_wrong += !page[i].taken || page[i].offline;
 		page[i].taken = false;
+		page[i].movable = false;
 	}
 	nr_taken -= 1UL << order;
 	if (on_free)

@@ -62,6 +62,19 @@ static void pages_make_way(void)
 	ktap_ok(!nr_taken && !nr_wrong, "and nothing is lost");
 }
 
+/* In a new life of the device all is given again, but for a page that the kernel may have locked. */
+static void pages_are_looked_at(void)
+{
+	begin(8, true);
+	list_first_entry(&balloon()->movable.pages, struct page, lru)->looked_at = true;
+	ktap_ok(!restart(), "the device forgets all");
+	run(2 * HZ);
+	ktap_ok(balloon()->moved == 1 && pvballoon_given(balloon()) == 8 << 20,
+		"and is given all again, another page instead of one that somebody looks at");
+	end();
+	ktap_ok(!nr_taken && !nr_wrong, "and nothing is lost");
+}
+
 static void reports(void)
 {
 	struct scatterlist sg = { .phys = 32 << 20, .length = 2 << 20 };
@@ -137,11 +150,12 @@ static void unserved(void)
 
 int main(void)
 {
-	ktap_plan(17);
+	ktap_plan(20);
 	shim_module_init();
 	all_comes_back();
 	relief();
 	pages_make_way();
+	pages_are_looked_at();
 	reports();
 	gifts();
 	unserved();

@@ -3,6 +3,7 @@
 #define SHIM_COMPAT_MM_H
 
 /* In the place of compat/compat_mm.h. */
+#include <stdlib.h>
 #include <linux/mm.h>
 
 #define COMPAT_GFP_UNCLEARED	0u
@@ -63,10 +64,24 @@ static inline void balloon_devinfo_init(struct balloon_dev_info *info)
 	INIT_LIST_HEAD(&info->pages);
 }
 
+/* As the kernel before 7.0 it does not bear a page that somebody else may have locked. */
 static inline size_t balloon_page_list_enqueue(struct balloon_dev_info *info, struct list_head *pages)
 {
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru) {
+		if (page->movable)
+			abort();
+		page->movable = true;
+	}
 	list_splice_init(pages, &info->pages);
 	return 0;
+}
+
+static inline bool compat_balloon_may_return(struct page *page)
+{
+	page->movable = page->looked_at;
+	return !page->looked_at;
 }
 
 static inline size_t balloon_page_list_dequeue(struct balloon_dev_info *info, struct list_head *pages,

@@ -30,6 +30,8 @@ struct page {
 	struct list_head	lru;
 	bool			taken;
 	bool			offline;
+	bool			movable;	/* of a balloon, once, and not freed since: others may lock it */
+	bool			looked_at;	/* others have a reference */
 };
 
 /* The test's. */
