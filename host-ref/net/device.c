@@ -177,8 +177,7 @@ static void net_destroy(struct hdev *dev)
 	for (i = 0; i < net->be.nr_sources; i++)
 		if (net->be.fds[i] >= 0)
 			close(net->be.fds[i]);
-	if (net->gone >= 0)
-		close(net->gone);
+	net_close_gone(net);
 	if (net->line >= 0)
 		close(net->line);
 	free(net);

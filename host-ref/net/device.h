@@ -398,6 +398,12 @@ void net_rate_wait(struct net *net, const struct hostd_rate *rate);
  */
 void net_lost(struct net *net, const char *why);
 
+/**
+ * net_close_gone - look no more for what says that the peer has gone
+ * @net: the NIC, which does not watch it
+ */
+void net_close_gone(struct net *net);
+
 /* events.c */
 
 /**

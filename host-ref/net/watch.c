@@ -107,11 +107,12 @@ void net_watch(struct net *net)
 	net->unwatched = err;
 }
 
-static void close_fd(int *fd)
+void net_close_gone(struct net *net)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	/* An inotify waits there until nobody looks at what it has watched: 10 ms and more, in which others wait. */
+	if (net->gone >= 0)
+		hdev_close(net->dev, net->gone);
+	net->gone = -1;
 }
 
 void net_lost(struct net *net, const char *why)
@@ -128,7 +129,8 @@ void net_lost(struct net *net, const char *why)
 	if (net->line < 0 || net->be.fds[0] < 0)
 		return;
 	/* One that comes by a line comes anew: the broker is asked for it. */
-	close_fd(&net->be.fds[0]);
-	close_fd(&net->gone);
+	close(net->be.fds[0]);
+	net->be.fds[0] = -1;
+	net_close_gone(net);
 	hostd_parcel_send(net->line, "", 1, NULL, 0);
 }

@@ -5,6 +5,7 @@
  * for again, and the next begins with a frame; a socket of datagrams is kept for it. Out of buffers a NIC asks for the doorbell before its worker sleeps.
  */
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -16,6 +17,16 @@
 #define SECOND_NS	1000000000ULL
 
 static struct pvnet_rx_cqe cqe;
+static int awaited = -1;
+static pid_t closer;
+
+/* In place of the C library's. */
+int close(int fd)
+{
+	if (fd == awaited)
+		__atomic_store_n(&closer, syscall(SYS_gettid), __ATOMIC_RELAXED);
+	return syscall(SYS_close, fd);
+}
 
 #define SEGMENT_SIZE	1000
 #define SEGMENT_FRAMES	31
@@ -250,6 +261,7 @@ static void check_gone(void)
 	connect_peer_with(SOCK_DGRAM, gone);
 	turn();
 	ktap_ok(link_is_up(), "one of which it will be told that it has gone is a link until then");
+	awaited = n.net->gone;
 	for (i = 0; i < 4; i++)
 		send(peer, buf + 1004, 200, 0);
 	close(peer);
@@ -259,6 +271,15 @@ static void check_gone(void)
 	turn();
 	ktap_ok(testnet_sum(rx_frames) == before + 4, "what it had sent is received");
 	ktap_ok(!link_is_up() && was_asked_for() && n.net->gone < 0, "and then it is gone");
+	for (i = 0; i < 20000 && !__atomic_load_n(&closer, __ATOMIC_RELAXED); i++)
+		usleep(1000);
+	ktap_ok(closer && closer != getpid(), "what has told that is closed by another thread, as that may wait");
+	awaited = -1;
+	/* It has come back. */
+	for (i = 0; i < 20000 && n.t.bus->loop.engines.all[1].in_flight; i++) {
+		usleep(1000);
+		turn();
+	}
 	connect_peer(SOCK_DGRAM);
 	ktap_ok(link_is_up() && n.net->gone < 0, "and another one there");
 	close(peer);
@@ -471,7 +492,7 @@ static void check_doorbell(void)
 
 int main(void)
 {
-	ktap_plan(5 + 5 + 4 + 3 + 4 + 5 + 4 + 4 + 5 + 2 + 2);
+	ktap_plan(5 + 5 + 4 + 3 + 4 + 5 + 4 + 5 + 5 + 2 + 2);
 	testnet_add(CONFIG("stream"), make_line());
 	check_sending();
 	check_pressure();

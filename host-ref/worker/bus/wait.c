@@ -107,6 +107,13 @@ void hdev_loop_ready_all(struct hdev_loop *loop)
 		hdev_loop_ready(loop, i, EPOLLIN | EPOLLOUT);
 }
 
+void hdev_close(struct hdev *dev, int fd)
+{
+	const struct hostd_file file = { .fd = fd };
+
+	hostd_engines_close(&dev->loop->engines, &file);
+}
+
 void hdev_timer_init(struct hdev *dev, struct hdev_timer *timer,
 		     void (*fire)(struct hdev_timer *timer))
 {

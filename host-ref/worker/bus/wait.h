@@ -75,6 +75,15 @@ int hdev_watch(struct hdev *dev, int fd, uint32_t events, hdev_ready ready);
 void hdev_unwatch(struct hdev *dev, int fd);
 
 /**
+ * hdev_close - close a descriptor whose close may wait
+ * @dev: the device
+ * @fd: the descriptor, not watched any more
+ *
+ * A thread does it, when it can.
+ */
+void hdev_close(struct hdev *dev, int fd);
+
+/**
  * hdev_timer_init - give a timer to a device, off
  * @dev: the device, maybe within @create
  * @timer: the timer, which stays where it is until the device ends
