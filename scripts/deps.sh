@@ -9,7 +9,7 @@ build="gcc g++ gcc-12 make libc6-dev pkg-config dpkg-dev xz-utils cpio kmod libe
 	liburing-dev libnbd-dev libseccomp-dev libjson-c-dev libcap-ng-dev"
 vm="qemu-system-x86 busybox-static fio dmsetup udev e2fsprogs util-linux xz-utils zstd cpio kmod iproute2"
 test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring jq python3 strace qemu-utils
-	ethtool tcpdump dnsmasq-base passt zsh groff-base nbdkit qemu-system-common python3-prometheus-client"
+	ethtool tcpdump dnsmasq-base passt zsh groff-base nbdkit qemu-system-common python3-prometheus-client bpftrace"
 versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
 bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
