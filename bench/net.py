@@ -31,20 +31,25 @@ class Target:
 
 
 def parse_args():
-    parser = Parser(prog="bench/net.sh", usage="%(prog)s [--peers-only] [--add] [options]", allow_abbrev=False,
+    parser = Parser(prog="bench/net.sh", usage="%(prog)s [--peers-only] [--before DIR] [--add] [options]", allow_abbrev=False,
                     description="Compare NICs in one guest, and between two. --peers-only: without pvnet and "
-                                "without building the kit. --add: to what the last run has written.")
+                                "without building the kit. --before DIR: with the pvhostd in DIR, of another "
+                                "build, behind one more NIC. --add: to what the last run has written.")
     add_choices(parser, catalogue.NICS, "fewer devices and rounds, one guest, under 5 minutes")
     parser.add_argument("--workloads", type=name_list(ALL_WORKLOADS, "workload"), metavar="A,B",
                         help="of: " + " ".join(ALL_WORKLOADS))
     parser.add_argument("--iperf3", action="store_true", help="each stream and each datagram run once more by iperf3")
     add_hidden(parser, "netload", "trace-log", "peer-dir")
     parser.add_argument("--print-devices", action="store_true", **HIDDEN)
+    parser.add_argument("--with-before", dest="before", action="store_true", **HIDDEN)
     parser.add_argument("--what", choices=("host", "guests"), **HIDDEN)
     parser.add_argument("--native-pid", type=int, **HIDDEN)
 
     args = parser.parse_args()
     fill_choices(args, catalogue.NICS, catalogue.QUICK)
+    args.devices = [d for d in args.devices if d != catalogue.BEFORE]
+    if args.before:
+        args.devices.append(catalogue.BEFORE)
     choose_part(args)
     return args
 
@@ -157,7 +162,7 @@ class Bench(Schedule):
         if self.peer:
             pids.append(servers["peer"])
             if nic.ours:
-                pids += family(servers["pvhostd-peer"])
+                pids += family(servers[f"{nic.server}-peer"])
         return pids
 
     def measure(self, name, workload):

@@ -3,8 +3,9 @@
 # Measure NICs: one guest with all of them, each on a tap of its own; then two guests on bridges.
 # Everything is in a network namespace that ends with the script; the host's own network is not touched.
 #
-# usage: bench/net.sh [--peers-only] [--add] [options of net.py, see net.py --help]
+# usage: bench/net.sh [--peers-only] [--before DIR] [--add] [options of net.py, see net.py --help]
 # --peers-only: without pvnet, and without building the kit.
+# --before DIR: with one more NIC, served by the pvhostd in DIR, which is of another build.
 # --add: to what the last run has written, so that workloads can be measured in several runs.
 # PVKIT_KERNEL=6.1|6.12 chooses the guest kernel, PVKIT_ACCEL=kvm|tcg the accelerator.
 # shellcheck source=bench/common.sh
@@ -14,12 +15,14 @@
 
 inside=
 add=
+before=
 options=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--inside)	inside=yes ;;
 	--add)		add=--add ;;
 	--peers-only)	options+=(--without "pvnet,pvnet-passt") ;;
+	--before)	before=$(realpath "${2:?of what directory?}") options+=(--with-before); shift ;;
 	*)		options+=("$1") ;;
 	esac
 	shift
@@ -86,6 +89,9 @@ passt_start() {
 	wait_for 5 test -S "$test_tmp/passt.sock" || die "passt: $(tail -n 1 "$test_tmp/passt.log")"
 }
 
+# before_do <command>...: with the pvhostd of another build that is beside the guest's
+before_do() { HOSTD=$HOSTD-before hostd_bin=$before "$@"; }
+
 # ours_add <id> <index> <back end> <guest>: pvnet by the pvhostd of a guest. Without it the guest finds
 # none, and the others go on.
 ours_add() {
@@ -104,6 +110,7 @@ nics_start() {
 	while read -r name id index backend server; do
 		case $server/$backend in
 		pvhostd/*)	ours_add "$id" "$index" "$backend" "$guest" ;;
+		before/*)	before_do ours_add "$id" "$index" "$backend" "$guest" ;;
 		*/tap)		nic_join "${id}g$guest" "$index" || die "no tap for $name" ;;
 		*/passt)	passt_start "$index" ;;
 		*/veth)		native_start "$index" ;;
@@ -119,7 +126,7 @@ guest_boot() {
 	mapfile -t args < <(nics qemu "$guest" "$test_tmp" "$@")
 	if [ -n "${hostd_pid[$HOSTD]:-}" ]; then
 		load=--no-load
-		read -r -d '' -a ours < <(hostd_qemu_args)
+		read -r -d '' -a ours < <(hostd_qemu_args; [ -z "$before" ] || before_do hostd_qemu_args)
 		[ ${#ours[@]} -gt 0 ] || die "pvctl qemu-args printed nothing"
 		args+=("${ours[@]}")
 	fi
@@ -154,6 +161,7 @@ host_to_guest() {
 	test_spawn "$test_tmp/netload.log" "$out/netload" server
 	servers+=(--server "netload=$test_pid")
 	nics_start 2 "$@"
+	[ -z "$before" ] || servers+=(--server "before=${hostd_pid[$HOSTD-before]}")
 	say "booting the guest: $*"
 	guest_boot 2 "$@"
 	script_run net.py ${options[@]+"${options[@]}"} "${servers[@]}" "${more[@]}" --what host \
@@ -170,7 +178,9 @@ guest_to_guest() {
 	VM=peer HOSTD=peerd guest_boot 3 "$@"
 	servers+=(--server "peer=${vm_pid[peer]}")
 	[ -z "${hostd_pid[peerd]:-}" ] || servers+=(--server "pvhostd-peer=${hostd_pid[peerd]}")
+	[ -z "$before" ] || servers+=(--server "before-peer=${hostd_pid[peerd-before]}")
 	nics_start 2 "$@"
+	[ -z "$before" ] || servers+=(--server "before=${hostd_pid[$HOSTD-before]}")
 	guest_boot 2 "$@"
 	script_run net.py ${options[@]+"${options[@]}"} "${servers[@]}" --what guests \
 		--peer-dir "$(VM=peer vm_dir)" --trace-log "$test_tmp/trace2.log" || status=$?
@@ -184,7 +194,7 @@ if [ -z "$inside" ]; then
 	programs_build
 	netns_possible || die "this user may not make a network namespace"
 	# shellcheck disable=SC2086 # nothing, or one word
-	netns_run "$top/bench/net.sh" --inside $add ${options[@]+"${options[@]}"}
+	netns_run "$top/bench/net.sh" --inside $add ${before:+--before "$before"} ${options[@]+"${options[@]}"}
 	exit
 fi
 

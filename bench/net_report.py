@@ -38,7 +38,7 @@ COUNTERS = ("kicks_per_op", "irqs_per_op", "host_cpu_us_per_op", *MORE)
 COLOURS = {
     "rtl8139": "#bab0ac", "e1000": "#9c755f", "e1000e": "#f28e2b", "vmxnet3": "#b07aa1",
     "virtio-net": "#4e79a7", "virtio-net-timer": "#2c4f78", "virtio-net-passt": "#86b4de",
-    "pvnet": "#e15759", "pvnet-passt": "#ff9da7", "native": "#909090",
+    "pvnet": "#e15759", "pvnet-passt": "#ff9da7", "pvnet-before": "#d37295", "native": "#909090",
 }
 
 
@@ -137,11 +137,14 @@ def verdicts(samples, head):
         yield idle_verdict(head["idle"])
 
 
-def print_passt(samples, out):
-    """The unprivileged back end against virtio-net's on the same."""
-    lines = [(w, ratios(devices, "pvnet-passt", "virtio-net-passt")) for w, devices in samples.items()]
+# The unprivileged back end against virtio-net's on the same; against another build of the host side.
+BESIDE = (("pvnet-passt", "virtio-net-passt"), ("pvnet", "pvnet-before"))
+
+
+def print_beside(samples, device, base, out):
+    lines = [(w, ratios(devices, device, base)) for w, devices in samples.items()]
     if any(measured for _, measured in lines):
-        print("\npvnet-passt against virtio-net-passt (round by round):", file=out)
+        print(f"\n{device} against {base} (round by round):", file=out)
         for workload, measured in lines:
             print(f"  {workload}: {spread(measured)}", file=out)
 
@@ -149,7 +152,8 @@ def print_passt(samples, out):
 def print_verdicts(samples, head, out):
     print("\nTargets for pvnet (ratios taken round by round):", file=out)
     print(*verdicts(samples, head), sep="\n", file=out)
-    print_passt(samples, out)
+    for device, base in BESIDE:
+        print_beside(samples, device, base, out)
 
 
 def write_svg(path, rows, head):

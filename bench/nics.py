@@ -21,14 +21,14 @@ class Nic:
     backend: str = "tap"    # "tap", "passt" or "veth"
     regions: tuple = ()     # QEMU memory regions whose accesses are exits
     notify: str = ""        # guest function called once per doorbell that no region shows
-    server: str = ""        # "", "passt" or "pvhostd"
+    server: str = ""        # "", "passt", "pvhostd" or "before" (one of another build)
     mtu: int = 1500
     tune: tuple = ()        # what ethtool is told in the guest; {} is the interface
 
     @property
     def ours(self):
         """Whether it is pvkit's."""
-        return self.server == "pvhostd"
+        return self.server in ("pvhostd", "before")
 
     @property
     def in_guest(self):
@@ -59,7 +59,11 @@ NICS = {n.name: n for n in (
     Nic("pvnet", 8, server="pvhostd"),
     Nic("pvnet-passt", 9, backend="passt", server="pvhostd", mtu=PASST_MTU),
     Nic("native", 10, backend="veth"),
+    Nic("pvnet-before", 11, server="before"),
 )}
+
+# Only with net.sh --before.
+BEFORE = "pvnet-before"
 
 QUICK = ("e1000", "vmxnet3", "virtio-net", "virtio-net-timer", "pvnet", "native")
 
