@@ -44,12 +44,14 @@ static bool arm(struct pvnet_pair *pair, bool traffic)
  * @budget: most frames to receive; 0: reap only what was sent
  *
  * It arms before it lets go: nobody else touches the rings meanwhile, and who comes between the two
- * makes napi_complete_done() call it again.
+ * makes napi_complete_done() call it again. If there is more by then it lets go all the same, and
+ * comes back: where a budget is said to be used up the kernel ends what GRO has begun to merge.
  */
 int pvnet_poll(struct napi_struct *napi, int budget)
 {
 	struct pvnet_pair *pair = container_of(napi, struct pvnet_pair, napi);
 	unsigned int sent;
+	bool more;
 	int work;
 
 	sent = pvnet_tx_poll(pair, budget);
@@ -58,9 +60,10 @@ int pvnet_poll(struct napi_struct *napi, int budget)
 	/* Who polls busily comes back, at last without this bit. */
 	if (work == budget || test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
 		return work;
-	if (!READ_ONCE(pair->halted) && arm(pair, work || sent))
-		return budget;
+	more = !READ_ONCE(pair->halted) && arm(pair, work || sent);
 	napi_complete_done(napi, work);
+	if (more)
+		napi_schedule(napi);
 	return work;
 }
 

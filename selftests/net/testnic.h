@@ -144,7 +144,7 @@ static inline void nic_exit(void)
 /* The NAPI runs until it has nothing more to do. */
 static inline void nic_poll(void)
 {
-	while (pvnet_poll(&nic.pair.napi, 64) == 64)
+	while (pvnet_poll(&nic.pair.napi, 64) == 64 || nic.pair.napi.state)
 		;
 }
 
