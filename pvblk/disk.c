@@ -8,15 +8,11 @@
 #include <linux/sysfs.h>
 #include "pvblk.h"
 
-#define PVBLK_MINORS	16
-
 /* Preferred sizes beyond this are nonsense: readahead is twice as much. */
 #define IO_HINT_MAX	SZ_16M
 
 /* Whatever changes in this time is one change, and one event for user space. */
 #define UPDATE_DELAY	(HZ / 20)
-
-int pvblk_major;
 
 static const struct block_device_operations pvblk_fops = {
 	.owner	= THIS_MODULE,
@@ -163,10 +159,8 @@ static void set_names(struct pvblk *blk)
 {
 	struct gendisk *disk = blk->disk;
 
+	/* No major of its own: LVM ignores disks of a major whose name it does not know, and knows blkext. */
 	snprintf(disk->disk_name, DISK_NAME_LEN, "pvblk%d", blk->index);
-	disk->major = pvblk_major;
-	disk->first_minor = blk->index * PVBLK_MINORS;
-	disk->minors = PVBLK_MINORS;
 	disk->fops = &pvblk_fops;
 	disk->private_data = blk;
 }

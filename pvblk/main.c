@@ -303,27 +303,7 @@ static struct pvbus_driver pvblk_driver = {
 	.resume		= pvblk_resume,
 };
 
-static int __init pvblk_init(void)
-{
-	int err;
-
-	pvblk_major = register_blkdev(0, "pvblk");
-	if (pvblk_major < 0)
-		return pvblk_major;
-
-	err = pvbus_register_driver(&pvblk_driver);
-	if (err)
-		unregister_blkdev(pvblk_major, "pvblk");
-	return err;
-}
-module_init(pvblk_init);
-
-static void __exit pvblk_exit(void)
-{
-	pvbus_unregister_driver(&pvblk_driver);
-	unregister_blkdev(pvblk_major, "pvblk");
-}
-module_exit(pvblk_exit);
+module_pvbus_driver(pvblk_driver);
 
 MODULE_DESCRIPTION("pvkit paravirtual disk");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A partition of a disk carries ext4 through work, fstrim, a restart of the worker and unmounting;
-# e2fsck finds nothing to repair, in the guest and in the image.
+# e2fsck finds nothing to repair, in the guest and in the image. The disk is of a kind that LVM knows.
 # needs: vm
 # kernels: 6.1
 # timeout: 180
@@ -26,6 +26,8 @@ hostd_start --disk "id=d0,file=$data" || ktap_bail 'no pvhostd'
 ktap_check 'a guest boots' blk_boot || ktap_bail 'no guest'
 ktap_is 'the partitions are there' "$(vm_run 'cd /sys/block/pvblk0; echo $(cat pvblk0p1/start pvblk0p1/size pvblk0p2/start pvblk0p2/size)')" \
 	'2048 204800 206848 55296'
+ktap_is 'its numbers are those of any disk that has no major of its own' \
+	"$(vm_run 'sed -n "/^Block/,\$s/^ *$(cut -d : -f 1 /sys/block/pvblk0/dev) //p" /proc/devices')" blkext
 ktap_check 'ext4 is made on the first' vm_run 'modprobe ext4; mke2fs -q -t ext4 -E nodiscard /dev/pvblk0p1'
 ktap_check 'and mounted' vm_run 'mount -t ext4 -o discard /dev/pvblk0p1 /mnt'
 vm_run_bg 'cd /mnt
