@@ -74,9 +74,12 @@ ktap_check 'the console is clean' vm_dmesg_clean
 ktap_check 'it is switched off' debian_off
 
 boot 'pvkit=off' sda e1000 pvkit=off
+doctor_says() { vm_run "pvkit-doctor | tr -s ' \n' ' ' | grep -F '$1' || { pvkit-doctor; exit 1; }"; }
+ktap_check 'pvkit-doctor says so' doctor_says 'the kernel was booted with pvkit=off'
 change 'one module is spoilt' "find /lib/modules/$release/updates -name 'pvblk.ko*' -exec cp /etc/fstab {} \\; && update-initramfs -u 2>&1"
 boot 'a module that cannot be loaded' sda pvnet
 ktap_check 'the log says why' vm_run 'dmesg | grep "no driver has come for what shall replace it"'
+ktap_check 'so does pvkit-doctor' doctor_says 'BAD 0000:00:01.1 is not replaced: no driver has come for what shall replace it'
 change 'the kit is removed' "rm -r /lib/modules/$release/updates && depmod && update-initramfs -u 2>&1"
 boot 'without the kit' sda e1000
 ktap_check 'the console is clean' vm_dmesg_clean
