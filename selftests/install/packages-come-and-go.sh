@@ -13,7 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/debian.sh"
 
-debs=$build/deb root=$debian_root version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
+debs=$debian_debs root=$debian_root version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
 debian_tree || ktap_bail 'no Debian'
 kernel=$debian_release image=$test_tmp/root.img
 
@@ -23,12 +23,14 @@ logged() { "$@" > "$log" 2>&1 || { tail -n 30 "$log" | sed 's/^/# /'; return 1; 
 known() { inside dkms status pvkit | sed -n "s|^pvkit/\([^,]*\), \([^,]*\), .*: installed.*|\1 \2|p" | sort | xargs; }
 # in_initramfs <kernel>
 in_initramfs() { inside lsinitramfs "/boot/initrd.img-$1" | grep -oE 'pv(bus|blk|net|clock|balloon)\.ko|pvkit\.conf' | sort | xargs; }
+grub_install() { inside dpkg-divert --truename "$grub_install"; inside grub-install -V; }
+grub_install=/usr/sbin/grub-install grub_version=$(inside grub-install -V)
 wanted=$(sed -n 's/^BUILT_MODULE_NAME.*="\(.*\)"/\1/p' "$top/dkms.conf" | sort | xargs)
 modules() { find "$root/lib/modules/$kernel/updates" -name 'pv*.ko*' -printf '%f\n' 2>/dev/null | sed 's/\.ko.*//' | sort | xargs; }
-put() { cp "$@" "$root/tmp/" && logged inside dpkg --force-depends -i "${@/#*\//\/tmp\/}"; }
+put() { logged debian_put "$@"; }
 
 for version_wanted in "$version" 0.0.9; do
-	ktap_check "version $version_wanted is built" logged "$top/scripts/deb.sh" "$version_wanted"
+	ktap_check "version $version_wanted is built" logged debian_packages "$version_wanted"
 done
 if command -v lintian > /dev/null; then
 	ktap_check 'lintian has no complaint' logged env TMPDIR="$test_tmp" lintian --fail-on error,warning --allow-root "$debs/pvkit_${version}_amd64.changes"
@@ -52,6 +54,8 @@ ktap_is 'the programs run' "$(inside pvhostd -V; inside pvctl -V; inside pvkit-b
 pvctl $version
 pvkit-bench $version"
 ktap_is 'so do the tests for a guest, which this is not' "$(inside /usr/lib/kselftests/drivers/pvkit/run.sh > /dev/null; echo $?)" 4
+ktap_is 'grub-install is that of the kit, and starts that of GRUB' "$(grub_install)" "$grub_install.distrib
+$grub_version"
 boots_with='pvblk.ko pvbus.ko pvkit.conf pvnet.ko'
 ktap_is 'the initramfs has what a disk needs' "$(in_initramfs "$kernel")" "$boots_with"
 echo 'window 3M' > "$root/etc/pvkit/web.conf"
@@ -70,7 +74,6 @@ ktap_check 'a newer kernel comes' kernel_put
 ktap_is 'and has the modules' "$(known)" "$version $kernel $version $newer"
 ktap_is 'its initramfs, too' "$(in_initramfs "$newer")" "$boots_with"
 printf '%s\n' 'auto ens5' 'iface ens5 inet static' 'address 192.0.2.2/24' > "$root/etc/network/interfaces.d/ens5"
-rm -f "$root"/tmp/*.deb
 ktap_check 'there is an image' debian_image "$image" 4G
 hostd_start --disk "id=root,file=$image,replaces=00:01.1" --net id=net,null=on,mac=52:54:00:00:00:05,replaces=00:05.0 ||
 	ktap_bail 'no pvhostd'
@@ -97,5 +100,7 @@ ktap_check 'it is switched off' debian_off
 ktap_check 'all are purged' logged inside dpkg --purge pvkit-dkms pvkit-guest-utils pvkit-host
 ktap_is 'the initramfs has none of it' "$(in_initramfs "$newer")" ''
 inside find / -xdev -not -path '/proc/*' -not -path '/dev/*' | sort > "$test_tmp/after"
+ktap_is 'GRUB has its own grub-install' "$(grub_install)" "$grub_install
+$grub_version"
 ktap_is 'and nothing of them is left' "$(comm -13 "$test_tmp/before" "$test_tmp/after" | grep -v ^/usr/src/linux-headers | grep -E 'pvkit|pv(bus|blk|net|clock|balloon|hostd|ctl)')" ''
 ktap_done

@@ -5,14 +5,21 @@
 #   debian_tree [12|13]             makes $debian_root, a Debian of the test's own; changes to it are lost at the end.
 #                                   $debian_release is its kernel
 #   debian_run command args...      in it
-#   debian_kit                      the modules of the kit, and what boots from its disks, installed in it (Debian 12)
+#   debian_modules                  the modules of the kit, installed in it (Debian 12)
+#   debian_kit                      these, and what boots from its disks
+#   debian_packages VERSION         the packages are built, into $debian_debs
+#   debian_put FILE...              packages are installed in it, whatever they depend on
 #   debian_image FILE [SIZE]        a disk with what is in it, with a file system of the UUID $debian_uuid
-#   debian_boot IMAGE [--append WORDS] [--mem MIB] -- qemu args...
-#                                   by the image's own kernel and initramfs; then vm_run and the like, as of any guest
+#   debian_boot IMAGE [--append WORDS] [--mem MIB] [--bootloader] -- qemu args...
+#                                   by the image's own kernel and initramfs, or by its bootloader; then vm_run and the
+#                                   like, as of any guest
 #
 # A guest has no network but what it is given, and root may log in on the console.
 debian_root=$test_tmp/debian/root
+debian_debs=$test_tmp/debian/debs
 debian_uuid=6b1f2a5c-3f0e-4a56-9d0b-000000000012
+# What each kernel is told.
+debian_words='console=ttyS0 panic=-1 oops=panic no_timer_check systemd.show_status=0'
 
 # What is mounted there must be gone before the folder is removed: also where a program still uses it.
 debian_exit() { while mountpoint -q "$debian_root"; do umount -R -l "$debian_root" || break; done; }
@@ -67,9 +74,32 @@ debian_tree() {
 
 debian_run() { TMPDIR=/tmp chroot "$debian_root" "$@"; }
 
-debian_kit() {
-	INSTALL_MOD_PATH=$debian_root "$top/scripts/modules.sh" --target modules_install 6.1 &&
-		"$top/scripts/boot/install.sh" "$debian_root" && debian_run depmod "$debian_release"
+debian_modules() {
+	INSTALL_MOD_PATH=$debian_root "$top/scripts/modules.sh" --target modules_install 6.1 && debian_run depmod "$debian_release"
+}
+
+debian_kit() { debian_modules && "$top/scripts/boot/install.sh" "$debian_root"; }
+
+# Other tests build them in the same folder.
+debian_packages() {
+	local lock status=0
+
+	mkdir -p "$top/build/deb" "$debian_debs"
+	exec {lock}> "$top/build/deb/.lock"
+	flock "$lock"
+	"$top/scripts/deb.sh" "$1" {lock}>&- && cp "$top"/build/deb/*_"$1"[_.]* "$debian_debs/" || status=1
+	exec {lock}>&-
+	return "$status"
+}
+
+debian_put() {
+	local files=("${@##*/}") status=0
+
+	cp "$@" "$debian_root/tmp/" || return 1
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+		debian_run dpkg --force-depends -i "${files[@]/#//tmp/}" || status=1
+	(cd "$debian_root/tmp" && rm -f "${files[@]}")
+	return "$status"
 }
 
 debian_image() {
@@ -90,13 +120,14 @@ debian_copy() {
 }
 
 debian_boot() {
-	local image=$1 append='' mem=1024 dir accel
+	local image=$1 append='' mem=1024 dir accel kernel=(yes)
 
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--append)	append+=" $2"; shift ;;
 		--mem)		mem=$2; shift ;;
+		--bootloader)	kernel=() ;;
 		--)		shift; break ;;
 		esac
 		shift
@@ -104,13 +135,15 @@ debian_boot() {
 	dir=$(vm_dir)
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	debian_copy "$image" "/boot/vmlinuz-$debian_release" "$dir/vmlinuz" &&
-		debian_copy "$image" "/boot/initrd.img-$debian_release" "$dir/initrd" || return 1
+	if [ ${#kernel[@]} -gt 0 ]; then
+		debian_copy "$image" "/boot/vmlinuz-$debian_release" "$dir/vmlinuz" &&
+			debian_copy "$image" "/boot/initrd.img-$debian_release" "$dir/initrd" || return 1
+		kernel=(-kernel "$dir/vmlinuz" -initrd "$dir/initrd" -append "root=UUID=$debian_uuid ro $debian_words$append")
+	fi
 	mapfile -t accel < <(accel_args)
 	test_spawn "$dir/qemu.log" qemu-system-x86_64 -name "pvkit-$VM" "${accel[@]}" \
 		-smp 1 -m "$mem" -nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$dir/vmlinuz" -initrd "$dir/initrd" \
-		-append "root=UUID=$debian_uuid ro console=ttyS0 panic=-1 oops=panic no_timer_check systemd.show_status=0$append" \
+		"${kernel[@]}" \
 		-chardev "file,id=console,path=$dir/console.log" -serial chardev:console \
 		-chardev "socket,id=agent,path=$dir/agent.sock,server=on,wait=off" -serial chardev:agent \
 		-qmp "unix:$dir/qmp.sock,server=on,wait=off" "$@"
