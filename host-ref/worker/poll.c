@@ -28,6 +28,8 @@
  * guest; and the guest pays no doorbells all the same.
  */
 #define NAP_NS			50000
+/* Where others want the core, who have it during a nap, but whom its end interrupts. */
+#define CROWD_NAP_NS		150000
 /* So long after its last piece it may still go on. */
 #define STREAM_NS		1000000
 /* With more queues than this, idle ones are armed while others are polled. */
@@ -157,9 +159,14 @@ static bool arm_queues(struct hdev_loop *loop)
 	return true;
 }
 
+static bool is_crowded(const struct hostd_runner *r)
+{
+	return r->loop->now_ns < r->crowd_until_ns;
+}
+
 uint64_t hostd_runner_patience(const struct hostd_runner *r)
 {
-	return r->loop->now_ns < r->crowd_until_ns ? 0 : r->poll_ns;
+	return is_crowded(r) ? 0 : r->poll_ns;
 }
 
 /*
@@ -169,7 +176,7 @@ uint64_t hostd_runner_patience(const struct hostd_runner *r)
 static void keep_from_polling(struct hostd_runner *r)
 {
 	/* What the operator has said is done. */
-	if (r->poll_min_ns == r->poll_max_ns || r->loop->now_ns < r->crowd_until_ns)
+	if (r->poll_min_ns == r->poll_max_ns || is_crowded(r))
 		return;
 	/* Again, soon after the last time? */
 	if (r->loop->now_ns - r->crowd_until_ns < r->crowd_ns * CROWD_FACTOR)
@@ -191,25 +198,28 @@ static void look_at_clock(struct hostd_runner *r, uint64_t idle_ns)
 		keep_from_polling(r);
 }
 
-/* A nap that others have made too long is no better than a sleep. */
+/*
+ * Also where others want the core: a sleep would end as often, each time by a doorbell. Not where the operator
+ * wants no polling.
+ */
 static bool may_nap(const struct hostd_runner *r)
 {
 	const struct hdev_loop *loop = r->loop;
 
-	return loop->stream && loop->now_ns - loop->stream_ns < STREAM_NS && hostd_runner_patience(r);
+	return loop->stream && loop->now_ns - loop->stream_ns < STREAM_NS && r->poll_ns;
 }
 
 /* As if it had looked in vain for so long. A descriptor that is ready ends it. */
 static void nap(struct hostd_runner *r)
 {
-	static const struct timespec time = { .tv_nsec = NAP_NS };
+	const struct timespec time = { .tv_nsec = is_crowded(r) ? CROWD_NAP_NS : NAP_NS };
 	struct pollfd pfd = { .fd = r->epoll_fd, .events = POLLIN };
 	uint64_t start_ns = hostd_clock_ns();
 
 	if (ppoll(&pfd, 1, &time, NULL))
 		r->next_fds_ns = 0;
 	r->loop->is_fresh = false;
-	look_at_clock(r, start_ns + NAP_NS);
+	look_at_clock(r, start_ns + time.tv_nsec);
 }
 
 void hostd_runner_poll(struct hostd_runner *r)
@@ -234,7 +244,7 @@ void hostd_runner_poll(struct hostd_runner *r)
 		} else {
 			hostd_relax();
 		}
-		if (loop->now_ns - r->work_ns > hostd_runner_patience(r))
+		if (loop->now_ns - r->work_ns > hostd_runner_patience(r) && !may_nap(r))
 			r->hot = !arm_queues(loop);
 	} while (r->hot && !hostd_worker_is_over(r->worker) && loop->now_ns < r->next_fds_ns);
 }

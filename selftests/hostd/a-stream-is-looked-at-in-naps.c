@@ -2,7 +2,7 @@
 /*
  * While long frames go one way or the other, a worker that finds nothing naps between two looks, so that
  * others have its core, and asks for no doorbell. Short frames, and the work of other devices, are polled for.
- * A descriptor ends a nap; one that lasts too long says that others want the core.
+ * A descriptor ends a nap; one that lasts too long says that others want the core, which they have while it naps.
  */
 #include <poll.h>
 #include <time.h>
@@ -14,6 +14,7 @@
 #define MS		1000000ULL
 #define POLL_US		3000
 #define STREAM_US	1000
+#define CROWD_NAP_US	150
 #define LONG		60000
 
 static struct hostd_worker w;
@@ -22,6 +23,7 @@ static uint64_t now_ns = 1000 * MS;
 static uint64_t late_ns;
 static unsigned int nr_naps;
 static int nr_ready;
+static bool is_armed;
 
 /* In place of the C library's: a look takes a microsecond, a nap its time, or more. */
 int clock_gettime(clockid_t id, struct timespec *ts)
@@ -32,12 +34,18 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
+static uint32_t kick_event(void)
+{
+	return le32toh(((const struct pvring_dev_ctrl *)n.q[2].dev)->kick_event);
+}
+
 int ppoll(struct pollfd *fds, nfds_t nr_fds, const struct timespec *timeout, const sigset_t *mask)
 {
 	(void)fds;
 	(void)nr_fds;
 	(void)mask;
 	nr_naps++;
+	is_armed |= kick_event() == n.q[2].submitted;
 	if (!nr_ready)
 		now_ns += timeout->tv_nsec + late_ns;
 	return nr_ready;
@@ -61,17 +69,13 @@ static void submit(uint32_t len)
 	testnet_submit(2, &sqe);
 }
 
-static uint32_t kick_event(void)
-{
-	return le32toh(((const struct pvring_dev_ctrl *)n.q[2].dev)->kick_event);
-}
-
 /* Poll until the worker wants to sleep, or for a descriptor; how long it did, in microseconds. */
 static uint64_t poll_us(void)
 {
 	uint64_t start_ns = now_ns;
 
 	nr_naps = 0;
+	is_armed = false;
 	r.next_fds_ns = UINT64_MAX;
 	r.loop->now_ns = hostd_clock_ns();
 	hostd_runner_wake(&r);
@@ -107,6 +111,8 @@ static void check_streams(void)
 
 static void check_others(void)
 {
+	uint64_t us;
+
 	submit(LONG);
 	poll_us();
 	r.loop->stream = &n.t.bus->devices[1];
@@ -124,12 +130,19 @@ static void check_others(void)
 		"others compute on the core, and it sleeps");
 	late_ns = 0;
 	submit(LONG);
-	ktap_ok(poll_us() < 100 && !nr_naps, "and does not nap the next time either");
+	us = poll_us();
+	ktap_ok(nr_naps == STREAM_US / CROWD_NAP_US + 1 && us >= STREAM_US && us <= STREAM_US + CROWD_NAP_US && !r.hot && !is_armed,
+		"at a stream it naps all the same, for longer, and asks for no doorbell before that ends");
+	submit(1514);
+	ktap_ok(poll_us() < 100 && !nr_naps && !r.hot, "for short frames it sleeps at once");
+	r.poll_ns = r.poll_min_ns = r.poll_max_ns = r.crowd_until_ns = 0;
+	submit(LONG);
+	ktap_ok(poll_us() < 100 && !nr_naps && !r.hot, "told never to poll, it does not nap either");
 }
 
 int main(void)
 {
-	ktap_plan(9);
+	ktap_plan(11);
 	testnet_init();
 	testnet_up(PVNET_M_PROMISC);
 	r = (struct hostd_runner) {
