@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -353,19 +355,6 @@ bool hostd_runner_run(struct hostd_runner *r, int (*end)(struct hostd_worker *w)
 	return hostd_standby_run(&r->standby, status);
 }
 
-int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag)
-{
-	struct epoll_event ev = { .events = events, .data.u32 = tag };
-
-	if (!events)
-		return epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
-	if (!epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
-}
-
 void hostd_runner_watch_vectors(struct hostd_runner *r)
 {
 	const struct hdev_loop *loop = r->loop;
@@ -381,4 +370,70 @@ void hostd_runner_watch_vectors(struct hostd_runner *r)
 					wanted >> i & 1 ? EPOLLIN | EPOLLET : 0, i))
 			r->vectors ^= 1ULL << i;
 	}
+}
+
+/* hostd_bus.hold */
+static void hold(struct hostd_bus *bus)
+{
+	struct hostd_gate *gate = &bus->worker->gate;
+	unsigned int i;
+
+	hostd_gate_close(gate);
+	for (i = 1; i < bus->nr_loops; i++)
+		hostd_runner_nudge(bus->loops[i]->runner);
+	hostd_gate_wait(gate);
+}
+
+/* hostd_bus.let_go */
+static void let_go(struct hostd_bus *bus)
+{
+	hostd_runner_watch_vectors(bus->loop.runner);
+	hostd_gate_open(&bus->worker->gate);
+}
+
+static void *run_alone(void *arg)
+{
+	struct hostd_runner *r = arg;
+	int status;
+
+	hostd_runner_run(r, NULL, &status);
+	abort();
+}
+
+/* Signals are for the first thread. */
+static int start_thread(struct hostd_runner *r)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&thread, NULL, run_alone, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ret)
+		pthread_detach(thread);
+	return -ret;
+}
+
+void hostd_runners_start(struct hostd_worker *w)
+{
+	struct hostd_bus *bus = w->bus;
+	unsigned int i;
+	int ret = 0;
+
+	if (hostd_worker_is_over(w) || w->runner.wake_fd < 0)
+		return;
+	if (bus->nr_loops > 1)
+		hostd_window_share(&bus->win);
+	for (i = 1; i < bus->nr_loops && !ret; i += !ret)
+		ret = start_thread(bus->loops[i]->runner);
+	if (ret)
+		hostd_report(HOSTD_LOG_WARN, "no thread for loop %u here (%s): the others do its work", i,
+			     strerror(-ret));
+	hostd_runners_drop(w, i);
+	w->gate.nr_others = i - 1;
+	bus->hold = hold;
+	bus->let_go = let_go;
+	hostd_runner_watch_vectors(&w->runner);
 }

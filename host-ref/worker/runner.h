@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A runner: the thread that runs a loop. It polls while there is work (poll.c), and else sleeps until a
- * doorbell, a completion of an engine, a message of the broker's, or the next beat (runner.c).
+ * doorbell, a completion of an engine, a message of the broker's, or the next beat (runner.c). runners.c makes
+ * one for each loop.
  */
 #ifndef HOSTD_RUNNER_H
 #define HOSTD_RUNNER_H
@@ -100,6 +101,13 @@ void hostd_runner_watch_vectors(struct hostd_runner *r);
  * Return: 0, or -errno if not even the first can be had.
  */
 int hostd_runners_init(struct hostd_worker *w, unsigned int nr);
+
+/**
+ * hostd_runners_drop - free the last ones, which have no thread, with their loops, which have no device
+ * @w: the worker
+ * @nr: how many are left; the first is one of them
+ */
+void hostd_runners_drop(struct hostd_worker *w, unsigned int nr);
 
 /**
  * hostd_runners_start - start the threads of all runners but the first

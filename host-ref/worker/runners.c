@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The runners of a worker: as many as the operator wants, and the host has room for.
+ * The runners of a worker: as many as the operator wants, and the host has room for; and what each is woken by.
  */
 #include "worker/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +14,19 @@
 
 #include "lib/log/report.h"
 #include "lib/util.h"
+
+int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag)
+{
+	struct epoll_event ev = { .events = events, .data.u32 = tag };
+
+	if (!events)
+		return epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+	if (!epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
+}
 
 static int watch_vectors(struct hostd_runner *r)
 {
@@ -149,69 +160,8 @@ int hostd_runners_init(struct hostd_worker *w, unsigned int nr)
 	return ret;
 }
 
-/* hostd_bus.hold */
-static void hold(struct hostd_bus *bus)
+void hostd_runners_drop(struct hostd_worker *w, unsigned int nr)
 {
-	struct hostd_gate *gate = &bus->worker->gate;
-	unsigned int i;
-
-	hostd_gate_close(gate);
-	for (i = 1; i < bus->nr_loops; i++)
-		hostd_runner_nudge(bus->loops[i]->runner);
-	hostd_gate_wait(gate);
-}
-
-/* hostd_bus.let_go */
-static void let_go(struct hostd_bus *bus)
-{
-	hostd_runner_watch_vectors(bus->loop.runner);
-	hostd_gate_open(&bus->worker->gate);
-}
-
-static void *run_alone(void *arg)
-{
-	struct hostd_runner *r = arg;
-	int status;
-
-	hostd_runner_run(r, NULL, &status);
-	abort();
-}
-
-/* Signals are for the first thread. */
-static int start_thread(struct hostd_runner *r)
-{
-	sigset_t all, old;
-	pthread_t thread;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&thread, NULL, run_alone, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!ret)
-		pthread_detach(thread);
-	return -ret;
-}
-
-void hostd_runners_start(struct hostd_worker *w)
-{
-	struct hostd_bus *bus = w->bus;
-	unsigned int i;
-	int ret = 0;
-
-	if (hostd_worker_is_over(w) || w->runner.wake_fd < 0)
-		return;
-	if (bus->nr_loops > 1)
-		hostd_window_share(&bus->win);
-	for (i = 1; i < bus->nr_loops && !ret; i += !ret)
-		ret = start_thread(bus->loops[i]->runner);
-	if (ret)
-		hostd_report(HOSTD_LOG_WARN, "no thread for loop %u here (%s): the others do its work", i,
-			     strerror(-ret));
-	while (bus->nr_loops > i)
-		drop_runner(bus->loops[bus->nr_loops - 1]->runner);
-	w->gate.nr_others = i - 1;
-	bus->hold = hold;
-	bus->let_go = let_go;
-	hostd_runner_watch_vectors(&w->runner);
+	while (w->bus->nr_loops > nr)
+		drop_runner(w->bus->loops[w->bus->nr_loops - 1]->runner);
 }
