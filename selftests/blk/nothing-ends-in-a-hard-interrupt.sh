@@ -4,7 +4,7 @@
 # ends, whatever the load. How long it took is told, by the kernel's own tracer: on a machine whose cores others want it
 # is as long as they keep the guest's CPU.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 120
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"

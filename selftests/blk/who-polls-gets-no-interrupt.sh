@@ -3,7 +3,7 @@
 # Polled I/O ends, whatever its size and however much is in flight: by io_uring's IOPOLL, each of 4 KiB to 1 MiB,
 # 1 to 64 deep, is written, and is what is read back; all of it by the polled queue, and there is no interrupt.
 # needs: vm
-# kernels: 6.1 6.12
+# kernels: 6.12
 # timeout: 240
 set -u
 . "$(dirname "$0")/../lib/ktap.sh"
