@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What run.sh, clock.sh, balloon.sh and net.sh share: the builds, and starting the script that measures.
+# What the scripts of this folder share: the builds, and starting the script that measures.
 #
 #   die, say
+#   numbers_check <usage> [argument...]   all that a script takes
 #   kit_build                         host side and modules
 #   harness_build [target...]         vmexec, the agent, and targets of selftests/
+#   blkload_build                     $out/blkload
 #   program_files <path>...           options of vm_boot for installed programs with their libraries
 #   script_run <script> [option...]   on the guest VM, with the pvhostd if there is one
 # No -e: the harness's clean-up goes on after a process that is gone already.
@@ -21,6 +23,15 @@ PVKIT_LOGS=${PVKIT_LOGS:-$out/log}
 die() { echo "bench: $*" >&2; exit 1; }
 say() { echo "bench: $*" >&2; }
 
+numbers_check() {
+	local usage=$1 number
+
+	shift
+	for number; do
+		[[ $number =~ ^[1-9][0-9]*$ ]] || { echo "bench: '$number' is no number from 1; usage: $usage" >&2; exit 2; }
+	done
+}
+
 kit_build() {
 	mkdir -p "$out"
 	make --no-print-directory -C "$top" host modules KDIR="$PVKIT_KERNEL" > "$out/build.log" 2>&1 ||
@@ -30,6 +41,11 @@ kit_build() {
 harness_build() {
 	make --no-print-directory -s -C "$top/selftests" O="$build/selftests" \
 		"$build/selftests/vmexec" "$build/selftests/agent" "$@" >&2 || die "the harness does not build"
+}
+
+blkload_build() {
+	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top"/bench/blkload/*.c ||
+		die "cannot compile bench/blkload; run: scripts/deps.sh bench"
 }
 
 program_files() {

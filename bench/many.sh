@@ -9,6 +9,7 @@ export TMPDIR=/dev/shm		# the images are in page cache, so that no disk is measu
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
 
+numbers_check "bench/many.sh [ROUNDS [SECONDS]]" "$@"
 rounds=${1:-5} secs=${2:-1} mib=64 status=0
 workloads=('randread 4k 1' 'randread 4k 32' 'randwrite 4k 32' 'randread 64k 32' 'read 128k 8')
 
@@ -39,8 +40,7 @@ say "building"
 kit_build
 # shellcheck disable=SC2119
 harness_build
-${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top"/bench/blkload/*.c ||
-	die "cannot compile bench/blkload; run: scripts/deps.sh bench"
+blkload_build
 say "booting the guests"
 guest one 1 1
 guest many 2 4

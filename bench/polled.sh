@@ -9,6 +9,7 @@ export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measure
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
 
+numbers_check "bench/polled.sh [ROUNDS [MS]]" "$@"
 rounds=${1:-3} ms=${2:-500} status=0
 
 # rate <size> <depth> <polled>: reads a second.

@@ -23,8 +23,7 @@ programs_build() {
 	mkdir -p "$out"
 	! wants pvblk || kit_build
 	harness_build
-	${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -static -o "$out/blkload" "$top"/bench/blkload/*.c ||
-		die "cannot compile bench/blkload; run: scripts/deps.sh bench"
+	blkload_build
 	"$top/scripts/kernels.sh" fetch "$PVKIT_KERNEL" >/dev/null || die "no guest kernel $PVKIT_KERNEL"
 }
 

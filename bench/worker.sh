@@ -8,6 +8,7 @@ export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measure
 # shellcheck source=bench/common.sh
 . "$(dirname "$0")/common.sh"
 
+numbers_check "bench/worker.sh [ROUNDS [SECONDS]]" "$@"
 mkdir -p "$out"
 say "building"
 make --no-print-directory -C "$top" host > "$out/build.log" 2>&1 || die "the host side does not build; see $out/build.log"

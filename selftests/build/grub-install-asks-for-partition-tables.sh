@@ -28,6 +28,8 @@ mv "$PVKIT_ROOT"/usr/sbin/grub-install{,.distrib}
 starts 'in the place of the one of GRUB' "$(lines grub-install.distrib "--modules=$wanted")"
 mv "$PVKIT_ROOT"/usr/sbin/grub-install.distrib "$test_tmp/"
 cp "$top/scripts/boot/grub-install" "$PVKIT_ROOT/usr/sbin/"
-ktap_is 'without GRUB there is none' "$("$PVKIT_ROOT/usr/sbin/grub-install" 2>&1; echo $?)" \
-	"$(lines 'grub-install: there is only that of pvkit, which starts that of GRUB: is grub2-common installed?' 127)"
+none="$(lines "grub-install: GRUB's own, which this one of pvkit starts, is not there: is grub2-common installed?" 127)"
+ktap_is 'without GRUB there is none' "$("$PVKIT_ROOT/usr/sbin/grub-install" 2>&1; echo $?)" "$none"
+rm "$PVKIT_ROOT/usr/sbin/grub-install"
+ktap_is 'nor where this one is elsewhere' "$("$top/scripts/boot/grub-install" 2>&1; echo $?)" "$none"
 ktap_done
