@@ -218,7 +218,7 @@ int pvblk_add_disk(struct pvblk *blk)
 
 	err = pvbus_device_start(pdev);
 	if (err)
-		goto put_disk;
+		goto stop_device;
 	for (i = 0; i < blk->nr_queues; i++)
 		pvblk_open(&blk->queues[i]);
 	/* Callbacks of the bus may come from here on, and they want the disk. */
@@ -232,7 +232,6 @@ int pvblk_add_disk(struct pvblk *blk)
 
 stop_device:
 	pvblk_stop(blk);
-put_disk:
 	put_disk(blk->disk);
 	return err;
 }

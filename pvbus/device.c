@@ -235,7 +235,8 @@ static int give_start(struct pvbus_device *pdev)
  * For probe and restore. Afterwards the driver may submit, and completions may come.
  * Context: process. Return: 0; -ESTALE, -ETIMEDOUT: not now, restore will be called once
  * more (a probe gets 0 then, and goes on: once it is ready, its device is restored like any
- * other); other -errno: refused.
+ * other); other -errno: refused. When a probe gets one, no callback of a queue runs, nor will:
+ * what it undoes is what they use.
  */
 int pvbus_device_start(struct pvbus_device *pdev)
 {
@@ -252,6 +253,9 @@ int pvbus_device_start(struct pvbus_device *pdev)
 		if (!pvbus_is_live(pdev))
 			err = 0;
 	}
+	/* The device side may raise any vector, whatever it has answered. */
+	if (err && !pvbus_is_live(pdev))
+		pvbus_silence_queues(pdev);
 	mutex_unlock(&pdev->lock);
 	return err;
 }
