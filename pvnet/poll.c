@@ -41,7 +41,8 @@ static bool arm(struct pvnet_pair *pair, bool traffic)
 /**
  * pvnet_poll() - the NAPI of a pair
  * @napi: it
- * @budget: most frames to receive; 0: reap only what was sent
+ * @budget: most frames to receive; 0: netpoll's, with interrupts off and whoever they have interrupted:
+ *	reap what was sent, touch nothing else
  *
  * It arms before it lets go: nobody else touches the rings meanwhile, and who comes between the two
  * makes napi_complete_done() call it again. If there is more by then it lets go all the same, and
@@ -54,6 +55,10 @@ int pvnet_poll(struct napi_struct *napi, int budget)
 	bool more;
 	int work;
 
+	if (!budget) {
+		pvnet_tx_try_poll(pair);
+		return 0;
+	}
 	sent = pvnet_tx_poll(pair, budget);
 	work = pvnet_rx_poll(pair, budget);
 	pvnet_judge_poller(pair);

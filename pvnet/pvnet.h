@@ -389,6 +389,7 @@ void pvnet_pass_by(struct pvnet_pair *pair);
 /* tx.c */
 netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
 unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget);
+void pvnet_tx_try_poll(struct pvnet_pair *pair);
 void pvnet_tx_lock(struct pvnet_pair *pair);
 void pvnet_tx_unlock(struct pvnet_pair *pair);
 bool pvnet_tx_has_room(const struct pvnet_tx *tx, u32 nr);

@@ -220,6 +220,20 @@ unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget)
 	return nr;
 }
 
+/**
+ * pvnet_tx_try_poll() - reap what was sent, unless somebody is about to do something with the queue
+ * @pair: the pair; any context
+ *
+ * He may be who waits for this to end. What was armed for stays so.
+ */
+void pvnet_tx_try_poll(struct pvnet_pair *pair)
+{
+	if (!__netif_tx_trylock(pair->tx.txq))
+		return;
+	reap(pair, 0);
+	pvnet_tx_unlock(pair);
+}
+
 static void copy_frame(const struct sk_buff *skb, void *to)
 {
 	const skb_frag_t *frag = skb_shinfo(skb)->frags;

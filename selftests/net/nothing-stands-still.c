@@ -5,7 +5,8 @@
  * it has sent has ended, each frame once, and the device has its buffers. What happens: frames come and go, some or all
  * end, the NAPI runs or does not, the epoch ends, begins and ends again, the device fails and comes back, the
  * interface is taken from the stack and given back, as over a sleep, at any moment of that. And a device that ends frames
- * one by one, as slowly as its operator has it, is not taken for one that ends none. pvnet/ as it is.
+ * one by one, as slowly as its operator has it, is not taken for one that ends none. Nor does netpoll, which may come
+ * at any time, wait for whom it has interrupted, or take from anybody the interrupt that he waits for. pvnet/ as it is.
  *
  * timeout: 120
  */
@@ -293,11 +294,40 @@ static void check_turns(void)
 	ktap_ok(!pvnet_find_stuck(&net, LIMIT), "and on hold none is stuck");
 }
 
+static bool is_armed(unsigned int queue)
+{
+	return nic.queues[queue].ring.armed;
+}
+
+/* What the kernel says on the way may go to a console behind the same interface. */
+static void check_netpoll(void)
+{
+	w = (struct walk) { .alive = true };
+	nr_tx = nr_rx = 0;
+	nic_init();
+	nic_go(TESTNIC_FEATURES, MAX_FRAME, RX_LEN, TX_LEN);
+	nic_poll();
+	send();
+	take();
+	nic_post(TESTNIC_TX, tx_ids[0], PVNET_S_OK, 0);
+	frame_comes();
+	pvnet_tx_lock(&nic.pair);
+	ktap_ok(!pvnet_poll(&nic.pair.napi, 0) && !stack.nr_freed, "netpoll waits for nobody who has the queue");
+	pvnet_tx_unlock(&nic.pair);
+	ktap_ok(!pvnet_poll(&nic.pair.napi, 0) && stack.nr_freed == w.given, "else it reaps what was sent");
+	ktap_ok(!stack.nr_received && is_armed(TESTNIC_RX) && is_armed(TESTNIC_TX),
+		"and receives nothing, and whoever waits for an interrupt still gets one");
+	nic_poll();
+	ktap_ok(stack.nr_received == w.come, "that then does");
+	forget_received();
+	nic_exit();
+}
+
 int main(void)
 {
 	unsigned int i;
 
-	ktap_plan(1 + 5 + 7);
+	ktap_plan(1 + 5 + 7 + 4);
 	for (i = 0; i < WALKS; i++) {
 		seed = i;
 		if (!walk()) {
@@ -308,5 +338,6 @@ int main(void)
 	ktap_ok(i == WALKS, "after %u walks of %u steps nothing stands still", WALKS, STEPS);
 	check_patience();
 	check_turns();
+	check_netpoll();
 	return ktap_finish();
 }

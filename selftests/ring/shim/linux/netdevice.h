@@ -98,6 +98,14 @@ static inline void __netif_tx_lock(struct netdev_queue *txq, int cpu)
 		abort();
 }
 
+static inline bool __netif_tx_trylock(struct netdev_queue *txq)
+{
+	if (txq->locked)
+		return false;
+	txq->locked++;
+	return true;
+}
+
 static inline void __netif_tx_unlock(struct netdev_queue *txq)
 {
 	if (--txq->locked)
