@@ -193,7 +193,9 @@ static int pvnet_probe(struct pvbus_device *pdev)
 	if (err)
 		goto exit_pairs;
 
+	rtnl_lock();
 	pvnet_spread_pairs(net);
+	rtnl_unlock();
 	netdev_info(dev, "'%s', %pM, %u pairs of queues\n", pdev->name, dev->dev_addr, net->nr_pairs);
 	return 0;
 

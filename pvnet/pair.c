@@ -128,7 +128,7 @@ void pvnet_exit_pairs(struct pvnet *net)
 
 /**
  * pvnet_spread_pairs() - give each CPU its pair, of those in use
- * @net: the NIC; registered, and its device started; rtnl is held, or nobody uses it yet
+ * @net: the NIC; registered, and its device started; rtnl is held
  */
 void pvnet_spread_pairs(struct pvnet *net)
 {
