@@ -128,7 +128,8 @@ void pvnet_update_work(struct work_struct *work)
 	if (test_and_clear_bit(PVNET_NEWS_MTU, &net->news)) {
 		pvnet_set_max_mtu(net);
 		if (dev_set_mtu(dev, READ_ONCE(net->mtu)))
-			netdev_warn(dev, "the operator's MTU %u is not taken\n", READ_ONCE(net->mtu));
+			dev_warn_ratelimited(&net->pdev->dev, "%s: the operator's MTU %u is not taken\n",
+					     dev->name, READ_ONCE(net->mtu));
 	}
 	if (test_and_clear_bit(PVNET_NEWS_MOVED, &net->news))
 		__netdev_notify_peers(dev);
