@@ -88,8 +88,13 @@ static void map_queues(struct blk_mq_tag_set *set)
 static void show_rq(struct seq_file *file, struct request *rq)
 {
 	const struct pvblk_queue *queue = rq->mq_hctx->driver_data;
-	const struct pvblk_slot *slot = &queue->slots[rq->tag];
+	const struct pvblk_slot *slot;
+	int tag = READ_ONCE(rq->tag);
 
+	/* A scheduler's have none before they are dispatched. */
+	if (tag < 0)
+		return;
+	slot = &queue->slots[tag];
 	seq_printf(file, ", .slot={.life=%u of %u, .begun=%d, .busy=%d, .then_flush=%d}",
 		   READ_ONCE(slot->life), READ_ONCE(queue->life), atomic_read(&slot->begun),
 		   atomic_read(&slot->busy), READ_ONCE(slot->then_flush));

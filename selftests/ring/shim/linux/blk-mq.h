@@ -8,6 +8,8 @@
 #include <asm/byteorder.h>
 #include <asm/barrier.h>
 
+#define CONFIG_BLK_DEBUG_FS	1
+
 #define SECTOR_SHIFT		9
 
 #define REQ_OP_READ		0u
