@@ -67,8 +67,9 @@ static struct clocksource source = {
 };
 
 static enum pvclk_source_state state;
+static bool registered;		/* the kernel has it, be it refused meanwhile */
 static u64 source_hz;		/* registered with */
-static DEFINE_MUTEX(source_lock);	/* the three above */
+static DEFINE_MUTEX(source_lock);	/* the four above */
 static int cpu_state;
 
 /**
@@ -179,14 +180,14 @@ static void refuse(struct pvclk *clk)
 	dev_warn(&clk->pdev->dev, "the kernel keeps its own clocksource; the PTP clock works\n");
 }
 
-/* Whether the rest of the kernel is rid of it. */
+/* Whether the rest of the kernel is rid of it: it keeps what it has nothing to put in its place for. */
 static bool unregister(void)
 {
-	if (state != PVCLK_SRC_REGISTERED)
-		return true;
-	if (clocksource_unregister(&source))
+	if (registered && clocksource_unregister(&source))
 		return false;
-	WRITE_ONCE(state, PVCLK_SRC_MEASURING);
+	registered = false;
+	if (state == PVCLK_SRC_REGISTERED)
+		WRITE_ONCE(state, PVCLK_SRC_MEASURING);
 	return true;
 }
 
@@ -199,8 +200,8 @@ static void cpu_came(struct work_struct *work)
 	if (warp) {
 		pr_warn("pvclock: the counter of a new CPU is %llu counts off: no clocksource any more\n",
 			warp);
-		if (unregister())
-			WRITE_ONCE(state, PVCLK_SRC_REFUSED);
+		unregister();
+		WRITE_ONCE(state, PVCLK_SRC_REFUSED);
 	}
 	mutex_unlock(&source_lock);
 }
@@ -310,6 +311,7 @@ static void try_to_register(struct pvclk *clk, const struct pvclk_view *view)
 		return;
 	}
 	source_hz = hz;
+	registered = true;
 	WRITE_ONCE(state, PVCLK_SRC_REGISTERED);
 	dev_info(&clk->pdev->dev, "clocksource of %llu Hz\n", hz);
 }
@@ -331,8 +333,11 @@ static void watch(struct pvclk *clk, const struct pvclk_view *view)
 {
 	const char *why = distrust();
 
-	if (state == PVCLK_SRC_REFUSED)
+	/* The kernel may have another one by now. */
+	if (state == PVCLK_SRC_REFUSED) {
+		unregister();
 		return;
+	}
 	if (why) {
 		dev_warn(&clk->pdev->dev, "no clocksource: %s%s\n", why,
 			 trust_counter ? "" : "; 'trust_counter=1' of pvclock overrules that");

@@ -3,7 +3,8 @@
  * The lock that the bus waits for in freeze is held for an exchange, and never while a clocksource comes
  * or goes, which stops all CPUs, while the wall clock is set, or while sysfs is told. The counter is no
  * clocksource where neither CPU nor kernel promise anything of it, at any time, but for the user's word; it
- * is verified by the kernel; a host that keeps the guest waiting while it measures does not cost it that. And
+ * is verified by the kernel; a host that keeps the guest waiting while it measures does not cost it that. One that
+ * the kernel has nothing to put in the place of is let go when it has, and meanwhile not registered once more. And
  * no host sets the wall clock of a guest that does not want it.
  * pvclock/main.c and pvclock/source.c as they are, against a kernel that the test plays.
  */
@@ -29,8 +30,9 @@ void shim_module_exit(void);
 static u64 now_ns = 10 * SECOND, real_ahead_ns, host_real_ns = IN_2024;
 static bool constant_tsc = true, tsc_unstable;
 static struct pvbus_driver *driver;
-static struct clocksource *registered;
-static unsigned int nr_registered, nr_set, nr_told, nr_under_lock, nr_not_locked, nr_stolen;
+static struct clocksource *registered, *source;
+static bool nothing_else;
+static unsigned int nr_registered, nr_twice, nr_set, nr_told, nr_under_lock, nr_not_locked, nr_stolen;
 static struct timespec64 set_to;
 
 static _Alignas(64) u8 drv_area[4096], dev_area[4096];
@@ -94,8 +96,9 @@ int do_settimeofday64(const struct timespec64 *ts)
 int clocksource_register_hz(struct clocksource *cs, u32 hz)
 {
 	must_not_be_locked();
+	nr_twice += registered != NULL;
 	nr_registered += hz > HZ_TRUE - HZ_TRUE / 1000 && hz < HZ_TRUE + HZ_TRUE / 1000;
-	registered = cs;
+	registered = source = cs;
 	return 0;
 }
 
@@ -110,6 +113,8 @@ int clocksource_unregister(struct clocksource *cs)
 	must_not_be_locked();
 	if (registered != cs)
 		nr_under_lock++;
+	if (nothing_else)
+		return -EBUSY;
 	registered = NULL;
 	return 0;
 }
@@ -294,6 +299,32 @@ static void clocksource(void)
 	go();
 }
 
+/* The kernel has no other clocksource for a while. */
+static void kept(void)
+{
+	source->flags &= ~CLOCK_SOURCE_UNSTABLE;
+	come();
+	pass(10);
+	source->flags |= CLOCK_SOURCE_UNSTABLE;
+	nothing_else = true;
+	pass(1);
+	ktap_ok(registered && pvclk_source_state() == PVCLK_SRC_REFUSED, "what the kernel cannot do without it keeps");
+	driver->remove(&pdev);
+	source->flags &= ~CLOCK_SOURCE_UNSTABLE;
+	if (driver->probe(&pdev))
+		ktap_bail("no clock");
+	pass(10);
+	ktap_ok(registered && !nr_twice, "it does not get it a second time, from another device's clock");
+	nothing_else = false;
+	pass(1);
+	ktap_ok(!registered, "and lets go of it when it can");
+	go();
+	come();
+	pass(10);
+	ktap_ok(registered && !nr_twice, "then another one may come");
+	go();
+}
+
 static void wall_clock(void)
 {
 	come();
@@ -313,8 +344,9 @@ static void wall_clock(void)
 
 int main(void)
 {
-	ktap_plan(14);
+	ktap_plan(18);
 	clocksource();
+	kept();
 	wall_clock();
 	ktap_ok(!nr_under_lock, "nothing that stops CPUs, or waits for others, was done under the lock");
 	ktap_ok(!nr_not_locked, "and all exchanges were");
