@@ -139,6 +139,7 @@ static int begin_epoch(struct pvbus *bus)
 	bus->unanswered = 0;
 	bus->stalled = false;
 	call_devices(bus, forget_epoch);
+	pvbus_free_reserved(bus);
 	pvbus_scan_mark(bus, true);
 	/* Pairs with the acquire in pvbus_current_epoch(): the devices are those of the epoch. */
 	smp_store_release(&bus->epoch, epoch);
@@ -230,6 +231,7 @@ struct pvbus *pvbus_register(struct pvbus_transport *transport)
 	init_waitqueue_head(&bus->wait);
 	mutex_init(&bus->lock);
 	mutex_init(&bus->scan_lock);
+	INIT_LIST_HEAD(&bus->reserved);
 	INIT_DELAYED_WORK(&bus->work, bus_work);
 	INIT_WORK(&bus->scan, pvbus_scan_work);
 
@@ -311,6 +313,7 @@ void pvbus_unregister(struct pvbus *bus)
 
 	free_irq(transport->ops->irq(transport, PVBUS_VECTOR_BUS), bus);
 	cancel_delayed_work_sync(&bus->work);
+	pvbus_free_reserved(bus);
 	pvshm_exit_space(&bus->shm);
 	ida_free(&bus_ids, bus->id);
 	mutex_destroy(&bus->lock);

@@ -5,6 +5,7 @@
 #ifndef _PVBUS_H
 #define _PVBUS_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -113,6 +114,7 @@ struct pvbus_replaces {
  * @said: why there is no epoch, as said in the log; NULL: nothing
  * @replaces: by slot; of the scan, but for driven. hold and since change under @lock
  * @devices: by slot
+ * @reserved: extents of queues that are gone, to which a silent device side may still write; under @lock
  */
 struct pvbus {
 	struct pvbus_transport	*transport;
@@ -143,6 +145,7 @@ struct pvbus {
 	const char		*said;
 	struct pvbus_replaces	replaces[PVBUS_MAX_DEVICES];
 	struct pvbus_device	*devices[PVBUS_MAX_DEVICES];
+	struct list_head	reserved;
 };
 
 /*
@@ -242,6 +245,7 @@ void pvbus_waiters_exit(void);
 unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long *since);
 
 /* queue.c */
+void pvbus_free_reserved(struct pvbus *bus);
 int pvbus_write_queues(struct pvbus_device *pdev);
 int pvbus_listen_queues(struct pvbus_device *pdev);
 void pvbus_silence_queues(struct pvbus_device *pdev);

@@ -4,6 +4,7 @@
  */
 #include <linux/export.h>
 #include <linux/interrupt.h>
+#include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/sizes.h>
@@ -43,16 +44,66 @@ static u16 choose_vector(const struct pvbus_queue *queue, const struct pvbus_que
 	return 1 + bus->next_vector++ % (nr - 1);
 }
 
+/**
+ * struct reserved - an extent that its queue has left (BUS-G6)
+ * @node: in pvbus.reserved
+ * @off: where it starts
+ * @len: its length in bytes
+ */
+struct reserved {
+	struct list_head	node;
+	pvshm_off_t		off;
+	u64			len;
+};
+
+/* Once nobody writes there any more. What cannot be noted, for want of memory, stays taken. */
+static void free_extent(struct pvbus_device *pdev, pvshm_off_t off, u64 len)
+{
+	struct pvbus *bus = pdev->bus;
+	struct reserved *r;
+
+	if (off == PVSHM_NONE)
+		return;
+	r = kmalloc(sizeof(*r), GFP_KERNEL);
+	mutex_lock(&bus->lock);
+	if (!READ_ONCE(pdev->shared)) {
+		pvshm_free(&bus->shm, off, len);
+	} else if (r) {
+		*r = (struct reserved) { .off = off, .len = len };
+		list_add(&r->node, &bus->reserved);
+		r = NULL;
+	}
+	mutex_unlock(&bus->lock);
+	kfree(r);
+}
+
+/**
+ * pvbus_free_reserved() - the device side has said that it touches no queue any more
+ * @bus: the bus; its devices know that
+ *
+ * By an answer to HELLO. Context: process; allocates nothing.
+ */
+void pvbus_free_reserved(struct pvbus *bus)
+{
+	struct reserved *r, *next;
+
+	mutex_lock(&bus->lock);
+	list_for_each_entry_safe(r, next, &bus->reserved, node) {
+		list_del(&r->node);
+		pvshm_free(&bus->shm, r->off, r->len);
+		kfree(r);
+	}
+	mutex_unlock(&bus->lock);
+}
+
 static void free_queue(struct pvbus_queue *queue)
 {
-	struct pvshm *shm = &queue->pdev->bus->shm;
+	struct pvbus_device *pdev = queue->pdev;
 	struct pvring *ring = &queue->ring;
 
-	if (!READ_ONCE(queue->pdev->shared)) {
-		pvshm_free(shm, queue->drv_off, pvring_drv_area_len(ring->size, ring->sqe_shift));
-		pvshm_free(shm, queue->dev_off, pvring_dev_area_len(ring->size, ring->cqe_shift));
-		pvshm_free(shm, queue->data_off, queue->data_len);
-	}
+	free_extent(pdev, queue->drv_off, pvring_drv_area_len(ring->size, ring->sqe_shift));
+	free_extent(pdev, queue->dev_off, pvring_dev_area_len(ring->size, ring->cqe_shift));
+	free_extent(pdev, queue->data_off, queue->data_len);
 	kfree(queue);
 }
 
@@ -223,8 +274,7 @@ void pvbus_free_queues(struct pvbus_device *pdev)
 	for (i = 0; pdev->queues && i < pdev->nr_queues; i++)
 		if (pdev->queues[i])
 			free_queue(pdev->queues[i]);
-	if (!READ_ONCE(pdev->shared))
-		pvshm_free(&pdev->bus->shm, pdev->desc_off, desc_len(pdev));
+	free_extent(pdev, pdev->desc_off, desc_len(pdev));
 	kfree(pdev->queues);
 	pdev->queues = NULL;
 	pdev->nr_queues = 0;

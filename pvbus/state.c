@@ -243,7 +243,7 @@ int pvbus_device_stop(struct pvbus_device *pdev)
 	/* BUS-G6: what a silent device side may still write to stays reserved. */
 	err = pvbus_device_reset(pdev);
 	if (err)
-		dev_warn(&pdev->dev, "no answer to RESET; its part of the window stays reserved\n");
+		dev_warn(&pdev->dev, "no answer to RESET; its part of the window stays reserved until it starts anew\n");
 	pvbus_silence_queues(pdev);
 	clear_bit(PVBUS_MARK_BROKEN, &pdev->marks);
 	clear_bit(PVBUS_MARK_RESTART, &pdev->marks);

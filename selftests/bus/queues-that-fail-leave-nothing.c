@@ -3,7 +3,7 @@
  * Whatever fails while the queues of a device are made, memory, space of the window, sysfs or an
  * interrupt: nothing of them is left, and the window has as much space as before. Interrupts reach the
  * driver from the start of the device to its end, and what a silent device side may write to is kept
- * (BUS-G6). pvbus/queue.c and pvbus/ring.c as they are.
+ * (BUS-G6), no longer than that. pvbus/queue.c and pvbus/ring.c as they are.
  */
 #include <errno.h>
 #include <string.h>
@@ -185,7 +185,8 @@ int main(void)
 	unsigned int nr;
 	u64 all;
 
-	ktap_plan(11);
+	INIT_LIST_HEAD(&bus.reserved);
+	ktap_plan(13);
 	fails(&shim_allocations, "allocations");
 	fails(&extents_left, "extents of the window");
 	sysfs_fails = true;
@@ -226,5 +227,17 @@ int main(void)
 	pdev.shared = true;
 	pvbus_free_queues(&pdev);
 	ktap_ok(taken == all && !pdev.queues, "a silent device side keeps what it may write to");
+	pdev.shared = false;
+	pvbus_free_reserved(&bus);
+	ktap_ok(nothing_left(), "until it has said that it writes no more");
+
+	alloc();
+	pdev.shared = true;
+	shim_allocations = 0;
+	pvbus_free_queues(&pdev);
+	shim_allocations = -1;
+	pdev.shared = false;
+	pvbus_free_reserved(&bus);
+	ktap_ok(taken == all && !pdev.queues, "what cannot be noted stays taken");
 	return ktap_finish();
 }
