@@ -74,6 +74,15 @@ unsigned int hostd_engines_reap(struct hostd_engines *engines)
 	return nr;
 }
 
+bool hostd_engines_are_busy(const struct hostd_engines *engines)
+{
+	unsigned int i = 0;
+
+	while (i < HOSTD_ENGINES && !engines->all[i].in_flight)
+		i++;
+	return i < HOSTD_ENGINES;
+}
+
 void hostd_engines_pick_up(struct hostd_engines *engines, struct hostd_io *io)
 {
 	struct hostd_engine *threads = &engines->all[1];

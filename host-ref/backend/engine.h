@@ -175,6 +175,14 @@ struct hostd_engine *hostd_engines_find(struct hostd_engines *engines, const cha
 unsigned int hostd_engines_reap(struct hostd_engines *engines);
 
 /**
+ * hostd_engines_are_busy - has any of them a request
+ * @engines: the set
+ *
+ * Return: true if so.
+ */
+bool hostd_engines_are_busy(const struct hostd_engines *engines);
+
+/**
  * hostd_engines_pick_up - go on where the loop was left in a call
  * @engines: the set
  * @io: what the call was for: it ends when the call returns

@@ -5,50 +5,46 @@
 #include "lib/loop.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/util.h"
 
 int hostd_loop_init(struct hostd_loop *loop)
 {
-	loop->timers = NULL;
-	loop->next = NULL;
-	loop->stop = false;
-	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return loop->epoll_fd < 0 ? -errno : 0;
+	*loop = (struct hostd_loop) { 0 };
+	return hostd_watches_init(&loop->watches);
 }
 
 void hostd_loop_exit(struct hostd_loop *loop)
 {
-	if (loop->epoll_fd >= 0)
-		close(loop->epoll_fd);
-	loop->epoll_fd = -1;
+	hostd_watches_exit(&loop->watches);
 	loop->timers = NULL;
 }
 
 int hostd_loop_add(struct hostd_loop *loop, struct hostd_source *src, int fd, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = src };
+	int err = hostd_watches_set(&loop->watches, fd, events, (epoll_data_t) { .ptr = src });
 
-	src->fd = -1;
-	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
-		return -errno;
-	src->fd = fd;
-	return 0;
+	src->fd = err ? -1 : fd;
+	if (loop->watches.refused && !loop->said_refused) {
+		hostd_log(HOSTD_LOG_WARN, "epoll does not take all descriptors here (%s): the broker waits for them by poll",
+			  strerror(-loop->watches.refused));
+		loop->said_refused = true;
+	}
+	return err;
 }
 
 void hostd_loop_mod(struct hostd_loop *loop, struct hostd_source *src, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = src };
-
-	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, src->fd, &ev);
+	hostd_watches_set(&loop->watches, src->fd, events, (epoll_data_t) { .ptr = src });
 }
 
 void hostd_loop_close(struct hostd_loop *loop, struct hostd_source *src)
 {
 	if (src->fd < 0)
 		return;
-	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+	hostd_watches_del(&loop->watches, src->fd);
 	close(src->fd);
 	src->fd = -1;
 }
@@ -121,9 +117,9 @@ int hostd_loop_step(struct hostd_loop *loop)
 	int nr;
 
 	/* One event at a time: a source may free any other source. */
-	nr = epoll_wait(loop->epoll_fd, &ev, 1, next_timeout(loop));
-	if (nr < 0 && errno != EINTR)
-		return -errno;
+	nr = hostd_watches_wait(&loop->watches, &ev, 1, next_timeout(loop));
+	if (nr < 0 && nr != -EINTR)
+		return nr;
 	if (nr == 1) {
 		src = ev.data.ptr;
 		src->ready(src, ev.events);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "lib/watch.h"
+
 /**
  * struct hostd_source - a descriptor that the loop watches
  * @fd: the descriptor; -1 while it is not watched
@@ -33,13 +35,15 @@ struct hostd_timer {
 
 /**
  * struct hostd_loop - a loop
- * @epoll_fd: its sources
+ * @watches: its sources
+ * @said_refused: the log has said that epoll does not take all of them
  * @timers: its timers
  * @next: the one after that which fires
  * @stop: set to make hostd_loop_run() return
  */
 struct hostd_loop {
-	int epoll_fd;
+	struct hostd_watches watches;
+	bool said_refused;
 	struct hostd_timer *timers;
 	struct hostd_timer *next;
 	bool stop;

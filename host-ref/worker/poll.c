@@ -8,7 +8,6 @@
  */
 #include "worker/runner.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 /* Submissions taken from a queue before others have their turn. */
@@ -213,10 +212,9 @@ static bool may_nap(const struct hostd_runner *r)
 static void nap(struct hostd_runner *r)
 {
 	const struct timespec time = { .tv_nsec = is_crowded(r) ? CROWD_NAP_NS : NAP_NS };
-	struct pollfd pfd = { .fd = r->epoll_fd, .events = POLLIN };
 	uint64_t start_ns = hostd_clock_ns();
 
-	if (ppoll(&pfd, 1, &time, NULL))
+	if (hostd_watches_sleep(&r->watches, &time))
 		r->next_fds_ns = 0;
 	r->loop->is_fresh = false;
 	look_at_clock(r, start_ns + time.tv_nsec);

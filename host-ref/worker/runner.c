@@ -7,12 +7,10 @@
 #include "worker/runner.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "lib/log/report.h"
@@ -22,6 +20,8 @@
 #define FDS_NS			100000ULL
 /* While nothing is served yet: how often to see that the window shows no epoch. */
 #define HUSH_NS			10000000ULL
+/* Where nothing tells of a completion: how often to look for one. */
+#define BLIND_NS		500000ULL
 
 /* The worker's own, which does what is not one device's. */
 static bool is_first(const struct hostd_runner *r)
@@ -126,11 +126,11 @@ static void take_event(struct hostd_runner *r, const struct epoll_event *ev)
 }
 
 /* A wait that fails would fail again at once, and for ever. */
-static void stop_waiting(struct hostd_runner *r, const char *call)
+static void stop_waiting(struct hostd_runner *r, int error)
 {
-	if (errno == EINTR)
+	if (error == EINTR)
 		return;
-	hostd_report(HOSTD_LOG_ERR, "%s: %s: nothing can be waited for", call, strerror(errno));
+	hostd_report(HOSTD_LOG_ERR, "nothing can be waited for: %s", strerror(error));
 	/* The broker starts another worker. */
 	if (!is_first(r))
 		_exit(1);
@@ -143,9 +143,9 @@ static void take_events(struct hostd_runner *r)
 	struct epoll_event events[32];
 	int i, nr;
 
-	nr = epoll_wait(r->epoll_fd, events, HOSTD_ARRAY_SIZE(events), 0);
+	nr = hostd_watches_take(&r->watches, events, HOSTD_ARRAY_SIZE(events));
 	if (nr < 0)
-		stop_waiting(r, "epoll_wait");
+		stop_waiting(r, -nr);
 	r->loop->now_ns = hostd_clock_ns();
 	for (i = 0; i < nr; i++)
 		take_event(r, &events[i]);
@@ -255,6 +255,8 @@ static uint64_t next_deadline(const struct hostd_runner *r)
 		if (at_ns > loop->running[i]->ring.irq_at_ns)
 			at_ns = loop->running[i]->ring.irq_at_ns;
 	}
+	if (r->is_blind && at_ns > loop->now_ns + BLIND_NS && hostd_engines_are_busy(&loop->engines))
+		at_ns = loop->now_ns + BLIND_NS;
 	return at_ns;
 }
 
@@ -276,19 +278,19 @@ static void snooze(struct hostd_runner *r)
 {
 	struct hdev_loop *loop = r->loop;
 	uint64_t start_ns = loop->now_ns;
-	struct pollfd pfd = { .fd = r->epoll_fd, .events = POLLIN };
 	struct timespec timeout = { 0 };
 	uint64_t at_ns = next_deadline(r);
 	unsigned int i;
+	int ret;
 
 	if (at_ns > loop->now_ns) {
 		timeout.tv_sec = (at_ns - loop->now_ns) / 1000000000;
 		timeout.tv_nsec = (at_ns - loop->now_ns) % 1000000000;
 	}
 	hostd_standby_rest(&r->standby);
-	/* epoll_pwait2() would do both, and is not in kernels before 5.11. */
-	if (ppoll(&pfd, 1, &timeout, NULL) < 0)
-		stop_waiting(r, "ppoll");
+	ret = hostd_watches_sleep(&r->watches, &timeout);
+	if (ret < 0)
+		stop_waiting(r, -ret);
 	take_events(r);
 	run_timers(r);
 	for (i = 0; i < loop->nr_running; i++) {

@@ -8,24 +8,28 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "lib/log/report.h"
 #include "lib/util.h"
 
+/* The log says that epoll does not take all. */
+static bool said_refused;
+
 int hostd_runner_watch(struct hostd_runner *r, int fd, uint32_t events, uint32_t tag)
 {
-	struct epoll_event ev = { .events = events, .data.u32 = tag };
+	struct hostd_watches *w = &r->watches;
+	int ret;
 
 	if (!events)
-		return epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
-	if (!epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	return epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
+		return hostd_watches_del(w, fd);
+	ret = hostd_watches_set(w, fd, events, (epoll_data_t) { .u32 = tag });
+	/* Of several loops the first says it for all. */
+	if (w->refused && !__atomic_exchange_n(&said_refused, true, __ATOMIC_RELAXED))
+		hostd_report(HOSTD_LOG_WARN, "epoll does not take all descriptors here (%s): the worker waits for them by poll",
+			     strerror(-w->refused));
+	return ret;
 }
 
 static int watch_vectors(struct hostd_runner *r)
@@ -51,7 +55,7 @@ static int watch_all(struct hostd_runner *r)
 	for (i = 0; i < HOSTD_ENGINES && !ret; i++) {
 		if (all[i].fd >= 0 && !all[i].error)
 			/* It is reaped while it has requests, not while this is readable. */
-			ret = hostd_runner_watch(r, all[i].fd, EPOLLIN | EPOLLET, HOSTD_WATCH_ENGINE);
+			r->is_blind |= hostd_runner_watch(r, all[i].fd, EPOLLIN | EPOLLET, HOSTD_WATCH_ENGINE) < 0;
 	}
 	return ret;
 }
@@ -80,13 +84,15 @@ static int compare_loops(const struct hostd_runner *r, const struct hostd_runner
 		if (has[i].fd < 0 && wants[i].fd >= 0)
 			return has[i].error ? has[i].error : -EMFILE;
 	}
-	return r->epoll_fd < 0 || r->wake_fd < 0 || r->standby.wake_fd < 0 ? -EMFILE : 0;
+	if (r->watches.epoll_fd < 0)
+		return r->watches.refused;
+	return r->wake_fd < 0 || r->standby.wake_fd < 0 ? -EMFILE : 0;
 }
 
 /* The last one, which has no thread, with its loop, which has no device. */
 static void drop_runner(struct hostd_runner *r)
 {
-	const int fds[] = { r->epoll_fd, r->wake_fd, r->standby.wake_fd };
+	const int fds[] = { r->wake_fd, r->standby.wake_fd };
 	struct hostd_bus *bus = r->worker->bus;
 	unsigned int i;
 
@@ -94,6 +100,7 @@ static void drop_runner(struct hostd_runner *r)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+	hostd_watches_exit(&r->watches);
 	free(r);
 	hostd_bus_drop_loop(bus);
 }
@@ -114,11 +121,12 @@ static int add_runner(struct hostd_worker *w)
 	}
 	*r = (struct hostd_runner) {
 		.worker = w, .poll_ns = w->runner.poll_ns, .poll_min_ns = w->runner.poll_min_ns,
-		.poll_max_ns = w->runner.poll_max_ns, .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
-		.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.poll_max_ns = w->runner.poll_max_ns, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 	init_runner(r, loop);
-	ret = compare_loops(r, &w->runner);
+	ret = hostd_watches_init(&r->watches);
+	if (!ret)
+		ret = compare_loops(r, &w->runner);
 	if (!ret)
 		ret = watch_all(r);
 	if (ret)

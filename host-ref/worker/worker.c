@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -47,7 +46,7 @@ static void free_worker(struct hostd_worker *w)
 		hostd_bus_free(w->bus);
 	if (w->beats)
 		munmap(w->beats, PV_PAGE_SIZE);
-	close(w->runner.epoll_fd);
+	hostd_watches_exit(&w->runner.watches);
 	json_object_put(w->refused);
 	free(w);
 }
@@ -75,7 +74,7 @@ static void prepare_threads(void)
 int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 {
 	struct hostd_worker *w = calloc(1, sizeof(*w));
-	int status;
+	int status, err;
 
 	if (!w)
 		return 1;
@@ -86,10 +85,12 @@ int hostd_worker_run(int ipc_fd, const struct pv_class *const *classes)
 	w->ipc_fd = ipc_fd;
 	hostd_gate_init(&w->gate);
 	w->runner.worker = w;
-	w->runner.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (w->runner.epoll_fd < 0 || hostd_runner_watch(&w->runner, ipc_fd, EPOLLIN, HOSTD_WATCH_IPC)) {
-		hostd_log(HOSTD_LOG_ERR, "worker: no epoll: %s", strerror(errno));
-		free(w);
+	err = hostd_watches_init(&w->runner.watches);
+	if (!err)
+		err = hostd_runner_watch(&w->runner, ipc_fd, EPOLLIN, HOSTD_WATCH_IPC);
+	if (err) {
+		hostd_log(HOSTD_LOG_ERR, "worker: its messages cannot be waited for: %s", strerror(-err));
+		free_worker(w);
 		return 1;
 	}
 	while (!w->bus && !hostd_worker_is_over(w))

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/watch.h"
 #include "worker/bus/bus.h"
 #include "worker/gate.h"
 #include "worker/standby.h"
@@ -20,7 +21,8 @@ struct json_object;
  * @loop: the loop
  * @standby: goes on as the loop when a call keeps it
  * @end: what there is to do at the end; NULL: it is not this one that ends
- * @epoll_fd: everything that ends a sleep
+ * @watches: everything that ends a sleep
+ * @is_blind: no completion of an engine ends one
  * @wake_fd: eventfd, with which other runners do; -1: there are none
  * @vectors: a bit for each doorbell vector that does, where there are others
  * @poll_ns: how long the loop polls after the last work before it sleeps
@@ -40,7 +42,8 @@ struct hostd_runner {
 	struct hdev_loop *loop;
 	struct hostd_standby standby;
 	int (*end)(struct hostd_worker *w);
-	int epoll_fd;
+	struct hostd_watches watches;
+	bool is_blind;
 	int wake_fd;
 	uint64_t vectors;
 	uint64_t poll_ns;

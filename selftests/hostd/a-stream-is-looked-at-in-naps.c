@@ -147,7 +147,7 @@ int main(void)
 	testnet_up(PVNET_M_PROMISC);
 	r = (struct hostd_runner) {
 		.worker = &w, .loop = &n.t.bus->loop, .poll_ns = POLL_US * US, .poll_min_ns = POLL_US * US, .poll_max_ns = POLL_US * US,
-		.epoll_fd = -1,
+		.watches.epoll_fd = -1,
 	};
 	check_streams();
 	check_others();

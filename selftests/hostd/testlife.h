@@ -79,8 +79,8 @@ static uint64_t testlife_leap_ms;
 /* The clock, the wait, the log, the processes and the program of the broker. */
 uint64_t __real_hostd_now_ms(void);
 uint64_t __wrap_hostd_now_ms(void);
-int __real_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout);
-int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout);
+int __real_hostd_watches_wait(struct hostd_watches *w, struct epoll_event *ev, int nr, int timeout);
+int __wrap_hostd_watches_wait(struct hostd_watches *w, struct epoll_event *ev, int nr, int timeout);
 void __wrap_hostd_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
@@ -95,10 +95,10 @@ uint64_t __wrap_hostd_now_ms(void)
 }
 
 /* Only who opens an image is a process, and takes a moment of real time. */
-int __wrap_epoll_wait(int fd, struct epoll_event *ev, int nr, int timeout)
+int __wrap_hostd_watches_wait(struct hostd_watches *w, struct epoll_event *ev, int nr, int timeout)
 {
 	bool busy = testlife_now->b && testlife_now->b->errands;
-	int ret = __real_epoll_wait(fd, ev, nr, busy ? 50 : 0);
+	int ret = __real_hostd_watches_wait(w, ev, nr, busy ? 50 : 0);
 
 	if (!ret && timeout > 0 && !busy)
 		testlife_leap_ms += timeout;

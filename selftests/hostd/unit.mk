@@ -19,7 +19,7 @@ unit_core	:= $(abspath $(O))/asan/libpvhostd.a
 
 # Tests with a broker in their own process (testlife.h), whose clock, log and program are theirs.
 lives		:= no-reply-of-a-worker-hurts-the-broker any-command-is-answered worker-cannot-fill-the-log the-broker-bears-what-the-host-refuses
-TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=epoll_wait,--wrap=kill,--wrap=waitpid,--wrap=waitid
+TESTLIFE_WRAP	:= -Wl,--wrap=hostd_now_ms,--wrap=hostd_log,--wrap=hostd_watches_wait,--wrap=kill,--wrap=waitpid,--wrap=waitid
 
 # What test scripts use.
 unit_tools	:= freezer

@@ -52,6 +52,19 @@ done
 under wait "$deny" ppoll EINVAL -- "${disk[@]}"
 ktap_check 'a worker that cannot wait says so, and does not spin' ends_with 'nothing can be waited for'
 
+# What epoll does not take is waited for by poll.
+for call in epoll_ctl epoll_create1; do
+	under "$call" "$deny" "$call" ENOSPC -- --threads 3 "${disk[@]}"
+	ktap_check "without $call it serves" wait_for 20 serving
+	ktap_check 'and so is its disk' served
+	ktap_check 'and is told of a new one' pvctl add-disk d1 null=1M
+	ktap_is 'with a line of the broker and one of the worker' "$(grep -c 'epoll does not take all descriptors' "$(hostd_log)")" 2
+	ktap_check 'and sleeps while it is idle' sh -c "
+		was=\$(cut -d' ' -f14 /proc/$(hostd_worker_pid)/stat); sleep 1
+		[ \$((\$(cut -d' ' -f14 /proc/$(hostd_worker_pid)/stat) - was)) -lt 50 ]"
+	hostd_stop
+done
+
 under proc "$deny" readlink ENOENT -- "${disk[@]}"
 ktap_check 'without /proc: one line' ends_with 'needs /proc'
 under filters "$deny" seccomp ENOSYS -- "${disk[@]}"

@@ -18,7 +18,7 @@
 
 static int error_of(const char *name)
 {
-	static const int errors[] = { ENOSYS, EPERM, ENOENT, EINVAL, ENOMEM, EMFILE, ENFILE, EACCES };
+	static const int errors[] = { ENOSYS, EPERM, ENOENT, EINVAL, ENOMEM, EMFILE, ENFILE, EACCES, ENOSPC, EAGAIN };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
