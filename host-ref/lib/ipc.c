@@ -27,6 +27,65 @@ int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int
 	return hostd_parcel_send(fd, text, len, fds, nr_fds);
 }
 
+/**
+ * struct hostd_ipc_unsent - a message that waits
+ * @msg: the object
+ * @next: the next one
+ */
+struct hostd_ipc_unsent {
+	struct json_object *msg;
+	struct hostd_ipc_unsent *next;
+};
+
+/* Not sent for want of something that may be there the next moment. */
+static bool is_passing(int err)
+{
+	return err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM;
+}
+
+static int put(struct hostd_ipc_queue *q, struct json_object *msg)
+{
+	struct hostd_ipc_unsent *u = q->nr < HOSTD_IPC_UNSENT_MAX ? malloc(sizeof(*u)) : NULL;
+
+	if (!u)
+		return -EAGAIN;
+	*u = (struct hostd_ipc_unsent) { .msg = json_object_get(msg) };
+	*(q->first ? q->last : &q->first) = u;
+	q->last = &u->next;
+	q->nr++;
+	return 0;
+}
+
+static void drop_first(struct hostd_ipc_queue *q)
+{
+	struct hostd_ipc_unsent *u = q->first;
+
+	q->first = u->next;
+	q->nr--;
+	json_object_put(u->msg);
+	free(u);
+}
+
+int hostd_ipc_post(struct hostd_ipc_queue *q, int fd, struct json_object *msg)
+{
+	int err = hostd_ipc_flush(q, fd) ? hostd_ipc_send(fd, msg, NULL, 0) : -EAGAIN;
+
+	return is_passing(err) ? put(q, msg) : err;
+}
+
+bool hostd_ipc_flush(struct hostd_ipc_queue *q, int fd)
+{
+	while (q->first && !is_passing(hostd_ipc_send(fd, q->first->msg, NULL, 0)))
+		drop_first(q);
+	return !q->first;
+}
+
+void hostd_ipc_forget(struct hostd_ipc_queue *q)
+{
+	while (q->first)
+		drop_first(q);
+}
+
 int hostd_ipc_recv(int fd, struct json_object **msg, int *fds, unsigned int *nr_fds)
 {
 	/* A message that is not taken is there again at once: so there is always room for one. */

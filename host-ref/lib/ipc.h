@@ -32,6 +32,7 @@
 #ifndef HOSTD_IPC_H
 #define HOSTD_IPC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct json_object;
@@ -45,6 +46,8 @@ struct json_object;
 #endif
 /* Longest text of a message in bytes. */
 #define HOSTD_IPC_MSG_MAX	65536
+/* Most messages that wait until they can be sent. */
+#define HOSTD_IPC_UNSENT_MAX	256
 /* Most vectors of a window, and most descriptors of a message ("init"). */
 #define HOSTD_VECTORS_MAX	64
 #define HOSTD_IPC_FD_MAX	(2 + 2 * HOSTD_VECTORS_MAX)
@@ -71,6 +74,45 @@ struct json_object;
  * for a message that is too large; another -errno.
  */
 int hostd_ipc_send(int fd, struct json_object *msg, const int *fds, unsigned int nr_fds);
+
+/**
+ * struct hostd_ipc_queue - messages that the kernel has not taken yet
+ * @first: the oldest
+ * @last: where the next one is linked; NULL before the first
+ * @nr: their number
+ */
+struct hostd_ipc_queue {
+	struct hostd_ipc_unsent *first;
+	struct hostd_ipc_unsent **last;
+	unsigned int nr;
+};
+
+/**
+ * hostd_ipc_post - send one message without descriptors, now or as soon as that can be
+ * @q: those before it, which go first
+ * @fd: either end
+ * @msg: an object; stays the caller's
+ *
+ * The peer may not read now, or the host have no memory for a message. Never waits.
+ *
+ * Return: 0: it is sent, or in @q; as hostd_ipc_send(), if too many are there, or it can never be sent.
+ */
+int hostd_ipc_post(struct hostd_ipc_queue *q, int fd, struct json_object *msg);
+
+/**
+ * hostd_ipc_flush - send what can be sent of those that wait
+ * @q: the queue
+ * @fd: either end
+ *
+ * Return: true if none is left.
+ */
+bool hostd_ipc_flush(struct hostd_ipc_queue *q, int fd);
+
+/**
+ * hostd_ipc_forget - drop those that wait
+ * @q: the queue
+ */
+void hostd_ipc_forget(struct hostd_ipc_queue *q);
 
 /**
  * hostd_ipc_recv - receive one message

@@ -93,6 +93,9 @@ int hostd_parcel_recv(int sock, struct hostd_parcel *p)
 	do {
 		done = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
 	} while (done < 0 && errno == EINTR);
+	/* For want of memory it has not been taken: it is there still. */
+	if (done < 0 && (errno == ENOMEM || errno == ENOBUFS))
+		return -EAGAIN;
 	if (done <= 0)
 		return done < 0 && errno != ECONNRESET ? -errno : -EPIPE;
 	take_fds(&mh, p, room);

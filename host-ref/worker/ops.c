@@ -27,16 +27,16 @@ static void replace_by_error(struct json_object *reply, const char *error)
 	hostd_json_add_str(reply, "error", error);
 }
 
-static void send_reply(struct hostd_worker *w, struct json_object *reply)
+static void send_reply(struct json_object *reply)
 {
 	int ret;
 
 	if (!reply)
 		return;
-	ret = hostd_ipc_send(w->ipc_fd, reply, NULL, 0);
+	ret = hostd_report_post(reply);
 	if (ret == -EMSGSIZE) {
 		replace_by_error(reply, "the answer is too long");
-		ret = hostd_ipc_send(w->ipc_fd, reply, NULL, 0);
+		ret = hostd_report_post(reply);
 	}
 	if (ret)
 		hostd_log(HOSTD_LOG_ERR, "worker: cannot answer the broker: %s", strerror(-ret));
@@ -87,6 +87,12 @@ static struct json_object *op_hold(struct hostd_worker *w, struct json_object *r
 	return hostd_ipc_reply_ok(req);
 }
 
+static void close_all(const int *fds, unsigned int nr_fds)
+{
+	while (nr_fds)
+		close(fds[--nr_fds]);
+}
+
 /* What was opened and locked comes in a socket of its own. 0 or -errno; then all are closed. */
 static int take_parcels(const struct hdev_spec *spec, int *fds, unsigned int nr_fds)
 {
@@ -116,8 +122,7 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 	int ret;
 
 	if (!parse_spec(w, req, &spec)) {
-		while (nr_fds)
-			close(fds[--nr_fds]);
+		close_all(fds, nr_fds);
 		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
 	}
 	ret = take_parcels(&spec, fds, nr_fds);
@@ -152,7 +157,7 @@ static struct json_object *op_remove(struct hostd_worker *w, struct json_object 
 
 	if (!dev || (!dev->ops && !dev->not_ready))
 		return hostd_ipc_reply_error(req, "remove: no such device");
-	send_reply(w, hostd_ipc_reply_ok(req));
+	send_reply(hostd_ipc_reply_ok(req));
 	hdev_remove(dev, hostd_json_bool(req, "force", false));
 	return NULL;
 }
@@ -203,8 +208,7 @@ static struct json_object *op_pcap(struct hostd_worker *w, struct json_object *r
 		snprintf(error, sizeof(error), "it has no frames: only a NIC has");
 	else if (dev && nr_fds == 1 && !dev->ops->capture(dev, req, fds[0], error))
 		return hostd_ipc_reply_ok(req);
-	while (nr_fds)
-		close(fds[--nr_fds]);
+	close_all(fds, nr_fds);
 	return hostd_ipc_reply_error(req, "%s", error);
 }
 
@@ -260,8 +264,7 @@ static struct json_object *execute(struct hostd_worker *w, struct json_object *r
 		return op_add(w, req, fds, nr_fds);
 	if (!strcmp(op, "pcap") && w->bus)
 		return op_pcap(w, req, fds, nr_fds);
-	while (nr_fds)
-		close(fds[--nr_fds]);
+	close_all(fds, nr_fds);
 	for (i = 0; i < HOSTD_ARRAY_SIZE(operations) && (w->bus || !strcmp(op, "quit")); i++) {
 		if (!strcmp(op, operations[i].name))
 			return operations[i].execute(w, req);
@@ -286,7 +289,7 @@ void hostd_worker_receive(struct hostd_worker *w)
 	}
 	if (bus)
 		hostd_bus_hold(bus);
-	send_reply(w, ret ? hostd_ipc_reply_error(req, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)") :
+	send_reply(ret ? hostd_ipc_reply_error(req, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)") :
 		   execute(w, req, fds, nr_fds));
 	if (bus)
 		hostd_bus_let_go(bus);

@@ -221,6 +221,8 @@ static void run_timers(struct hostd_runner *r)
 		return;
 	r->next_beat_ns = r->loop->now_ns + w->beat_ns;
 	__atomic_store_n(&r->nr_beats, r->nr_beats + 1, __ATOMIC_RELAXED);
+	if (is_first(r))
+		hostd_report_flush();
 	if (is_first(r) && have_all_beaten(w->bus))
 		__atomic_store_n(w->beats, *w->beats + 1, __ATOMIC_RELAXED);
 	if (w->serving)

@@ -5,7 +5,7 @@
  */
 #include "testlife.h"
 
-static bool refuses;
+static bool refuses, refuses_messages;
 
 int __real_hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr_fds);
 int __wrap_hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr_fds);
@@ -15,6 +15,8 @@ int __wrap_hostd_parcel_send(int sock, const void *data, size_t len, const int *
 {
 	if (refuses && nr_fds == 1 && len == sizeof(int64_t))
 		return -ETOOMANYREFS;
+	if (refuses_messages && sock == testlife_now->b->life.ipc.fd)
+		return -ENOBUFS;
 	return __real_hostd_parcel_send(sock, data, len, fds, nr_fds);
 }
 
@@ -78,13 +80,29 @@ static void check_handshake(struct testlife *t)
 	ktap_ok(testlife_until(t, t->b->qemu.conn.fd < 0 && !t->b->qemu.has_window, 5000), "the next one may come");
 }
 
+static void check_messages(struct testlife *t)
+{
+	unsigned int lives = t->lives;
+	const char *error;
+
+	testlife_error(t, "{\"execute\":\"add-disk\",\"arguments\":{\"id\":\"d\",\"null\":1048576}}", 5000);
+	refuses_messages = true;
+	error = testlife_error(t, "{\"execute\":\"remove\",\"arguments\":{\"id\":\"d\",\"force\":true}}", 5000);
+	testlife_pass(t, 1000);
+	ktap_ok(error && !*error && t->b->slots[0] && t->lives == lives,
+		"a message that cannot be sent for want of memory waits, and costs no worker");
+	refuses_messages = false;
+	ktap_ok(testlife_until(t, !t->b->slots[0], 1000) && t->lives == lives, "and is sent when it can be");
+}
+
 int main(void)
 {
 	struct testlife t;
 
-	ktap_plan(8);
+	ktap_plan(10);
 	testlife_start(&t, answer);
 	ktap_ok(testlife_until(&t, testlife_serves(&t), 10000), "a worker serves");
+	check_messages(&t);
 	check_processes(&t);
 	check_handshake(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/ipc.h"
 #include "lib/loop.h"
 
 struct hostd_broker;
@@ -27,6 +28,7 @@ enum hostd_life_state {
  * @pid: process; 0: none, the last one has been reaped
  * @state: what it does
  * @ipc: connection to it
+ * @unsent: what it is told as soon as that can be sent
  * @start_ms: when it was started
  * @down_ms: when the one before died, or the start
  * @ready_ms: time from @down_ms to serving
@@ -57,6 +59,7 @@ struct hostd_life {
 	pid_t pid;
 	enum hostd_life_state state;
 	struct hostd_source ipc;
+	struct hostd_ipc_queue unsent;
 	uint64_t start_ms;
 	uint64_t down_ms;
 	uint64_t ready_ms;

@@ -21,6 +21,10 @@
 #define SILENT_MS	10000	/* a worker that takes longer for an answer is of no use */
 /* More than a connection holds. */
 #define DRAIN_MAX	1024
+/* For what a worker that lives has said: it may go on saying more. */
+#define DRAIN_MS	300
+/* Whether what waits can be sent is looked at so often. */
+#define FLUSH_MS	20
 
 /**
  * struct hostd_request - a request without an answer yet
@@ -53,7 +57,21 @@ static void set_timer(struct hostd_broker *b)
 		if (req->silent_ms && (!first_ms || req->silent_ms < first_ms))
 			first_ms = req->silent_ms;
 	}
+	if (b->life.unsent.first && (!first_ms || first_ms > hostd_now_ms() + FLUSH_MS))
+		first_ms = hostd_now_ms() + FLUSH_MS;
 	b->request_timer.due_ms = first_ms;
+}
+
+/* What brings descriptors keeps them no longer than this call: it is sent now or not at all, and never too early. */
+static int send_message(struct hostd_broker *b, const struct hostd_request_op *op)
+{
+	int fd = b->life.ipc.fd;
+
+	if (!op->nr_fds)
+		return hostd_ipc_post(&b->life.unsent, fd, op->msg);
+	if (!hostd_ipc_flush(&b->life.unsent, fd))
+		return -EAGAIN;
+	return hostd_ipc_send(fd, op->msg, op->fds, op->nr_fds);
 }
 
 /* Whoever wants no watchdog may look at a worker that stands still for as long as he likes. */
@@ -82,7 +100,7 @@ int hostd_request_send(struct hostd_broker *b, const struct hostd_request_op *op
 	if (!op->patient && silence_ms(b))
 		req->silent_ms = now_ms + silence_ms(b);
 	hostd_json_add_u64(op->msg, "id", req->id);
-	err = hostd_ipc_send(b->life.ipc.fd, op->msg, op->fds, op->nr_fds);
+	err = send_message(b, op);
 	if (err) {
 		free(req);
 		goto put_msg;
@@ -143,42 +161,10 @@ void hostd_request_forget(struct hostd_broker *b, const void *ctx)
 
 void hostd_request_fail_all(struct hostd_broker *b)
 {
+	hostd_ipc_forget(&b->life.unsent);
 	while (b->requests)
 		end_request(b, take_request(b, b->requests->id), NULL,
 			    "the worker died before it answered: try again");
-}
-
-static struct hostd_request *find_due(struct hostd_broker *b, uint64_t now_ms)
-{
-	struct hostd_request *req;
-
-	for (req = b->requests; req; req = req->next)
-		if ((req->timeout_ms && req->timeout_ms <= now_ms) ||
-		    (req->silent_ms && req->silent_ms <= now_ms))
-			return req;
-	return NULL;
-}
-
-static void requests_due(struct hostd_timer *timer)
-{
-	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, request_timer);
-	uint64_t now_ms = hostd_now_ms();
-	struct hostd_request *req;
-	char why[80];
-
-	/* It was in time, if this process was stopped, and has not listened. */
-	hostd_request_drain(b);
-	while ((req = find_due(b, now_ms))) {
-		if (req->silent_ms && req->silent_ms <= now_ms) {
-			req->silent_ms = 0;
-			snprintf(why, sizeof(why), "it has not answered '%s' for %u s",
-				 hostd_json_str(req->msg, "op"), (unsigned int)(silence_ms(b) / 1000));
-			hostd_life_kill(b, why);
-		}
-		if (req->timeout_ms && req->timeout_ms <= now_ms)
-			call_done(b, req, NULL, "the worker does not answer");
-	}
-	set_timer(b);
 }
 
 static void take_reply(struct hostd_broker *b, struct json_object *msg)
@@ -235,6 +221,42 @@ static bool take_message(struct hostd_broker *b)
 		take_event(b, msg);
 	json_object_put(msg);
 	return true;
+}
+
+static struct hostd_request *find_due(struct hostd_broker *b, uint64_t now_ms)
+{
+	struct hostd_request *req;
+
+	for (req = b->requests; req; req = req->next)
+		if ((req->timeout_ms && req->timeout_ms <= now_ms) ||
+		    (req->silent_ms && req->silent_ms <= now_ms))
+			return req;
+	return NULL;
+}
+
+static void requests_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, request_timer);
+	uint64_t now_ms = hostd_now_ms();
+	struct hostd_request *req;
+	char why[80];
+
+	if (b->life.ipc.fd >= 0)
+		hostd_ipc_flush(&b->life.unsent, b->life.ipc.fd);
+	/* It was in time, if this process was stopped, and has not listened. */
+	while (b->life.ipc.fd >= 0 && hostd_now_ms() - now_ms < DRAIN_MS && take_message(b))
+		;
+	while ((req = find_due(b, now_ms))) {
+		if (req->silent_ms && req->silent_ms <= now_ms) {
+			req->silent_ms = 0;
+			snprintf(why, sizeof(why), "it has not answered '%s' for %u s",
+				 hostd_json_str(req->msg, "op"), (unsigned int)(silence_ms(b) / 1000));
+			hostd_life_kill(b, why);
+		}
+		if (req->timeout_ms && req->timeout_ms <= now_ms)
+			call_done(b, req, NULL, "the worker does not answer");
+	}
+	set_timer(b);
 }
 
 static void ipc_ready(struct hostd_source *src, uint32_t events)

@@ -19,7 +19,9 @@
 static int report_fd = -1;
 static uint64_t interval_ms;
 static unsigned int nr_lines, nr_dropped;
-/* Of the three above. */
+/* What the broker must hear of, and cannot be told now. */
+static struct hostd_ipc_queue unsent;
+/* Of the four above. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void hostd_report_init(int ipc_fd)
@@ -27,6 +29,7 @@ void hostd_report_init(int ipc_fd)
 	report_fd = ipc_fd;
 }
 
+/* Under the lock. */
 static void send_line(int level, const char *text)
 {
 	struct json_object *msg;
@@ -39,24 +42,25 @@ static void send_line(int level, const char *text)
 	hostd_json_add_str(msg, "event", "log");
 	hostd_json_add_u64(msg, "level", level);
 	hostd_json_add_str(msg, "text", text);
-	hostd_ipc_send(report_fd, msg, NULL, 0);
+	if (!hostd_ipc_flush(&unsent, report_fd) || hostd_ipc_send(report_fd, msg, NULL, 0))
+		nr_dropped++;
 	json_object_put(msg);
 }
 
-/* Room for one more line? Says how many were dropped before. */
+/* Room for one more line? Says how many were dropped before. Under the lock. */
 static bool is_admitted(void)
 {
 	uint64_t now_ms = hostd_now_ms();
+	unsigned int nr = nr_dropped;
 	char text[64];
 
 	if (now_ms - interval_ms >= INTERVAL_MS) {
 		interval_ms = now_ms;
-		nr_lines = 0;
-		if (nr_dropped) {
-			snprintf(text, sizeof(text), "%u log lines were dropped", nr_dropped);
+		nr_lines = nr_dropped = 0;
+		if (nr) {
+			snprintf(text, sizeof(text), "%u log lines were dropped", nr);
 			send_line(HOSTD_LOG_WARN, text);
 		}
-		nr_dropped = 0;
 	}
 	if (nr_lines >= BURST) {
 		nr_dropped++;
@@ -69,18 +73,32 @@ static bool is_admitted(void)
 void hostd_report(int level, const char *fmt, ...)
 {
 	char text[512];
-	bool admitted;
 	va_list ap;
 
-	pthread_mutex_lock(&lock);
-	admitted = is_admitted();
-	pthread_mutex_unlock(&lock);
-	if (!admitted)
-		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	send_line(level, text);
+	pthread_mutex_lock(&lock);
+	if (is_admitted())
+		send_line(level, text);
+	pthread_mutex_unlock(&lock);
+}
+
+int hostd_report_post(struct json_object *msg)
+{
+	int err;
+
+	pthread_mutex_lock(&lock);
+	err = hostd_ipc_post(&unsent, report_fd, msg);
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+void hostd_report_flush(void)
+{
+	pthread_mutex_lock(&lock);
+	hostd_ipc_flush(&unsent, report_fd);
+	pthread_mutex_unlock(&lock);
 }
 
 static struct json_object *new_event(const char *event)
@@ -94,7 +112,7 @@ static struct json_object *new_event(const char *event)
 
 static void send_event(struct json_object *msg)
 {
-	hostd_ipc_send(report_fd, msg, NULL, 0);
+	hostd_report_post(msg);
 	json_object_put(msg);
 }
 

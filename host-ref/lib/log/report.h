@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+struct json_object;
+
 /**
  * hostd_report_init - send reports to the broker from now on
  * @ipc_fd: the worker's end, or -1 for standard error
@@ -22,6 +24,22 @@ void hostd_report_init(int ipc_fd);
  * lines a second are counted and dropped.
  */
 void hostd_report(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * hostd_report_post - send the broker a message that must arrive
+ * @msg: an object without descriptors; stays the caller's
+ *
+ * One that cannot be sent now, because the broker does not read or the host has no memory, waits for
+ * hostd_report_flush(). Never waits.
+ *
+ * Return: 0 or -errno, as hostd_ipc_post().
+ */
+int hostd_report_post(struct json_object *msg);
+
+/**
+ * hostd_report_flush - send what waits, as far as that can be
+ */
+void hostd_report_flush(void);
 
 /**
  * hostd_report_event - tell the broker that something happened
