@@ -20,6 +20,7 @@
 #include "keys/class.h"
 #include "lib/files/rundir.h"
 #include "lib/json.h"
+#include "lib/proc/memory.h"
 #include "lib/proc/process.h"
 #include "lib/util.h"
 #include "worker/worker.h"
@@ -165,6 +166,7 @@ int main(int argc, char **argv)
 	int code = -1;
 
 	hostd_fds_open_std();
+	hostd_memory_reserve();
 	/* The name of a process that was executed by descriptor is that of the descriptor. */
 	prctl(PR_SET_NAME, "pvhostd");
 	if (argc == 2 && !strcmp(argv[1], "--worker"))

@@ -16,6 +16,7 @@
 #include "broker/broker.h"
 #include "lib/json.h"
 #include "lib/parcel.h"
+#include "lib/proc/memory.h"
 #include "lib/util.h"
 
 #define LINE_MAX_LEN	65536
@@ -392,7 +393,7 @@ static bool make_room(struct hostd_broker *b)
 	struct hostd_client *oldest;
 
 	if (b->nr_clients < CLIENTS_MIN ||
-	    (b->nr_clients < CLIENTS_MAX && !hostd_broker_is_tight(b, 0)))
+	    (b->nr_clients < CLIENTS_MAX && !hostd_broker_is_tight(b, 0) && !hostd_memory_is_short()))
 		return true;
 	oldest = find_idle(b, 0);
 	if (!b->crowded)

@@ -15,6 +15,7 @@
 #include "broker/control.h"
 #include "broker/life/request.h"
 #include "lib/json.h"
+#include "lib/proc/memory.h"
 #include "lib/util.h"
 
 /* Descriptors that a device may need, and those who look after it. */
@@ -129,6 +130,8 @@ static bool has_place(struct hostd_broker *b, const struct hostd_device *dev, un
 	else if (slot == HOSTD_SLOTS)
 		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a device first",
 			 HOSTD_SLOTS);
+	else if (hostd_memory_is_short())
+		snprintf(err, HOSTD_ERROR_MAX, "no memory is left for another device: raise the limit of pvhostd's (ulimit -v, LimitAS=)");
 	else if (hostd_broker_is_tight(b, DEVICE_FDS))
 		snprintf(err, HOSTD_ERROR_MAX, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)");
 	else

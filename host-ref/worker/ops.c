@@ -13,6 +13,7 @@
 #include "lib/json.h"
 #include "lib/log/report.h"
 #include "lib/parcel.h"
+#include "lib/proc/memory.h"
 #include "lib/util.h"
 
 /* Keeps only what says which request it answers. */
@@ -124,6 +125,10 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 	if (!parse_spec(w, req, &spec)) {
 		close_all(fds, nr_fds);
 		return hostd_ipc_reply_error(req, "add: slot, type or uuid is missing or wrong");
+	}
+	if (hostd_memory_is_short()) {
+		close_all(fds, nr_fds);
+		return hostd_ipc_reply_error(req, "no memory is left for another device: raise the limit of pvhostd's (ulimit -v, LimitAS=)");
 	}
 	ret = take_parcels(&spec, fds, nr_fds);
 	if (ret)

@@ -81,6 +81,22 @@ else
 	ktap_check 'too little address space: a line, and an end' ends_with 'cannot map the window'
 fi
 
+# The broker has what it needs for messages beforehand.
+if grep -q __asan_init "$hostd_bin/pvhostd"; then
+	ktap_skip 'no more address space: devices are refused' 'the sanitizer needs more'
+else
+	under space -- "${disk[@]}"
+	ktap_check 'it serves' wait_for 20 serving
+	pid=${hostd_pid[space]}
+	prlimit --pid "$pid" --as="$(($(sed -n 's/VmSize:\s*\([0-9]*\) kB/\1/p' "/proc/$pid/status") * 1024))"
+	for ((i = 0; i < 40; i++)); do pvctl add-disk "n$i" null=1M,queues=4 > "$test_tmp/out" 2>&1 || break; done
+	ktap_note "$i disks more, then: $(cat "$test_tmp/out")"
+	ktap_check 'no more address space: devices come, or are refused with a line' \
+		sh -c "[ $i = 40 ] || grep -q 'no memory is left' '$test_tmp/out'"
+	ktap_is 'and all that came are served' "$(pvctl list | grep -c ' served ')" $((i + 1))
+	hostd_stop
+fi
+
 # What loops are refused costs loops.
 under loops prlimit --nofile=128 -- --vectors 16 --threads 16 "${disk[@]}"
 ktap_check 'with few descriptors for many loops it serves' wait_for 20 serving

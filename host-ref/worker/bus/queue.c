@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/log/report.h"
+#include "lib/proc/memory.h"
 #include "lib/util.h"
 #include "worker/bus/bus.h"
 #include "worker/bus/shmem.h"
@@ -104,7 +105,7 @@ static int make_queues(struct hdev *dev, unsigned int nr, const uint8_t *descs)
 			return ret;
 		dev->nr_queues = i + 1;
 	}
-	return add_running(dev);
+	return hostd_memory_is_short() ? -ENOMEM : add_running(dev);
 }
 
 uint32_t hdev_start(struct hdev *dev, const struct pvbus_driver_slot *slot)
