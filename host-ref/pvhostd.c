@@ -74,7 +74,12 @@ static int start_log(struct hostd_arguments *a)
 	int err = 0;
 
 	if (strcmp(path, "stderr"))
-		err = a->opt.handover ? hostd_log_open(path) : log_to_file(path);
+		err = a->opt.handover ? hostd_log_take_over(path) : log_to_file(path);
+	/* Lines go where they went: that is no reason to leave a VM alone. */
+	if (err && a->opt.handover) {
+		hostd_log(HOSTD_LOG_ERR, "the log cannot be opened again: %s: this one goes on", strerror(-err));
+		err = 0;
+	}
 	if (err)
 		snprintf(a->err, sizeof(a->err), "%.*s%s%.*s: %s: make it a file of this user's, or remove it",
 			 HOSTD_RUN_DIR_MAX, in_run_dir ? a->opt.run_dir : "", in_run_dir ? "/" : "",
@@ -126,7 +131,7 @@ static int serve(struct hostd_arguments *a)
 					   a->err, sizeof(a->err));
 	if (a->opt.pid_fd < 0)
 		return -1;
-	if ((a->opt.socket_gid == (gid_t)-1 ||
+	if ((a->opt.socket_gid == (gid_t)-1 || a->opt.handover ||
 	     !hostd_run_dir_share(a->opt.run_dir, a->opt.socket_gid, a->err, sizeof(a->err))) &&
 	    !start_log(a))
 		code = hostd_broker_run(&a->opt, a->devices);

@@ -32,6 +32,7 @@
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
 #define UPGRADED_MS	30000	/* for the first life after an upgrade */
+#define TRY_AGAIN_US	50000
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		      const char *error)
@@ -153,14 +154,36 @@ static int explain_start(int err)
 	return err;
 }
 
+/*
+ * This process has a VM already, and there is nobody else for that: what the host refuses now it may allow the
+ * next moment.
+ */
+static bool is_tried_again(const struct hostd_broker *b, int err)
+{
+	static bool said;
+
+	if (!err || !b->opt.handover)
+		return false;
+	if (!said)
+		hostd_log(HOSTD_LOG_ERR, "cannot go on after the upgrade yet: %s: trying again until it can", strerror(-err));
+	said = true;
+	usleep(TRY_AGAIN_US);
+	return true;
+}
+
 /* The parts of the broker, with the sockets of the one that it takes the place of. */
 static int start_parts(struct hostd_broker *b, struct json_object *fds)
 {
 	int err;
 
-	err = watch_signals(b);
-	if (!err)
+	do {
+		err = watch_signals(b);
+	} while (is_tried_again(b, err));
+	if (err)
+		return err;
+	do {
 		err = hostd_lives_init(b);
+	} while (is_tried_again(b, err));
 	if (!err)
 		err = hostd_control_start(b, hostd_kept_fd(fds, "control"), hostd_command_run);
 	if (!err)

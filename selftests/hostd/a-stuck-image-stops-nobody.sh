@@ -63,6 +63,14 @@ kill -CONT "$server"
 ktap_check 'its server goes on: the image is taken' wait_for 20 pvctl add-disk s "file=$slow/disk.img"
 pvctl remove s --force > /dev/null
 
+# The log is there, too, and is to be opened again.
+HOSTD=log hostd_start --log "$slow/disk.img" || ktap_bail 'no pvhostd'
+kill -STOP "$server"
+kill -HUP "${hostd_pid[log]}"
+HOSTD=log ktap_check 'its server hangs: pvhostd, whose log is there, answers' answers
+kill -CONT "$server"
+HOSTD=log hostd_stop
+
 # A file system that is frozen.
 truncate -s 64M "$fs"
 mkfs.ext4 -q "$fs"

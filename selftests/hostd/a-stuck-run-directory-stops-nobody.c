@@ -2,7 +2,7 @@
 /*
  * The state is written to the run directory after every change, and nobody waits for its file system:
  * while that is frozen commands are answered, and when it is thawed the file has the last of them. In
- * memory it is written at once.
+ * memory it is written at once, or as soon as there is room.
  * needs: root
  * timeout: 120
  */
@@ -82,11 +82,16 @@ static void test_memory(void)
 	struct qemu q;
 
 	snprintf(b.dir, sizeof(b.dir), "%s/mem/vm", base);
-	if (!run("mkdir mem") || !run("mount -t tmpfs none mem") || !broker_try(&b, VECTORS))
+	if (!run("mkdir mem") || !run("mount -t tmpfs -o size=1m none mem") || !broker_try(&b, VECTORS))
 		ktap_bail("%s", "tmpfs");
 	qemu_connect(&q, &b);
 	add(&b, 0);
 	ktap_ok(state_has(&b, "\"d0\""), "in memory a command is in the file when it is answered");
+	run("dd if=/dev/zero of=mem/full bs=4k 2> /dev/null");
+	add(&b, 1);
+	ktap_ok(!state_has(&b, "\"d1\""), "where there is no room it is not");
+	run("rm mem/full");
+	ktap_ok(wait_until(state_has(&b, "\"d1\"")), "and when there is, it is soon");
 	broker_kill(&b);
 	ktap_ok(broker_try(&b, VECTORS) && strstr(broker_ask(&b, "list"), "\"d0\""), "and found there");
 	qemu_leave(&q);
@@ -99,7 +104,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(7);
+	ktap_plan(9);
 	if (!mkdtemp(tmp_path(base, "frozen")))
 		ktap_bail("%s", base);
 	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))

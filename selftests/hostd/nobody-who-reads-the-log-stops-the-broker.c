@@ -175,9 +175,25 @@ static pid_t find_scribe(const char *log)
 	return -1;
 }
 
+static void check_killed_writer(struct broker *b, pid_t scribe)
+{
+	unsigned int ms;
+	off_t before;
+
+	kill(scribe, SIGKILL);
+	for (ms = 0; ms < 10000 && !kill(scribe, 0); ms++)
+		usleep(1000);
+	before = lseek(log_fd, 0, SEEK_END);
+	ktap_ok(kill_worker(b) && goes_on(b), "its writer is killed: pvhostd goes on");
+	for (ms = 0; ms < 10000 && lseek(log_fd, 0, SEEK_END) == before; ms++)
+		usleep(1000);
+	ktap_ok(lseek(log_fd, 0, SEEK_END) > before, "and has another one");
+}
+
 static void check_slow_disk(void)
 {
 	struct broker b = { .prepare = take_log };
+	unsigned int i;
 	char log[TMP_LEN];
 	pid_t scribe;
 
@@ -193,6 +209,11 @@ static void check_slow_disk(void)
 	}
 	ktap_ok(kill_worker(&b) && goes_on(&b) && lseek(log_fd, 0, SEEK_END) > 0,
 		"the log is written as soon as it was said");
+	if (scribe < 0)
+		for (i = 0; i < 2; i++)
+			ktap_skip("its writer is killed", "temporary files are in memory");
+	else
+		check_killed_writer(&b, scribe);
 	broker_stop(&b);
 	close(log_fd);
 	unlink(log);
@@ -267,7 +288,7 @@ static void check_client(void)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	ktap_plan(12);
+	ktap_plan(14);
 	check_full_pipe();
 	check_gone_reader();
 	check_socket();

@@ -211,7 +211,7 @@ int hostd_kept_fd(struct json_object *fds, const char *key)
 {
 	uint64_t fd = hostd_json_u64(fds, key, UINT64_MAX);
 
-	if (fd > INT32_MAX || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+	if (fd > INT32_MAX || (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && errno == EBADF))
 		return -1;
 	json_object_object_del(fds, key);
 	return fd;

@@ -194,8 +194,11 @@ static void watchdog_due(struct hostd_timer *timer)
 
 int hostd_life_init(struct hostd_broker *b)
 {
-	hostd_timer_init(&b->loop, &b->life.watchdog, watchdog_due);
-	return make_beat(&b->life);
+	int err = make_beat(&b->life);
+
+	if (!err)
+		hostd_timer_init(&b->loop, &b->life.watchdog, watchdog_due);
+	return err;
 }
 
 void hostd_life_exit(struct hostd_broker *b)

@@ -222,7 +222,11 @@ static void restart_due(struct hostd_timer *timer)
 
 int hostd_lives_init(struct hostd_broker *b)
 {
+	int err = hostd_life_init(b);
+
+	if (err)
+		return err;
 	b->life.down_ms = hostd_now_ms();
 	hostd_timer_init(&b->loop, &b->life.restart, restart_due);
-	return hostd_life_init(b);
+	return 0;
 }

@@ -169,6 +169,13 @@ int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 	char pid[16];
 	int fd;
 
+	/* All that follows was done by the program that this process was: it is not done again, and cannot fail. */
+	if (own_fd >= 0) {
+		if (!stat(".", &st))
+			own_dir = (struct made) { NULL, st.st_dev, st.st_ino };
+		note_all();
+		return own_fd;
+	}
 	if (strlen(dir) > HOSTD_RUN_DIR_MAX) {
 		snprintf(err, len, "%s is longer than the %d characters that a socket's path has room for: use a shorter --run-dir",
 			 dir, HOSTD_RUN_DIR_MAX);
@@ -182,7 +189,7 @@ int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 	if (!fd && !stat(".", &st))
 		own_dir = (struct made) { NULL, st.st_dev, st.st_ino };
 	if (!fd)
-		fd = own_fd >= 0 ? own_fd : lock_pid_file();
+		fd = lock_pid_file();
 	if (fd == -EAGAIN) {
 		explain_taken(dir, err, len);
 		return fd;
@@ -204,8 +211,6 @@ int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 		return -EIO;
 	}
 	hostd_run_dir_note("pid");
-	if (own_fd >= 0)
-		note_all();
 	return fd;
 }
 

@@ -21,6 +21,8 @@
 
 /* A writer that is well has written it long before. */
 #define WRITER_MS	100
+/* Between two attempts that fail. */
+#define RETRY_MS	2000
 #define NEW_SUFFIX	".new"
 
 static int write_file(const char *name, const char *text)
@@ -107,36 +109,44 @@ static void wait_for_writer(struct hostd_store *store)
 		store->writer.ready(&store->writer, 0);
 }
 
-static void change(struct hostd_store *store, const char *text)
+/* The last attempt has come to this. */
+static void end(struct hostd_store *store, int err)
+{
+	say_outcome(store, err);
+	if (err)
+		hostd_timer_set(&store->retry, RETRY_MS);
+	else
+		hostd_timer_cancel(&store->retry);
+}
+
+/* To what is wanted. */
+static void change(struct hostd_store *store)
 {
 	int fd, err;
 
 	if (store->in_memory) {
-		say_outcome(store, change_file(store->name, text));
+		end(store, change_file(store->name, store->wanted));
 		return;
 	}
 	if (store->writer.fd >= 0) {
-		free(store->next);
-		store->next = text ? strdup(text) : NULL;
-		store->remove = !text;
+		store->is_stale = true;
 		return;
 	}
-	fd = start_writer(store->name, text);
+	fd = start_writer(store->name, store->wanted);
 	err = fd < 0 ? fd : hostd_loop_add(store->loop, &store->writer, fd, EPOLLIN);
-	if (err) {
-		if (fd >= 0)
-			close(fd);
-		say_outcome(store, err);
+	if (!err) {
+		wait_for_writer(store);
 		return;
 	}
-	wait_for_writer(store);
+	if (fd >= 0)
+		close(fd);
+	end(store, err);
 }
 
 static void writer_ready(struct hostd_source *src, uint32_t events)
 {
 	struct hostd_store *store = hostd_container_of(src, struct hostd_store, writer);
-	char *next = store->next;
-	bool more = next || store->remove;
+	bool is_stale = store->is_stale;
 	int err = -EIO;
 
 	(void)events;
@@ -144,12 +154,15 @@ static void writer_ready(struct hostd_source *src, uint32_t events)
 		err = -EIO;
 	hostd_loop_close(store->loop, src);
 	store->is_late = false;
-	say_outcome(store, err);
-	store->next = NULL;
-	store->remove = false;
-	if (more)
-		change(store, next);
-	free(next);
+	store->is_stale = false;
+	end(store, err);
+	if (is_stale)
+		change(store);
+}
+
+static void retry_due(struct hostd_timer *timer)
+{
+	change(hostd_container_of(timer, struct hostd_store, retry));
 }
 
 void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name, const char *loss)
@@ -158,6 +171,7 @@ void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const 
 		.name = name, .loss = loss, .loop = loop, .writer = { .fd = -1, .ready = writer_ready },
 		.in_memory = hostd_dir_is_in_memory(name),
 	};
+	hostd_timer_init(loop, &store->retry, retry_due);
 }
 
 void hostd_store_exit(struct hostd_store *store)
@@ -165,19 +179,30 @@ void hostd_store_exit(struct hostd_store *store)
 	if (!store->loop)
 		return;
 	hostd_loop_close(store->loop, &store->writer);
-	free(store->next);
-	store->next = NULL;
+	hostd_timer_exit(store->loop, &store->retry);
+	free(store->wanted);
+	store->wanted = NULL;
 	store->loop = NULL;
 }
 
 void hostd_store_put(struct hostd_store *store, const char *text)
 {
-	change(store, text);
+	char *copy = strdup(text);
+
+	if (!copy) {
+		end(store, -ENOMEM);
+		return;
+	}
+	free(store->wanted);
+	store->wanted = copy;
+	change(store);
 }
 
 void hostd_store_remove(struct hostd_store *store)
 {
-	change(store, NULL);
+	free(store->wanted);
+	store->wanted = NULL;
+	change(store);
 }
 
 static int read_all(int fd, char **text)

@@ -19,8 +19,9 @@
  * @loss: what it means that it cannot be written
  * @loop: event loop
  * @writer: connection to the process that writes it
- * @next: content that waits for that process; NULL: none
- * @remove: the file is to be removed after that
+ * @retry: when what has failed is tried again
+ * @wanted: its content; NULL: it is to be removed
+ * @is_stale: that process writes something older
  * @in_memory: it is written by this process: that waits for nothing
  * @is_late: the process takes long: nobody waits for it any more
  * @failed: the last attempt to write has failed, and the log has said so
@@ -30,8 +31,9 @@ struct hostd_store {
 	const char *loss;
 	struct hostd_loop *loop;
 	struct hostd_source writer;
-	char *next;
-	bool remove;
+	struct hostd_timer retry;
+	char *wanted;
+	bool is_stale;
 	bool in_memory;
 	bool is_late;
 	bool failed;
@@ -58,7 +60,7 @@ void hostd_store_exit(struct hostd_store *store);
  * @text: the content
  *
  * Where its file system may make a writer wait, a process of its own writes it, one at a time; that
- * is waited for no longer than a moment. The log says when it fails.
+ * is waited for no longer than a moment. The log says when it fails, and it is tried again until it works.
  */
 void hostd_store_put(struct hostd_store *store, const char *text);
 

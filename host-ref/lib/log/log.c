@@ -26,18 +26,25 @@
 #define LINE_LEN	1024
 /* A scribe that is well has written a line long before; then the line is there at once. */
 #define SCRIBE_MS	100
+/* One that has died is not replaced more often. */
+#define REVIVE_MS	1000
 
 static const char *log_ident = "pvhostd";
 static int log_level = HOSTD_LOG_INFO;
 static int copy_fd = -1;
 static bool is_file;
-/* The file that lines go to. */
+/* The file that lines go to, and whether that is on a file system that is nothing but memory. */
 static const char *file_path;
+static bool is_in_memory;
 /* Standard error is the journal's, which reads a level from each line. */
 static bool is_journal;
 /* The eventfd with which a scribe says that it has written; -1: lines are written directly. */
 static int scribe_fd = -1;
 static bool scribe_is_late;
+/* What a scribe writes to, if that is no file by its path. */
+static int origin_fd = -1;
+static uint64_t revived_ms;
+static bool is_revived;
 static unsigned int nr_dropped;
 /* What of the last line found no room. */
 static char rest[LINE_LEN];
@@ -68,6 +75,40 @@ static ssize_t put(int fd, const char *text, size_t len)
 	return done;
 }
 
+/* Lines go through a scribe from now on, to @path or else to @to. */
+static int use_scribe(int to, const char *path)
+{
+	int fd, done_fd, err = hostd_scribe_start(to, path, &fd, &done_fd);
+
+	if (err)
+		return err;
+	if (dup2(fd, STDERR_FILENO) < 0)
+		err = -errno;
+	close(fd);
+	if (err) {
+		close(done_fd);
+		return err;
+	}
+	if (scribe_fd >= 0)
+		close(scribe_fd);
+	scribe_fd = done_fd;
+	scribe_is_late = false;
+	return 0;
+}
+
+/* Somebody, or the want of memory, has killed it. Not again and again. */
+static bool revive_scribe(void)
+{
+	uint64_t now_ms = hostd_now_ms();
+
+	if (scribe_fd < 0 || (!file_path && origin_fd < 0) || (revived_ms && now_ms - revived_ms < REVIVE_MS))
+		return false;
+	revived_ms = now_ms;
+	rest_len = 0;
+	is_revived = !use_scribe(file_path ? STDERR_FILENO : origin_fd, file_path);
+	return is_revived;
+}
+
 /* A line ends before the next begins. */
 static bool put_rest(void)
 {
@@ -77,7 +118,7 @@ static bool put_rest(void)
 		rest_len -= done;
 		memmove(rest, rest + done, rest_len);
 	}
-	return !rest_len;
+	return !rest_len || (done < 0 && errno == EPIPE && revive_scribe());
 }
 
 /* False: it was dropped. */
@@ -88,6 +129,8 @@ static bool put_line(const char *line, size_t len)
 	if (!put_rest())
 		return false;
 	done = put(STDERR_FILENO, line, len);
+	if (done < 0 && errno == EPIPE && revive_scribe())
+		done = put(STDERR_FILENO, line, len);
 	if (done <= 0)
 		return false;
 	rest_len = len - done;
@@ -155,7 +198,7 @@ static size_t __attribute__((format(printf, 3, 4))) format_line(char line[LINE_L
 	return len;
 }
 
-static void say_dropped(void)
+static void say_lost(void)
 {
 	char line[LINE_LEN];
 
@@ -163,6 +206,9 @@ static void say_dropped(void)
 						     "%u log lines found no room and were dropped",
 						     nr_dropped)))
 		nr_dropped = 0;
+	if (is_revived && put_line(line, format_line(line, HOSTD_LOG_WARN,
+						     "the process that wrote the log has ended, and another one goes on: lines may be missing here")))
+		is_revived = false;
 }
 
 void hostd_log(int level, const char *fmt, ...)
@@ -176,7 +222,7 @@ void hostd_log(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	len = make_line(line, level, fmt, ap);
 	va_end(ap);
-	say_dropped();
+	say_lost();
 	if (put_line(line, len))
 		wait_for_scribe();
 	else
@@ -204,27 +250,6 @@ bool hostd_limit_pass(struct hostd_limit *limit, unsigned int *dropped)
 	limit->used++;
 	limit->dropped = 0;
 	return true;
-}
-
-/* Lines go through a scribe from now on, to @path or else to @to. */
-static int use_scribe(int to, const char *path)
-{
-	int fd, done_fd, err = hostd_scribe_start(to, path, &fd, &done_fd);
-
-	if (err)
-		return err;
-	if (dup2(fd, STDERR_FILENO) < 0)
-		err = -errno;
-	close(fd);
-	if (err) {
-		close(done_fd);
-		return err;
-	}
-	if (scribe_fd >= 0)
-		close(scribe_fd);
-	scribe_fd = done_fd;
-	scribe_is_late = false;
-	return 0;
 }
 
 static int use_fd(int fd)
@@ -260,33 +285,50 @@ int hostd_log_start(void)
 		return 0;
 	fd = S_ISREG(st.st_mode) ? -1 :
 	     open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return fd < 0 ? use_scribe(STDERR_FILENO, NULL) : use_fd(fd);
+	if (fd >= 0)
+		return use_fd(fd);
+	origin_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return use_scribe(STDERR_FILENO, NULL);
+}
+
+static void note_file(const char *path)
+{
+	is_file = true;
+	file_path = path;
 }
 
 int hostd_log_open(const char *path)
 {
-	bool in_memory = hostd_dir_is_in_memory(path);
 	int fd, err;
 
-	/* At the start it is seen to be there; later even to open it may wait for a disk. */
-	if (in_memory || !is_file) {
-		fd = hostd_scribe_open(path);
-		if (fd < 0)
-			return fd;
-		err = in_memory ? use_fd(fd) : use_scribe(fd, NULL);
-		if (!in_memory)
-			close(fd);
-	} else {
-		err = use_scribe(STDERR_FILENO, path);
-	}
-	if (!err) {
-		is_file = true;
-		file_path = path;
-	}
+	is_in_memory = hostd_dir_is_in_memory(path);
+	fd = hostd_scribe_open(path);
+	if (fd < 0)
+		return fd;
+	err = is_in_memory ? use_fd(fd) : use_scribe(fd, NULL);
+	if (!is_in_memory)
+		close(fd);
+	if (!err)
+		note_file(path);
 	return err;
 }
 
 int hostd_log_open_again(void)
 {
-	return is_file ? hostd_log_open(file_path) : 0;
+	int fd;
+
+	if (!is_file)
+		return 0;
+	/* At the start it was seen to be there; by now even to look at its directory may wait for a disk. */
+	if (!is_in_memory)
+		return use_scribe(STDERR_FILENO, file_path);
+	fd = hostd_scribe_open(file_path);
+	return fd < 0 ? fd : use_fd(fd);
+}
+
+int hostd_log_take_over(const char *path)
+{
+	is_in_memory = hostd_is_in_memory(STDERR_FILENO);
+	note_file(path);
+	return hostd_log_open_again();
 }

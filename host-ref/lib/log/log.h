@@ -51,6 +51,16 @@ int hostd_log_open(const char *path);
 int hostd_log_open_again(void);
 
 /**
+ * hostd_log_take_over - go on with the file of the program that this process was before
+ * @path: its path; the caller keeps the text
+ *
+ * Standard error is what that program had there.
+ *
+ * Return: 0 or -errno; then lines go where they went.
+ */
+int hostd_log_take_over(const char *path);
+
+/**
  * hostd_log_copy - let errors be written to a second place too
  * @fd: the place, which is the log's from now on; -1: no longer, and the last one is closed
  */
