@@ -16,7 +16,8 @@
 #include "lib/util.h"
 
 #define BACKLOG		16
-#define REST_MS		1000
+#define REST_MIN_MS	50
+#define REST_MAX_MS	1000
 
 int hostd_listener_remove_stale(const char *path)
 {
@@ -58,6 +59,7 @@ static void rest_is_over(struct hostd_timer *timer)
 int hostd_listener_start(struct hostd_listener *l, struct hostd_loop *loop, int fd)
 {
 	l->loop = loop;
+	l->lines = (struct hostd_limit) { .burst = 3, .refill_ms = 60000 };
 	hostd_timer_init(loop, &l->resume, rest_is_over);
 	return hostd_loop_add(loop, &l->src, fd, EPOLLIN);
 }
@@ -71,18 +73,21 @@ void hostd_listener_stop(struct hostd_listener *l)
 int hostd_listener_accept(struct hostd_listener *l)
 {
 	int fd = accept4(l->src.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	unsigned int dropped;
 
 	if (fd >= 0) {
-		l->complained = false;
+		l->rest_ms = 0;
 		return fd;
 	}
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return -1;
-	if (!l->complained)
-		hostd_log(HOSTD_LOG_WARN, "no connection can be taken: %s: trying again each second",
+	if (!l->rest_ms && hostd_limit_pass(&l->lines, &dropped))
+		hostd_log(HOSTD_LOG_WARN, "no connection can be taken: %s: trying again",
 			  strerror(errno));
-	l->complained = true;
-	hostd_listener_pause(l, REST_MS);
+	l->rest_ms = l->rest_ms ? l->rest_ms * 2 : REST_MIN_MS;
+	if (l->rest_ms > REST_MAX_MS)
+		l->rest_ms = REST_MAX_MS;
+	hostd_listener_pause(l, l->rest_ms);
 	return -1;
 }
 

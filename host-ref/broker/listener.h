@@ -5,8 +5,7 @@
 #ifndef HOSTD_LISTENER_H
 #define HOSTD_LISTENER_H
 
-#include <stdbool.h>
-
+#include "lib/log/log.h"
 #include "lib/loop.h"
 
 /**
@@ -14,13 +13,15 @@
  * @src: the socket; @src.ready is called when somebody connects
  * @loop: the loop that watches it
  * @resume: ends a rest
- * @complained: the log has said why it rests
+ * @rest_ms: how long it rests; 0: it does not
+ * @lines: limit of the lines that say why
  */
 struct hostd_listener {
 	struct hostd_source src;
 	struct hostd_loop *loop;
 	struct hostd_timer resume;
-	bool complained;
+	unsigned int rest_ms;
+	struct hostd_limit lines;
 };
 
 /**

@@ -122,9 +122,10 @@ static void __attribute__((noreturn)) become(const int fds[3], char *const argv[
 	/* First out of the way of the numbers that mean something. */
 	for (i = 0; i < 3; i++)
 		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FENCE_FD + 1);
-	dup2(high[0], HOSTD_IPC_WORKER_FD);
-	dup3(high[1], EXE_FD, O_CLOEXEC);
-	dup2(high[2], FENCE_FD);
+	/* Without the last one of the three, two lives would seem to be one (BUS-D3). */
+	if (dup2(high[0], HOSTD_IPC_WORKER_FD) < 0 || dup3(high[1], EXE_FD, O_CLOEXEC) < 0 ||
+	    dup2(high[2], FENCE_FD) < 0)
+		_exit(HOSTD_NO_EXEC);
 	/* All are close-on-exec anyway; kernels before 5.9 have no such call. */
 	close_range(FENCE_FD + 1, ~0U, 0);
 	fexecve(EXE_FD, argv, environ);

@@ -52,7 +52,12 @@ static struct json_object *new_op(const char *op)
 /* What every worker takes. */
 static void tell(struct hostd_broker *b, const struct hostd_request_op *op)
 {
-	if (hostd_request_send(b, op))
+	int err = hostd_request_send(b, op);
+
+	/* One that has ended is reaped, and that says of what. */
+	if (err == -EPIPE || err == -ECONNRESET)
+		hostd_life_mute(b);
+	else if (err)
 		hostd_life_kill(b, "it takes no messages");
 }
 

@@ -7,12 +7,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/util.h"
+
+/* Not in older headers. */
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC	4
+#endif
+/* What a process has at most, where no limit says less. */
+#define FDS_MAX	(1U << 20)
 
 void hostd_fds_open_std(void)
 {
@@ -38,34 +46,60 @@ int hostd_fds_shut_std(void)
 	return err;
 }
 
-static bool is_kept(int fd, const int *keep, unsigned int nr_keep)
+static void shut(int fd, bool now)
 {
-	unsigned int i;
+	if (now)
+		close(fd);
+	else
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
 
-	for (i = 0; i < nr_keep; i++) {
-		if (keep[i] == fd)
-			return true;
+/* For kernels that cannot do it at once: those before 5.9, or 5.11 if not @now. */
+static void shut_each(unsigned int first, unsigned int last, bool now)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	struct rlimit limit;
+	unsigned int fd;
+
+	while (dir && (entry = readdir(dir))) {
+		fd = atoi(entry->d_name);
+		if (entry->d_name[0] != '.' && (int)fd != dirfd(dir) && fd >= first && fd <= last)
+			shut(fd, now);
 	}
-	return fd <= STDERR_FILENO;
+	if (dir) {
+		closedir(dir);
+		return;
+	}
+	/* There is none left to look by. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FDS_MAX)
+		limit.rlim_cur = FDS_MAX;
+	for (fd = first; fd <= last && fd < limit.rlim_cur; fd++)
+		shut(fd, now);
+}
+
+static void shut_range(unsigned int first, unsigned int last, bool now)
+{
+	if (first <= last && close_range(first, last, now ? 0 : CLOSE_RANGE_CLOEXEC) < 0)
+		shut_each(first, last, now);
 }
 
 void hostd_fds_shut(const int *keep, unsigned int nr_keep, bool now)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int fd;
+	int first = STDERR_FILENO + 1, next;
+	unsigned int i;
 
-	while (dir && (entry = readdir(dir))) {
-		fd = atoi(entry->d_name);
-		if (entry->d_name[0] == '.' || fd == dirfd(dir) || is_kept(fd, keep, nr_keep))
-			continue;
-		if (now)
-			close(fd);
-		else
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	/* Up to the next one that is kept, and on behind it. */
+	for (;;) {
+		next = INT_MAX;
+		for (i = 0; i < nr_keep; i++)
+			if (keep[i] >= first && keep[i] < next)
+				next = keep[i];
+		shut_range(first, next - 1, now);
+		if (next == INT_MAX)
+			return;
+		first = next + 1;
 	}
-	if (dir)
-		closedir(dir);
 }
 
 unsigned int hostd_fds_left(void)
