@@ -243,6 +243,7 @@ extern COMPAT_BUS_CONST struct bus_type pvbus_type;
 int pvbus_waiters_init(void);
 void pvbus_waiters_exit(void);
 unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long *since);
+bool pvbus_holds_up_reboot(const struct pvbus_device *pdev);
 
 /* queue.c */
 void pvbus_free_reserved(struct pvbus *bus);

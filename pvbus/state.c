@@ -154,10 +154,10 @@ static void look_at_waiters(struct pvbus_device *pdev)
 		return;
 	if (pdev->state == PVBUS_FROZEN)
 		unserved = pdev->held_at;
-	if (time_after(unserved, since))
+	if (time_after(unserved, since) && !pvbus_holds_up_reboot(pdev))
 		since = unserved;
 	if (time_after(jiffies, since + (unsigned long)limit * HZ))
-		pvbus_device_broken(pdev, "it is to be removed, and the device side is silent");
+		pvbus_device_broken(pdev, "it is to be removed, and what is in flight does not end");
 }
 
 static void look_after(struct pvbus_device *pdev)

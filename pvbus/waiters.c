@@ -71,6 +71,17 @@ unsigned int pvbus_somebody_waits(const struct pvbus_device *pdev, unsigned long
 }
 
 /**
+ * pvbus_holds_up_reboot() - does a reboot wait for the removal of a device
+ * @pdev: the device, which has a driver
+ *
+ * It wants the lock that is held meanwhile, however well the device is served. Any context.
+ */
+bool pvbus_holds_up_reboot(const struct pvbus_device *pdev)
+{
+	return READ_ONCE(rebooting) && test_bit(PVBUS_MARK_LEAVING, &pdev->marks);
+}
+
+/**
  * pvbus_device_leaves() - is the device taken away, from whichever side
  * @pdev: the device, which has a driver
  *

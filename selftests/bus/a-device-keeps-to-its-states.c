@@ -483,6 +483,20 @@ static void leaves(void)
 	pvbus_device_stop(&pdev);
 	hears_device = true;
 
+	ktap_ok(!pvbus_device_negotiate(&pdev) && !pvbus_device_start(&pdev), "a driver comes");
+	pvbus_device_ready(&pdev);
+	shim_reboot->notifier_call(shim_reboot, 0, NULL);
+	run(10 * HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did(""), "it does not matter to a reboot what a device does that lives");
+	shim_reboot->notifier_call(shim_reboot, 0, NULL);
+	set_bit(PVBUS_MARK_LEAVING, &pdev.marks);
+	run(4 * HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did(""), "but where it waits for a removal");
+	run(3 * HZ);
+	ktap_ok(pdev.state == PVBUS_FAILED && did("freeze gone for good"), "it does so for 5 s");
+	clear_bit(PVBUS_MARK_LEAVING, &pdev.marks);
+	pvbus_device_stop(&pdev);
+
 	ktap_ok(!pvbus_device_negotiate(&pdev), "a driver comes that finds no room");
 	nr_resets = 0;
 	ktap_ok(!pvbus_device_reset(&pdev) && nr_resets == 1, "it leaves a device that is reset");
@@ -497,7 +511,7 @@ static void leaves(void)
 
 int main(void)
 {
-	ktap_plan(49);
+	ktap_plan(53);
 	begin();
 	lives();
 	silent_device();
