@@ -11,6 +11,9 @@
 /* Preferred sizes beyond this are nonsense: readahead is twice as much. */
 #define IO_HINT_MAX	SZ_16M
 
+/* So long who loads the driver, and other devices, wait for a disk to be there. */
+#define SHOW_TIMEOUT	(5 * HZ)
+
 /* Whatever changes in this time is one change, and one event for user space. */
 #define UPDATE_DELAY	(HZ / 20)
 
@@ -166,12 +169,26 @@ static void set_names(struct pvblk *blk)
 }
 
 /**
- * pvblk_stop() - the other end of pvblk_add_disk(), after del_gendisk()
- * @blk: the disk; all I/O has ended
- *
- * Context: process.
+ * pvblk_show_work() - show the disk
+ * @work: pvblk.show
  */
-void pvblk_stop(struct pvblk *blk)
+void pvblk_show_work(struct work_struct *work)
+{
+	struct pvblk *blk = container_of(work, struct pvblk, show);
+	unsigned int i;
+	int err;
+
+	err = device_add_disk(&blk->pdev->dev, blk->disk, pvblk_groups);
+	if (err)
+		dev_err(&blk->pdev->dev, "pvblk%d cannot be shown (%d)\n", blk->index, err);
+	for (i = 0; !err && i < blk->nr_queues - blk->nr_polled; i++)
+		pvbus_queue_set_affinity(blk->queues[i].q, blk->queues[i].hctx->cpumask);
+	blk->added = !err;
+	complete_all(&blk->shown);
+}
+
+/* All I/O has ended. */
+static void stop(struct pvblk *blk)
 {
 	unsigned int i;
 
@@ -187,9 +204,9 @@ void pvblk_stop(struct pvblk *blk)
 
 /**
  * pvblk_add_disk() - make the disk and show it
- * @blk: the disk; its device runs
+ * @blk: the disk; its device does not run yet
  *
- * Does I/O (partition tables). Context: process. Return: 0 or -errno.
+ * If the device does not answer soon, the disk is shown when it does. Context: process. Return: 0 or -errno.
  */
 int pvblk_add_disk(struct pvblk *blk)
 {
@@ -223,17 +240,34 @@ int pvblk_add_disk(struct pvblk *blk)
 		pvblk_open(&blk->queues[i]);
 	/* Callbacks of the bus may come from here on, and they want the disk. */
 	pvbus_device_ready(pdev);
-	err = device_add_disk(&pdev->dev, blk->disk, pvblk_groups);
-	if (err)
-		goto stop_device;
-	for (i = 0; i < blk->nr_queues - blk->nr_polled; i++)
-		pvbus_queue_set_affinity(blk->queues[i].q, blk->queues[i].hctx->cpumask);
-	return 0;
+	queue_work(system_freezable_wq, &blk->show);
+	if (!wait_for_completion_timeout(&blk->shown, SHOW_TIMEOUT)) {
+		dev_warn(&pdev->dev, "pvblk%d does not answer: it is there when it does\n", blk->index);
+		return 0;
+	}
+	if (blk->added)
+		return 0;
+	err = -ENODEV;
 
 stop_device:
-	pvblk_stop(blk);
+	stop(blk);
 	put_disk(blk->disk);
 	return err;
+}
+
+/**
+ * pvblk_remove_disk() - the other end of pvblk_add_disk()
+ * @blk: the disk
+ *
+ * Waits for what is in flight; the bus goes on restoring the device meanwhile. Its disk is still to be put.
+ * Context: process.
+ */
+void pvblk_remove_disk(struct pvblk *blk)
+{
+	cancel_work_sync(&blk->show);
+	if (blk->added)
+		del_gendisk(blk->disk);
+	stop(blk);
 }
 
 /* A write cache may be new in a later life; one that was relied on does not go (BLK-G4). */

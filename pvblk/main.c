@@ -200,6 +200,8 @@ static int pvblk_probe(struct pvbus_device *pdev)
 		return -ENOMEM;
 	blk->pdev = pdev;
 	spin_lock_init(&blk->config_lock);
+	INIT_WORK(&blk->show, pvblk_show_work);
+	init_completion(&blk->shown);
 	INIT_DELAYED_WORK(&blk->update, pvblk_update_work);
 	pvbus_set_drvdata(pdev, blk);
 
@@ -243,9 +245,7 @@ static void pvblk_remove(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 
-	/* Waits for what is in flight; the bus goes on restoring the device meanwhile. */
-	del_gendisk(blk->disk);
-	pvblk_stop(blk);
+	pvblk_remove_disk(blk);
 	free_queues(blk);
 	put_disk(blk->disk);
 	blk_mq_free_tag_set(&blk->set);

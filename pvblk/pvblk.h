@@ -7,6 +7,7 @@
 
 #include <linux/atomic.h>
 #include <linux/blk-mq.h>
+#include <linux/completion.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <pv/bus.h>
@@ -160,6 +161,10 @@ struct pvblk_queue {
  * @index: N of pvblkN
  * @config: checked copy of the device's config; written by the bus's callbacks
  * @config_lock: for who reads it elsewhere
+ * @show: shows the disk to users; reads its partition tables for that, so others do not wait for it
+ *	for long
+ * @shown: it has done so, or failed
+ * @added: the disk is shown; of @show
  * @update: tells the block layer what has changed. It waits for I/O and allocates, so no I/O
  *	waits for it
  * @limits: what the block layer has been told; of @update
@@ -180,6 +185,9 @@ struct pvblk {
 	int			index;
 	struct pvblk_config	config;
 	spinlock_t		config_lock;
+	struct work_struct	show;
+	struct completion	shown;
+	bool			added;
 	struct delayed_work	update;
 	struct queue_limits	limits;
 	bool			read_only;
@@ -197,7 +205,8 @@ static inline bool pvblk_has_data(const struct request *rq)
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
 void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config);
 int pvblk_add_disk(struct pvblk *blk);
-void pvblk_stop(struct pvblk *blk);
+void pvblk_remove_disk(struct pvblk *blk);
+void pvblk_show_work(struct work_struct *work);
 void pvblk_update_work(struct work_struct *work);
 
 /* mq.c */

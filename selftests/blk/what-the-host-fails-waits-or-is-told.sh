@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A full file system of the host's holds its disk, and no other, until there is room, over the death of a
-# worker too; what must not fail is not told to the guest. rerror=stop waits for the operator. Discards and
+# worker too; what must not fail is not told to the guest. rerror=stop waits for the operator; a driver that
+# comes meanwhile finds all other disks, and that one later. Discards and
 # zeroes that a medium of larger blocks refuses are done as far as they can be (BLK-D5).
 # needs: vm root
 # kernels: 6.1
@@ -12,7 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-ktap_plan 23
+ktap_plan 27
 small=$test_tmp/small loop=''
 mkdir "$small"
 mount -t tmpfs -o size=24M pvkit-small "$small" || ktap_bail 'no tmpfs'
@@ -67,6 +68,14 @@ truncate -s 16M "$cut"
 pvctl continue cut > "$test_tmp/continue"
 ktap_check 'when it is mended, it goes on' becomes cut served
 ktap_check 'and the guest has seen no error' vm_wait "$reader"
+truncate -s 0 "$cut"
+VM_TIMEOUT=20 ktap_check 'a driver that comes does not wait for a disk that is stopped' \
+	vm_run 'rmmod pvblk && modprobe pvblk'
+ktap_check 'it is' is_state cut stopped
+ktap_check 'the others are there' vm_run 'dd if=/dev/pvblk2 of=/dev/null bs=1M iflag=direct 2>/dev/null'
+truncate -s 16M "$cut"
+pvctl continue cut > "$test_tmp/continue"
+ktap_check 'and so is that one when it goes on' wait_for 20 vm_run 'dd if=/dev/pvblk1 of=/dev/null 2>/dev/null'
 ktap_check 'a disk that is not stopped says so' grep -q 'holds no request' <<< "$(pvctl continue good)"
 
 if [ -n "$loop" ]; then
