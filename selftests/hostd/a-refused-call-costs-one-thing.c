@@ -5,8 +5,6 @@
  * disk that was there before is served on, and nothing is left, neither descriptors nor processes.
  * timeout: 300
  */
-#include <dirent.h>
-
 #include "testqemu.h"
 #include "testdrv.h"
 #include "testdeny.h"
@@ -96,21 +94,6 @@ static bool drive(void)
 	return testdrv_do(&drv, &queue, &sqe) == PVBLK_S_OK && testdrv_data(&drv, &queue)[4096] == pattern;
 }
 
-static unsigned int count(const char *what)
-{
-	unsigned int nr = 0;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)b.pid, what);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		nr++;
-	if (dir)
-		closedir(dir);
-	return nr;
-}
-
 static unsigned int count_children(void)
 {
 	unsigned int nr = 0;
@@ -188,7 +171,7 @@ static bool has_settled(void)
 	}
 	list = broker_ask(&b, "list");
 	return good && strstr(list, "\"id\":\"disk\"") && strstr(list, "\"state\":\"served\"") && drive() &&
-	       count("fd") <= nr_fds && count_children() <= nr_children;
+	       broker_count_fds(&b) <= nr_fds && count_children() <= nr_children;
 }
 
 static bool settles(void)
@@ -220,7 +203,7 @@ static bool is_borne(const struct scene *scene, enum deny_who who, unsigned int 
 	if (!good)
 		ktap_note("%s: %s, number %u of the %s: %s; restarts %ld, were %ld; fds %u of %u, children %u of %u: %s",
 			  scene->what, refusals[i].name, nth, who == DENY_BROKER ? "broker's" : "others'",
-			  strerror(refusals[i].error), restarts(), before, count("fd"), nr_fds, count_children(),
+			  strerror(refusals[i].error), restarts(), before, broker_count_fds(&b), nr_fds, count_children(),
 			  nr_children, broker_ask(&b, "list"));
 	return good;
 }
@@ -303,9 +286,9 @@ int main(void)
 	calls[i] = -1;
 	set_up(calls);
 	/* A connection that has just been closed counts until pvhostd has closed it, too. */
-	nr_fds = count("fd");
+	nr_fds = broker_count_fds(&b);
 	for (i = 0; i < 20; i++, usleep(5000))
-		nr_fds = count("fd") < nr_fds ? count("fd") : nr_fds;
+		nr_fds = broker_count_fds(&b) < nr_fds ? broker_count_fds(&b) : nr_fds;
 	nr_children = count_children();
 	ktap_ok(settles(), "a driver writes and reads a disk");
 	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)

@@ -8,7 +8,6 @@
  */
 #include "testqemu.h"
 
-#include <dirent.h>
 #include <sys/mman.h>
 
 #define VECTORS		"--vectors", TEST_VECTORS_TEXT
@@ -155,21 +154,6 @@ static void add_devices(struct broker *b)
 	snprintf(list, sizeof(list), "%s", broker_ask(b, "list"));
 }
 
-static unsigned int count_fds(const struct broker *b)
-{
-	char path[64];
-	unsigned int nr = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)b->pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		nr++;
-	if (dir)
-		closedir(dir);
-	return nr;
-}
-
 static void test_refusals(struct broker *b, struct qemu *q)
 {
 	char path[TMP_LEN + 16];
@@ -263,10 +247,10 @@ int main(void)
 	qemu_connect(&q, &b);
 	add_devices(&b);
 	upgrade(&b, &q, "the same program", THIS_VERSION);
-	nr_fds = count_fds(&b);
+	nr_fds = broker_count_fds(&b);
 	for (i = 0; i < 3; i++)
 		broker_ask(&b, "upgrade");
-	ktap_ok(wait_until(count_fds(&b) <= nr_fds), "no descriptor is lost or left");
+	ktap_ok(wait_until(broker_count_fds(&b) <= nr_fds), "no descriptor is lost or left");
 	test_refusals(&b, &q);
 	test_others(&b, &q);
 	install(next_program);

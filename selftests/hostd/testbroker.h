@@ -5,6 +5,7 @@
 #ifndef SELFTESTS_HOSTD_TESTBROKER_H
 #define SELFTESTS_HOSTD_TESTBROKER_H
 
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -158,6 +159,22 @@ static inline long broker_number(const char *answer, const char *key)
 	snprintf(pattern, sizeof(pattern), "\"%s\":", key);
 	at = strstr(answer, pattern);
 	return at ? strtol(at + strlen(pattern), NULL, 10) : -1;
+}
+
+/* Its open descriptors, and a few more of /proc's own. */
+static inline unsigned int broker_count_fds(const struct broker *b)
+{
+	unsigned int nr = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)b->pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		nr++;
+	if (dir)
+		closedir(dir);
+	return nr;
 }
 
 /* One message of the ivshmem protocol. Return: bytes received; 0 at the end; -errno. */
