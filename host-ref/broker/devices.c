@@ -131,7 +131,7 @@ static bool has_place(struct hostd_broker *b, const struct hostd_device *dev, un
 		snprintf(err, HOSTD_ERROR_MAX, "all %d slots are taken: remove a device first",
 			 HOSTD_SLOTS);
 	else if (hostd_memory_is_short())
-		snprintf(err, HOSTD_ERROR_MAX, "no memory is left for another device: raise the limit of pvhostd's (ulimit -v, LimitAS=)");
+		snprintf(err, HOSTD_ERROR_MAX, HOSTD_NO_MEMORY_LEFT);
 	else if (hostd_broker_is_tight(b, DEVICE_FDS))
 		snprintf(err, HOSTD_ERROR_MAX, "the limit of descriptors is reached: raise it for pvhostd (ulimit -n, LimitNOFILE=)");
 	else

@@ -128,7 +128,7 @@ static struct json_object *op_add(struct hostd_worker *w, struct json_object *re
 	}
 	if (hostd_memory_is_short()) {
 		close_all(fds, nr_fds);
-		return hostd_ipc_reply_error(req, "no memory is left for another device: raise the limit of pvhostd's (ulimit -v, LimitAS=)");
+		return hostd_ipc_reply_error(req, HOSTD_NO_MEMORY_LEFT);
 	}
 	ret = take_parcels(&spec, fds, nr_fds);
 	if (ret)

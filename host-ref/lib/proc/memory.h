@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* What a device is refused with then. */
+#define HOSTD_NO_MEMORY_LEFT	"no memory is left for another device: raise the limit of pvhostd's (ulimit -v, LimitAS=)"
+
 /**
  * hostd_memory_reserve - take a reserve that malloc() has when it cannot have more
  *
