@@ -190,7 +190,7 @@ static int net_start(struct hdev_queue *q)
 
 	if (is_control(q->index))
 		return 0;
-	return is_receive(q->index) ? net_rx_start(net, q) : net_tx_start(net, q);
+	return is_receive(q->index) ? net_pack_start(net, q) : net_tx_start(net, q);
 }
 
 static void forget_driver(struct net *net)

@@ -10,69 +10,12 @@
 #include "lib/rate.h"
 #include "net/backend/backend.h"
 #include "net/capture.h"
+#include "net/pack.h"
 #include "worker/bus/device.h"
 #include "worker/bus/wait.h"
 
-/* Room for a frame of any length, and so much more that one that is too long is seen to be. */
-#define NET_KEPT_MAX	(PVNET_FRAME_MAX + 64)
 /* Only streams have frames that are so long. */
 #define NET_STREAM_LEN	16384
-
-/**
- * struct net_buf - a buffer of the driver's for frames
- * @data: its place
- * @len: bytes
- * @id: the driver's
- */
-struct net_buf {
-	uint8_t *data;
-	uint32_t len;
-	uint32_t id;
-};
-
-/**
- * struct net_kept - a frame that waits for a buffer
- * @len: bytes; 0: there is none
- * @frame: its header
- * @data: the frame, private
- */
-struct net_kept {
-	uint32_t len;
-	struct pvnet_frame frame;
-	uint8_t data[NET_KEPT_MAX];
-};
-
-/**
- * struct net_rxq - the receive queue of a pair
- * @q: the queue
- * @open: frames are being packed into @buf
- * @buf: that buffer
- * @at: where the next frame goes, a multiple of PVNET_FRAME_ALIGN
- * @used: where the last one ends
- * @nr_frames: how many
- * @largest: of this batch, in bytes
- * @starved: there are no buffers: the queue is armed, and its source is not looked at
- * @gives_way: but it is looked at, for other pairs
- * @look_ns: when to look at its source next
- * @kept: a frame that waits for a buffer
- * @nr: of @stack
- * @stack: buffers that are free, the one that came last on top
- */
-struct net_rxq {
-	struct hdev_queue *q;
-	bool open;
-	struct net_buf buf;
-	uint32_t at;
-	uint32_t used;
-	uint32_t nr_frames;
-	uint32_t largest;
-	bool starved;
-	bool gives_way;
-	uint64_t look_ns;
-	struct net_kept kept;
-	unsigned int nr;
-	struct net_buf stack[];
-};
 
 /**
  * struct net_txq - the transmit queue of a pair
@@ -234,15 +177,6 @@ void net_down(struct net *net);
  * @net: the NIC
  */
 void net_rx_init(struct net *net);
-
-/**
- * net_rx_start - pvdev_ops.start of a receive queue
- * @net: the NIC
- * @q: the queue
- *
- * Return: 0 or -ENOMEM.
- */
-int net_rx_start(struct net *net, struct hdev_queue *q);
 
 /**
  * net_rx_poll - pvdev_ops.poll of a receive queue: there are buffers again

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receiving: frames are read straight into the driver's buffers, as many into one as fit.
+ * Receiving: frames are read straight into the driver's buffers (pack.c).
  *
  * A frame that the rest of a buffer has no room for has its end in private memory, is put together there,
  * and goes into the next buffer. While there is no next one it stays, and nothing more is read; but where a
@@ -17,8 +17,6 @@
 #include "worker/bus/bus.h"
 #include "worker/bus/shmem.h"
 
-#define HEADER		((uint32_t)sizeof(struct pvnet_frame))
-#define BUF_MIN		64
 /* Frames that one look takes: then others have their turn. */
 #define BUDGET		64
 /* Frames that are thrown away at once: more than a tap's queue has by default. */
@@ -27,150 +25,6 @@
 #define HOLD_NS		10000000
 /* After a look that found nothing: an empty look at a tap costs half a microsecond. */
 #define PAUSE_NS	3000
-
-/**
- * struct arrival - a frame that was read
- * @data: where it is: in the open buffer of its source's pair, or kept
- * @len: bytes
- * @pair: whom it is for
- * @frame: its header
- */
-struct arrival {
-	uint8_t *data;
-	uint32_t len;
-	unsigned int pair;
-	struct pvnet_frame frame;
-};
-
-int net_rx_start(struct net *net, struct hdev_queue *q)
-{
-	struct net_rxq *rx = calloc(1, sizeof(*rx) + q->ring.size * sizeof(rx->stack[0]));
-
-	if (!rx)
-		return -ENOMEM;
-	rx->q = q;
-	/* Buffers wait in the ring: they are no work, and no doorbell is wanted for them (NET-D7). */
-	q->quiet = true;
-	q->priv = rx;
-	net->rx[net_pair_of(q)] = rx;
-	return 0;
-}
-
-/* NET-G5 */
-static bool take_buffer(struct net_rxq *rx, const struct pvnet_rx_sqe *sqe)
-{
-	struct net_buf *buf = &rx->stack[rx->nr];
-
-	buf->id = le32toh(sqe->id);
-	buf->len = le32toh(sqe->len);
-	buf->data = hostd_window_at(&rx->q->data, le64toh(sqe->data_off), buf->len, PVNET_FRAME_ALIGN);
-	if (!buf->data || buf->len < BUF_MIN)
-		return false;
-	rx->nr++;
-	return true;
-}
-
-/* It has some again, whoever has found that out: its source is looked at, and no doorbell is wanted. */
-static void feed(struct net_rxq *rx)
-{
-	rx->starved = false;
-	rx->gives_way = false;
-	rx->q->quiet = true;
-	rx->q->armed = false;
-	net_watch(rx->q->dev->priv);
-}
-
-static void refill(struct net_rxq *rx)
-{
-	struct pvnet_rx_sqe sqe;
-
-	while (hdev_queue_pop(rx->q, &sqe)) {
-		if (take_buffer(rx, &sqe))
-			continue;
-		hdev_queue_break(rx->q, PVRING_E_ENTRY, "a receive buffer lies where none may lie");
-		return;
-	}
-	if (rx->starved && rx->nr)
-		feed(rx);
-}
-
-/* Complete the open buffer; one without frames stays the driver's last word, on top of the stack. */
-static void close_buffer(struct net_rxq *rx)
-{
-	struct pvnet_rx_cqe cqe = {
-		.id = htole32(rx->buf.id), .used = htole32(rx->used), .nr_frames = htole32(rx->nr_frames),
-	};
-
-	if (!rx->open)
-		return;
-	rx->open = false;
-	if (rx->nr_frames)
-		hdev_queue_push(rx->q, &cqe, true);
-	else
-		rx->stack[rx->nr++] = rx->buf;
-}
-
-static bool open_buffer(struct net_rxq *rx)
-{
-	if (rx->open)
-		return true;
-	refill(rx);
-	if (!rx->q->running || !rx->nr)
-		return false;
-	rx->buf = rx->stack[--rx->nr];
-	rx->open = true;
-	rx->at = rx->used = rx->nr_frames = 0;
-	return true;
-}
-
-static uint32_t room_of(const struct net_rxq *rx)
-{
-	return rx->buf.len - rx->at > HEADER ? rx->buf.len - rx->at - HEADER : 0;
-}
-
-static void note_frame(struct net_rxq *rx, uint32_t len)
-{
-	rx->used = rx->at + HEADER + len;
-	rx->at = (rx->used + PVNET_FRAME_ALIGN - 1) & ~(PVNET_FRAME_ALIGN - 1);
-	rx->nr_frames++;
-	if (rx->largest < len)
-		rx->largest = len;
-	rx->q->stats.read_bytes += len;
-	/* What would hardly fit is better read where it does. */
-	if (rx->at > rx->buf.len || room_of(rx) < rx->largest)
-		close_buffer(rx);
-}
-
-/* An empty buffer that is too short: the driver breaks NET-G5, and loses the frame. */
-static bool is_too_long(const struct net_rxq *rx, uint32_t len)
-{
-	return !rx->nr_frames && room_of(rx) < len;
-}
-
-/* Put a frame into a buffer of its pair; -EAGAIN: there is none, -EMSGSIZE: it is too short. */
-static int place(struct net *net, const struct arrival *a)
-{
-	struct net_rxq *rx = net->rx[a->pair];
-	uint8_t *to;
-
-	if (!open_buffer(rx))
-		return -EAGAIN;
-	if (room_of(rx) < a->len && rx->nr_frames) {
-		close_buffer(rx);
-		if (!open_buffer(rx))
-			return -EAGAIN;
-	}
-	if (is_too_long(rx, a->len))
-		return -EMSGSIZE;
-	to = rx->buf.data + rx->at;
-	if (to + HEADER != a->data)
-		memcpy(to + HEADER, a->data, a->len);
-	hostd_copy_out(to, &a->frame, HEADER);
-	note_frame(rx, a->len);
-	net_note_length(net, a->len);
-	net->count[a->pair].rx_frames++;
-	return 0;
-}
 
 /* Is it of a length that the settings allow? */
 static bool is_allowed(const struct net *net, uint32_t len, const struct net_offload *o)
@@ -181,7 +35,7 @@ static bool is_allowed(const struct net *net, uint32_t len, const struct net_off
 }
 
 /* For whom is it, and what is said of it; false: for nobody. @peek: its start */
-static bool choose(struct net *net, struct arrival *a, unsigned int source, const uint8_t *peek)
+static bool choose(struct net *net, struct net_arrival *a, unsigned int source, const uint8_t *peek)
 {
 	unsigned int mode = le16toh(net->set.mode);
 	uint32_t hash, type, len = a->len < NET_PEEK_LEN ? a->len : NET_PEEK_LEN;
@@ -205,7 +59,7 @@ static bool choose(struct net *net, struct arrival *a, unsigned int source, cons
 	return true;
 }
 
-static void keep(struct net_kept *kept, const struct arrival *a)
+static void keep(struct net_kept *kept, const struct net_arrival *a)
 {
 	kept->len = a->len;
 	kept->frame = a->frame;
@@ -214,7 +68,7 @@ static void keep(struct net_kept *kept, const struct arrival *a)
 }
 
 /* A frame was read: check it, and give it to whom it is for. */
-static void arrive(struct net *net, struct arrival *a, unsigned int source, const struct net_offload *o)
+static void arrive(struct net *net, struct net_arrival *a, unsigned int source, const struct net_offload *o)
 {
 	uint8_t peek[NET_PEEK_LEN];
 	int ret;
@@ -234,7 +88,7 @@ static void arrive(struct net *net, struct arrival *a, unsigned int source, cons
 	}
 	a->frame.len = htole32(a->len);
 	net_offload_store(&a->frame.offload, o);
-	ret = place(net, a);
+	ret = net_pack(net, a);
 	if (ret == -EMSGSIZE)
 		net->count[a->pair].rx_too_long++;
 	else if (ret && a->pair == source)
@@ -262,12 +116,12 @@ static bool is_spread(const struct net *net)
 static bool place_kept(struct net *net, unsigned int pair)
 {
 	struct net_kept *k = &net->rx[pair]->kept;
-	struct arrival a = { .data = k->data, .len = k->len, .pair = pair, .frame = k->frame };
+	struct net_arrival a = { .data = k->data, .len = k->len, .pair = pair, .frame = k->frame };
 	int ret;
 
 	if (!k->len)
 		return true;
-	ret = place(net, &a);
+	ret = net_pack(net, &a);
 	if (ret == -EAGAIN)
 		return false;
 	if (ret)
@@ -287,7 +141,7 @@ static bool others_have_buffers(struct net *net, unsigned int pair)
 	unsigned int i;
 
 	for (i = 0; i < net->nr_pairs; i++)
-		if (i != pair && open_buffer(net->rx[i]))
+		if (i != pair && net_pack_open(net->rx[i]))
 			return true;
 	return false;
 }
@@ -318,15 +172,15 @@ static bool has_room(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
 
-	return place_kept(net, source) && open_buffer(rx) ? true : may_pass_by(net, source);
+	return place_kept(net, source) && net_pack_open(rx) ? true : may_pass_by(net, source);
 }
 
 /* Read a frame of a source into the open buffer, or private memory; its length, or -errno. */
 static int read_one(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
-	struct arrival a = { .data = rx->open ? rx->buf.data + rx->at + HEADER : rx->kept.data };
-	uint32_t room = rx->open ? room_of(rx) : 0;
+	struct net_arrival a = { .data = rx->open ? net_pack_place(rx) : rx->kept.data };
+	uint32_t room = rx->open ? net_pack_room(rx) : 0;
 	struct net_offload o = { 0 };
 	struct iovec iov[2];
 	ssize_t len;
@@ -354,17 +208,6 @@ static int read_one(struct net *net, unsigned int source)
 	return len;
 }
 
-/* Frames go on when there are no more at hand (NET-D6). */
-static void close_all(struct net *net)
-{
-	unsigned int i;
-
-	for (i = 0; i < net->nr_pairs; i++) {
-		close_buffer(net->rx[i]);
-		net->rx[i]->largest = 0;
-	}
-}
-
 bool net_rx_has_more(struct net *net, unsigned int source)
 {
 	int len = net->rx[source]->kept.len ? 0 : read_one(net, source);
@@ -387,7 +230,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 		len = read_one(net, source);
 		found |= len >= 0;
 	}
-	close_all(net);
+	net_pack_end_all(net);
 	if (net->ending && rx->starved && !net_rx_has_more(net, source))
 		len = -EAGAIN;
 	if (found) {
@@ -475,9 +318,9 @@ unsigned int net_rx_poll(struct hdev_queue *q)
 	struct net_rxq *rx = q->priv;
 	unsigned int i;
 
-	if (!rx->starved || !open_buffer(rx))
+	if (!rx->starved || !net_pack_open(rx))
 		return 0;
-	close_buffer(rx);
+	net_pack_close(rx);
 	if (net->hold_timer.at_ns == HDEV_NEVER)
 		give_way(net);
 	net_rx_look_all(net);
