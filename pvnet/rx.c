@@ -64,7 +64,7 @@ static void fill(struct pvnet_pair *pair)
 	}
 }
 
-/* It asks for the doorbell only where it has run out of buffers (NET-D7). */
+/* It asks for the doorbell only where it has run out of buffers, or nearly so (NET-D7). */
 static void kick(struct pvnet_rx *rx)
 {
 	if (pvring_need_kick(&rx->q->ring))

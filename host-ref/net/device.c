@@ -153,6 +153,7 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 		return ret;
 	}
 	dev->priv = net;
+	net_pack_init(net);
 	net_rx_init(net);
 	net_end_init(net);
 	net_tx_init(net);
@@ -200,6 +201,7 @@ static void forget_driver(struct net *net)
 	net->mtu = le32toh(net->config.max_mtu);
 	net->full = false;
 	hdev_timer_set(&net->full_timer, HDEV_NEVER);
+	hdev_timer_set(&net->pack_timer, HDEV_NEVER);
 	hdev_timer_set(&net->hold_timer, HDEV_NEVER);
 }
 

@@ -83,6 +83,7 @@ struct net_counts {
  * @watch_timer: when to try that again
  * @end_timer: when what is @ending is over
  * @full_timer: when frames that wait for room are dropped
+ * @pack_timer: when to look what the driver has reaped, for which a buffer is still open
  * @hold_timer: when frames for others wait no longer for buffers of one pair
  * @rx_rate: limit of what is received
  * @tx_rate: limit of what is sent
@@ -116,6 +117,7 @@ struct net {
 	struct hdev_timer watch_timer;
 	struct hdev_timer end_timer;
 	struct hdev_timer full_timer;
+	struct hdev_timer pack_timer;
 	struct hdev_timer hold_timer;
 	struct hostd_rate rx_rate;
 	struct hostd_rate tx_rate;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The driver's buffers, and the frames that are packed into them, as many into one as fit.
+ *
+ * A buffer is completed when there are no more frames at hand. But a driver that is kept from its CPU would soon
+ * have used up its buffers for a frame each: while it has yet to reap others the last ones are filled, as it comes to
+ * their frames no sooner if they are completed (NET-D6).
  */
 #include "net/device.h"
 
@@ -14,6 +18,10 @@
 
 #define HEADER		((uint32_t)sizeof(struct pvnet_frame))
 #define BUF_MIN		64
+/* With fewer buffers left it is time to fill them, if so many wait to be reaped. */
+#define FEW		4
+/* So often one looks whether a driver has reaped that gives no buffer for it, and so rings no doorbell. */
+#define LOOK_NS		10000000
 
 int net_pack_start(struct net *net, struct hdev_queue *q)
 {
@@ -43,13 +51,19 @@ static bool take_buffer(struct net_rxq *rx, const struct pvnet_rx_sqe *sqe)
 	return true;
 }
 
-/* It has some again, whoever has found that out: its source is looked at, and no doorbell is wanted. */
+/* No doorbell is wanted any more. */
+static void hush(struct net_rxq *rx)
+{
+	rx->q->quiet = true;
+	rx->q->armed = false;
+}
+
+/* It has some again, whoever has found that out: its source is looked at. */
 static void feed(struct net_rxq *rx)
 {
 	rx->starved = false;
 	rx->gives_way = false;
-	rx->q->quiet = true;
-	rx->q->armed = false;
+	hush(rx);
 	net_watch(rx->q->dev->priv);
 }
 
@@ -147,12 +161,59 @@ int net_pack(struct net *net, const struct net_arrival *a)
 	return 0;
 }
 
-void net_pack_end_all(struct net *net)
+/* Are few buffers left, and has the driver more to reap than that? One that lies about it delays its own frames. */
+static bool is_behind(struct net_rxq *rx)
+{
+	if (rx->nr < FEW)
+		refill(rx);
+	return rx->q->running && rx->nr < FEW && hring_unreaped(&rx->q->ring) >= FEW;
+}
+
+bool net_pack_end(struct net *net, struct net_rxq *rx)
+{
+	bool ended;
+
+	if (rx->open && rx->nr_frames && is_behind(rx)) {
+		/* It rings when it gives the next buffer. */
+		rx->q->quiet = false;
+		if (net->pack_timer.at_ns == HDEV_NEVER)
+			hdev_timer_set(&net->pack_timer, net->dev->loop->now_ns + LOOK_NS);
+		return false;
+	}
+	ended = rx->open && rx->nr_frames;
+	rx->largest = 0;
+	net_pack_close(rx);
+	if (!rx->q->quiet && !rx->starved)
+		hush(rx);
+	return ended;
+}
+
+bool net_pack_end_all(struct net *net)
+{
+	bool ended = false;
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++)
+		ended |= net_pack_end(net, net->rx[i]);
+	return ended;
+}
+
+void net_pack_flush(struct net *net)
 {
 	unsigned int i;
 
 	for (i = 0; i < net->nr_pairs; i++) {
 		net_pack_close(net->rx[i]);
-		net->rx[i]->largest = 0;
+		hdev_queue_signal(net->rx[i]->q);
 	}
+}
+
+static void pack_due(struct hdev_timer *timer)
+{
+	net_pack_end_all(timer->dev->priv);
+}
+
+void net_pack_init(struct net *net)
+{
+	hdev_timer_init(net->dev, &net->pack_timer, pack_due);
 }

@@ -85,6 +85,12 @@ struct net_rxq {
 };
 
 /**
+ * net_pack_init - give the NIC its timer
+ * @net: the NIC
+ */
+void net_pack_init(struct net *net);
+
+/**
  * net_pack_start - pvdev_ops.start of a receive queue
  * @net: the NIC
  * @q: the queue
@@ -129,9 +135,26 @@ int net_pack(struct net *net, const struct net_arrival *a);
 void net_pack_close(struct net_rxq *rx);
 
 /**
- * net_pack_end_all - there are no more frames at hand: each open buffer is closed (NET-D6)
+ * net_pack_end - there are no more frames at hand
+ * @net: the NIC
+ * @rx: the queue
+ *
+ * The open buffer is closed, if it is not better filled.
+ *
+ * Return: true if the driver got frames: hdev_queue_signal() is to follow.
+ */
+bool net_pack_end(struct net *net, struct net_rxq *rx);
+
+/**
+ * net_pack_end_all - the same for each queue
  * @net: the NIC
  */
-void net_pack_end_all(struct net *net);
+bool net_pack_end_all(struct net *net);
+
+/**
+ * net_pack_flush - give the driver what it has not got yet
+ * @net: the NIC
+ */
+void net_pack_flush(struct net *net);
 
 #endif /* HOSTD_NET_PACK_H */

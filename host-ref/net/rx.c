@@ -218,7 +218,7 @@ bool net_rx_has_more(struct net *net, unsigned int source)
 bool net_rx_look(struct net *net, unsigned int source)
 {
 	struct net_rxq *rx = net->rx[source];
-	bool found = false;
+	bool found = false, ended;
 	unsigned int nr;
 	int len = 0;
 
@@ -230,7 +230,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 		len = read_one(net, source);
 		found |= len >= 0;
 	}
-	net_pack_end_all(net);
+	ended = net_pack_end_all(net);
 	if (net->ending && rx->starved && !net_rx_has_more(net, source))
 		len = -EAGAIN;
 	if (found) {
@@ -243,7 +243,7 @@ bool net_rx_look(struct net *net, unsigned int source)
 	/* At the end of a peer there is no more of it than there is now. */
 	if (len < 0 && len != -EBADMSG && (len != -EAGAIN || net->ending))
 		net_lost(net, net->ending ? net->ending : strerror(-len));
-	return found;
+	return found || ended;
 }
 
 void net_rx_discard(struct net *net)
@@ -318,7 +318,12 @@ unsigned int net_rx_poll(struct hdev_queue *q)
 	struct net_rxq *rx = q->priv;
 	unsigned int i;
 
-	if (!rx->starved || !net_pack_open(rx))
+	if (!rx->starved) {
+		/* It has given one for what it has reaped: maybe it is no longer behind. */
+		net_pack_end(net, rx);
+		return 0;
+	}
+	if (!net_pack_open(rx))
 		return 0;
 	net_pack_close(rx);
 	if (net->hold_timer.at_ns == HDEV_NEVER)

@@ -94,6 +94,7 @@ static void set_offloads(struct net *net, uint64_t offloads)
 
 static void apply(struct net *net, const struct pvnet_settings *set)
 {
+	net_pack_flush(net);
 	drop_kept(net);
 	net->set = *set;
 	net->mtu = le32toh(set->mtu);

@@ -215,6 +215,7 @@ static inline bool testnet_reap(unsigned int index, void *cqe)
 		return false;
 	memcpy(cqe, from, 16);
 	q->reaped++;
+	((struct pvring_drv_ctrl *)q->drv)->cq_head = htole32(q->reaped);
 	return true;
 }
 

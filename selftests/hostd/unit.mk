@@ -10,7 +10,7 @@ units		:= window-obeys-the-layout overwritten-window-starts-an-epoch only-anothe
 		   balloon-ranges-are-checked balloon-frees-only-what-was-given \
 		   balloon-memory-is-proven balloon-helper-goes-with-its-worker \
 		   a-stalled-file-stops-itself-only several-loops-serve-one-window the-loop-does-not-wait-while-the-ring-works a-core-that-others-want-is-left a-stream-is-looked-at-in-naps devices-wait-for-descriptors-and-times keys-are-checked-once \
-		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages net-frames-are-checked net-frames-are-packed net-segments-are-cut-as-linux-does net-frames-are-captured net-peers-come-and-go peers-that-stop-halfway-keep-nobody-busy what-cannot-be-watched-is-looked-at net-tap-carries-frames net-frames-are-known net-rate-is-kept nbd-servers-are-not-believed blk-rates-are-kept latencies-are-counted
+		   host-errors-follow-the-policy engines-bear-what-the-host-refuses device-that-cannot-be-served-is-kept statistics-come-in-pages net-frames-are-checked net-frames-are-packed net-last-buffers-are-filled net-segments-are-cut-as-linux-does net-frames-are-captured net-peers-come-and-go peers-that-stop-halfway-keep-nobody-busy what-cannot-be-watched-is-looked-at net-tap-carries-frames net-frames-are-known net-rate-is-kept nbd-servers-are-not-believed blk-rates-are-kept latencies-are-counted
 unit_libs	:= -luring -lseccomp -lnbd $(shell pkg-config --libs json-c)
 unit_cflags	:= -D_GNU_SOURCE -DPVKIT_VERSION='"test"' -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers \
 		   -I../../include/uapi -I$(HOSTREF) -I../lib $(shell pkg-config --cflags json-c) -pthread

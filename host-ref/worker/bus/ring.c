@@ -125,6 +125,11 @@ bool hring_irq_due(struct hring *r, uint64_t now_ns)
 	return false;
 }
 
+uint32_t hring_unreaped(const struct hring *r)
+{
+	return r->cq_told - hostd_load32(&r->drv->cq_head);
+}
+
 bool hring_arm(struct hring *r)
 {
 	hostd_store32(&r->dev->kick_event, r->sq_next);

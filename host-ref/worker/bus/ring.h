@@ -133,6 +133,14 @@ bool hring_need_irq(struct hring *r, uint64_t now_ns);
 bool hring_irq_due(struct hring *r, uint64_t now_ns);
 
 /**
+ * hring_unreaped - completions that the driver could have reaped since the last hring_need_irq(), and has not
+ * @r: the ring
+ *
+ * Return: their number, as the driver says it (RING-G6): it may be any, also where there are none.
+ */
+uint32_t hring_unreaped(const struct hring *r);
+
+/**
  * hring_arm - ask for a doorbell before going to sleep (RING-D4)
  * @r: the ring
  *
