@@ -351,14 +351,22 @@ void hostd_errands_reap(struct hostd_broker *b)
 	set_timer(b);
 }
 
+void hostd_errands_kill(struct hostd_broker *b)
+{
+	struct hostd_errand *e;
+
+	for (e = b->errands; e; e = e->next)
+		if (!e->nobodys)
+			kill(e->pid, SIGKILL);
+}
+
 void hostd_errands_free(struct hostd_broker *b)
 {
 	struct hostd_errand *e;
 
+	hostd_errands_kill(b);
 	while ((e = b->errands)) {
 		b->errands = e->next;
-		if (!e->nobodys)
-			kill(e->pid, SIGKILL);
 		hostd_loop_close(&b->loop, &e->src);
 		free(e);
 	}

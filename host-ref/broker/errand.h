@@ -119,6 +119,14 @@ void hostd_errands_cancel(struct hostd_broker *b, const void *owner);
 void hostd_errands_reap(struct hostd_broker *b);
 
 /**
+ * hostd_errands_kill - end all but those that are nobody's
+ * @b: the broker
+ *
+ * Who waits for one hears of its death when it is reaped.
+ */
+void hostd_errands_kill(struct hostd_broker *b);
+
+/**
  * hostd_errands_free - forget them, at the end of the broker; nobody's go on, the others are killed
  * @b: the broker
  */

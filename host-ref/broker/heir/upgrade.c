@@ -347,7 +347,7 @@ void hostd_upgrade_go(struct hostd_broker *b)
 		return;
 	/* Who waits for what this process does hears nothing of the next. */
 	hostd_control_end_others(b, up->call, "pvhostd is being upgraded: try again");
-	hostd_errands_free(b);
+	hostd_errands_kill(b);
 	state = make_state(b);
 	fd = write_state(state);
 	keep_all_over_exec(state, 0);
