@@ -75,6 +75,7 @@ struct hostd_options {
  * @exe: the program, for the next worker
  * @loop: event loop
  * @signals: signalfd
+ * @signals_timer: looks at them where there is no such thing
  * @start_ms: when it started
  * @window: the window of the moment
  * @qemu: ivshmem server
@@ -117,6 +118,7 @@ struct hostd_broker {
 	struct hostd_exe exe;
 	struct hostd_loop loop;
 	struct hostd_source signals;
+	struct hostd_timer signals_timer;
 	uint64_t start_ms;
 	struct hostd_carrier window;
 	struct hostd_qemu qemu;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/broker.h"
@@ -32,7 +33,7 @@
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
 #define UPGRADED_MS	30000	/* for the first life after an upgrade */
-#define TRY_AGAIN_US	50000
+#define SIGNALS_LOOK_MS	50	/* where no descriptor tells of them */
 
 static void quit_done(struct hostd_broker *b, void *ctx, struct json_object *reply,
 		      const char *error)
@@ -88,20 +89,35 @@ static void reap(struct hostd_broker *b)
 	hostd_daemons_reap(b);
 }
 
-static void signals_ready(struct hostd_source *src, uint32_t events)
+static void take_signal(struct hostd_broker *b, unsigned int signo)
 {
-	struct hostd_broker *b = hostd_container_of(src, struct hostd_broker, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGCHLD)
+	if (signo == SIGCHLD)
 		reap(b);
-	else if (info.ssi_signo == SIGHUP)
+	else if (signo == SIGHUP)
 		reopen_log();
 	else
 		hostd_broker_stop(b, EXIT_SUCCESS);
+}
+
+static void signals_ready(struct hostd_source *src, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(src->fd, &info, sizeof(info)) == sizeof(info))
+		take_signal(hostd_container_of(src, struct hostd_broker, signals), info.ssi_signo);
+}
+
+/* Those that are for the broker: they stay blocked. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
 static int watch_signals(struct hostd_broker *b)
@@ -109,13 +125,7 @@ static int watch_signals(struct hostd_broker *b)
 	sigset_t set;
 	int fd, err;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block_signals(&set);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -124,6 +134,38 @@ static int watch_signals(struct hostd_broker *b)
 	if (err)
 		close(fd);
 	return err;
+}
+
+/* As long as the host refuses the descriptor that tells of signals, they are looked at. */
+static void signals_due(struct hostd_timer *timer)
+{
+	struct hostd_broker *b = hostd_container_of(timer, struct hostd_broker, signals_timer);
+	const struct timespec now = { 0 };
+	sigset_t set;
+	int signo;
+
+	if (!watch_signals(b)) {
+		hostd_log(HOSTD_LOG_INFO, "signals are heard at once again");
+		return;
+	}
+	block_signals(&set);
+	while ((signo = sigtimedwait(&set, NULL, &now)) > 0)
+		take_signal(b, signo);
+	hostd_timer_set(timer, SIGNALS_LOOK_MS);
+}
+
+/* One that has taken the place of another has a VM, and there is nobody else for that. */
+static int start_signals(struct hostd_broker *b)
+{
+	int err = watch_signals(b);
+
+	hostd_timer_init(&b->loop, &b->signals_timer, signals_due);
+	if (!err || !b->opt.handover)
+		return err;
+	hostd_log(HOSTD_LOG_ERR, "no descriptor tells of signals here (%s): they are looked at each %d ms", strerror(-err),
+		  SIGNALS_LOOK_MS);
+	hostd_timer_set(&b->signals_timer, SIGNALS_LOOK_MS);
+	return 0;
 }
 
 static int add_devices(struct hostd_broker *b, struct json_object *devices)
@@ -154,36 +196,13 @@ static int explain_start(int err)
 	return err;
 }
 
-/*
- * This process has a VM already, and there is nobody else for that: what the host refuses now it may allow the
- * next moment.
- */
-static bool is_tried_again(const struct hostd_broker *b, int err)
-{
-	static bool said;
-
-	if (!err || !b->opt.handover)
-		return false;
-	if (!said)
-		hostd_log(HOSTD_LOG_ERR, "cannot go on after the upgrade yet: %s: trying again until it can", strerror(-err));
-	said = true;
-	usleep(TRY_AGAIN_US);
-	return true;
-}
-
 /* The parts of the broker, with the sockets of the one that it takes the place of. */
 static int start_parts(struct hostd_broker *b, struct json_object *fds)
 {
-	int err;
+	int err = start_signals(b);
 
-	do {
-		err = watch_signals(b);
-	} while (is_tried_again(b, err));
-	if (err)
-		return err;
-	do {
+	if (!err)
 		err = hostd_lives_init(b);
-	} while (is_tried_again(b, err));
 	if (!err)
 		err = hostd_control_start(b, hostd_kept_fd(fds, "control"), hostd_command_run);
 	if (!err)
@@ -209,7 +228,7 @@ static int start_vm(struct hostd_broker *b, struct json_object *left, struct jso
 	if (err)
 		return explain_start(err);
 	err = hostd_broker_check_room(b);
-	if (err)
+	if (err && !b->opt.handover)
 		return err;
 	return b->qemu.conn.fd >= 0 || b->opt.handover ? hostd_restore_devices(b, left, devices) :
 							 add_devices(b, devices);

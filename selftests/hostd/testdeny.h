@@ -16,6 +16,8 @@
 #include "testbroker.h"
 
 #define DENY_CALLS	512
+/* In the place of an error: there is no answer, and who makes the call hangs until he is killed. */
+#define DENY_HOLD	-1
 
 /* Who makes a call: the broker, or a process that it has started. */
 enum deny_who { DENY_BROKER, DENY_OTHERS };
@@ -35,6 +37,7 @@ enum deny_who { DENY_BROKER, DENY_OTHERS };
  * @call: which
  * @error: what he gets
  * @nth: the one that is refused, counted from 1; 0: none
+ * @lasts: and all that follow
  * @nr_refused: how many were
  * @seen: calls made since deny_begin(), of the broker and of others
  */
@@ -52,6 +55,7 @@ struct deny {
 	int call;
 	int error;
 	unsigned int nth;
+	bool lasts;
 	unsigned int nr_refused;
 	unsigned int seen[2][DENY_CALLS];
 };
@@ -66,7 +70,8 @@ static inline int deny_decide(struct deny *d, const struct seccomp_notif *req)
 	pthread_mutex_lock(&d->lock);
 	if (req->data.nr >= 0 && req->data.nr < DENY_CALLS)
 		nr = ++d->seen[who][req->data.nr];
-	if (d->nth && who == d->who && req->data.nr == d->call && nr == d->nth) {
+	if (d->nth && who == d->who && req->data.nr == d->call &&
+	    (nr == d->nth || (d->lasts && nr > d->nth))) {
 		error = d->error;
 		d->nr_refused++;
 	}
@@ -92,6 +97,8 @@ static inline void *deny_serve(void *arg)
 			return NULL;
 		}
 		error = deny_decide(d, req);
+		if (error == DENY_HOLD)
+			continue;
 		*resp = (struct seccomp_notif_resp) {
 			.id = req->id, .error = -error,
 			.flags = error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
@@ -165,8 +172,29 @@ static inline void deny_begin(struct deny *d, enum deny_who who, int call, int e
 	d->call = call;
 	d->error = error;
 	d->nth = nth;
+	d->lasts = false;
 	d->nr_refused = 0;
 	pthread_mutex_unlock(&d->lock);
+}
+
+/* Likewise, and all that follow it. */
+static inline void deny_last(struct deny *d, enum deny_who who, int call, int error, unsigned int nth)
+{
+	deny_begin(d, who, call, error, nth);
+	pthread_mutex_lock(&d->lock);
+	d->lasts = true;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* How many have been refused so far. */
+static inline unsigned int deny_count(struct deny *d)
+{
+	unsigned int nr;
+
+	pthread_mutex_lock(&d->lock);
+	nr = d->nr_refused;
+	pthread_mutex_unlock(&d->lock);
+	return nr;
 }
 
 /* Refuse nothing any more. Return: how many were refused. */

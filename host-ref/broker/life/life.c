@@ -118,6 +118,9 @@ int hostd_life_spawn(struct hostd_broker *b)
 	struct hostd_life *life = &b->life;
 	int err;
 
+	err = life->beat ? 0 : make_beat(life);
+	if (err)
+		return err;
 	err = raise_fence(b);
 	if (err)
 		return err;
@@ -196,9 +199,9 @@ int hostd_life_init(struct hostd_broker *b)
 {
 	int err = make_beat(&b->life);
 
-	if (!err)
-		hostd_timer_init(&b->loop, &b->life.watchdog, watchdog_due);
-	return err;
+	hostd_timer_init(&b->loop, &b->life.watchdog, watchdog_due);
+	/* Where there is a VM already each life tries again. */
+	return b->opt.handover ? 0 : err;
 }
 
 void hostd_life_exit(struct hostd_broker *b)
