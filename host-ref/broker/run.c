@@ -285,6 +285,7 @@ struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct 
 	b->opt = *opt;
 	b->start_ms = hostd_now_ms();
 	b->worker_lines = (struct hostd_limit) { .burst = 100, .refill_ms = 15000 };
+	b->life.ends = (struct hostd_limit) { .burst = 30, .refill_ms = 300000 };
 	b->exe.fd = -1;
 	b->life.beat_fd = -1;
 	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;

@@ -43,6 +43,33 @@ static void check_flood(struct testlife *t)
 	ktap_ok(t->nr_lines == before + 2 && strstr(t->line, "at last"), "those that were dropped are counted");
 }
 
+static void end_worker(struct testlife *t)
+{
+	if (t->b->life.pid)
+		kill(t->b->life.pid, SIGTERM);
+}
+
+/* Each serves, and dies. */
+static void check_deaths(struct testlife *t)
+{
+	unsigned int before, lives = t->lives;
+	uint64_t start_ms = hostd_now_ms();
+
+	before = t->nr_lines;
+	while (hostd_now_ms() - start_ms < HOUR_MS) {
+		end_worker(t);
+		testlife_pass(t, 1000);
+	}
+	ktap_note("%u deaths, %u lines", t->lives - lives, t->nr_lines - before);
+	ktap_ok(t->lives - lives > 500 && t->nr_lines - before >= 30 && t->nr_lines - before <= 4 * (30 + HOUR_MS / 300000),
+		"of workers that die again and again the log says so, with a bound");
+	testlife_pass(t, HOUR_MS);
+	before = t->nr_lines;
+	end_worker(t);
+	testlife_pass(t, 10);
+	ktap_ok(t->nr_lines >= before + 2, "and how many died unsaid, when the next one does");
+}
+
 static void check_text(void)
 {
 	static const char * const texts[][2] = {
@@ -91,10 +118,11 @@ int main(void)
 {
 	struct testlife t;
 
-	ktap_plan(8);
+	ktap_plan(10);
 	testlife_start(&t, answer);
 	ktap_ok(testlife_until(&t, testlife_serves(&t), 10000), "a worker serves");
 	check_flood(&t);
+	check_deaths(&t);
 	check_text();
 	check_idle(&t);
 	ktap_ok(!testlife_stop(&t), "the broker ends well");

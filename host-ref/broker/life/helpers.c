@@ -132,7 +132,8 @@ static bool helper_died(struct hostd_broker *b, const struct hostd_helper *h, in
 	/* So it ends when the worker closes the connection: with the device, or because it dies. */
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return false;
-	log_death(h, dev->id, status);
+	if (hostd_life_is_told(b))
+		log_death(h, dev->id, status);
 	return true;
 }
 

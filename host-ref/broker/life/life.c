@@ -135,6 +135,7 @@ int hostd_life_spawn(struct hostd_broker *b)
 	life->start_ms = hostd_now_ms();
 	life->epoch = 0;
 	life->accepted = false;
+	life->judged = false;
 	life->killed = false;
 	life->faulty = false;
 	life->mute = false;
@@ -143,6 +144,20 @@ int hostd_life_spawn(struct hostd_broker *b)
 	if (b->opt.watchdog_ms)
 		hostd_timer_set(&life->watchdog, b->opt.watchdog_ms / WATCHDOG_LOOKS);
 	return 0;
+}
+
+bool hostd_life_is_told(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	unsigned int dropped;
+
+	if (life->judged)
+		return !life->hushed;
+	life->judged = true;
+	life->hushed = !hostd_limit_pass(&life->ends, &dropped);
+	if (!life->hushed && dropped)
+		hostd_log(HOSTD_LOG_WARN, "%u more workers have died before, of which the log says nothing", dropped);
+	return !life->hushed;
 }
 
 void hostd_life_kill(struct hostd_broker *b, const char *why)
@@ -156,8 +171,11 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 			hostd_timer_set(&life->restart, 0);
 		return;
 	}
-	if (why && !life->killed)
+	if (why && !life->killed && hostd_life_is_told(b))
 		hostd_log(HOSTD_LOG_WARN, "worker %d: %s: killing it", (int)life->pid, why);
+	/* The next one is what was asked for. */
+	if (!why)
+		life->hushed = false;
 	life->killed = true;
 	life->faulty |= why != NULL;
 	life->state = HOSTD_LIFE_DOWN;

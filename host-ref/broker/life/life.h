@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "lib/ipc.h"
+#include "lib/log/log.h"
 #include "lib/loop.h"
 
 struct hostd_broker;
@@ -43,6 +44,9 @@ enum hostd_life_state {
  * @status: with which it ended
  * @ending: it has been reaped, and its helpers have not
  * @released: the operator wants no worker: nothing that a device needs is held
+ * @ends: how many ends of workers the log has
+ * @judged: whether this one is in it is decided
+ * @hushed: it is not
  * @refused: the log has said of this -errno that no worker can be started; 0: one could
  * @restart: starts the next worker
  * @retry: hands over devices that were not ready, and ends the wait for them
@@ -74,6 +78,9 @@ struct hostd_life {
 	int status;
 	bool ending;
 	bool released;
+	struct hostd_limit ends;
+	bool judged;
+	bool hushed;
 	int refused;
 	struct hostd_timer restart;
 	struct hostd_timer retry;
@@ -121,6 +128,16 @@ void hostd_life_drop_fence(struct hostd_broker *b);
  * @why: what is wrong with it, for the log; NULL: nothing is
  */
 void hostd_life_kill(struct hostd_broker *b, const char *why);
+
+/**
+ * hostd_life_is_told - has the log room for the end of this worker
+ * @b: the broker
+ *
+ * What makes one die may make the next die as well, without end. All lines about the same one are written, or none.
+ *
+ * Return: true if so.
+ */
+bool hostd_life_is_told(struct hostd_broker *b);
 
 /**
  * hostd_life_mute - the worker's end of the connection is closed

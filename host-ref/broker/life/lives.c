@@ -46,7 +46,7 @@ static void start_later(struct hostd_broker *b, uint64_t max_ms)
 	delay_ms = (uint64_t)BACKOFF_MIN_MS << (nr - 2 < 8 ? nr - 2 : 8);
 	if (delay_ms > max_ms)
 		delay_ms = max_ms;
-	if (delay_ms >= 1000)
+	if (delay_ms >= 1000 && hostd_life_is_told(b))
 		hostd_log(HOSTD_LOG_WARN, "%u workers in a row died within a second: the next starts in %u ms",
 			  nr, (unsigned int)delay_ms);
 	hostd_timer_set(&b->life.restart, delay_ms);
@@ -100,9 +100,11 @@ void hostd_lives_release(struct hostd_broker *b)
 		hostd_life_kill(b, "it takes no messages");
 }
 
-static void log_death(const struct hostd_life *life, int status)
+static void log_death(struct hostd_broker *b, int status)
 {
-	if (life->killed || (life->released && !status))
+	const struct hostd_life *life = &b->life;
+
+	if (life->killed || (life->released && !status) || !hostd_life_is_told(b))
 		return;
 	if (WIFSIGNALED(status))
 		hostd_log(HOSTD_LOG_WARN, "worker %d was killed by signal %d (%s)", (int)life->pid,
@@ -138,7 +140,7 @@ static void worker_died(struct hostd_broker *b)
 	struct hostd_life *life = &b->life;
 
 	if (!b->stopping)
-		log_death(life, life->status);
+		log_death(b, life->status);
 	life->down_ms = hostd_now_ms();
 	if ((life->killed && !life->faulty) || life->down_ms - life->start_ms >= SHORT_LIFE_MS)
 		life->short_lives = 0;

@@ -363,8 +363,10 @@ static void go_done(struct hostd_broker *b, void *ctx, struct json_object *reply
 	life->state = HOSTD_LIFE_SERVING;
 	life->epoch = hostd_json_u64(reply, "epoch", 0);
 	life->ready_ms = hostd_now_ms() - life->down_ms;
-	hostd_log(HOSTD_LOG_INFO, "worker %d serves, epoch %llx, after %llu ms", (int)life->pid,
-		  (unsigned long long)life->epoch, (unsigned long long)life->ready_ms);
+	/* One after others of which nothing is said any more dies likewise. */
+	if (!life->hushed)
+		hostd_log(HOSTD_LOG_INFO, "worker %d serves, epoch %llx, after %llu ms", (int)life->pid,
+			  (unsigned long long)life->epoch, (unsigned long long)life->ready_ms);
 	b->began = true;
 	hostd_state_save(b);
 	hostd_manager_tell_ready(b);
