@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What any part of the broker may ask of the whole: is there room, and to end.
+ * What any part of the broker may ask of the whole: is there room, for a line of the log too, and to end.
  */
 #include "broker/broker.h"
 
@@ -32,6 +32,20 @@ int hostd_broker_check_room(const struct hostd_broker *b)
 	hostd_log(HOSTD_LOG_ERR, "%u descriptors are left of the limit (ulimit -n), and %u vectors need %u more: raise it, or use fewer --vectors",
 		  left, b->opt.nr_vectors, needed + 1 - left);
 	return -EMFILE;
+}
+
+bool hostd_broker_tells_death(struct hostd_broker *b)
+{
+	struct hostd_life *life = &b->life;
+	unsigned int dropped;
+
+	if (life->judged)
+		return !life->hushed;
+	life->judged = true;
+	life->hushed = !hostd_limit_pass(&life->ends, &dropped);
+	if (!life->hushed && dropped)
+		hostd_log(HOSTD_LOG_WARN, "%u more workers have died before, of which the log says nothing", dropped);
+	return !life->hushed;
 }
 
 void hostd_broker_stop(struct hostd_broker *b, int exit_code)

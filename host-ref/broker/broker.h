@@ -165,6 +165,16 @@ struct hostd_broker {
 void hostd_broker_stop(struct hostd_broker *b, int exit_code);
 
 /**
+ * hostd_broker_tells_death - has the log room for the end of this worker
+ * @b: the broker
+ *
+ * What makes one die may make the next die as well, without end. All lines about the same one are written, or none.
+ *
+ * Return: true if so.
+ */
+bool hostd_broker_tells_death(struct hostd_broker *b);
+
+/**
  * hostd_broker_is_tight - are descriptors left for no more than the next window and the next worker
  * @b: the broker
  * @more: and for so much else

@@ -132,7 +132,7 @@ static bool helper_died(struct hostd_broker *b, const struct hostd_helper *h, in
 	/* So it ends when the worker closes the connection: with the device, or because it dies. */
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return false;
-	if (hostd_life_is_told(b))
+	if (hostd_broker_tells_death(b))
 		log_death(h, dev->id, status);
 	return true;
 }

@@ -146,20 +146,6 @@ int hostd_life_spawn(struct hostd_broker *b)
 	return 0;
 }
 
-bool hostd_life_is_told(struct hostd_broker *b)
-{
-	struct hostd_life *life = &b->life;
-	unsigned int dropped;
-
-	if (life->judged)
-		return !life->hushed;
-	life->judged = true;
-	life->hushed = !hostd_limit_pass(&life->ends, &dropped);
-	if (!life->hushed && dropped)
-		hostd_log(HOSTD_LOG_WARN, "%u more workers have died before, of which the log says nothing", dropped);
-	return !life->hushed;
-}
-
 void hostd_life_kill(struct hostd_broker *b, const char *why)
 {
 	struct hostd_life *life = &b->life;
@@ -171,7 +157,7 @@ void hostd_life_kill(struct hostd_broker *b, const char *why)
 			hostd_timer_set(&life->restart, 0);
 		return;
 	}
-	if (why && !life->killed && hostd_life_is_told(b))
+	if (why && !life->killed && hostd_broker_tells_death(b))
 		hostd_log(HOSTD_LOG_WARN, "worker %d: %s: killing it", (int)life->pid, why);
 	/* The next one is what was asked for. */
 	if (!why)

@@ -130,16 +130,6 @@ void hostd_life_drop_fence(struct hostd_broker *b);
 void hostd_life_kill(struct hostd_broker *b, const char *why);
 
 /**
- * hostd_life_is_told - has the log room for the end of this worker
- * @b: the broker
- *
- * What makes one die may make the next die as well, without end. All lines about the same one are written, or none.
- *
- * Return: true if so.
- */
-bool hostd_life_is_told(struct hostd_broker *b);
-
-/**
  * hostd_life_mute - the worker's end of the connection is closed
  * @b: the broker
  *

@@ -46,7 +46,7 @@ static void start_later(struct hostd_broker *b, uint64_t max_ms)
 	delay_ms = (uint64_t)BACKOFF_MIN_MS << (nr - 2 < 8 ? nr - 2 : 8);
 	if (delay_ms > max_ms)
 		delay_ms = max_ms;
-	if (delay_ms >= 1000 && hostd_life_is_told(b))
+	if (delay_ms >= 1000 && hostd_broker_tells_death(b))
 		hostd_log(HOSTD_LOG_WARN, "%u workers in a row died within a second: the next starts in %u ms",
 			  nr, (unsigned int)delay_ms);
 	hostd_timer_set(&b->life.restart, delay_ms);
@@ -104,7 +104,7 @@ static void log_death(struct hostd_broker *b, int status)
 {
 	const struct hostd_life *life = &b->life;
 
-	if (life->killed || (life->released && !status) || !hostd_life_is_told(b))
+	if (life->killed || (life->released && !status) || !hostd_broker_tells_death(b))
 		return;
 	if (WIFSIGNALED(status))
 		hostd_log(HOSTD_LOG_WARN, "worker %d was killed by signal %d (%s)", (int)life->pid,
