@@ -34,7 +34,7 @@ mkdir -p "$PVKIT_ROOT/usr/src/pvkit-1"
 ktap_check 'no headers' says 2 "apt install linux-headers-$PVKIT_RELEASE"
 mkdir -p "$modules/build"
 put "$PVKIT_ROOT/var/lib/dkms/pvkit/1/build/make.log" x
-ktap_check 'modules that were not built' says 2 "dkms autoinstall -k $PVKIT_RELEASE; the last attempt is in /var/lib/dkms/pvkit/1/build/make.log"
+ktap_check 'modules that were not built' says 2 "dkms install pvkit/@VERSION@ -k $PVKIT_RELEASE; the last attempt is in /var/lib/dkms/pvkit/1/build/make.log"
 put "$modules/updates/dkms/pvbus.ko.xz" x
 ktap_check 'no window' says 1 'BAD QEMU gives this guest no window on the host: start QEMU by pvctl run'
 put "$pci/vendor" 0x1af4
