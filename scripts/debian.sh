@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Keep trees of Debian in a cache, as a guest has it: systemd, a kernel of Debian's, DKMS and a compiler. Debian 12 has
-# initramfs-tools and Linux 6.1, Debian 13 dracut and 6.12.
+# initramfs-tools and Linux 6.1, Debian 13 dracut and 6.12. One of Debian 12 is no guest's, and has Ceph.
 #
-# usage: scripts/debian.sh fetch [12|13]       (root) prints its path; nobody may change it: put an overlay over it
+# usage: scripts/debian.sh fetch [12|13|ceph]  (root) prints its path; nobody may change it: put an overlay over it
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,9 +25,12 @@ case $version in
 13)	suite=trixie
 	packages="dracut zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev iproute2 pciutils e2fsprogs login
 	procps linux-image-amd64 linux-headers-amd64" ;;
+ceph)	suite=bookworm
+	packages="ceph-mon ceph-osd ceph-mgr ceph-common qemu-block-extra qemu-system-common iproute2" ;;
 *)	usage ;;
 esac
-tree=$cache/debian/$suite-$(sha256sum <<< "$packages" | cut -c 1-8)
+name=$([ "$version" = ceph ] && echo ceph || echo "$suite")
+tree=$cache/debian/$name-$(sha256sum <<< "$packages" | cut -c 1-8)
 mkdir -p "$cache/debian"
 exec 9> "$cache/debian/.lock"
 flock 9
@@ -36,8 +39,8 @@ flock 9
 command -v mmdebstrap > /dev/null || die "no mmdebstrap; run: scripts/deps.sh test"
 url=$("$here/kernels.sh" mirror)
 security=$("$here/kernels.sh" mirror Debian-Security)
-echo "debian: building a tree of Debian $version" >&2
-rm -rf "$cache/debian"/.tree.* "$cache/debian/$suite"-*
+echo "debian: building a tree of Debian ($version)" >&2
+rm -rf "$cache/debian"/.tree.* "$cache/debian/$name"-*
 tmp=$cache/debian/.tree.$$
 mmdebstrap --quiet --variant=minbase --architectures=amd64 --keyring="$keyring" \
 	--aptopt='APT::Install-Recommends "false"' --include="$(tr -s ' \t\n' , <<< "$packages" | sed 's/,$//')" \

@@ -4,6 +4,7 @@
 #
 #   debian_tree [12|13]             makes $debian_root, a Debian of the test's own; changes to it are lost at the end.
 #                                   $debian_release is its kernel
+#   debian_overlay ceph             the same, of what is no guest's
 #   debian_run command args...      in it
 #   debian_modules                  the modules of the kit, installed in it (Debian 12)
 #   debian_kit                      these, and what boots from its disks
@@ -55,17 +56,21 @@ debian_devices() {
 	ln -s /proc/self/fd/2 "$dev/stderr"
 }
 
-debian_tree() {
+debian_overlay() {
 	local tree dir=$test_tmp/debian
 
 	[ "$(readlink /proc/self/ns/mnt)" != "$(readlink /proc/1/ns/mnt)" ] ||
 		{ echo "debian: run it by selftests/run.sh, which gives it mounts of its own"; return 1; }
-	tree=$("$top/scripts/debian.sh" fetch "${1:-12}") || return 1
-	debian_release=$(cd "$tree/lib/modules" && echo *)
+	tree=$("$top/scripts/debian.sh" fetch "$1") || return 1
 	mkdir -p "$dir/upper" "$dir/work" "$debian_root"
 	mount -t overlay pvkit -o "lowerdir=$tree,upperdir=$dir/upper,workdir=$dir/work" "$debian_root" || return 1
 	mount -t proc proc "$debian_root/proc"
 	debian_devices
+}
+
+debian_tree() {
+	debian_overlay "${1:-12}" || return 1
+	debian_release=$(cd "$debian_root/lib/modules" && echo *)
 	echo "UUID=$debian_uuid / ext4 defaults 0 1" > "$debian_root/etc/fstab"
 	echo guest > "$debian_root/etc/hostname"
 	chroot "$debian_root" passwd -q -d root
