@@ -312,16 +312,18 @@ static void choose_port(void)
 
 int main(void)
 {
-	char uri[128], named[128], tcp[64], raw_file[128], node[160], listen[160];
+	char uri[128], named[128], tcp[64], raw_file[128], node[160], listen[160], image[160];
 	const char *const make_raw[] = { "truncate", "-s", "16M", path[1], NULL };
 	const char *const make_qcow2[] = { "qemu-img", "create", "-q", "-f", "qcow2", path[2], "16M", NULL };
 	const char *const nbdkit[] = { "nbdkit", "-f", "-U", path[0], "file", path[1], NULL };
 	const char *const nbdkit_tcp[] = { "nbdkit", "-f", "-i", "127.0.0.1", "-p", port, "file", path[1], NULL };
+	const char *const nbdkit_qcow2[] = { "nbdkit", "-f", "-U", path[0], "nbd", "command=qemu-nbd", "arg=--format=qcow2", image,
+					     "retry=5", NULL };
 	const char *const qemu_nbd[] = { "qemu-nbd", "-t", "-f", "qcow2", "-k", path[0], "-x", "disk one", path[2], NULL };
 	const char *const qsd[] = { "qemu-storage-daemon", "--blockdev", raw_file, "--blockdev",
 				    "qcow2,node-name=disk,file=file", "--nbd-server", listen, "--export", node, NULL };
 
-	ktap_plan(18);
+	ktap_plan(22);
 	if (!mkdtemp(tmp_path(dir, "nbd")))
 		ktap_bail("%s", "mkdtemp");
 	snprintf(path[0], sizeof(path[0]), "%s/socket", dir);
@@ -333,6 +335,7 @@ int main(void)
 	snprintf(raw_file, sizeof(raw_file), "file,node-name=file,filename=%s", path[2]);
 	snprintf(listen, sizeof(listen), "addr.type=unix,addr.path=%s", path[0]);
 	snprintf(node, sizeof(node), "nbd,id=e,node-name=disk,writable=on,name=disk one");
+	snprintf(image, sizeof(image), "arg=%s", path[2]);
 	choose_port();
 	snprintf(tcp, sizeof(tcp), "nbd://127.0.0.1:%s", port);
 
@@ -356,6 +359,9 @@ int main(void)
 	unlink(path[2]);
 	run(make_qcow2);
 	check("qemu-storage-daemon, qcow2", named, ",\"cache\":\"none\"", qsd);
+	unlink(path[2]);
+	run(make_qcow2);
+	check("nbdkit, qcow2 by qemu-nbd", uri, ",\"cache\":\"none\"", nbdkit_qcow2);
 	qemu_leave(&qemu);
 	broker_stop(&b);
 	unlink(path[1]);
