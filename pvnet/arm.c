@@ -150,11 +150,12 @@ void pvnet_poll_soon(struct pvnet_pair *pair)
 }
 
 /**
- * pvnet_pass_by() - somebody who sends has found that the device has been there
+ * pvnet_pass_by() - somebody sends
  * @pair: the pair; softirqs are off
  *
  * What has been received is looked at as soon as they are on again, and needs no interrupt. That is
- * how acknowledgements of a stream come in while its sender has the CPU.
+ * how acknowledgements of a stream come in while its sender has the CPU, and frames of one while its
+ * reader has it, which sends acknowledgements.
  */
 void pvnet_pass_by(struct pvnet_pair *pair)
 {

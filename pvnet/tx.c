@@ -328,10 +328,9 @@ netdev_tx_t pvnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	if (tx->mode != PVNET_PASS)
 		return refuse(tx, skb);
-	if (pvring_pending(&tx->q->ring)) {
+	if (pvring_pending(&tx->q->ring))
 		reap(pair, 0);
-		pvnet_pass_by(pair);
-	}
+	pvnet_pass_by(pair);
 	/* Told to wait, the stack is told to go on, too, by who puts the interface up, or wakes it. */
 	stop_when_full(pair);
 	if (netif_tx_queue_stopped(tx->txq)) {

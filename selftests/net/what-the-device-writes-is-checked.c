@@ -131,6 +131,14 @@ static void check_asking(void)
 	ktap_ok(ring->sq_next - ring->cq_next == 1 && le32toh(ring->drv->irq_event) == ring->cq_next,
 		"who sends has reaped what an interrupt was asked for: it asks for the next");
 	nic_exit();
+	start(ALL, 20000);
+	nic_poll();
+	send(100, 60);
+	ktap_ok(!nic.pair.napi.state, "who sends calls no NAPI where nothing has been received");
+	nic_post(TESTNIC_RX, rx_ids[0], 92, 1);
+	send(100, 60);
+	ktap_ok(nic.pair.napi.state == BIT(NAPI_STATE_SCHED), "else it does, though nothing that was sent has ended");
+	nic_exit();
 }
 
 /* One in flight, then a completion, which is a lie. */
@@ -521,7 +529,7 @@ static void check_programs(void)
 
 int main(void)
 {
-	ktap_plan(76);
+	ktap_plan(78);
 	check_submission();
 	check_lengths();
 	check_room();
