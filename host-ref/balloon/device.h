@@ -79,7 +79,8 @@ struct balloon_counters {
  * @first: requests that wait for the helper, in order
  * @last: where the next one goes
  * @unsent: the first that is not sent yet; NULL: all are
- * @silence: due when the helper has not answered for too long
+ * @silence: due when the helper has not answered for long
+ * @is_silent: the log says so
  * @count: counters
  * @ram: the helper's last word on the file
  * @guest: the driver's last STATS
@@ -94,6 +95,7 @@ struct balloon {
 	struct balloon_req **last;
 	struct balloon_req *unsent;
 	struct hdev_timer silence;
+	bool is_silent;
 	struct balloon_counters count;
 	struct hostd_ram_reply ram;
 	struct pvballoon_stats guest;

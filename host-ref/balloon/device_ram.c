@@ -152,11 +152,33 @@ static void __attribute__((noreturn)) give_up(const struct balloon *b, const cha
 	exit(EXIT_FAILURE);
 }
 
+/*
+ * It is stopped, or hangs in the file of the memory: that is the balloon's alone, unless a guest that begins anew, and
+ * has to know that nothing more is freed, waits for it with all its devices.
+ */
 static void helper_is_silent(struct hdev_timer *timer)
 {
 	struct balloon *b = timer->dev->priv;
 
-	give_up(b, "does not answer");
+	if (!b->first->q->running)
+		give_up(b, "does not answer");
+	hdev_timer_set(&b->silence, b->dev->loop->now_ns + ANSWER_NS);
+	if (b->is_silent)
+		return;
+	b->is_silent = true;
+	b->ram.proven = 0;
+	snprintf(b->ram.text, sizeof(b->ram.text),
+		 "the helper that frees memory does not answer, and is waited for: see whether it is stopped, or hangs in the file system of the memory");
+	hostd_report(HOSTD_LOG_WARN, "%s: %s", b->dev->name, b->ram.text);
+}
+
+static void end_silence(struct balloon *b)
+{
+	if (!b->is_silent)
+		return;
+	b->is_silent = false;
+	b->ram.text[0] = 0;
+	hostd_report(HOSTD_LOG_INFO, "%s: the helper that frees memory answers again", b->dev->name);
 }
 
 void hdev_balloon_watch_helper(struct balloon *b)
@@ -171,6 +193,7 @@ static void take_reply(struct balloon *b, struct hostd_ram_reply *reply)
 	if (!b->first || b->first == b->unsent || reply->tag != tag_of(b->first))
 		give_up(b, "sends nonsense");
 	reply->text[sizeof(reply->text) - 1] = 0;
+	end_silence(b);
 	take_text(b, reply);
 	b->count.punched += reply->punched;
 	b->ram.proven = reply->proven;

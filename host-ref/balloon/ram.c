@@ -30,8 +30,8 @@
 #define SEARCHES_MAX	64
 #define EXTENTS_MAX	PVBALLOON_REGIONS_MAX
 /*
- * For all of a request: the worker gives up on a helper that is silent for a minute. What a guest can
- * ask for beyond that fails.
+ * For all of a request: one that is silent for a minute is taken for one that hangs. What a guest can ask
+ * for beyond that fails.
  */
 #define SEARCH_MS	5000
 #define PUNCH_MS	20000

@@ -215,29 +215,57 @@ static void check_late(void)
 	ktap_ok(!testballoon_reap(&b, &cqe) && !r[1].status, "and the queue is left alone");
 }
 
-/* A helper that stands still for a minute: the worker ends, and with it all that was asked. */
-static void check_silence(void)
+static void pass_seconds(unsigned int nr)
+{
+	b.t.bus->loop.now_ns += nr * 1000000000ULL;
+	hdev_loop_fire(&b.t.bus->loop);
+}
+
+/* Whether the operator hears that the helper does not answer. */
+static bool is_said(void)
+{
+	struct hdev *dev = &b.t.bus->devices[0];
+	struct json_object *obj = json_object_new_object();
+	bool said;
+
+	dev->ops->describe(dev, obj);
+	said = strstr(json_object_get_string(json_object_object_get(obj, "ram_note")), "does not answer");
+	json_object_put(obj);
+	return said;
+}
+
+/* The helper stands still, and is asked for something. */
+static void silence_helper(void)
 {
 	struct pvballoon_sqe sqe = testballoon_request(&b, PVBALLOON_OP_INFLATE, 1);
 	struct pvballoon_range *range = testballoon_data(&b);
-	int status;
-	pid_t pid;
 
 	*range = (struct pvballoon_range) { .addr = htole64(80 * MIB), .nr_pages = htole32(1) };
 	kill(guest.helper, SIGSTOP);
 	testballoon_submit(&b, &sqe);
 	testballoon_pump(&b);
 	fflush(stdout);
+}
+
+static void check_silence(void)
+{
+	bool early;
+	int status;
+	pid_t pid;
+
+	silence_helper();
 	pid = fork();
 	if (!pid) {
-		b.t.bus->loop.now_ns += 59000000000ULL;
-		hdev_loop_fire(&b.t.bus->loop);
-		b.t.bus->loop.now_ns += 2000000000ULL;
-		hdev_loop_fire(&b.t.bus->loop);
-		_exit(99);
+		pass_seconds(59);
+		early = is_said();
+		pass_seconds(2);
+		pass_seconds(200);
+		_exit(!early && is_said() ? 99 : 98);
 	}
 	waitpid(pid, &status, 0);
-	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "a helper that does not answer ends the worker");
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 99, "a helper that does not answer is waited for, which is said");
+	pass_seconds(61);
+	b.t.bus->loop.now_ns -= 61000000000ULL;
 	kill(guest.helper, SIGCONT);
 	while (b.q.reaped != b.q.submitted) {
 		struct pvballoon_cqe cqe;
@@ -246,7 +274,31 @@ static void check_silence(void)
 		testballoon_reap(&b, &cqe);
 	}
 	hdev_loop_fire(&b.t.bus->loop);
-	ktap_ok(inflate(81 * MIB, PAGE) == PVBALLOON_S_OK, "one that does goes on");
+	ktap_ok(inflate(81 * MIB, PAGE) == PVBALLOON_S_OK && !is_said(), "one that does goes on");
+}
+
+/* When the guest wants its devices anew, the worker does not wait for ever. */
+static void check_silent_reset(void)
+{
+	int status;
+	pid_t pid;
+
+	start("auto", PAGE);
+	write_proof(at(2 * MIB));
+	testballoon_tell(&b, MIB, LOW - MIB, 2 * MIB);
+	silence_helper();
+	pid = fork();
+	if (!pid) {
+		pass_seconds(61);
+		testdrv_send(&b.t.drv, &testdrv_slot(&b.t.drv, 0)->cmd, PVBUS_CMD_RESET);
+		testballoon_pump(&b);
+		pass_seconds(61);
+		_exit(99);
+	}
+	waitpid(pid, &status, 0);
+	ktap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "when a RESET waits for one that does not answer the worker ends");
+	kill(guest.helper, SIGCONT);
+	end_helper();
 }
 
 /* Half an answer, of a helper that lives: it may free something still. */
@@ -291,7 +343,7 @@ static void check_death(void)
 
 int main(void)
 {
-	ktap_plan(42);
+	ktap_plan(43);
 	make_memory();
 	start("auto", PAGE);
 	check_low();
@@ -306,5 +358,6 @@ int main(void)
 	check_off();
 	check_nonsense();
 	check_death();
+	check_silent_reset();
 	return ktap_finish();
 }
