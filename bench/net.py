@@ -19,6 +19,8 @@ from rounds import Parser, Schedule, add_choices, fill_choices, name_list, print
 
 HOST, FIRST, SECOND = 1, 2, 3       # last number of an address
 IDLE_SECS = 10
+# 5 s after the first frame the host's kernel asks by ARP, once, whether the guest is still there.
+SETTLE_SECS = 6
 ALL_WORKLOADS = {**catalogue.WORKLOADS, **catalogue.GUESTS_WORKLOADS}
 
 
@@ -205,6 +207,7 @@ class Bench(Schedule):
             return None
         say(f"idle for {IDLE_SECS} s")
         pids = family(self.guest.servers["pvhostd"])
+        time.sleep(SETTLE_SECS)
         before, cpu = self.counters("pvnet"), cpu_us(pids)
         time.sleep(IDLE_SECS)
         cpu, after = cpu_us(pids) - cpu, self.counters("pvnet")
