@@ -22,6 +22,8 @@
 #define HUSH_NS			10000000ULL
 /* Where nothing tells of a completion: how often to look for one. */
 #define BLIND_NS		500000ULL
+/* Of a thread that only waits. */
+#define SPARE_STACK_LEN		(64 << 10)
 
 /* The worker's own, which does what is not one device's. */
 static bool is_first(const struct hostd_runner *r)
@@ -405,33 +407,66 @@ static void *run_alone(void *arg)
 }
 
 /* Signals are for the first thread. */
-static int start_thread(struct hostd_runner *r)
+static int make_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {
 	sigset_t all, old;
-	pthread_t thread;
 	int ret;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&thread, NULL, run_alone, r);
+	ret = pthread_create(thread, attr, run, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!ret)
-		pthread_detach(thread);
 	return -ret;
+}
+
+static void *be_spare(void *lock)
+{
+	pthread_mutex_lock(lock);
+	pthread_mutex_unlock(lock);
+	return NULL;
+}
+
+/*
+ * Loops beside the first, as long as a thread is left for each device, whose calls would stall the others without.
+ * Returns the number of the first that has none, and why in @err.
+ */
+static unsigned int start_threads(struct hostd_bus *bus, int *err)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_t spare[HOSTD_WINDOW_SLOTS], thread;
+	unsigned int nr_spare = 0, i = 1;
+	pthread_attr_t attr;
+
+	*err = -pthread_attr_init(&attr);
+	if (*err)
+		return i;
+	pthread_attr_setstacksize(&attr, SPARE_STACK_LEN);
+	pthread_mutex_lock(&lock);
+	for (; bus->nr_loops > 1 && nr_spare < HOSTD_WINDOW_SLOTS && !*err; nr_spare += !*err)
+		*err = make_thread(&spare[nr_spare], &attr, be_spare, &lock);
+	for (; i < bus->nr_loops && !*err; i += !*err) {
+		*err = make_thread(&thread, NULL, run_alone, bus->loops[i]->runner);
+		if (!*err)
+			pthread_detach(thread);
+	}
+	pthread_mutex_unlock(&lock);
+	while (nr_spare)
+		pthread_join(spare[--nr_spare], NULL);
+	pthread_attr_destroy(&attr);
+	return i;
 }
 
 void hostd_runners_start(struct hostd_worker *w)
 {
 	struct hostd_bus *bus = w->bus;
 	unsigned int i;
-	int ret = 0;
+	int ret;
 
 	if (hostd_worker_is_over(w) || w->runner.wake_fd < 0)
 		return;
 	if (bus->nr_loops > 1)
 		hostd_window_share(&bus->win);
-	for (i = 1; i < bus->nr_loops && !ret; i += !ret)
-		ret = start_thread(bus->loops[i]->runner);
+	i = start_threads(bus, &ret);
 	if (ret)
 		hostd_report(HOSTD_LOG_WARN, "no thread for loop %u here (%s): the others do its work", i,
 			     strerror(-ret));

@@ -112,6 +112,11 @@ if [ "$(id -u)" = 0 ]; then
 	ktap_check 'and so is its disk' served
 	ktap_check 'with one line' [ "$(grep -c 'no thread for loop [1-9][0-9]* here' "$(hostd_log)")" = 1 ]
 	hostd_stop
+	under more prlimit --nproc=72 -- --threads 16 "${disk[@]}"
+	ktap_check 'with more threads it serves' wait_for 20 serving
+	ktap_check 'and leaves one for each disk that a window has room for' \
+		grep -Eq 'no thread for loop [1-8] here' "$(hostd_log)"
+	hostd_stop
 else
 	ktap_skip 'with few threads for many loops it serves' 'a limit of processes counts those of the user'
 fi
