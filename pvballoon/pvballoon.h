@@ -17,6 +17,7 @@
 #include <pv/bus.h>
 #include <uapi/pv/balloon.h>
 #include "compat_mm.h"
+#include "compat_wq.h"
 
 #define PVBALLOON_QUEUE_SIZE	16
 #define PVBALLOON_SLOTS		8	/* requests in flight on a queue */

@@ -169,7 +169,7 @@ void pvballoon_report_start(struct pvballoon *balloon)
 {
 	/* Not in the caller, which the freezer waits for. */
 	if (READ_ONCE(balloon->introduced) && xchg(&balloon->report_anew, false))
-		queue_work(system_long_wq, &balloon->reporter);
+		queue_work(system_dfl_wq, &balloon->reporter);
 }
 
 /**

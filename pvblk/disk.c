@@ -17,6 +17,8 @@
 /* Whatever changes in this time is one change, and one event for user space. */
 #define UPDATE_DELAY	(HZ / 20)
 
+struct workqueue_struct *pvblk_wq;
+
 static const struct block_device_operations pvblk_fops = {
 	.owner	= THIS_MODULE,
 };
@@ -103,7 +105,7 @@ void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config)
 	spin_lock(&blk->config_lock);
 	blk->config = *config;
 	spin_unlock(&blk->config_lock);
-	queue_delayed_work(system_freezable_wq, &blk->update, UPDATE_DELAY);
+	queue_delayed_work(pvblk_wq, &blk->update, UPDATE_DELAY);
 }
 
 static ssize_t serial_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -240,7 +242,7 @@ int pvblk_add_disk(struct pvblk *blk)
 		pvblk_open(&blk->queues[i]);
 	/* Callbacks of the bus may come from here on, and they want the disk. */
 	pvbus_device_ready(pdev);
-	queue_work(system_freezable_wq, &blk->show);
+	queue_work(pvblk_wq, &blk->show);
 	if (!wait_for_completion_timeout(&blk->shown, SHOW_TIMEOUT)) {
 		dev_warn(&pdev->dev, "pvblk%d does not answer: it is there when it does\n", blk->index);
 		return 0;

@@ -7,6 +7,7 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
+#include <linux/workqueue.h>
 #include "pvblk.h"
 
 static unsigned int queue_depth = 256;
@@ -303,7 +304,28 @@ static struct pvbus_driver pvblk_driver = {
 	.resume		= pvblk_resume,
 };
 
-module_pvbus_driver(pvblk_driver);
+static int __init pvblk_init(void)
+{
+	int err;
+
+	/* Limits change while the disk is frozen, so who changes them may not be left without his CPU. */
+	pvblk_wq = alloc_workqueue("pvblk", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!pvblk_wq)
+		return -ENOMEM;
+
+	err = pvbus_register_driver(&pvblk_driver);
+	if (err)
+		destroy_workqueue(pvblk_wq);
+	return err;
+}
+module_init(pvblk_init);
+
+static void __exit pvblk_exit(void)
+{
+	pvbus_unregister_driver(&pvblk_driver);
+	destroy_workqueue(pvblk_wq);
+}
+module_exit(pvblk_exit);
 
 MODULE_DESCRIPTION("pvkit paravirtual disk");
 MODULE_LICENSE("GPL");

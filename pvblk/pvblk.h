@@ -202,6 +202,7 @@ static inline bool pvblk_has_data(const struct request *rq)
 }
 
 /* disk.c */
+extern struct workqueue_struct *pvblk_wq;
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config);
 void pvblk_take_config(struct pvblk *blk, const struct pvblk_config *config);
 int pvblk_add_disk(struct pvblk *blk);

@@ -182,6 +182,7 @@ void pvbus_works_exit(void);
 void pvbus_poke(struct pvbus *bus);
 void pvbus_poke_after(struct pvbus *bus, unsigned int ms);
 void pvbus_device_poke(struct pvbus_device *pdev);
+void pvbus_scan_start(struct pvbus *bus);
 
 /* life.c */
 bool pvbus_silent(const struct pvbus *bus);
@@ -201,7 +202,6 @@ int pvbus_command(struct pvbus *bus, struct pvbus_channel *channel, u32 op, u64 
 /* scan.c */
 void pvbus_scan_work(struct work_struct *work);
 void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
-void pvbus_scan_start(struct pvbus *bus);
 void pvbus_remove_devices(struct pvbus *bus);
 
 /* off.c */

@@ -199,19 +199,6 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch)
 }
 
 /**
- * pvbus_scan_start() - make the devices agree with the device table, soon
- * @bus: the bus; in an epoch, after pvbus_scan_mark()
- */
-void pvbus_scan_start(struct pvbus *bus)
-{
-	/*
-	 * Not pvbus_wq, which reclaim may wait for: drivers wait for I/O when they come and when
-	 * they leave. And not while the guest sleeps.
-	 */
-	queue_work(system_freezable_wq, &bus->scan);
-}
-
-/**
  * pvbus_remove_devices() - remove all devices
  * @bus: the bus; dying, so that no scan adds any
  */

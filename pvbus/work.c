@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The works of buses and devices, and where they run.
+ *
+ * All are bound to no CPU, and so is whatever work takes a lock that a freeze or a restore wants: one that a real-time
+ * task comes in between on its CPU goes on elsewhere, and does not hold up what all I/O waits for.
  */
 #include <linux/jiffies.h>
 #include <linux/workqueue.h>
 #include "pvbus.h"
 
-static struct workqueue_struct *bus_wq, *device_wq;
+static struct workqueue_struct *bus_wq, *device_wq, *scan_wq;
 
 /**
  * pvbus_poke() - let the bus look at epoch, devices and queues soon
@@ -37,6 +40,15 @@ void pvbus_device_poke(struct pvbus_device *pdev)
 }
 
 /**
+ * pvbus_scan_start() - make the devices agree with the device table, soon
+ * @bus: the bus; in an epoch, after pvbus_scan_mark()
+ */
+void pvbus_scan_start(struct pvbus *bus)
+{
+	queue_work(scan_wq, &bus->scan);
+}
+
+/**
  * pvbus_works_init() - make the places where works run
  *
  * Return: 0 or -ENOMEM.
@@ -49,16 +61,28 @@ int __init pvbus_works_init(void)
 		return -ENOMEM;
 	/* One of its own, so that the bus's work is never behind devices that wait for answers. */
 	device_wq = alloc_workqueue("pvbus_device", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!device_wq) {
-		destroy_workqueue(bus_wq);
-		return -ENOMEM;
-	}
+	if (!device_wq)
+		goto destroy_bus_wq;
+	/*
+	 * Reclaim may not wait for this one: drivers wait for I/O when they come and when they leave. And not
+	 * while the guest sleeps.
+	 */
+	scan_wq = alloc_workqueue("pvbus_scan", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!scan_wq)
+		goto destroy_device_wq;
 	return 0;
+
+destroy_device_wq:
+	destroy_workqueue(device_wq);
+destroy_bus_wq:
+	destroy_workqueue(bus_wq);
+	return -ENOMEM;
 }
 
 /** pvbus_works_exit() - the other end; no bus is left */
 void pvbus_works_exit(void)
 {
+	destroy_workqueue(scan_wq);
 	destroy_workqueue(device_wq);
 	destroy_workqueue(bus_wq);
 }

@@ -102,7 +102,7 @@ static void watch(struct work_struct *work)
 		count_disruption(clk, view.kind);
 	if (view.known)
 		pvclk_source_watch(clk, &view);
-	queue_delayed_work(system_power_efficient_wq, &clk->watch, WATCH_PERIOD);
+	queue_delayed_work(system_dfl_wq, &clk->watch, WATCH_PERIOD);
 }
 
 static int pm_event(struct notifier_block *nb, unsigned long event, void *unused)
@@ -136,7 +136,7 @@ static int start(struct pvclk *clk)
 	WRITE_ONCE(clk->failed, false);
 	mutex_unlock(&clk->lock);
 	wake_up_all(&clk->back);
-	mod_delayed_work(system_power_efficient_wq, &clk->watch, 0);
+	mod_delayed_work(system_dfl_wq, &clk->watch, 0);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 #include <pv/bus.h>
 #include "compat.h"
+#include "compat_wq.h"
 #include "counter.h"
 #include "math.h"
 

@@ -210,7 +210,7 @@ static DECLARE_WORK(cpu_work, cpu_came);
 
 static int cpu_comes(unsigned int cpu)
 {
-	schedule_work(&cpu_work);
+	queue_work(system_dfl_wq, &cpu_work);
 	return 0;
 }
 

@@ -93,7 +93,7 @@ void pvnet_take_config(struct pvnet *net, const struct pvnet_config *config)
 void pvnet_tell_stack(struct pvnet *net, unsigned int news)
 {
 	set_bit(news, &net->news);
-	schedule_work(&net->update);
+	queue_work(system_dfl_wq, &net->update);
 }
 
 static void set_carrier(const struct pvnet *net)

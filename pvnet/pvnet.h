@@ -16,6 +16,7 @@
 #include <uapi/pv/net.h>
 #include "arena.h"
 #include "compat_net.h"
+#include "compat_wq.h"
 
 /* Ids: what is in flight, and above it its generation. */
 #define PVNET_ID_BITS		16

@@ -156,7 +156,7 @@ static void control_work(struct work_struct *work)
  */
 void pvnet_control_poll(struct pvnet *net)
 {
-	schedule_work(&net->control.work);
+	queue_work(system_dfl_wq, &net->control.work);
 }
 
 /**

@@ -57,8 +57,7 @@ static inline void destroy_workqueue(struct workqueue_struct *wq)
 }
 
 /* Those of the kernel are one. */
-#define system_long_wq			((struct workqueue_struct *)NULL)
-#define system_power_efficient_wq	((struct workqueue_struct *)NULL)
+#define system_dfl_wq		((struct workqueue_struct *)NULL)
 #define system_highpri_wq		((struct workqueue_struct *)NULL)
 #define DECLARE_WORK(name, fn)		struct work_struct name = { .func = (fn) }
 
