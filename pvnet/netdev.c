@@ -207,7 +207,11 @@ static netdev_features_t pvnet_fix_features(struct net_device *dev, netdev_featu
 
 static int pvnet_set_features(struct net_device *dev, netdev_features_t features)
 {
-	pvnet_change_settings(netdev_priv(dev));
+	struct pvnet *net = netdev_priv(dev);
+
+	/* dev->features follows when this returns: the settings may be said before. */
+	WRITE_ONCE(net->chosen, features);
+	pvnet_change_settings(net);
 	return 0;
 }
 
@@ -325,6 +329,7 @@ void pvnet_init_netdev(struct pvnet *net, const struct pvnet_config *config)
 	pvnet_init_rss(net);
 	/* A frame is copied, wherever it is. */
 	dev->features = dev->hw_features | NETIF_F_HIGHDMA | NETIF_F_FRAGLIST | NETIF_F_GSO_ROBUST;
+	net->chosen = dev->features;
 	dev->vlan_features |= NETIF_F_HIGHDMA | NETIF_F_FRAGLIST;
 	netif_set_tso_max_size(dev, tso_max_size(net));
 }

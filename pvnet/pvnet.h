@@ -276,6 +276,7 @@ struct pvnet_rss {
  * @config: checked copy of the device's config; written by the bus's callbacks
  * @features: PVNET_F_* that are agreed, as bits; the same
  * @offer: what it can do for the stack, as features of the stack's; the same
+ * @chosen: features that the stack has chosen, which its own word says when they have been set
  * @control: the control queue
  * @running: the queues are in use; of the bus's callbacks
  * @news: PVNET_NEWS_*
@@ -298,6 +299,7 @@ struct pvnet {
 	struct pvnet_config	config;
 	u64			features;
 	netdev_features_t	offer;
+	netdev_features_t	chosen;
 	struct pvnet_control	control;
 	bool			running;
 	unsigned long		news;

@@ -44,7 +44,7 @@ u16 pvnet_fill_rss(const struct pvnet *net, struct pvnet_settings *s)
 	u16 mode = 0;
 	unsigned int i;
 
-	if (pvnet_has(net, PVNET_F_HASH) && (READ_ONCE(net->dev->features) & NETIF_F_RXHASH))
+	if (pvnet_has(net, PVNET_F_HASH) && (READ_ONCE(net->chosen) & NETIF_F_RXHASH))
 		mode |= PVNET_M_HASH;
 	if (pvnet_has(net, PVNET_F_RSS))
 		mode |= PVNET_M_RSS;

@@ -30,7 +30,7 @@ static u16 add_macs(const struct pvnet *net, struct pvnet_settings *s)
 
 static u64 wanted_offloads(const struct pvnet *net)
 {
-	netdev_features_t features = READ_ONCE(net->dev->features);
+	netdev_features_t features = READ_ONCE(net->chosen);
 	u64 bits = 0;
 
 	if (features & NETIF_F_RXCSUM)
@@ -71,8 +71,7 @@ static void fill(struct pvnet *net, struct pvnet_settings *s)
 	mode = fill_addresses(net, s);
 	if (netif_running(dev))
 		mode |= PVNET_M_UP;
-	if (pvnet_has(net, PVNET_F_FILTER) &&
-	    (READ_ONCE(dev->features) & NETIF_F_HW_VLAN_CTAG_FILTER))
+	if (pvnet_has(net, PVNET_F_FILTER) && (READ_ONCE(net->chosen) & NETIF_F_HW_VLAN_CTAG_FILTER))
 		mode |= PVNET_M_VLANS;
 	s->nr_pairs = cpu_to_le16(pvnet_pairs_in_use(net));
 	mode |= pvnet_fill_rss(net, s);

@@ -72,7 +72,7 @@ static void start(void)
 	nic.dev.name = "eth0";
 	nic.dev.reg_state = NETREG_REGISTERED;
 	nic.net.features = TESTNIC_FEATURES | BIT_ULL(PVNET_F_FILTER) | BIT_ULL(PVNET_F_RSS);
-	nic.dev.features = ~0ULL;
+	nic.net.chosen = ~0ULL;
 	nic.net.config = good;
 	memcpy(nic.dev.dev_addr, good.mac, 6);
 	nic_make_queue(TESTNIC_CTRL, PVNET_CTRL_SQE_SHIFT, sizeof(struct pvnet_settings));
