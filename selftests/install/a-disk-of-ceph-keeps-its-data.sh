@@ -42,7 +42,8 @@ mkdir "$debian_root/srv"/{mon,osd,mgr} "$debian_root/dev/shm"
 
 # In a network of its own, which the first of these holds.
 test_spawn "$test_tmp/net" unshare --net sleep infinity
-wait_for 10 test "$(readlink "/proc/$test_pid/ns/net")" != "$(readlink /proc/self/ns/net)"
+is_apart() { [ "$(readlink "/proc/$test_pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+wait_for 10 is_apart || ktap_bail 'no network of its own'
 nbd_in=(nsenter "--net=/proc/$test_pid/ns/net" env PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$debian_root")
 nbd_run=$debian_root/run
 ceph() { "${nbd_in[@]}" timeout 60 "$@" >> "$test_tmp/ceph.log" 2>&1; }
