@@ -40,14 +40,15 @@ accel() {
 	cat "$file"
 }
 
-# accel_args: the same as arguments of QEMU, one a line. qemu64 under TCG: a model that
-# has ERMS makes the kernel copy with "rep movsb", which TCG does at a tenth of the speed. And none with CX16: the TCG of
-# QEMU 7.2 leaves flags behind cmpxchg16b that were never set, an operand of an addition as it may be. An interrupt that
-# comes just then, or a local_irq_save(), has them on the guest's stack: with VM or NT in them it dies of a double fault,
-# with IF it goes on with interrupts on that should be off. The kernel's kmalloc() is full of it.
+# accel_args [multi|single]: the same as arguments of QEMU, one a line. TCG has a thread for each CPU, or one for all
+# of them. qemu64 under TCG: a model that has ERMS makes the kernel copy with "rep movsb", which TCG does at a tenth
+# of the speed. And none with CX16: the TCG of QEMU 7.2 leaves flags behind cmpxchg16b that were never set, an operand
+# of an addition as it may be. An interrupt that comes just then, or a local_irq_save(), has them on the guest's
+# stack: with VM or NT in them it dies of a double fault, with IF it goes on with interrupts on that should be off.
+# The kernel's kmalloc() is full of it.
 accel_args() {
 	case $(accel) in
 	kvm)	printf '%s\n' -accel kvm -cpu host ;;
-	*)	printf '%s\n' -accel tcg,thread=multi -cpu qemu64,-cx16 ;;
+	*)	printf '%s\n' -accel "tcg,thread=${1:-multi}" -cpu qemu64,-cx16 ;;
 	esac
 }

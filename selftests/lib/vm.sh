@@ -3,10 +3,13 @@
 # Test guests: stock Debian kernels under stock QEMU. Source it after ktap.sh.
 #
 #   vm_boot [--smp N] [--mem MIB] [--append WORDS] [--file F[:PATH]]...
-#           [--no-load] [--no-pvkit-modules] [--incoming] [--as-installed] [-- qemu args...]
+#           [--no-load] [--no-pvkit-modules] [--incoming] [--as-installed] [--in-turn]
+#           [-- qemu args...]
 #                              --as-installed: by the kernel's image, which decompresses it, to a random
 #                              place; else by what mkvmlinux.sh has found in it, which no guest bears that is
 #                              to sleep (S3): when it wakes, QEMU puts it there anew
+#                              --in-turn: under TCG one CPU runs at a time, where text is patched that another is
+#                              busy with (testing.md)
 #   vm_mem MIB                 what a guest really gets that is to have so much: a kernel that watches itself takes
 #                              a part. vm_boot does it by itself
 #   vm_run 'command'           its output and exit status; VM_TIMEOUT seconds (60), more on a slow kernel
@@ -113,7 +116,7 @@ vm_initrd() {
 }
 
 vm_boot() {
-	local smp=1 mem=1024 kit=kit append='' files=() incoming='' dir accel kernel attempt
+	local smp=1 mem=1024 kit=kit append='' files=() incoming='' threads=multi dir accel kernel attempt
 
 	kernel=$("$top/selftests/vm/mkvmlinux.sh" "$PVKIT_KERNEL") || return 1
 	while [ $# -gt 0 ]; do
@@ -125,6 +128,7 @@ vm_boot() {
 		--no-load)		append+=' pvkit.load=0' ;;
 		--no-pvkit-modules)	kit=stock; append+=' pvkit.load=0' ;;
 		--incoming)		incoming=yes ;;
+		--in-turn)		threads=single ;;
 		--as-installed)		kernel=$("$top/scripts/kernels.sh" path "$PVKIT_KERNEL" image) || return 1 ;;
 		--)			shift; break ;;
 		*)			echo "vm_boot: unknown option $1" >&2; return 2 ;;
@@ -135,7 +139,7 @@ vm_boot() {
 
 	dir=$(vm_dir)
 	vm_initrd "$kit" "${files[@]}" || return 1
-	mapfile -t accel < <(accel_args)
+	mapfile -t accel < <(accel_args "$threads")
 	append="$vm_append$append"
 
 	# Most likely to die of a breakpoint while it boots: that guest is booted again.
