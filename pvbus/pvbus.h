@@ -90,8 +90,8 @@ struct pvbus_replaces {
  *	I/O depends on it, so it waits for no I/O, and for no device longer than for a
  *	callback that is about to end. What follows is its own, but where somebody else is named;
  *	of who has stopped it, while the bus is frozen
- * @scan: adds and removes devices; takes @lock for short only, because a probe
- *	does I/O that may need @work to go on
+ * @scan: adds devices, and has each removed by a work of its own; takes @lock for short only,
+ *	because a probe does I/O that may need @work to go on
  * @scan_lock: one scan at a time
  * @hdr: checked private copy of the header of @epoch
  * @epoch: the epoch in which HELLO succeeded; 0: none
@@ -156,6 +156,7 @@ struct pvbus {
 #define PVBUS_MARK_RESTART	1	/* its driver wants it started anew */
 #define PVBUS_MARK_VANISHED	2	/* it is no longer in the device table */
 #define PVBUS_MARK_LEAVING	3	/* its driver's remove runs, since leaving_at */
+#define PVBUS_MARK_REMOVED	4	/* its driver has left, and its slot is to be freed by the scan */
 
 /* May callbacks of its driver be called? A hint for who has not locked call_lock. */
 static inline bool pvbus_is_live(const struct pvbus_device *pdev)
@@ -183,6 +184,7 @@ void pvbus_poke(struct pvbus *bus);
 void pvbus_poke_after(struct pvbus *bus, unsigned int ms);
 void pvbus_device_poke(struct pvbus_device *pdev);
 void pvbus_scan_start(struct pvbus *bus);
+void pvbus_removal_start(struct pvbus_device *pdev);
 
 /* life.c */
 bool pvbus_silent(const struct pvbus *bus);

@@ -376,7 +376,7 @@ bool pvbus_replaces_give_up(struct pvbus *bus, u32 slot)
 	mutex_lock(&bus->lock);
 	overdue = is_overdue(bus, hold);
 	mutex_unlock(&bus->lock);
-	if (overdue)
+	if (overdue && !bus->replaces[slot].left)
 		leave(bus, slot, hold->pci, "no driver has come for what shall replace it");
 	return overdue;
 }

@@ -28,6 +28,20 @@ static void free_device(struct device *dev)
 	kfree(pdev);
 }
 
+static void removal_work(struct work_struct *work)
+{
+	struct pvbus_device *pdev = container_of(work, struct pvbus_device, removal);
+
+	pvbus_debugfs_del(pdev);
+	device_del(&pdev->dev);
+	/* Its driver has done that, if it had one; BUS-D13 waits for it in any case. */
+	pvbus_device_reset(pdev);
+	/* Pairs with the acquire in has_ended(). */
+	smp_mb__before_atomic();
+	set_bit(PVBUS_MARK_REMOVED, &pdev->marks);
+	pvbus_scan_start(pdev->bus);
+}
+
 static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
 					 const struct pvbus_device_entry *entry)
 {
@@ -45,6 +59,7 @@ static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
 	mutex_init(&pdev->call_lock);
 	mutex_init(&pdev->lock);
 	INIT_WORK(&pdev->work, pvbus_device_work);
+	INIT_WORK(&pdev->removal, removal_work);
 
 	device_initialize(&pdev->dev);
 	pdev->dev.bus = &pvbus_type;
@@ -57,15 +72,27 @@ static struct pvbus_device *alloc_device(struct pvbus *bus, u32 slot,
 	return pdev;
 }
 
-static void remove_device(struct pvbus *bus, u32 slot)
+/* From a work of the device's own: its driver may wait for I/O, and other devices do not wait for that. */
+static void start_removal(struct pvbus_device *pdev)
+{
+	if (pdev->removing)
+		return;
+	pdev->removing = true;
+	pvbus_removal_start(pdev);
+}
+
+static bool has_ended(const struct pvbus_device *pdev)
+{
+	return pdev->removing && test_bit_acquire(PVBUS_MARK_REMOVED, &pdev->marks);
+}
+
+/* Waits for its removal, and leaves its slot to another. */
+static void free_slot(struct pvbus *bus, u32 slot)
 {
 	struct pvbus_device *pdev = bus->devices[slot];
 
-	/* Not under the lock: the driver may have to finish I/O first. */
-	pvbus_debugfs_del(pdev);
-	device_del(&pdev->dev);
-	/* Its driver has done that, if it had one; BUS-D13 waits for it in any case. */
-	if (pvbus_device_reset(pdev))
+	flush_work(&pdev->removal);
+	if (READ_ONCE(pdev->shared))
 		pvbus_replaces_keep(bus, slot);
 
 	mutex_lock(&bus->lock);
@@ -115,37 +142,50 @@ static void try_to_add(struct pvbus *bus, u32 slot, const struct pvbus_device_en
 
 static void scan_slot(struct pvbus *bus, u32 slot)
 {
+	struct pvbus_device *pdev = bus->devices[slot];
 	struct pvbus_device_entry entry;
 
 	pvbus_read_entry(bus, slot, &entry);
-	if (bus->devices[slot] &&
-	    (!wanted(&entry) || !same_device(bus->devices[slot], &entry) ||
-	     test_bit(PVBUS_MARK_VANISHED, &bus->devices[slot]->marks)))
-		remove_device(bus, slot);
-	if (!bus->devices[slot] && pvbus_replaces_hold(bus, slot, &entry) && wanted(&entry))
-		try_to_add(bus, slot, &entry);
-	else if (bus->devices[slot] &&
-		 pvbus_device_probe_again(bus->devices[slot]) &&
-		 device_attach(&bus->devices[slot]->dev) < 0)
-		dev_dbg(&bus->devices[slot]->dev, "cannot be attached\n");
+	if (!pdev) {
+		if (pvbus_replaces_hold(bus, slot, &entry) && wanted(&entry))
+			try_to_add(bus, slot, &entry);
+		return;
+	}
+	if (!wanted(&entry) || !same_device(pdev, &entry) || test_bit(PVBUS_MARK_VANISHED, &pdev->marks))
+		start_removal(pdev);
+	/* Its lock is held while it is removed. */
+	if (!pdev->removing && pvbus_device_probe_again(pdev) && device_attach(&pdev->dev) < 0)
+		dev_dbg(&pdev->dev, "cannot be attached\n");
 }
 
-/* The last of those that replace a function gives it back, so none of them may be there then. */
-static void empty_slot(struct pvbus *bus, u32 slot)
-{
-	if (bus->devices[slot])
-		remove_device(bus, slot);
-	pvbus_replaces_free(bus, slot);
-}
-
-/* Also without an epoch, which a device side that is dead does not begin. */
-static void give_up(struct pvbus *bus)
+/* The end of what is removed. What it replaced goes to the next device of the slot, or back (scan_slot()). */
+static void end_removals(struct pvbus *bus)
 {
 	u32 slot;
 
 	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
-		if (pvbus_replaces_give_up(bus, slot))
-			empty_slot(bus, slot);
+		if (bus->devices[slot] && has_ended(bus->devices[slot]))
+			free_slot(bus, slot);
+}
+
+/*
+ * Also without an epoch, which a device side that is dead does not begin. The last of those that replace a
+ * function gives it back, so none of them may be there then.
+ */
+static void give_up(struct pvbus *bus)
+{
+	u32 slot;
+
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++) {
+		if (bus->devices[slot] && bus->devices[slot]->removing)
+			continue;
+		if (!pvbus_replaces_give_up(bus, slot))
+			continue;
+		if (bus->devices[slot])
+			start_removal(bus->devices[slot]);
+		else
+			pvbus_replaces_free(bus, slot);
+	}
 }
 
 /**
@@ -159,6 +199,7 @@ void pvbus_scan_work(struct work_struct *work)
 	u32 seq, slot;
 
 	mutex_lock(&bus->scan_lock);
+	end_removals(bus);
 	if (!bus->dying)
 		give_up(bus);
 	if (!bus->dying && READ_ONCE(bus->epoch)) {
@@ -208,6 +249,12 @@ void pvbus_remove_devices(struct pvbus *bus)
 
 	mutex_lock(&bus->scan_lock);
 	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
-		empty_slot(bus, slot);
+		if (bus->devices[slot])
+			start_removal(bus->devices[slot]);
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
+		if (bus->devices[slot])
+			free_slot(bus, slot);
+	for (slot = 0; slot < PVBUS_MAX_DEVICES; slot++)
+		pvbus_replaces_free(bus, slot);
 	mutex_unlock(&bus->scan_lock);
 }

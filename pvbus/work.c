@@ -49,6 +49,15 @@ void pvbus_scan_start(struct pvbus *bus)
 }
 
 /**
+ * pvbus_removal_start() - take a device away, soon
+ * @pdev: the device; of the scan, once
+ */
+void pvbus_removal_start(struct pvbus_device *pdev)
+{
+	queue_work(scan_wq, &pdev->removal);
+}
+
+/**
  * pvbus_works_init() - make the places where works run
  *
  * Return: 0 or -ENOMEM.

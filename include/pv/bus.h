@@ -165,6 +165,8 @@ struct pvbus_device {
 
 	/* private: of pvbus */
 	struct work_struct	work;
+	struct work_struct	removal;
+	bool			removing;	/* that has begun; of the scan */
 	struct mutex		call_lock;	/* state, and one callback at a time; outside of lock */
 	struct mutex		lock;		/* commands, and what they change */
 	struct pvbus_channel	channel;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A full file system of the host's holds its disk, and no other, until there is room, over the death of a
 # worker too; what must not fail is not told to the guest. rerror=stop waits for the operator; a driver that
-# comes meanwhile finds all other disks, and that one later. Discards and
-# zeroes that a medium of larger blocks refuses are done as far as they can be (BLK-D5).
+# comes meanwhile finds all other disks, and that one later; its removal waits for it, and no other device for
+# that. Discards and zeroes that a medium of larger blocks refuses are done as far as they can be (BLK-D5).
 # needs: vm root
 # kernels: 6.1
 # timeout: 240
@@ -13,7 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/hostd.sh"
 . "$(dirname "$0")/../lib/fio.sh"
 
-ktap_plan 27
+ktap_plan 35
 small=$test_tmp/small loop=''
 mkdir "$small"
 mount -t tmpfs -o size=24M pvkit-small "$small" || ktap_bail 'no tmpfs'
@@ -39,6 +39,8 @@ print(next(d["state"] for d in json.load(sys.stdin) if d["id"] == sys.argv[1]))'
 # becomes <disk> <state>: within a minute.
 is_state() { [ "$(state "$1")" = "$2" ]; }
 becomes() { wait_for 60 is_state "$@" || { pvctl list; return 1; }; }
+is_gone() { ! pvctl list | grep -q "^$1 "; }
+ends_with() { local status; "${@:2}"; status=$?; [ "$status" = "$1" ]; }
 logged() { grep -c "$1" "$(hostd_log)"; }
 
 vm_run 'dd if=/dev/urandom of=/tmp/want bs=1M count=40 2>/dev/null'
@@ -68,6 +70,25 @@ truncate -s 16M "$cut"
 pvctl continue cut > "$test_tmp/continue"
 ktap_check 'when it is mended, it goes on' becomes cut served
 ktap_check 'and the guest has seen no error' vm_wait "$reader"
+
+# A graceful removal waits for what is in flight, and nothing else waits for that.
+truncate -s 1M "$cut"
+vm_run_bg 'dd if=/dev/pvblk1 of=/dev/null bs=1M skip=8 count=1 iflag=direct 2>&1'
+reader=$VM_JOB
+becomes cut stopped
+ktap_check 'a stopped disk that is taken away is waited for' ends_with 1 pvctl remove cut
+blk_image late 16M
+ktap_check 'meanwhile another comes' pvctl add-disk late "file=$late"
+ktap_check 'the guest uses it' wait_for 20 vm_run 'dd if=/dev/pvblk4 of=/dev/null bs=1M iflag=direct 2>/dev/null'
+ktap_check 'and it goes' pvctl remove late
+ktap_check 'the first is still waited for' is_state cut removing
+truncate -s 16M "$cut"
+pvctl continue cut > "$test_tmp/continue"
+ktap_check 'it goes when it goes on' wait_for 20 is_gone cut
+ktap_check 'and the guest has seen no error' vm_wait "$reader"
+ktap_check 'it comes again' pvctl add-disk cut "file=$cut,rerror=stop"
+wait_for 20 vm_run '[ -b /dev/pvblk1 ]'
+
 truncate -s 0 "$cut"
 VM_TIMEOUT=20 ktap_check 'a driver that comes does not wait for a disk that is stopped' \
 	vm_run 'rmmod pvblk && modprobe pvblk'
