@@ -232,6 +232,8 @@ struct pvnet_pair {
  * @running: the queue may be used
  * @dirty: what the driver wants has changed since it was last said
  * @busy: a command is outstanding
+ * @since: jiffies, when it was given, or last found to be late
+ * @unanswered: how often it was since the last answer
  * @id: of the last command
  * @settings: what was said last
  * @work: says what is wanted, and takes answers
@@ -242,6 +244,8 @@ struct pvnet_control {
 	bool			running;
 	bool			dirty;
 	bool			busy;
+	unsigned long		since;
+	unsigned int		unanswered;
 	u32			id;
 	struct pvnet_settings	settings;
 	struct work_struct	work;
@@ -289,7 +293,7 @@ struct pvnet_rss {
  * @prog: sees each frame first, or NULL; changed under rtnl
  * @rx_bufs: most buffers that each receive queue is to have
  * @tx_frames: most frames that each transmit queue is to have in flight
- * @restarts: times that the device was started anew because frames were stuck
+ * @restarts: times that the device was started anew because frames were stuck, or settings
  */
 struct pvnet {
 	struct pvbus_device	*pdev;

@@ -5,6 +5,9 @@
 #include <linux/netdevice.h>
 #include "pvnet.h"
 
+/* So long a device that lives may take for an answer, at most. */
+#define ANSWER_TIMEOUT	(10 * HZ)
+
 /* More addresses than the device filters: it is asked for all of their kind. */
 static u16 add_macs(const struct pvnet *net, struct pvnet_settings *s)
 {
@@ -96,6 +99,7 @@ static void take_answers(struct pvnet *net)
 			return;
 		}
 		c->busy = false;
+		c->unanswered = 0;
 		pvnet_count(c->q->ops, 1);
 		if (cqe.status)
 			dev_warn_ratelimited(&net->pdev->dev,
@@ -121,9 +125,32 @@ static void say(struct pvnet *net)
 	fill(net, &c->settings);
 	memcpy(c->q->data, &c->settings, sizeof(c->settings));
 	c->busy = true;
+	c->since = jiffies;
 	pvring_put(&c->q->ring, &sqe);
 	if (pvring_need_kick(&c->q->ring))
 		pvbus_kick(c->q);
+}
+
+/* NET-G7: started anew once, because each time what was told before is lost, too. Frames pass for as long as they do. */
+static void look_at_time(struct pvnet *net)
+{
+	struct pvnet_control *c = &net->control;
+
+	if (!c->busy || !time_after(jiffies, c->since + ANSWER_TIMEOUT))
+		return;
+	c->since = jiffies;
+	if (!c->unanswered) {
+		pvnet_count(net->restarts, 1);
+		dev_warn_ratelimited(&net->pdev->dev,
+				     "%s: settings are not answered: the device is started anew\n",
+				     net->dev->name);
+		pvbus_device_restart(net->pdev);
+	} else if (c->unanswered == 1) {
+		dev_warn_ratelimited(&net->pdev->dev,
+				     "%s: settings are still not answered: whether they hold is not known\n",
+				     net->dev->name);
+	}
+	c->unanswered++;
 }
 
 static void look(struct pvnet *net)
@@ -138,6 +165,8 @@ static void look(struct pvnet *net)
 		if (c->running && !c->busy && READ_ONCE(c->dirty))
 			say(net);
 	} while (c->running && pvring_arm(&c->q->ring, c->q->ring.cq_next, 0));
+	if (c->running)
+		look_at_time(net);
 }
 
 static void control_work(struct work_struct *work)

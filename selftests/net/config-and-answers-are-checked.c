@@ -2,7 +2,7 @@
 /*
  * A config area that makes no sense is refused, whatever is wrong with it. What the driver wants is said over the
  * control queue, whole, once at a time and again when it has changed (NET-G7); more than the device can filter is
- * asked for as all of its kind (NET-D10). An answer to what was not asked breaks the device (RING-G3). pvnet/config.c and
+ * asked for as all of its kind (NET-D10). A device that gives no answer is started anew, once, and nobody waits for it. An answer to what was not asked breaks the device (RING-G3). pvnet/config.c and
  * pvnet/settings.c as they are. The table by which frames are spread is as large as the kernel was told, whatever
  * a life that begins meanwhile says.
  */
@@ -153,6 +153,51 @@ static void expect_lie(const char *what, u32 xor, unsigned int answers)
 	end();
 }
 
+/* So long a device that is silent is waited for, and a little more. */
+static void wait_for_answer(void)
+{
+	jiffies += 10 * HZ;
+	pvnet_control_poll(&nic.net);
+	flush_work(&nic.net.control.work);
+	jiffies += HZ / 2;
+	pvnet_control_poll(&nic.net);
+	flush_work(&nic.net.control.work);
+}
+
+static void begin_anew(void)
+{
+	pvnet_control_stop(&nic.net);
+	nic_make_queue(TESTNIC_CTRL, PVNET_CTRL_SQE_SHIFT, sizeof(struct pvnet_settings));
+	pvnet_control_start(&nic.net);
+}
+
+static void check_silence(void)
+{
+	u32 id = 0, i;
+
+	start();
+	said(&id);
+	shim_log_lines = 0;
+	jiffies += 10 * HZ;
+	change();
+	ktap_ok(!stack.restarts && !shim_log_lines, "an answer has its time");
+	wait_for_answer();
+	ktap_ok(stack.restarts == 1 && shim_log_lines == 1, "a device that gives none is started anew, and that is said");
+	begin_anew();
+	ktap_ok(said(&id), "it is told all once more");
+	wait_for_answer();
+	ktap_ok(stack.restarts == 1 && shim_log_lines == 2, "one that still gives none is not, as it would receive nothing");
+	for (i = 0; i < 100; i++)
+		wait_for_answer();
+	ktap_ok(stack.restarts == 1 && shim_log_lines == 2 && !stack.broken, "nor complained of again");
+	answer(id, PVNET_S_OK);
+	change();
+	for (i = 0; i < 100; i++)
+		wait_for_answer();
+	ktap_ok(said(&id) && stack.restarts == 2, "until it has given one");
+	end();
+}
+
 static void check_filters(void)
 {
 	struct netdev_hw_addr addrs[PVNET_MACS_MAX + 1] = { 0 };
@@ -222,9 +267,10 @@ static void check_table(void)
 
 int main(void)
 {
-	ktap_plan(26);
+	ktap_plan(32);
 	check_config();
 	check_turns();
+	check_silence();
 	expect_lie("an answer to another command", 1, 1);
 	expect_lie("a second answer", 0, 2);
 	check_filters();

@@ -52,6 +52,7 @@ struct testpage {
  * @nr_pages: pages that are
  * @nr_freed: frames sent that have been let go
  * @kicks: doorbells
+ * @restarts: times that the device is to be started anew
  * @broken: what the device is told to be, or NULL
  * @pages: those that are alive
  */
@@ -70,6 +71,7 @@ static struct teststack {
 	unsigned int	nr_pages;
 	unsigned int	nr_freed;
 	unsigned int	kicks;
+	unsigned int	restarts;
 	const char	*broken;
 	struct testpage	*pages[2 * TESTSTACK_MAX];
 } stack;
@@ -357,6 +359,11 @@ void pvbus_kick(struct pvbus_queue *queue)
 bool pvbus_epoch_over(struct pvbus_device *pdev)
 {
 	return stack.epoch_over;
+}
+
+void pvbus_device_restart(struct pvbus_device *pdev)
+{
+	stack.restarts++;
 }
 
 void pvbus_device_broken(struct pvbus_device *pdev, const char *why)
