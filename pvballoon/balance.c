@@ -173,7 +173,9 @@ static long step(struct pvballoon *balloon)
 	pvballoon_reap(&balloon->main);
 	if (READ_ONCE(balloon->reset_due))
 		return reset(balloon);
-	if (READ_ONCE(balloon->retell) && !pvballoon_forget(balloon))
+	if (READ_ONCE(balloon->retell) && pvballoon_forget(balloon))
+		return GO_ON;
+	if (READ_ONCE(balloon->retell))
 		return 1;
 	pvballoon_areas_introduce(balloon);
 	pvballoon_give_fresh(balloon);

@@ -5,6 +5,7 @@
 #include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "pvballoon.h"
 
@@ -244,6 +245,24 @@ static int stop_device(struct pvballoon *balloon)
 	return err;
 }
 
+/* The lock is also that of who looks at the areas. Pages that are being moved are waited for. */
+static void forget_all(struct pvballoon *balloon)
+{
+	unsigned long nr;
+
+	do {
+		mutex_lock(&balloon->main.lock);
+		nr = pvballoon_forget(balloon);
+		mutex_unlock(&balloon->main.lock);
+		if (nr)
+			cond_resched();
+		else if (READ_ONCE(balloon->retell))
+			msleep(20);
+	} while (READ_ONCE(balloon->retell));
+	while (pvballoon_is_moving(balloon))
+		msleep(20);
+}
+
 /* All comes back, but what a silent device may still free. */
 static void deflate(struct pvballoon *balloon, int err)
 {
@@ -254,9 +273,8 @@ static void deflate(struct pvballoon *balloon, int err)
 	forget_given(balloon);
 	mutex_lock(&balloon->main.lock);
 	pvballoon_drop_proofs(balloon);
-	while (!pvballoon_forget(balloon) || pvballoon_is_moving(balloon))
-		msleep(20);
 	mutex_unlock(&balloon->main.lock);
+	forget_all(balloon);
 	pvballoon_shrink(balloon, U64_MAX);
 	left = pvballoon_held(balloon);
 	if (left)

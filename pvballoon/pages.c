@@ -290,32 +290,29 @@ static unsigned long forget_portion(struct pvballoon *balloon, struct pvballoon_
 }
 
 /**
- * pvballoon_forget() - make fresh again all that was given: the device does not know it any more
+ * pvballoon_forget() - make some of what was given fresh again: the device does not know it any more
  * @balloon: the balloon, with retell set; the lock of the main channel is held
  *
- * Pages that are just being moved come later. Return: true if nothing is given any more;
- * then retell is clear.
+ * The bus may want the lock, so it is let go between two portions. Pages that are just being moved come later.
+ * Return: how many blocks it was; 0: no more than that, and retell is clear if nothing is given any more.
  */
-bool pvballoon_forget(struct pvballoon *balloon)
+unsigned long pvballoon_forget(struct pvballoon *balloon)
 {
-	unsigned long nr;
-	bool done = true;
+	unsigned long nr = 0, given = 0;
 	unsigned int i;
 
-	do {
-		nr = 0;
-		for (i = 0; i < PVBALLOON_POOLS; i++)
-			nr += forget_portion(balloon, &balloon->pools[i]);
-		cond_resched();
-	} while (nr);
+	for (i = 0; i < PVBALLOON_POOLS; i++)
+		nr += forget_portion(balloon, &balloon->pools[i]);
+	if (nr)
+		return nr;
 
 	spin_lock(&balloon->lock);
 	for (i = 0; i < PVBALLOON_POOLS; i++)
-		done &= !balloon->pools[i].nr_given;
-	if (done)
+		given += balloon->pools[i].nr_given;
+	if (!given)
 		WRITE_ONCE(balloon->retell, false);
 	spin_unlock(&balloon->lock);
-	return done;
+	return 0;
 }
 
 /**

@@ -318,7 +318,7 @@ u64 pvballoon_given(struct pvballoon *balloon);
 u64 pvballoon_in_flight(struct pvballoon *balloon);
 u64 pvballoon_returned(struct pvballoon *balloon);
 u64 pvballoon_shrink(struct pvballoon *balloon, u64 bytes);
-bool pvballoon_forget(struct pvballoon *balloon);
+unsigned long pvballoon_forget(struct pvballoon *balloon);
 bool pvballoon_is_moving(struct pvballoon *balloon);
 struct page *pvballoon_take_unknown(struct pvballoon *balloon, struct pvballoon_pool **pool);
 void pvballoon_put_back(struct pvballoon *balloon, struct pvballoon_pool *pool, struct page *page,
