@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "pvclk.h"
 
@@ -41,6 +42,8 @@ MODULE_PARM_DESC(trust_counter, "make the CPU's counter a clocksource though the
 /* How long the CPUs read their counters against each other, once all of them are there, and at most. */
 #define WARP_TEST_NS	2000000
 #define WARP_WAIT_NS	50000000
+/* So long a CPU is waited for that a real-time task, or the host, keeps from it. */
+#define WARP_TIMEOUT	(5 * HZ)
 
 static u64 source_read(struct clocksource *cs)
 {
@@ -69,7 +72,7 @@ static struct clocksource source = {
 static enum pvclk_source_state state;
 static bool registered;		/* the kernel has it, be it refused meanwhile */
 static u64 source_hz;		/* registered with */
-static DEFINE_MUTEX(source_lock);	/* the four above */
+static DEFINE_MUTEX(source_lock);	/* the four above; held for WARP_TIMEOUT at most */
 static int cpu_state;
 
 /**
@@ -100,6 +103,7 @@ void pvclk_source_counterval(struct system_counterval_t *system, u64 counter)
  * @latest: the most that anyone has read
  * @worst: by how much somebody read less after that
  * @missing: CPUs that are not there yet
+ * @left: CPUs that are not done
  * @counts: length of the test
  * @wait_counts: how long to wait for those that are missing
  */
@@ -107,16 +111,15 @@ struct warp_test {
 	atomic64_t	latest;
 	atomic64_t	worst;
 	atomic_t	missing;
+	atomic_t	left;
 	u64		counts;
 	u64		wait_counts;
 };
 
-struct warp_work {
-	struct work_struct	work;
-	struct warp_test	*test;
-};
-
-static DEFINE_PER_CPU(struct warp_work, warp_works);	/* source_lock */
+/* They outlive who does not wait for them. Begun under source_lock, if no CPU is left of the last time. */
+static struct warp_test warp_test;
+static DEFINE_PER_CPU(struct work_struct, warp_works);
+static DECLARE_WAIT_QUEUE_HEAD(warp_wait);
 
 static void read_counter(struct warp_test *test)
 {
@@ -136,7 +139,7 @@ static void read_counter(struct warp_test *test)
 /* On every CPU at once: does anyone read less than another one read before? */
 static void test_warp(struct work_struct *work)
 {
-	struct warp_test *test = container_of(work, struct warp_work, work)->test;
+	struct warp_test *test = &warp_test;
 	u64 start = pvclk_counter();
 
 	atomic_dec(&test->missing);
@@ -147,31 +150,49 @@ static void test_warp(struct work_struct *work)
 		read_counter(test);
 		cond_resched();
 	} while (pvclk_counter() - start < test->counts);
+	/* Pairs with the acquire in measure_warp(). */
+	if (atomic_dec_and_test(&test->left))
+		wake_up_all(&warp_wait);
 }
 
-/* By how many counts the CPUs' counters differ, at least. The guest's other work goes on. */
-static u64 measure_warp(u64 hz)
+/* Not waited for under the lock of the CPUs: they may come and go meanwhile. */
+static void start_warp_test(struct warp_test *test, u64 hz)
 {
-	struct warp_test test = {
-		.counts = pvclk_ns_to_counts(WARP_TEST_NS, hz),
-		.wait_counts = pvclk_ns_to_counts(WARP_WAIT_NS, hz),
-	};
 	unsigned int cpu;
 
-	atomic64_set(&test.latest, pvclk_counter());
+	test->counts = pvclk_ns_to_counts(WARP_TEST_NS, hz);
+	test->wait_counts = pvclk_ns_to_counts(WARP_WAIT_NS, hz);
+	atomic64_set(&test->latest, pvclk_counter());
+	atomic64_set(&test->worst, 0);
 	cpus_read_lock();
-	atomic_set(&test.missing, num_online_cpus());
-	for_each_online_cpu(cpu) {
-		struct warp_work *warp = per_cpu_ptr(&warp_works, cpu);
-
-		INIT_WORK(&warp->work, test_warp);
-		warp->test = &test;
-		queue_work_on(cpu, system_highpri_wq, &warp->work);
-	}
+	atomic_set(&test->missing, num_online_cpus());
+	atomic_set(&test->left, num_online_cpus());
 	for_each_online_cpu(cpu)
-		flush_work(&per_cpu_ptr(&warp_works, cpu)->work);
+		queue_work_on(cpu, system_highpri_wq, per_cpu_ptr(&warp_works, cpu));
 	cpus_read_unlock();
-	return atomic64_read(&test.worst);
+}
+
+/*
+ * By how many counts the CPUs' counters differ, at least. The guest's other work goes on. False: some CPU does not come
+ * to it, and nothing is known.
+ */
+static bool measure_warp(u64 hz, u64 *warp)
+{
+	struct warp_test *test = &warp_test;
+	unsigned int cpu;
+
+	lockdep_assert_held(&source_lock);
+	if (atomic_read_acquire(&test->left))
+		return false;
+	start_warp_test(test, hz);
+	if (wait_event_timeout(warp_wait, !atomic_read_acquire(&test->left), WARP_TIMEOUT)) {
+		*warp = atomic64_read(&test->worst);
+		return true;
+	}
+	for_each_possible_cpu(cpu)
+		if (cancel_work(per_cpu_ptr(&warp_works, cpu)))
+			atomic_dec(&test->left);
+	return false;
 }
 
 static void refuse(struct pvclk *clk)
@@ -191,18 +212,28 @@ static bool unregister(void)
 	return true;
 }
 
-static void cpu_came(struct work_struct *work)
+/* One that is not measured is not relied on. */
+static void check_new_cpu(void)
 {
 	u64 warp;
 
-	mutex_lock(&source_lock);
-	warp = state == PVCLK_SRC_REGISTERED ? measure_warp(source_hz) : 0;
-	if (warp) {
+	if (!measure_warp(source_hz, &warp)) {
+		pr_warn("pvclock: a new CPU does not come to measure its counter: no clocksource before it does\n");
+		if (!unregister())
+			WRITE_ONCE(state, PVCLK_SRC_REFUSED);
+	} else if (warp) {
 		pr_warn("pvclock: the counter of a new CPU is %llu counts off: no clocksource any more\n",
 			warp);
 		unregister();
 		WRITE_ONCE(state, PVCLK_SRC_REFUSED);
 	}
+}
+
+static void cpu_came(struct work_struct *work)
+{
+	mutex_lock(&source_lock);
+	if (state == PVCLK_SRC_REGISTERED)
+		check_new_cpu();
 	mutex_unlock(&source_lock);
 }
 
@@ -273,8 +304,8 @@ static u64 measure_own(struct pvclk *clk, u64 hz, u64 *ppb)
 	return mul_u64_u64_div_u64(counts, NSEC_PER_SEC, ns);
 }
 
-/* Two witnesses: the guest's own clock for the frequency, the CPUs for each other. */
-static bool is_borne_out(struct pvclk *clk, u64 hz, u64 own_hz, u64 ppb)
+/* Two witnesses: the guest's own clock for the frequency, the CPUs for each other. 0; -EAGAIN: not all have said. */
+static int ask_witnesses(struct pvclk *clk, u64 hz, u64 own_hz, u64 ppb)
 {
 	u64 warp;
 
@@ -282,12 +313,17 @@ static bool is_borne_out(struct pvclk *clk, u64 hz, u64 own_hz, u64 ppb)
 		dev_warn(&clk->pdev->dev,
 			 "the host says that the counter runs at %llu Hz, the guest's own clock %llu Hz\n",
 			 hz, own_hz);
-		return false;
+		return -EINVAL;
 	}
-	warp = measure_warp(hz);
-	if (warp)
-		dev_warn(&clk->pdev->dev, "the counters of the CPUs are %llu counts apart\n", warp);
-	return !warp;
+	if (!measure_warp(hz, &warp)) {
+		dev_warn_once(&clk->pdev->dev,
+			      "some CPU does not come to measure its counter: no clocksource before it does\n");
+		return -EAGAIN;
+	}
+	if (!warp)
+		return 0;
+	dev_warn(&clk->pdev->dev, "the counters of the CPUs are %llu counts apart\n", warp);
+	return -EINVAL;
 }
 
 static void try_to_register(struct pvclk *clk, const struct pvclk_view *view)
@@ -298,7 +334,10 @@ static void try_to_register(struct pvclk *clk, const struct pvclk_view *view)
 	if (!own_hz || !view->line.confirmed || view->line.ppb > CERTAIN_PPB)
 		return;
 	hz = choose_hz(view);
-	if (!is_borne_out(clk, hz, own_hz, ppb)) {
+	err = ask_witnesses(clk, hz, own_hz, ppb);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
 		refuse(clk);
 		return;
 	}
@@ -388,6 +427,10 @@ void pvclk_source_release(struct pvclk *clk)
  */
 int __init pvclk_source_init(void)
 {
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		INIT_WORK(per_cpu_ptr(&warp_works, cpu), test_warp);
 	cpu_state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "pvclock:online", cpu_comes, NULL);
 	return cpu_state < 0 ? cpu_state : 0;
 }
@@ -397,8 +440,13 @@ int __init pvclk_source_init(void)
  */
 void pvclk_source_exit(void)
 {
+	unsigned int cpu;
+
 	cpuhp_remove_state_nocalls(cpu_state);
 	flush_work(&cpu_work);
+	/* One that has begun is of the module's code, and has to end. */
+	for_each_possible_cpu(cpu)
+		cancel_work_sync(per_cpu_ptr(&warp_works, cpu));
 	mutex_lock(&source_lock);
 	unregister();
 	mutex_unlock(&source_lock);

@@ -4,8 +4,9 @@
  * or goes, which stops all CPUs, while the wall clock is set, or while sysfs is told. The counter is no
  * clocksource where neither CPU nor kernel promise anything of it, at any time, but for the user's word; it
  * is verified by the kernel; a host that keeps the guest waiting while it measures does not cost it that. One that
- * the kernel has nothing to put in the place of is let go when it has, and meanwhile not registered once more. And
- * no host sets the wall clock of a guest that does not want it.
+ * the kernel has nothing to put in the place of is let go when it has, and meanwhile not registered once more. A CPU
+ * that a real-time task keeps from measuring is waited for with a bound, and then not relied on. And no host sets the
+ * wall clock of a guest that does not want it.
  * pvclock/main.c and pvclock/source.c as they are, against a kernel that the test plays.
  */
 #include <errno.h>
@@ -128,8 +129,34 @@ void sysfs_notify(struct kobject *kobj, const char *dir, const char *attr)
 	nr_told++;
 }
 
+/* A CPU that a real-time task may keep from its works; whoever waits for one of these waits for ever. */
+static struct work_struct *of_cpu;
+static bool cpu_is_kept;
+static unsigned int nr_for_ever;
+static int (*cpu_up)(unsigned int cpu);
+struct work_struct *shim_last_work;
+
+void shim_set_cpu_up(int (*up)(unsigned int cpu))
+{
+	cpu_up = up;
+}
+
+void shim_queued_on_cpu(struct work_struct *work)
+{
+	of_cpu = work;
+}
+
+void shim_waits_for(struct work_struct *work)
+{
+	nr_for_ever += cpu_is_kept && work == of_cpu && work->pending;
+}
+
 void shim_sleep(unsigned long timeout)
 {
+	if (of_cpu && of_cpu->pending && !cpu_is_kept) {
+		flush_work(of_cpu);
+		return;
+	}
 	now_ns += timeout * (SECOND / 250);
 }
 
@@ -325,6 +352,42 @@ static void kept(void)
 	go();
 }
 
+/* The work of the source that looks at CPUs that have come is the last one queued. */
+static void cpu_comes(void)
+{
+	struct work_struct *work;
+
+	cpu_up(0);
+	work = shim_last_work;
+	flush_work(work);
+}
+
+static void busy_cpu(void)
+{
+	unsigned long long start;
+
+	cpu_is_kept = true;
+	shim_log_lines = 0;
+	come();
+	start = now_ns;
+	pass(10);
+	ktap_ok(!registered && pvclk_source_state() == PVCLK_SRC_MEASURING && !nr_for_ever,
+		"a CPU that does not come to measure its counter is not waited for without a bound");
+	ktap_ok(now_ns - start < 70 * SECOND && shim_log_lines == 1, "but for 5 s each time, and that is said once");
+	cpu_is_kept = false;
+	pass(2);
+	ktap_ok(registered, "the counter is a clocksource when it has come to it");
+	cpu_is_kept = true;
+	cpu_comes();
+	ktap_ok(!registered && !nr_for_ever, "and none from when a new CPU does not");
+	cpu_is_kept = false;
+	pass(2);
+	ktap_ok(registered, "until that has, too");
+	cpu_comes();
+	ktap_ok(registered, "one that comes to it at once costs nothing");
+	go();
+}
+
 static void wall_clock(void)
 {
 	come();
@@ -344,9 +407,10 @@ static void wall_clock(void)
 
 int main(void)
 {
-	ktap_plan(18);
+	ktap_plan(24);
 	clocksource();
 	kept();
+	busy_cpu();
 	wall_clock();
 	ktap_ok(!nr_under_lock, "nothing that stops CPUs, or waits for others, was done under the lock");
 	ktap_ok(!nr_not_locked, "and all exchanges were");

@@ -7,5 +7,6 @@
 #define cpus_read_unlock()		((void)0)
 #define num_online_cpus()		1
 #define for_each_online_cpu(cpu)	for ((cpu) = 0; (cpu) < 1; (cpu)++)
+#define for_each_possible_cpu(cpu)	for_each_online_cpu(cpu)
 
 #endif

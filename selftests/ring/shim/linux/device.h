@@ -54,6 +54,14 @@ extern bool shim_log_quiet;
 void shim_log(const struct device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+#define dev_warn_once(dev, ...)							\
+	do {									\
+		static bool said;						\
+										\
+		if (!said)							\
+			shim_log(dev, __VA_ARGS__);				\
+		said = true;							\
+	} while (0)
 #define pr_warn(...)			shim_log(NULL, __VA_ARGS__)
 #define dev_err_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)
 #define dev_warn_ratelimited(dev, ...)	shim_log(dev, __VA_ARGS__)

@@ -6,6 +6,8 @@ typedef struct {
 	int sleepers;
 } wait_queue_head_t;
 
+#define DECLARE_WAIT_QUEUE_HEAD(name)	wait_queue_head_t name
+
 /* The test's: somebody else runs, and time passes. */
 void shim_sleep(unsigned long timeout);
 

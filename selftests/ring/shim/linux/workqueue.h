@@ -61,16 +61,27 @@ static inline void destroy_workqueue(struct workqueue_struct *wq)
 #define system_highpri_wq		((struct workqueue_struct *)NULL)
 #define DECLARE_WORK(name, fn)		struct work_struct name = { .func = (fn) }
 
+/* The one that was queued last, where the test has no other way to it. */
+extern struct work_struct *shim_last_work __attribute__((weak));
+
 static inline bool schedule_work(struct work_struct *work)
 {
+	if (&shim_last_work)
+		shim_last_work = work;
 	work->pending = true;
 	return true;
 }
+
+/* The test's, if it wants to know: a work of one CPU, and that somebody waits for its end without a bound. */
+void shim_queued_on_cpu(struct work_struct *work) __attribute__((weak));
+void shim_waits_for(struct work_struct *work) __attribute__((weak));
 
 static inline bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
 	(void)cpu;
 	(void)wq;
+	if (shim_queued_on_cpu)
+		shim_queued_on_cpu(work);
 	return schedule_work(work);
 }
 
@@ -92,18 +103,25 @@ static inline bool queue_delayed_work(struct workqueue_struct *wq, struct delaye
 
 static inline void flush_work(struct work_struct *work)
 {
+	if (shim_waits_for)
+		shim_waits_for(work);
 	if (work->pending) {
 		work->pending = false;
 		work->func(work);
 	}
 }
 
-static inline bool cancel_work_sync(struct work_struct *work)
+static inline bool cancel_work(struct work_struct *work)
 {
 	bool pending = work->pending;
 
 	work->pending = false;
 	return pending;
+}
+
+static inline bool cancel_work_sync(struct work_struct *work)
+{
+	return cancel_work(work);
 }
 
 static inline bool cancel_delayed_work_sync(struct delayed_work *work)
