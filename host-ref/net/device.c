@@ -165,7 +165,8 @@ static int net_create(struct hdev *dev, struct json_object *config, const int *f
 	hdev_forget_waits(dev);
 	net->be.ops->close(&net->be);
 	free(net);
-	return fail(error, ret, "its line to the broker cannot be watched");
+	snprintf(error, HDEV_ERROR_LEN, "its line to the broker cannot be watched: %s", strerror(-ret));
+	return ret;
 }
 
 static void net_destroy(struct hdev *dev)

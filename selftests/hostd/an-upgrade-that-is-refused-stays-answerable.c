@@ -9,7 +9,7 @@
 #include "testdeny.h"
 
 static const int calls[] = {
-	SCMP_SYS(memfd_create), SCMP_SYS(signalfd4), SCMP_SYS(execveat), SCMP_SYS(ftruncate), -1
+	SCMP_SYS(memfd_create), SCMP_SYS(signalfd4), SCMP_SYS(execveat), SCMP_SYS(ftruncate), SCMP_SYS(clone), -1
 };
 static struct broker b;
 static struct deny d;
@@ -53,6 +53,24 @@ static unsigned int count(const char *text, const char *what)
 static bool serves(void)
 {
 	return wait_until(strstr(broker_ask(&b, "status"), "\"serving\""));
+}
+
+/* Nobody can be asked whether the program fits. */
+static void check_asking(void)
+{
+	static const struct { int call, error; } refused[] = {
+		{ SCMP_SYS(clone), EAGAIN }, { SCMP_SYS(memfd_create), EMFILE },
+	};
+	const char *answer;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		deny_begin(&d, DENY_BROKER, refused[i].call, refused[i].error, 1);
+		answer = broker_ask(&b, "upgrade");
+		if (!ktap_ok(strstr(answer, strerror(refused[i].error)) && deny_end(&d) == 1,
+			     "an upgrade that nobody can be asked about is refused, with the reason"))
+			ktap_note("%s", answer);
+	}
 }
 
 /* The exec fails while a disk is being changed. */
@@ -127,7 +145,7 @@ static void check_memory(void)
 
 int main(void)
 {
-	ktap_plan(15);
+	ktap_plan(17);
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(tmp_path(b.dir, "test")))
 		ktap_bail("%s", b.dir);
@@ -135,6 +153,7 @@ int main(void)
 	if (!deny_start(&d, &b, calls, "--vectors", TEST_VECTORS_TEXT))
 		ktap_bail("pvhostd does not start: %s", broker_said(&b));
 	qemu_connect(&q, &b);
+	check_asking();
 	check_exec();
 	check_signals();
 	check_memory();

@@ -350,6 +350,10 @@ static void check_unwatched(void)
 	refuses_watches = false;
 	connect_to(&good);
 	ktap_ok(asked && are_done(1), "one that cannot be waited for is given up, and another one asked for");
+	refuses_watches = true;
+	ktap_ok(testbus_add(&t, 1, 1, CONFIG(""), dup(line)) && strstr(testbus_error, strerror(ENOSPC)),
+		"a disk whose servers cannot be waited for is not added, and it is said why");
+	refuses_watches = false;
 	tear_down();
 }
 
@@ -615,7 +619,7 @@ static void check_fence(void)
 
 int main(void)
 {
-	ktap_plan(52);
+	ktap_plan(53);
 	medium = mmap(NULL, sizeof(*medium), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (medium == MAP_FAILED)
 		ktap_bail("mmap");

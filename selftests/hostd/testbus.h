@@ -163,6 +163,9 @@ static inline void testbus_read_only(struct testbus *t, bool on)
 	json_object_put(config);
 }
 
+/* Why the last disk could not be added. */
+static char testbus_error[HDEV_ERROR_LEN];
+
 /* Add a disk; 0 or -errno. */
 static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t generation,
 			      const char *config, int fd)
@@ -177,11 +180,12 @@ static inline int testbus_add(struct testbus *t, unsigned int slot, uint32_t gen
 		.fds = &fd,
 		.nr_fds = fd >= 0,
 	};
-	char error[HDEV_ERROR_LEN] = "";
-	int ret = hdev_add(t->bus, &spec, error);
+	int ret;
 
+	*testbus_error = 0;
+	ret = hdev_add(t->bus, &spec, testbus_error);
 	if (ret)
-		printf("# %s\n", error);
+		printf("# %s\n", testbus_error);
 	json_object_put(spec.config);
 	return ret;
 }

@@ -111,12 +111,6 @@ const struct hostd_engine_ops hostd_engine_nbd = {
 	.reap = nbd_reap,
 };
 
-static int fail(char *error, size_t len, int err, const char *text)
-{
-	snprintf(error, len, "%s", text);
-	return err;
-}
-
 static int nbd_open(struct hostd_file *file, struct hostd_engines *engines,
 		    const struct hostd_backend_spec *spec, char *error, size_t len)
 {
@@ -127,7 +121,8 @@ static int nbd_open(struct hostd_file *file, struct hostd_engines *engines,
 
 	if (!link || e->error) {
 		free(link);
-		return fail(error, len, ret, "out of memory");
+		snprintf(error, len, "out of memory");
+		return ret;
 	}
 	*link = (struct hostd_nbd_link) {
 		.engine = e, .next = *links_of(e), .export = strdup(spec->export), .size = spec->size,
@@ -144,7 +139,8 @@ static int nbd_open(struct hostd_file *file, struct hostd_engines *engines,
 	if (ret) {
 		free(link->export);
 		free(link);
-		return fail(error, len, ret, "its server cannot be waited for");
+		snprintf(error, len, "its server cannot be waited for: %s", strerror(-ret));
+		return ret;
 	}
 	*file = (struct hostd_file) { .backend = &hostd_backend_nbd, .engine = e, .fd = -1, .priv = link };
 	file->direct = spec->direct;

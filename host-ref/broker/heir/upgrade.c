@@ -50,16 +50,18 @@ static void end(struct hostd_broker *b, const char *error)
 /* The state as a file of memory. Returns its descriptor or -errno. */
 static int write_state(struct json_object *state)
 {
-	int fd = memfd_create("pvkit-state", MFD_CLOEXEC);
+	int fd = memfd_create("pvkit-state", MFD_CLOEXEC), err;
 	size_t len;
 	const char *text = json_object_to_json_string_length(state, JSON_C_TO_STRING_PLAIN, &len);
 
 	if (fd < 0)
 		return -errno;
+	errno = ENOSPC;
 	if (write(fd, text, len) == (ssize_t)len)
 		return fd;
+	err = -errno;
 	close(fd);
-	return -ENOSPC;
+	return err;
 }
 
 static int read_state(int fd, char **text)
@@ -122,30 +124,37 @@ static void __attribute__((noreturn)) be_checker(const struct hostd_broker *b, i
 	_exit(1);
 }
 
-/* Returns the process, and a connection to it in @answer; -errno. */
-static pid_t start_checker(struct hostd_broker *b, int *answer)
+/* It is reaped in any case: what cannot be listened to is killed. 0 or -errno. */
+static int start_checker(struct hostd_broker *b)
 {
 	struct json_object *state = hostd_state_make(b);
-	int state_fd = write_state(state), fds[2];
+	int state_fd = write_state(state), fds[2], err = 0;
+	struct hostd_upgrade *up = &b->upgrade;
 	pid_t broker = getpid(), pid;
 
 	json_object_put(state);
 	if (state_fd < 0)
 		return state_fd;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-		close(state_fd);
-		return -errno;
+		err = -errno;
+		goto close_state;
 	}
 	pid = fork();
 	if (!pid)
 		be_checker(b, state_fd, fds[1], broker);
-	close(state_fd);
+	if (pid < 0)
+		err = -errno;
+	else
+		err = hostd_loop_add(&b->loop, &up->answer, fds[0], EPOLLIN);
+	if (err)
+		close(fds[0]);
+	if (err && pid > 0)
+		kill(pid, SIGKILL);
+	up->checker = pid > 0 ? pid : 0;
 	close(fds[1]);
-	*answer = fds[0];
-	if (pid >= 0)
-		return pid;
-	close(fds[0]);
-	return -EAGAIN;
+close_state:
+	close(state_fd);
+	return err;
 }
 
 static void read_answer(struct hostd_broker *b)
@@ -245,7 +254,8 @@ void hostd_upgrade_start(struct hostd_call *call)
 	struct hostd_broker *b = call->b;
 	struct hostd_upgrade *up = &b->upgrade;
 	const char *objection = find_objection(b);
-	int fd = -1;
+	char text[HOSTD_ERROR_MAX];
+	int err;
 
 	if (objection) {
 		hostd_call_error(call, "%s", objection);
@@ -256,18 +266,15 @@ void hostd_upgrade_start(struct hostd_call *call)
 	up->text_len = 0;
 	up->exe_fd = open(b->exe.path, O_PATH | O_CLOEXEC);
 	if (up->exe_fd < 0) {
-		end(b, "the program is not there: install it");
+		snprintf(text, sizeof(text), "%.300s: %s", b->exe.path, strerror(errno));
+		end(b, text);
 		return;
 	}
-	up->checker = start_checker(b, &fd);
-	if (up->checker < 0 || hostd_loop_add(&b->loop, &up->answer, fd, EPOLLIN)) {
-		if (up->checker < 0) {
-			up->checker = 0;
-		} else {
-			close(fd);
-			kill(up->checker, SIGKILL);
-		}
-		end(b, "no process can be started to ask the program whether it can take this one's place");
+	err = start_checker(b);
+	if (err) {
+		snprintf(text, sizeof(text), "the program cannot be asked whether it can take this one's place: %s",
+			 strerror(-err));
+		end(b, text);
 		return;
 	}
 	hostd_timer_set(&up->deadline, CHECK_MS);

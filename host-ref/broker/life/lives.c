@@ -8,6 +8,7 @@
 #include "broker/life/lives.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -81,6 +82,8 @@ void hostd_lives_release(struct hostd_broker *b)
 {
 	struct hostd_request_op op = { .done = quit_done, .patient = true };
 	struct hostd_life *life = &b->life;
+	char why[HOSTD_ERROR_MAX];
+	int err;
 
 	life->released = true;
 	hostd_state_save(b);
@@ -96,8 +99,11 @@ void hostd_lives_release(struct hostd_broker *b)
 	op.msg = json_object_new_object();
 	hostd_json_add_str(op.msg, "op", "quit");
 	hostd_json_add_bool(op.msg, "sync", true);
-	if (hostd_request_send(b, &op))
-		hostd_life_kill(b, "it takes no messages");
+	err = hostd_request_send(b, &op);
+	if (!err)
+		return;
+	snprintf(why, sizeof(why), "it takes no messages: %s", strerror(-err));
+	hostd_life_kill(b, why);
 }
 
 static void log_death(struct hostd_broker *b, int status)

@@ -53,12 +53,15 @@ static struct json_object *new_op(const char *op)
 static void tell(struct hostd_broker *b, const struct hostd_request_op *op)
 {
 	int err = hostd_request_send(b, op);
+	char why[HOSTD_ERROR_MAX];
 
 	/* One that has ended is reaped, and that says of what. */
 	if (err == -EPIPE || err == -ECONNRESET)
 		hostd_life_mute(b);
-	else if (err)
-		hostd_life_kill(b, "it takes no messages");
+	if (!err || err == -EPIPE || err == -ECONNRESET)
+		return;
+	snprintf(why, sizeof(why), "it takes no messages: %s", strerror(-err));
+	hostd_life_kill(b, why);
 }
 
 /* A worker that refuses what every worker must do is replaced. */
@@ -258,6 +261,8 @@ void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, cons
 			  unsigned int nr_fds, const char *error)
 {
 	struct hostd_request_op op = { .done = add_done, .ctx = dev, .fds = fds, .nr_fds = nr_fds };
+	char text[HOSTD_ERROR_MAX];
+	int err;
 
 	dev->state = HOSTD_DEVICE_WAITING;
 	if (b->life.state < HOSTD_LIFE_FILLING && (!error || !dev->fresh)) {
@@ -267,8 +272,11 @@ void hostd_session_opened(struct hostd_broker *b, struct hostd_device *dev, cons
 	if (!error) {
 		op.msg = hostd_device_config(dev);
 		dev->state = HOSTD_DEVICE_ADDING;
-		if (hostd_request_send(b, &op))
-			error = "the worker takes no messages: try again";
+		err = hostd_request_send(b, &op);
+		if (err) {
+			snprintf(text, sizeof(text), "the worker takes no messages: %s: try again", strerror(-err));
+			error = text;
+		}
 	}
 	close_all(fds, nr_fds);
 	if (error)
