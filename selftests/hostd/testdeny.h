@@ -29,10 +29,11 @@ enum deny_who { DENY_BROKER, DENY_OTHERS };
  * @value: of that
  * @calls: the calls that can be refused, up to -1
  * @fd: where they wait; -1: not yet
+ * @is_served: somebody lets them go on
  * @is_up: pvhostd has started, or ended
  * @is_good: it serves
  * @lock: protects all below
- * @changed: signalled when one of the three above changes
+ * @changed: signalled when one of the four above changes
  * @who: whose call is refused
  * @call: which
  * @error: what he gets
@@ -47,6 +48,7 @@ struct deny {
 	const char *value;
 	const int *calls;
 	int fd;
+	bool is_served;
 	bool is_up;
 	bool is_good;
 	pthread_mutex_t lock;
@@ -79,6 +81,24 @@ static inline int deny_decide(struct deny *d, const struct seccomp_notif *req)
 	return error;
 }
 
+static inline void deny_change(struct deny *d, bool *what, int fd)
+{
+	pthread_mutex_lock(&d->lock);
+	if (what)
+		*what = true;
+	else
+		d->fd = fd;
+	pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+}
+
+#define deny_wait(d, condition) do {						\
+	pthread_mutex_lock(&(d)->lock);						\
+	while (!(condition))							\
+		pthread_cond_wait(&(d)->changed, &(d)->lock);			\
+	pthread_mutex_unlock(&(d)->lock);					\
+} while (0)
+
 static inline void *deny_serve(void *arg)
 {
 	struct seccomp_notif_resp *resp;
@@ -88,6 +108,7 @@ static inline void *deny_serve(void *arg)
 
 	if (seccomp_notify_alloc(&req, &resp))
 		ktap_bail("%s", "seccomp_notify_alloc");
+	deny_change(d, &d->is_served, 0);
 	for (;;) {
 		memset(req, 0, sizeof(*req));
 		if (ioctl(d->fd, SECCOMP_IOCTL_NOTIF_RECV, req) < 0) {
@@ -107,24 +128,6 @@ static inline void *deny_serve(void *arg)
 	}
 }
 
-static inline void deny_change(struct deny *d, bool *what, int fd)
-{
-	pthread_mutex_lock(&d->lock);
-	if (what)
-		*what = true;
-	else
-		d->fd = fd;
-	pthread_cond_broadcast(&d->changed);
-	pthread_mutex_unlock(&d->lock);
-}
-
-#define deny_wait(d, condition) do {						\
-	pthread_mutex_lock(&(d)->lock);						\
-	while (!(condition))							\
-		pthread_cond_wait(&(d)->changed, &(d)->lock);			\
-	pthread_mutex_unlock(&(d)->lock);					\
-} while (0)
-
 /* The thread that starts pvhostd, and no other of the test, has the filter. It stays: pvhostd ends with it. */
 static inline void *deny_be_starter(void *arg)
 {
@@ -138,6 +141,8 @@ static inline void *deny_be_starter(void *arg)
 	if (err || seccomp_load(ctx))
 		ktap_bail("%s", "calls cannot be refused here");
 	deny_change(d, NULL, seccomp_notify_fd(ctx));
+	/* A fork holds the locks of malloc() until its call goes on: whoever sees to that needs no memory by then. */
+	deny_wait(d, d->is_served);
 	d->is_good = broker_try(d->b, d->option, d->value);
 	deny_change(d, &d->is_up, 0);
 	deny_wait(d, false);
