@@ -215,8 +215,6 @@ static int pvblk_probe(struct pvbus_device *pdev)
 		goto free_blk;
 	}
 	err = alloc_queues(blk);
-	if (err == -ENOSPC)
-		dev_err(&pdev->dev, "no room for the queues in the window; see pvhostd --window\n");
 	if (err)
 		goto free_index;
 	err = alloc_tags(blk);

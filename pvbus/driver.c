@@ -17,6 +17,13 @@ static int pvbus_uevent(compat_uevent_dev *dev, struct kobj_uevent_env *env)
 	return add_uevent_var(env, "MODALIAS=pvbus:t%u", to_pvbus_device(dev)->type);
 }
 
+/* It is tried again with each scan, and said once until there has been room. */
+static void say_no_room(struct pvbus_device *pdev)
+{
+	if (!test_and_set_bit(PVBUS_MARK_CRAMPED, &pdev->marks))
+		dev_err(&pdev->dev, "no room for the queues in the window; see pvhostd --window\n");
+}
+
 static int probe(struct pvbus_device *pdev)
 {
 	int err;
@@ -31,11 +38,15 @@ static int probe(struct pvbus_device *pdev)
 	if (err)
 		return err;
 	err = to_pvbus_driver(pdev->dev.driver)->probe(pdev);
-	if (err)
+	if (err == -ENOSPC)
+		say_no_room(pdev);
+	if (err) {
 		pvbus_device_reset(pdev);
-	else
-		pvbus_device_ready(pdev);
-	return err;
+		return err;
+	}
+	clear_bit(PVBUS_MARK_CRAMPED, &pdev->marks);
+	pvbus_device_ready(pdev);
+	return 0;
 }
 
 static int pvbus_probe(struct device *dev)

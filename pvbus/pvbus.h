@@ -157,6 +157,7 @@ struct pvbus {
 #define PVBUS_MARK_VANISHED	2	/* it is no longer in the device table */
 #define PVBUS_MARK_LEAVING	3	/* its driver's remove runs, since leaving_at */
 #define PVBUS_MARK_REMOVED	4	/* its driver has left, and its slot is to be freed by the scan */
+#define PVBUS_MARK_CRAMPED	5	/* that the window has no room for it has been said */
 
 /* May callbacks of its driver be called? A hint for who has not locked call_lock. */
 static inline bool pvbus_is_live(const struct pvbus_device *pdev)

@@ -174,8 +174,6 @@ static int pvnet_probe(struct pvbus_device *pdev)
 	err = choose_shape(pdev, &shape);
 	if (!err)
 		err = alloc_queues(pdev, &shape);
-	if (err == -ENOSPC)
-		dev_err(&pdev->dev, "no room for the queues in the window; see pvhostd --window\n");
 	if (err)
 		return err;
 

@@ -196,7 +196,8 @@ struct pvbus_device {
  * @features: bits that it knows
  * @nr_features: length of @features
  * @probe: features are agreed, nothing runs yet; allocates the queues and calls
- *	pvbus_device_start(), and pvbus_device_ready() before it waits for I/O. 0 or -errno
+ *	pvbus_device_start(), and pvbus_device_ready() before it waits for I/O. 0 or -errno; of -ENOSPC, no room in
+ *	the window, the bus tells
  * @remove: the device goes; the driver ends with pvbus_device_stop()
  * @freeze: the epoch has ended or the guest suspends: return when nothing
  *	touches the queues any more. Requests in flight stay in flight

@@ -60,5 +60,6 @@ left=$(vm_run 'cat /sys/block/pvblk0/device/name')
 pvctl remove "$left" > /dev/null
 appeared() { [ "$(vm_run 'cat /sys/block/pvblk*/device/name | sort -u | wc -l')" -ge "$there" ]; }
 ktap_check 'when one goes, another has its room' wait_for 30 appeared
+ktap_is 'and of no device it is said again' "$(vm_run 'dmesg | grep -o "pvbus[0-9.]*: no room" | sort | uniq -d')" ''
 ktap_check 'the console is clean' vm_dmesg_clean
 ktap_done
