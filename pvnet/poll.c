@@ -25,6 +25,8 @@
 #define LOOKS_PER_RELAX		32
 #endif
 
+/* So often in a row it may find something; then others have their turn, and what they do may be the end of it. */
+#define FINDS_MAX		16
 /* Between two of its looks may be so long, or others have its CPU. */
 #define GAP_NS			(1000 * (u64)NSEC_PER_USEC)
 
@@ -97,7 +99,8 @@ static bool look(struct pvnet_pair *pair)
 	unsigned int i;
 
 	for (i = 0; i < LOOKS_PER_RELAX; i++) {
-		if (!pending(pair))
+		/* Of a pair that has halted nothing is taken, whatever its rings say. */
+		if (!pending(pair) || READ_ONCE(pair->halted))
 			continue;
 		/* If it runs elsewhere, it sees this itself. */
 		if (test_bit(NAPI_STATE_SCHED, &pair->napi.state))
@@ -122,15 +125,19 @@ static u64 window_ns(const struct pvnet_pair *pair)
 static void watch(struct pvnet_pair *pair)
 {
 	u64 window = window_ns(pair), last = local_clock(), end = last + window, now;
+	unsigned int finds = 0;
 
 	while (READ_ONCE(pair->awake) && last < end && !kthread_should_stop()) {
-		if (look(pair)) {
+		if (finds < FINDS_MAX && look(pair)) {
+			finds++;
 			last = local_clock();
 			end = last + window;
 		} else if (need_resched()) {
+			finds = 0;
 			schedule();
 			last = local_clock();
 		} else {
+			finds = 0;
 			cpu_relax();
 			now = local_clock();
 			if (now - last > GAP_NS)

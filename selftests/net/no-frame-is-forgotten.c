@@ -2,7 +2,8 @@
 /*
  * Poller, NAPI and interrupts share the work of one pair: in whichever order their accesses and the
  * device's come, every frame is received without the help of the watchdog, also where the poller never
- * gets a turn, and where nobody looks the first frame interrupts at once (RING-G5, RING-D7).
+ * gets a turn, and where nobody looks the first frame interrupts at once (RING-G5, RING-D7). And of a pair
+ * that has halted the poller lets go, whatever the ring says.
  * pvnet/poll.c, pvnet/arm.c, pvbus/ring.c and host-ref/worker/bus/ring.c as they are; see
  * ../ring/interleave/.
  *
@@ -133,8 +134,11 @@ void __set_current_state(int state)
 void schedule(void)
 {
 	act_at_once();
-	if (w.task.state == TASK_IDLE)
-		il_sleep(&w.woken);
+	if (w.task.state != TASK_IDLE)
+		return;
+	if (w.pair.halted)
+		il_raise(&w.done);
+	il_sleep(&w.woken);
 }
 
 int wake_up_process(struct task_struct *task)
@@ -166,7 +170,7 @@ static unsigned int reap(struct pvring *ring, unsigned int budget)
 
 int pvnet_rx_poll(struct pvnet_pair *pair, int budget)
 {
-	return reap(&pair->rx.q->ring, budget);
+	return pair->halted ? 0 : reap(&pair->rx.q->ring, budget);
 }
 
 unsigned int pvnet_tx_poll(struct pvnet_pair *pair, int budget)
@@ -218,6 +222,17 @@ static void reset(void)
 	/* As pvnet_init_coal() has it. */
 	w.pair.coal.tx_usecs = 1;
 	w.pair.coal.tx_frames = SIZE;
+}
+
+/* There was traffic, and then the window was overwritten: what is there is not to be taken. */
+static void reset_halted(void)
+{
+	struct pvnet_rx_cqe cqe = { 0 };
+
+	reset();
+	hring_push(&w.dev, &cqe, 0);
+	w.pair.halted = true;
+	w.pair.awake = true;
 }
 
 static void softirqs(void)
@@ -274,24 +289,27 @@ static void post(void)
 		il_fail("nobody looks, and the frame interrupts only after a while");
 }
 
-/* It posts when its turn comes; a delay is over then, too. */
-static void device(void)
+static void end_all(void)
 {
-
-	while (w.nr_posted < w.nr_wanted || w.dev.irq_at_ns != HRING_NEVER) {
-		if (w.dev.irq_at_ns != HRING_NEVER && hring_irq_due(&w.dev, LATER))
-			il_raise(&w.irq);
-		if (w.nr_posted != w.nr_wanted)
-			post();
-	}
 	il_sleep(&w.done);
-	/* All end. */
 	act_at_once();
 	w.over = true;
 	w.task.state = TASK_RUNNING;
 	il_raise(&w.irq);
 	il_raise(&w.softirq);
 	il_raise(&w.woken);
+}
+
+/* It posts when its turn comes; a delay is over then, too. */
+static void device(void)
+{
+	while (w.nr_posted < w.nr_wanted || w.dev.irq_at_ns != HRING_NEVER) {
+		if (w.dev.irq_at_ns != HRING_NEVER && hring_irq_due(&w.dev, LATER))
+			il_raise(&w.irq);
+		if (w.nr_posted != w.nr_wanted)
+			post();
+	}
+	end_all();
 }
 
 static const struct il_scenario scenarios[] = {
@@ -307,6 +325,9 @@ static const struct il_scenario scenarios[] = {
 	}, {
 		"a poller looks, sleeps, and interrupts come in its place",
 		{ "interrupts", "NAPI", "poller", "device" }, { interrupts, softirqs, poller, device }, reset
+	}, {
+		"a poller lets go of a pair that has halted",
+		{ "NAPI", "poller", "end" }, { softirqs, poller, end_all }, reset_halted
 	},
 };
 
