@@ -266,7 +266,9 @@ void hostd_upgrade_start(struct hostd_call *call)
 	up->text_len = 0;
 	up->exe_fd = open(b->exe.path, O_PATH | O_CLOEXEC);
 	if (up->exe_fd < 0) {
-		snprintf(text, sizeof(text), "%.300s: %s%s", b->exe.path, strerror(errno), errno == ENOENT ? ": install it" : "");
+		err = errno;
+		snprintf(text, sizeof(text), "%.300s: %s%s", b->exe.path, strerror(err),
+			 err == ENOENT ? ": install it" : "");
 		end(b, text);
 		return;
 	}
