@@ -2,9 +2,9 @@
 /*
  * A config area that makes no sense is refused, whatever is wrong with it. What the driver wants is said over the
  * control queue, whole, once at a time and again when it has changed (NET-G7); more than the device can filter is
- * asked for as all of its kind (NET-D10). A device that gives no answer is started anew, once, and nobody waits for it. An answer to what was not asked breaks the device (RING-G3). pvnet/config.c and
- * pvnet/settings.c as they are. The table by which frames are spread is as large as the kernel was told, whatever
- * a life that begins meanwhile says.
+ * asked for as all of its kind (NET-D10). A device that gives no answer is started anew, once, and nobody waits for
+ * it. An answer to what was not asked breaks the device (RING-G3). pvnet/config.c and pvnet/settings.c as they are.
+ * The table by which frames are spread is as large as the kernel was told, whatever a life that begins meanwhile says.
  */
 #include "testnic.h"
 
