@@ -3,8 +3,8 @@
  * The polling half of a runner.
  *
  * While it polls, no queue asks for doorbells: their submissions are found in
- * the window, and the guest pays no exit. When nothing has come for @poll_ns, or others want the core,
- * every queue is armed (RING-D4) and the loop may sleep.
+ * the window, and the guest pays no exit. When nothing has come for @poll_ns, every queue is armed (RING-D4)
+ * and the loop may sleep. Where others want the core, they have it between two looks.
  */
 #include "worker/runner.h"
 
@@ -17,17 +17,18 @@
  * of a connection as it may be. Who wants it for a moment only is no reason to sleep.
  */
 #define GAP_NS			250000
-/* For so long the worker then keeps from polling, at first and at last. */
+/* For so long the worker then naps where it would spin, at first and at last. */
 #define CROWD_MIN_NS		16000000
 #define CROWD_MAX_NS		1000000000
 #define CROWD_FACTOR		4
 /*
  * A stream needs no look at once: who sends so much at a time is busy making the next piece, and waits for
  * none. So between two looks the core is free for the other end of the stream, which else took that of the
- * guest; and the guest pays no doorbells all the same.
+ * guest; and the guest pays no doorbells all the same. Where others want the core it is theirs meanwhile, too:
+ * a sleep, and the doorbell that ends it, would take as long.
  */
 #define NAP_NS			50000
-/* Where others want the core, who have it during a nap, but whom its end interrupts. */
+/* A stream's where others want the core, who have it during a nap, but whom its end interrupts. */
 #define CROWD_NAP_NS		150000
 /* So long after its last piece it may still go on. */
 #define STREAM_NS		1000000
@@ -66,7 +67,7 @@ static void poll_queue(struct hdev_queue *q)
 static void rest_queue(struct hostd_runner *r, struct hdev_queue *q)
 {
 	if (q->quiet || r->loop->nr_running <= POLL_ALL_MAX ||
-	    r->loop->now_ns - q->work_ns < hostd_runner_patience(r))
+	    r->loop->now_ns - q->work_ns < r->poll_ns)
 		return;
 	hdev_queue_arm(q);
 }
@@ -158,24 +159,19 @@ static bool arm_queues(struct hdev_loop *loop)
 	return true;
 }
 
-static bool is_crowded(const struct hostd_runner *r)
+bool hostd_runner_is_crowded(const struct hostd_runner *r)
 {
 	return r->loop->now_ns < r->crowd_until_ns;
 }
 
-uint64_t hostd_runner_patience(const struct hostd_runner *r)
-{
-	return is_crowded(r) ? 0 : r->poll_ns;
-}
-
 /*
  * Pollers that share a core take time slices of each other, in which each could have answered the
- * other at once. So who finds that out sleeps: he is woken when he is needed.
+ * other at once. So who finds that out leaves it to them between his looks.
  */
-static void keep_from_polling(struct hostd_runner *r)
+static void keep_from_spinning(struct hostd_runner *r)
 {
 	/* What the operator has said is done. */
-	if (r->poll_min_ns == r->poll_max_ns || is_crowded(r))
+	if (r->poll_min_ns == r->poll_max_ns || hostd_runner_is_crowded(r))
 		return;
 	/* Again, soon after the last time? */
 	if (r->loop->now_ns - r->crowd_until_ns < r->crowd_ns * CROWD_FACTOR)
@@ -194,24 +190,21 @@ static void look_at_clock(struct hostd_runner *r, uint64_t idle_ns)
 		r->loop->now_ns = hostd_clock_ns();
 	r->loop->is_fresh = false;
 	if (idle_ns && r->loop->now_ns > idle_ns + GAP_NS)
-		keep_from_polling(r);
+		keep_from_spinning(r);
 }
 
-/*
- * Also where others want the core: a sleep would end as often, each time by a doorbell. Not where the operator
- * wants no polling.
- */
-static bool may_nap(const struct hostd_runner *r)
+/* Not where the operator wants no polling. */
+static bool has_stream(const struct hostd_runner *r)
 {
 	const struct hdev_loop *loop = r->loop;
 
-	return loop->stream && loop->now_ns - loop->stream_ns < STREAM_NS && r->poll_ns;
+	return r->poll_ns && loop->stream && loop->now_ns - loop->stream_ns < STREAM_NS;
 }
 
 /* As if it had looked in vain for so long. A descriptor that is ready ends it. */
 static void nap(struct hostd_runner *r)
 {
-	const struct timespec time = { .tv_nsec = is_crowded(r) ? CROWD_NAP_NS : NAP_NS };
+	const struct timespec time = { .tv_nsec = has_stream(r) && hostd_runner_is_crowded(r) ? CROWD_NAP_NS : NAP_NS };
 	uint64_t start_ns = hostd_clock_ns();
 
 	if (hostd_watches_sleep(&r->watches, &time))
@@ -236,13 +229,13 @@ void hostd_runner_poll(struct hostd_runner *r)
 		}
 		if (worked) {
 			hostd_runner_note(r);
-		} else if (may_nap(r)) {
+		} else if (loop->now_ns - r->work_ns > r->poll_ns && !has_stream(r)) {
+			r->hot = !arm_queues(loop);
+		} else if (has_stream(r) || hostd_runner_is_crowded(r)) {
 			nap(r);
 			idle_ns = loop->now_ns;
 		} else {
 			hostd_relax();
 		}
-		if (loop->now_ns - r->work_ns > hostd_runner_patience(r) && !may_nap(r))
-			r->hot = !arm_queues(loop);
 	} while (r->hot && !hostd_worker_is_over(r->worker) && loop->now_ns < r->next_fds_ns);
 }

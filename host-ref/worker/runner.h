@@ -69,16 +69,16 @@ bool hostd_runner_reap(struct hostd_runner *r);
 void hostd_runner_wake(struct hostd_runner *r);
 
 /**
- * hostd_runner_patience - how long to poll after the last work
+ * hostd_runner_is_crowded - whether others want its core
  * @r: the runner
  *
- * Return: nanoseconds: @poll_ns, or 0 while others want its core.
+ * Return: true if it naps between two looks, for that reason, and does not spin.
  */
-uint64_t hostd_runner_patience(const struct hostd_runner *r);
+bool hostd_runner_is_crowded(const struct hostd_runner *r);
 
 /**
  * hostd_runner_poll - poll until descriptors have their turn
- * @r: the runner; if there has been no work for as long as its patience it is not @hot on return, and
+ * @r: the runner; if there has been no work for its @poll_ns it is not @hot on return, and
  *	its queues are armed
  */
 void hostd_runner_poll(struct hostd_runner *r);

@@ -126,7 +126,7 @@ void hostd_worker_stats(struct hostd_worker *w, struct json_object *req, struct 
 
 	getrusage(RUSAGE_SELF, &usage);
 	hostd_json_add_u64(reply, "cpu_us", time_us(&usage.ru_utime) + time_us(&usage.ru_stime));
-	hostd_json_add_u64(reply, "poll_us", hostd_runner_patience(&w->runner) / 1000);
+	hostd_json_add_u64(reply, "poll_us", hostd_runner_is_crowded(&w->runner) ? 0 : w->runner.poll_ns / 1000);
 	hostd_json_add_u64(reply, "bus_kicks", w->bus_kicks);
 	hostd_json_add_u64(reply, "bus_irqs", w->bus->irqs[PVBUS_VECTOR_BUS]);
 	if (slot < HOSTD_WINDOW_SLOTS)

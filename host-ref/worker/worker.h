@@ -28,8 +28,8 @@ struct json_object;
  * @poll_ns: how long the loop polls after the last work before it sleeps
  * @poll_min_ns: least @poll_ns, after a long sleep
  * @poll_max_ns: most @poll_ns, when sleeps are short
- * @crowd_ns: how long it last kept from polling, because others wanted its core
- * @crowd_until_ns: until then it keeps from it
+ * @crowd_ns: how long it last kept from spinning, because others wanted its core
+ * @crowd_until_ns: until then it naps where it would spin
  * @next_beat_ns: time of the next beat
  * @nr_beats: beats so far
  * @nr_beats_seen: the first runner's: of these, the last it has seen
