@@ -6,7 +6,7 @@ LIB_ROOMS	:= lib lib/files lib/log lib/proc keys
 CLASSES		:= $(shell sed -n 's/^\tadd(\([a-z0-9_]*\)).*/\1/p' $(HOSTREF)/classes.c)
 # A class is a room, and may have rooms in it.
 CLASS_ROOMS	:= $(CLASSES) $(foreach class,$(CLASSES),$(patsubst $(HOSTREF)/%/README,%,$(wildcard $(HOSTREF)/$(class)/*/README)))
-PVHOSTD_ROOMS	:= broker broker/command broker/carrier broker/life broker/heir broker/manager cli worker worker/bus backend backend/nbd $(CLASS_ROOMS)
+PVHOSTD_ROOMS	:= broker broker/errand broker/command broker/carrier broker/life broker/heir broker/manager cli worker worker/bus backend backend/nbd $(CLASS_ROOMS)
 PVCTL_ROOMS	:= pvctl pvctl/watch
 
 room-srcs	= $(sort $(patsubst $(HOSTREF)/%,%,$(foreach room,$(1),$(wildcard $(HOSTREF)/$(room)/*.c))))

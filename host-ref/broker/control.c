@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/errand/gift.h"
 #include "lib/json.h"
 #include "lib/parcel.h"
 #include "lib/proc/memory.h"
@@ -37,7 +38,8 @@
  * @line_len: its length
  * @fds: descriptors that came with it
  * @nr_fds: their number
- * @lost_fds: more came, and could not be taken
+ * @coming: bytes that wait while the descriptors with them are looked at; 0: none
+ * @lost_fds: why descriptors came that could not be taken; empty: none did
  * @out: answers that are not written yet
  * @out_len: their length
  * @call: the command that is being executed, or NULL
@@ -51,18 +53,13 @@ struct hostd_client {
 	size_t line_len;
 	int fds[HOSTD_CALL_FDS];
 	unsigned int nr_fds;
-	bool lost_fds;
+	size_t coming;
+	char lost_fds[HOSTD_ERROR_MAX];
 	char *out;
 	size_t out_len;
 	struct hostd_call *call;
 	uint64_t active_ms;
 };
-
-static void close_fds(int *fds, unsigned int *nr)
-{
-	while (*nr)
-		close(fds[--*nr]);
-}
 
 static void client_free(struct hostd_client *client)
 {
@@ -74,8 +71,10 @@ static void client_free(struct hostd_client *client)
 	client->b->nr_clients--;
 	if (client->call)
 		client->call->client = NULL;
+	hostd_errands_cancel(client->b, client);
+	hostd_gift_leave(client->b, client->src.fd);
 	hostd_loop_close(&client->b->loop, &client->src);
-	close_fds(client->fds, &client->nr_fds);
+	hostd_gift_close(client->b, client->fds, &client->nr_fds);
 	free(client->line);
 	free(client->out);
 	free(client);
@@ -86,14 +85,14 @@ static bool has_line(const struct hostd_client *client)
 	return client->line_len && memchr(client->line, '\n', client->line_len);
 }
 
-/* It reads only while no command is executed and all answers are written. */
+/* It reads only while no command is executed, all answers are written, and no descriptors are looked at. */
 static void watch(struct hostd_client *client)
 {
 	uint32_t events = 0;
 
 	if (client->out_len || (!client->call && has_line(client)))
 		events = EPOLLOUT;
-	else if (!client->call)
+	else if (!client->call && !client->coming)
 		events = EPOLLIN;
 	hostd_loop_mod(&client->b->loop, &client->src, events);
 }
@@ -136,14 +135,6 @@ static void answer(struct hostd_client *client, struct json_object *id, const ch
 	json_object_put(obj);
 }
 
-static struct json_object *error_object(const char *text)
-{
-	struct json_object *obj = json_object_new_object();
-
-	hostd_json_add_str(obj, "desc", text);
-	return obj;
-}
-
 static void end_call(struct hostd_call *call, const char *key, struct json_object *value)
 {
 	struct hostd_client *client = call->client;
@@ -156,7 +147,7 @@ static void end_call(struct hostd_call *call, const char *key, struct json_objec
 	} else {
 		json_object_put(value);
 	}
-	close_fds(call->fds, &call->nr_fds);
+	hostd_gift_close(call->b, call->fds, &call->nr_fds);
 	json_object_put(call->partial);
 	json_object_put(call->request);
 	free(call);
@@ -175,7 +166,7 @@ void hostd_call_error(struct hostd_call *call, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	end_call(call, "error", error_object(text));
+	end_call(call, "error", hostd_json_error(text));
 }
 
 static void set_timer(struct hostd_broker *b)
@@ -196,18 +187,24 @@ static void abandon(struct hostd_client *client, const char *error)
 
 	call->client = NULL;
 	client->call = NULL;
-	answer(client, hostd_json_get(call->request, "id"), "error", error_object(error));
+	answer(client, hostd_json_get(call->request, "id"), "error", hostd_json_error(error));
 	watch(client);
 }
 
 void hostd_control_end_others(struct hostd_broker *b, const struct hostd_call *call,
 			      const char *error)
 {
-	struct hostd_client *client;
+	struct hostd_client *client, *next;
 
-	for (client = b->clients; client; client = client->next)
-		if (client->call && client->call != call)
+	for (client = b->clients; client; client = next) {
+		next = client->next;
+		if (call && client->call == call)
+			continue;
+		if (client->call)
 			abandon(client, error);
+		if (hostd_gift_waits(client->src.fd))
+			client_free(client);
+	}
 }
 
 static void calls_due(struct hostd_timer *timer)
@@ -232,40 +229,6 @@ void hostd_call_extend(struct hostd_call *call, unsigned int ms)
 	set_timer(call->b);
 }
 
-/* The command of a line, or NULL with a complaint. */
-static struct json_object *parse_line(const char *line, size_t len, const char **complaint)
-{
-	struct json_object *request = hostd_json_parse(line, len, true, complaint), *args;
-
-	if (!request)
-		return NULL;
-	args = hostd_json_get(request, "arguments");
-	*complaint = "no command";
-	if (!hostd_json_str(request, "execute"))
-		goto put_request;
-	*complaint = "arguments that are no object";
-	if (args && !json_object_is_type(args, json_type_object))
-		goto put_request;
-	*complaint = "a member that is neither execute, nor arguments, nor id";
-	json_object_object_foreach(request, key, val) {
-		(void)val;
-		if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
-			goto put_request;
-	}
-	return request;
-
-put_request:
-	json_object_put(request);
-	return NULL;
-}
-
-static void take_fds(struct hostd_client *client, struct hostd_call *call)
-{
-	memcpy(call->fds, client->fds, client->nr_fds * sizeof(call->fds[0]));
-	call->nr_fds = client->nr_fds;
-	client->nr_fds = 0;
-}
-
 static void execute(struct hostd_client *client, const char *line, size_t len)
 {
 	const char *complaint = "out of memory";
@@ -273,28 +236,29 @@ static void execute(struct hostd_client *client, const char *line, size_t len)
 	char text[HOSTD_ERROR_MAX];
 
 	if (call)
-		call->request = parse_line(line, len, &complaint);
+		call->request = hostd_json_parse_command(line, len, &complaint);
 	if (!call || !call->request) {
 		snprintf(text, sizeof(text), "not a command (%s): send {\"execute\":NAME,\"arguments\":{...}} on one line",
 			 complaint);
-		answer(client, NULL, "error", error_object(text));
-		close_fds(client->fds, &client->nr_fds);
+		answer(client, NULL, "error", hostd_json_error(text));
+		hostd_gift_close(client->b, client->fds, &client->nr_fds);
 		free(call);
 		return;
 	}
 	call->b = client->b;
 	call->client = client;
 	call->args = hostd_json_get(call->request, "arguments");
-	take_fds(client, call);
+	memcpy(call->fds, client->fds, client->nr_fds * sizeof(call->fds[0]));
+	call->nr_fds = client->nr_fds;
+	client->nr_fds = 0;
 	client->call = call;
 	hostd_call_extend(call, CALL_MS);
-	if (!client->lost_fds) {
+	if (!*client->lost_fds) {
 		client->b->run(call, hostd_json_str(call->request, "execute"));
 		return;
 	}
-	client->lost_fds = false;
-	hostd_call_error(call, "its descriptors cannot be taken: send at most %d, and see to the limit of pvhostd's (ulimit -n, LimitNOFILE=)",
-			 HOSTD_CALL_FDS);
+	hostd_call_error(call, "its descriptors cannot be taken: %s", client->lost_fds);
+	*client->lost_fds = 0;
 }
 
 /* Execute what has come, a line at a time, until a command or an answer waits. */
@@ -313,7 +277,7 @@ static void next_commands(struct hostd_client *client)
 		client->line_len -= len + 1;
 		memmove(client->line, end + 1, client->line_len);
 		if (!line)
-			answer(client, NULL, "error", error_object("out of memory: try again"));
+			answer(client, NULL, "error", hostd_json_error("out of memory: try again"));
 		else if (strspn(line, " \t\r") < len)
 			execute(client, line, len);
 		free(line);
@@ -321,26 +285,64 @@ static void next_commands(struct hostd_client *client)
 	watch(client);
 }
 
-/* What has come; false: the client has left, or its line is too long. */
-static bool receive(struct hostd_client *client)
+static void lose_fds(struct hostd_client *client, const char *why)
 {
-	struct hostd_parcel parcel = {
-		.data = client->line + client->line_len, .len = LINE_MAX_LEN - client->line_len,
-		.fds = client->fds + client->nr_fds, .nr_fds = HOSTD_CALL_FDS - client->nr_fds,
-	};
+	hostd_gift_close(client->b, client->fds, &client->nr_fds);
+	snprintf(client->lost_fds, sizeof(client->lost_fds), "%s", why);
+}
+
+/* So much of what has come, without descriptors; false: the client has left, or its line is too long. */
+static bool take(struct hostd_client *client, size_t len)
+{
+	struct hostd_parcel parcel = { .data = client->line + client->line_len, .len = len };
 	int err = hostd_parcel_recv(client->src.fd, &parcel);
 
 	if (err)
 		return err == -EAGAIN;
 	client->line_len += parcel.len;
-	client->nr_fds += parcel.nr_fds;
-	client->lost_fds |= parcel.lost;
-	if (client->nr_fds && hostd_broker_is_tight(client->b, 0)) {
-		close_fds(client->fds, &client->nr_fds);
-		client->lost_fds = true;
-	}
 	client->active_ms = hostd_now_ms();
 	return client->line_len < LINE_MAX_LEN || has_line(client);
+}
+
+/* The descriptors that come next have been looked at. */
+static void looked(void *owner, const struct hostd_errand_report *report, int *fds)
+{
+	struct hostd_client *client = owner;
+	size_t len = client->coming;
+	int nr = report->error;
+
+	if (fds[0] >= 0)
+		nr = hostd_gift_take(fds[0], client->fds + client->nr_fds, HOSTD_CALL_FDS - client->nr_fds);
+	if (nr > 0)
+		client->nr_fds += nr;
+	if (nr < 0 || hostd_broker_is_tight(client->b, 0))
+		lose_fds(client, report->error ? report->text : HOSTD_GIFTS_TOO_MANY);
+	client->coming = 0;
+	if (!take(client, len))
+		client_free(client);
+	else
+		next_commands(client);
+}
+
+/* What has come; false: the client has left, or its line is too long. */
+static bool receive(struct hostd_client *client)
+{
+	struct hostd_parcel parcel = {
+		.data = client->line + client->line_len, .len = LINE_MAX_LEN - client->line_len,
+	};
+	char why[HOSTD_ERROR_MAX];
+	int err = hostd_parcel_peek(client->src.fd, &parcel);
+
+	if (err)
+		return err == -EAGAIN;
+	if (!parcel.lost)
+		return take(client, parcel.len);
+	if (hostd_gift_look(client->b, client->src.fd, parcel.len, looked, client, why)) {
+		lose_fds(client, why);
+		return take(client, parcel.len);
+	}
+	client->coming = parcel.len;
+	return true;
 }
 
 static void client_ready(struct hostd_source *src, uint32_t events)
@@ -464,8 +466,10 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 
 	(void)events;
 	fd = hostd_listener_accept(&b->control);
-	if (fd >= 0 && (!make_room(b) || take_client(b, fd)))
-		close(fd);
+	if (fd < 0 || (make_room(b) && !take_client(b, fd)))
+		return;
+	hostd_gift_leave(b, fd);
+	close(fd);
 }
 
 int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run)
@@ -488,6 +492,7 @@ int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run)
 
 void hostd_control_stop(struct hostd_broker *b)
 {
+	hostd_errand_close(b, b->control.src.fd, "a listener");
 	hostd_listener_stop(&b->control);
 	while (b->clients)
 		client_free(b->clients);

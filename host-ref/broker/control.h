@@ -7,12 +7,14 @@
 
 #include <stdint.h>
 
+#include "broker/errand/gift.h"
+
 struct hostd_broker;
 struct hostd_client;
 struct json_object;
 
 /* Most descriptors that come with a command. */
-#define HOSTD_CALL_FDS	32
+#define HOSTD_CALL_FDS	HOSTD_GIFTS_MAX
 
 /**
  * struct hostd_call - a command that has not been answered yet
@@ -74,10 +76,12 @@ struct hostd_call *hostd_control_adopt(struct hostd_broker *b, int fd, struct js
 				       unsigned int ms);
 
 /**
- * hostd_control_end_others - let no command wait any longer but one
+ * hostd_control_end_others - before the next program: let no command wait any longer but one
  * @b: the broker
  * @call: that one; NULL: there is none
  * @error: what the others hear
+ *
+ * A connection from which something has not been read is closed, so that the kernel has not to wait for that.
  */
 void hostd_control_end_others(struct hostd_broker *b, const struct hostd_call *call,
 			      const char *error);

@@ -169,6 +169,7 @@ void hostd_line_close(struct hostd_line *line)
 void hostd_line_forget(struct hostd_line *line)
 {
 	hostd_line_close(line);
+	hostd_errand_close(line->b, line->last, line->spec.shown);
 	drop_last(line);
 }
 

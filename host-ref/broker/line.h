@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 #include "lib/loop.h"
 #include "lib/util.h"
 

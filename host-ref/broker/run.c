@@ -17,7 +17,8 @@
 #include "broker/command/command.h"
 #include "broker/control.h"
 #include "broker/daemon.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
+#include "broker/errand/gift.h"
 #include "broker/heir/restore.h"
 #include "broker/heir/state.h"
 #include "broker/life/event.h"
@@ -270,10 +271,12 @@ static void answer_upgrade(struct hostd_broker *b)
 	if (fd < 0)
 		return;
 	call = hostd_control_adopt(b, fd, request, UPGRADED_MS);
-	if (!call)
-		close(fd);
-	else
+	if (call) {
 		hostd_session_wait_start(call);
+		return;
+	}
+	hostd_gift_leave(b, fd);
+	close(fd);
 }
 
 struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct json_object *devices)

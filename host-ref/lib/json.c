@@ -214,3 +214,37 @@ bool hostd_json_clean(struct json_object *val)
 	}
 	return ok;
 }
+
+struct json_object *hostd_json_error(const char *text)
+{
+	struct json_object *obj = json_object_new_object();
+
+	hostd_json_add_str(obj, "desc", text);
+	return obj;
+}
+
+struct json_object *hostd_json_parse_command(const char *line, size_t len, const char **complaint)
+{
+	struct json_object *request = hostd_json_parse(line, len, true, complaint), *args;
+
+	if (!request)
+		return NULL;
+	args = hostd_json_get(request, "arguments");
+	*complaint = "no command";
+	if (!hostd_json_str(request, "execute"))
+		goto put_request;
+	*complaint = "arguments that are no object";
+	if (args && !json_object_is_type(args, json_type_object))
+		goto put_request;
+	*complaint = "a member that is neither execute, nor arguments, nor id";
+	json_object_object_foreach(request, key, val) {
+		(void)val;
+		if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
+			goto put_request;
+	}
+	return request;
+
+put_request:
+	json_object_put(request);
+	return NULL;
+}

@@ -81,4 +81,22 @@ void hostd_json_add_str(struct json_object *obj, const char *key, const char *va
 void hostd_json_add_u64(struct json_object *obj, const char *key, uint64_t val);
 void hostd_json_add_bool(struct json_object *obj, const char *key, bool val);
 
+/**
+ * hostd_json_error - make what the control socket says of a command that failed
+ * @text: one line
+ *
+ * Return: the object.
+ */
+struct json_object *hostd_json_error(const char *text);
+
+/**
+ * hostd_json_parse_command - read a command of the control socket's
+ * @line: a line of that
+ * @len: its bytes
+ * @complaint: gets what is wrong with it, as part of a line
+ *
+ * Return: an object with "execute", maybe "arguments", which are an object, and maybe "id"; or NULL.
+ */
+struct json_object *hostd_json_parse_command(const char *line, size_t len, const char **complaint);
+
 #endif /* HOSTD_HJSON_H */

@@ -78,7 +78,7 @@ static void take_fds(struct msghdr *mh, struct hostd_parcel *p, unsigned int roo
 	p->nr_fds = nr;
 }
 
-int hostd_parcel_recv(int sock, struct hostd_parcel *p)
+static int receive(int sock, struct hostd_parcel *p, int flags)
 {
 	union control control;
 	struct iovec iov = { p->data, p->len };
@@ -91,7 +91,7 @@ int hostd_parcel_recv(int sock, struct hostd_parcel *p)
 
 	p->nr_fds = 0;
 	do {
-		done = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+		done = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC | flags);
 	} while (done < 0 && errno == EINTR);
 	/* For want of memory it has not been taken: it is there still. */
 	if (done < 0 && (errno == ENOMEM || errno == ENOBUFS))
@@ -101,6 +101,16 @@ int hostd_parcel_recv(int sock, struct hostd_parcel *p)
 	take_fds(&mh, p, room);
 	p->len = done;
 	return mh.msg_flags & MSG_TRUNC ? -EMSGSIZE : 0;
+}
+
+int hostd_parcel_recv(int sock, struct hostd_parcel *p)
+{
+	return receive(sock, p, 0);
+}
+
+int hostd_parcel_peek(int sock, struct hostd_parcel *p)
+{
+	return receive(sock, p, MSG_PEEK);
 }
 
 int hostd_parcel_wrap(int fd)

@@ -16,8 +16,7 @@
  * @data: room for the bytes
  * @len: that room, then their number
  * @fds: room for the descriptors, close-on-exec
- * @nr_fds: that room, then their number; without room none ever is this process', which could wait in
- *	closing it
+ * @nr_fds: that room, then their number; without room none ever is this process'
  * @lost: descriptors came that this process may not have (RLIMIT_NOFILE), or for which there was no
  *	room: all were closed
  */
@@ -61,6 +60,15 @@ int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, un
  * -EMSGSIZE for one with more bytes than there is room for, which is gone; another -errno.
  */
 int hostd_parcel_recv(int sock, struct hostd_parcel *parcel);
+
+/**
+ * hostd_parcel_peek - receive one that stays where it is, and its descriptors too
+ * @sock: a socket
+ * @parcel: room for it, then what came; without room for descriptors @lost says whether some come along
+ *
+ * Return: as hostd_parcel_recv().
+ */
+int hostd_parcel_peek(int sock, struct hostd_parcel *parcel);
 
 /**
  * hostd_parcel_wrap - put a descriptor into a socket of its own, from which it can be taken

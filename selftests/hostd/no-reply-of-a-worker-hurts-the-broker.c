@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 #include "lib/parcel.h"
 #include "lib/proc/process.h"
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -354,15 +353,6 @@ static int do_resize(const struct hostd_image_job *job, struct hostd_image_repor
 	return 0;
 }
 
-/* What this process has open may be the last that holds a file: let nobody else close that. */
-static void wait_for_end(int sock)
-{
-	struct pollfd pfd = { .fd = sock };
-
-	while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
-		;
-}
-
 void hostd_image_work(const struct hostd_image_job *job, int sock)
 {
 	struct hostd_image_report report = { 0 };
@@ -382,8 +372,5 @@ void hostd_image_work(const struct hostd_image_job *job, int sock)
 		do_resize(job, &report);
 		send_report(sock, &report, NULL, 0);
 		break;
-	case HOSTD_IMAGE_LET_GO:
-		break;
 	}
-	wait_for_end(sock);
 }

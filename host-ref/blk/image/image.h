@@ -12,14 +12,13 @@
 #include <sys/types.h>
 
 #include "backend/engine.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 
 /* What a process is started for. */
 enum hostd_image_task {
 	HOSTD_IMAGE_OPEN,	/* open, lock, look at it, hand it on */
 	HOSTD_IMAGE_LOOK,	/* see what its path names by now */
 	HOSTD_IMAGE_RESIZE,	/* make it large enough */
-	HOSTD_IMAGE_LET_GO,	/* be the last that closes it */
 };
 
 /**

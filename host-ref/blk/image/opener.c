@@ -8,8 +8,6 @@
 
 #include <unistd.h>
 
-#include "lib/log/log.h"
-
 _Static_assert(sizeof(struct hostd_image_report) <= HOSTD_ERRAND_REPORT_MAX, "it is a report");
 _Static_assert(HOSTD_IMAGE_FDS <= HOSTD_ERRAND_FDS, "and these come with it");
 
@@ -17,7 +15,6 @@ static const char * const words[] = {
 	[HOSTD_IMAGE_OPEN] = "opening",
 	[HOSTD_IMAGE_LOOK] = "looking up",
 	[HOSTD_IMAGE_RESIZE] = "enlarging",
-	[HOSTD_IMAGE_LET_GO] = "closing",
 };
 
 static void work(const void *job, int sock)
@@ -49,15 +46,7 @@ int hostd_opener_start(struct hostd_broker *b, const struct hostd_image_job *job
 
 void hostd_opener_let_go(struct hostd_broker *b, int fd)
 {
-	const struct hostd_image_job job = {
-		.task = HOSTD_IMAGE_LET_GO, .shown = "an image", .hold = fd,
-	};
-	struct hostd_errand_op op = make_op(&job);
-	char err[HOSTD_ERROR_MAX];
-
-	if (fd < 0)
-		return;
-	if (hostd_errand_start(b, &op, err))
-		hostd_log(HOSTD_LOG_DEBUG, "%s: the broker closes it itself", err);
-	close(fd);
+	hostd_errand_close(b, fd, "an image");
+	if (fd >= 0)
+		close(fd);
 }

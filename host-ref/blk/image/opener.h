@@ -6,7 +6,7 @@
 #define HOSTD_OPENER_H
 
 #include "blk/image/image.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 
 struct hostd_broker;
 

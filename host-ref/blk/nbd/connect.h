@@ -7,7 +7,7 @@
 
 #include "blk/nbd/look.h"
 #include "blk/nbd/uri.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 
 /**
  * struct hostd_nbd_job - what to connect to

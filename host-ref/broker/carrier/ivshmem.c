@@ -21,6 +21,7 @@
 
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
+#include "broker/errand/gift.h"
 #include "broker/heir/state.h"
 #include "broker/life/helpers.h"
 #include "broker/life/life.h"
@@ -141,6 +142,7 @@ static void qemu_left(struct hostd_broker *b)
 {
 	struct hostd_qemu *qemu = &b->qemu;
 
+	hostd_gift_leave(b, qemu->conn.fd);
 	hostd_loop_close(&b->loop, &qemu->conn);
 	qemu->has_window = false;
 	qemu->adopted = false;
@@ -229,6 +231,7 @@ static void refused_free(struct hostd_refused *refused)
 	while (*link != refused)
 		link = &(*link)->next;
 	*link = refused->next;
+	hostd_gift_leave(refused->b, refused->src.fd);
 	hostd_loop_close(&refused->b->loop, &refused->src);
 	free(refused);
 }
@@ -237,6 +240,19 @@ static void refused_ready(struct hostd_source *src, uint32_t events)
 {
 	(void)events;
 	refused_free(hostd_container_of(src, struct hostd_refused, src));
+}
+
+void hostd_qemu_drop_refused(struct hostd_broker *b)
+{
+	while (b->qemu.refused)
+		refused_free(b->qemu.refused);
+}
+
+/* One that is kept by nobody. */
+static void hang_up(struct hostd_broker *b, int conn)
+{
+	hostd_gift_leave(b, conn);
+	close(conn);
 }
 
 /* A QEMU leaves by itself as soon as it has read its answer: what has been here for long is none. */
@@ -265,13 +281,13 @@ static void refuse(struct hostd_broker *b, int conn)
 	limit_refused(b);
 	refused = calloc(1, sizeof(*refused));
 	if (!refused) {
-		close(conn);
+		hang_up(b, conn);
 		return;
 	}
 	refused->b = b;
 	refused->src.ready = refused_ready;
 	if (hostd_loop_add(&b->loop, &refused->src, conn, EPOLLRDHUP)) {
-		close(conn);
+		hang_up(b, conn);
 		free(refused);
 		return;
 	}
@@ -349,7 +365,7 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 		hostd_log(HOSTD_LOG_ERR, "QEMU (pid %d) cannot be given the window: %s", (int)qemu->pid, strerror(-err));
 		/* It gives up, too. */
 		send_msg(conn, err, -1);
-		close(conn);
+		hang_up(b, conn);
 		return;
 	}
 	handshake(b);
@@ -426,8 +442,9 @@ void hostd_qemu_stop(struct hostd_broker *b)
 		b->qemu.has_window = false;
 		hostd_state_save(b);
 	}
-	while (b->qemu.refused)
-		refused_free(b->qemu.refused);
+	hostd_qemu_drop_refused(b);
+	hostd_errand_close(b, b->qemu.listener.src.fd, "a listener");
 	hostd_listener_stop(&b->qemu.listener);
+	hostd_gift_leave(b, b->qemu.conn.fd);
 	hostd_loop_close(&b->loop, &b->qemu.conn);
 }

@@ -90,6 +90,12 @@ void hostd_qemu_keep(struct hostd_broker *b);
 bool hostd_qemu_is_there(const struct hostd_broker *b);
 
 /**
+ * hostd_qemu_drop_refused - close the connections that were refused
+ * @b: the broker
+ */
+void hostd_qemu_drop_refused(struct hostd_broker *b);
+
+/**
  * hostd_qemu_stop - close listener and connections
  * @b: the broker
  */

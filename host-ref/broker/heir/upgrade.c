@@ -18,7 +18,7 @@
 
 #include "broker/broker.h"
 #include "broker/control.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 #include "broker/heir/state.h"
 #include "broker/life/life.h"
 #include "lib/json.h"
@@ -354,7 +354,8 @@ void hostd_upgrade_go(struct hostd_broker *b)
 
 	if (!up->is_due)
 		return;
-	/* Who waits for what this process does hears nothing of the next. */
+	/* Who waits for what this process does hears nothing of the next; and what that closes, waiting, is closed now. */
+	hostd_qemu_drop_refused(b);
 	hostd_control_end_others(b, up->call, "pvhostd is being upgraded: try again");
 	hostd_errands_kill(b);
 	state = make_state(b);

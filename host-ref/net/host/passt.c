@@ -15,7 +15,7 @@
 
 #include "broker/broker.h"
 #include "broker/daemon.h"
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 #include "broker/heir/state.h"
 #include "lib/json.h"
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 #include "broker/listener.h"
 #include "lib/parcel.h"
 

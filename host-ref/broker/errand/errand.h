@@ -43,8 +43,8 @@ typedef void (*hostd_errand_told)(void *owner, const struct hostd_errand_report 
 
 /**
  * struct hostd_errand_op - an errand
- * @work: does it, in a process of its own that ends when this returns; sends reports to @sock, and
- *	when the other end of that has been closed, so may everything else be
+ * @work: does it, in a process of its own; sends reports to @sock. When this has returned, and @told too,
+ *	the process ends: it is the last that closes what it has
  * @job: for @work; need not live longer than the call that starts it
  * @report_len: bytes of a report
  * @nr_fds: most descriptors that come with a report, at most HOSTD_ERRAND_FDS; a report with more is none
@@ -104,6 +104,16 @@ int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op,
  */
 int hostd_errand_fail(struct hostd_errand_report *report, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/**
+ * hostd_errand_close - before a descriptor is closed: have another process be the last that does
+ * @b: the broker
+ * @fd: the descriptor, which is closed before the loop goes on; -1: nothing happens
+ * @shown: what it is of, for messages
+ *
+ * The last that closes a file or a connection may wait for a file system or a peer.
+ */
+void hostd_errand_close(struct hostd_broker *b, int fd, const char *shown);
 
 /**
  * hostd_errands_cancel - end the errands of an owner; nothing is told

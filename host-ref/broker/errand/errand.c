@@ -2,9 +2,10 @@
 /*
  * Errands: processes that do for the broker what may wait, within a deadline.
  */
-#include "broker/errand.h"
+#include "broker/errand/errand.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,6 +186,7 @@ void hostd_errands_init(struct hostd_broker *b)
 static void __attribute__((noreturn)) work(const struct hostd_errand_op *op, int sock, pid_t broker)
 {
 	const int keep[] = { sock, op->keep_fd };
+	struct pollfd pfd = { .fd = sock };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != broker)
@@ -192,6 +194,9 @@ static void __attribute__((noreturn)) work(const struct hostd_errand_op *op, int
 	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
 	hostd_fds_shut_std();
 	op->work(op->job, sock);
+	/* What it has may be the last of a file or a connection: so nobody else closes that. */
+	while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
+		;
 	_exit(0);
 }
 
@@ -293,6 +298,34 @@ int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op,
 		snprintf(err, HOSTD_ERROR_MAX, "%s %s: no process can be started for that: %s",
 			 op->doing, op->shown, strerror(-ret));
 	return ret;
+}
+
+/* There is nothing to do but to have a descriptor until this has been listened to. */
+static void hold(const void *job, int sock)
+{
+	const struct hostd_errand_report report = { 0 };
+
+	(void)job;
+	hostd_parcel_send(sock, &report, sizeof(report), NULL, 0);
+}
+
+static void held(void *owner, const struct hostd_errand_report *report, int *fds)
+{
+	(void)owner, (void)report, (void)fds;
+}
+
+void hostd_errand_close(struct hostd_broker *b, int fd, const char *shown)
+{
+	const struct hostd_errand_op op = {
+		.work = hold, .report_len = sizeof(struct hostd_errand_report), .keep_fd = fd, .doing = "closing",
+		.shown = shown, .suspect = "somebody has stopped the process that does", .told = held,
+	};
+	char err[HOSTD_ERROR_MAX];
+
+	if (fd < 0)
+		return;
+	if (hostd_errand_start(b, &op, err))
+		hostd_log(HOSTD_LOG_DEBUG, "%s: the broker closes it itself", err);
 }
 
 void hostd_errands_cancel(struct hostd_broker *b, const void *owner)

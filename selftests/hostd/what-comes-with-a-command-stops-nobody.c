@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whatever descriptor is sent along, by a command or by a QEMU, and whether it is wanted, taken, or never read:
+ * pvhostd does not wait for what it costs to close it, neither for the server of its file system nor for a peer
+ * that does not read.
+ * needs: root
+ * timeout: 120
+ */
+#include "testbroker.h"
+
+#include <net/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+
+#define ANSWER_MS	10000
+/* Longer than anybody waits for an answer. */
+#define LINGER_S	60
+
+static struct broker b;
+static int listener;
+
+static int tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		ktap_bail("%s: %s", "socket", strerror(errno));
+	return fd;
+}
+
+/* A connection that waits in close() for a peer that reads nothing. */
+static int make_lingering(void)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
+	static char bytes[1 << 16];
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t len = sizeof(addr);
+	int fd = tcp();
+
+	if (getsockname(listener, (struct sockaddr *)&addr, &len) ||
+	    (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) && errno != EINPROGRESS) ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		ktap_bail("%s: %s", "connect", strerror(errno));
+	/* More than its peer has room for. */
+	for (len = 0; len < 50; usleep(1000))
+		len = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0 ? len + 1 : 0;
+	return fd;
+}
+
+static void send_with(int conn, const char *text, const int *fds, unsigned int nr)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(32 * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = CMSG_SPACE(nr * sizeof(int)),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
+	if (sendmsg(conn, &mh, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
+		ktap_bail("%s: %s", "sendmsg", strerror(errno));
+}
+
+static const char *answer_to(int conn)
+{
+	static char answer[4096];
+	ssize_t len = recv(conn, answer, sizeof(answer) - 1, 0);
+
+	answer[len > 0 ? len : 0] = 0;
+	return answer;
+}
+
+static bool goes_on(void)
+{
+	return strstr(broker_ask(&b, "list"), "\"return\"");
+}
+
+/* A connection of UNIX in which @fd is. */
+static int wrap(int fd)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		ktap_bail("%s", "socketpair");
+	send_with(ends[1], "x", &fd, 1);
+	close(fd);
+	close(ends[1]);
+	return ends[0];
+}
+
+/* Send one along from a process that has nothing else to do than to wait in its turn, should it be the last to close. */
+static void send_lingering(int conn, const char *text, bool wrapped)
+{
+	int ends[2], fd;
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC))
+		ktap_bail("%s", "pipe");
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = make_lingering();
+		if (wrapped)
+			fd = wrap(fd);
+		send_with(conn, text, &fd, 1);
+		close(conn);
+		if (write(ends[1], "", 1) == 1)
+			close(fd);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (read(ends[0], &byte, 1) != 1)
+		ktap_bail("%s", "nothing was sent");
+	close(ends[0]);
+}
+
+static void check_lingering(const char *text, bool wrapped, bool is_read, const char *what)
+{
+	int conn = broker_connect(&b, "control.sock", ANSWER_MS);
+	const char *answer = "";
+
+	send_lingering(conn, text, wrapped);
+	if (is_read)
+		answer = answer_to(conn);
+	close(conn);
+	if (!ktap_ok((!is_read || *answer) && goes_on(), "a connection whose peer does not read, %s", what))
+		ktap_note("%s", answer);
+}
+
+static void check_qemu(void)
+{
+	int conn = broker_connect(&b, "ivshmem.sock", ANSWER_MS), other;
+
+	goes_on();
+	other = broker_connect(&b, "ivshmem.sock", ANSWER_MS);
+	send_lingering(conn, "x", false);
+	send_lingering(other, "x", false);
+	close(other);
+	ktap_ok(goes_on(), "likewise, sent by a QEMU that is refused");
+	other = broker_connect(&b, "ivshmem.sock", ANSWER_MS);
+	send_lingering(other, "x", false);
+	ktap_ok(strstr(broker_ask(&b, "upgrade"), "\"return\""), "or that is refused still, when pvhostd becomes another");
+	close(other);
+	close(conn);
+	ktap_ok(goes_on(), "and by one that has the window, and leaves");
+}
+
+static void check_end(void)
+{
+	int conn = broker_connect(&b, "ivshmem.sock", ANSWER_MS), i;
+	char path[TMP_LEN + 16];
+
+	goes_on();
+	send_lingering(conn, "x", false);
+	kill(b.pid, SIGTERM);
+	for (i = 0; i < ANSWER_MS / 10 && waitpid(b.pid, NULL, WNOHANG) != b.pid; i++)
+		usleep(10000);
+	ktap_ok(i < ANSWER_MS / 10, "and by one that has the window, when pvhostd ends");
+	close(conn);
+	snprintf(path, sizeof(path), "%s/state", b.dir);
+	unlink(path);
+	rmdir(b.dir);
+}
+
+/* A file whose server does not answer: each close() waits, not only the last. */
+static void check_stopped_server(void)
+{
+	char dir[TMP_LEN], path[TMP_LEN + 16], *tool = host_program("../selftests/hostd/slowfs");
+	int conn, fd = -1, i;
+	const char *answer;
+	pid_t server;
+
+	if (!mkdtemp(tmp_path(dir, "slow")))
+		ktap_bail("%s", dir);
+	server = fork();
+	if (!server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(tool, "slowfs", dir, "1048576", NULL);
+		_exit(127);
+	}
+	snprintf(path, sizeof(path), "%s/disk.img", dir);
+	for (i = 0; i < 1000 && fd < 0; i++, usleep(10000))
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		ktap_skip("a file whose server does not answer", "no FUSE here");
+		ktap_skip("and with others", "no FUSE here");
+	} else {
+		kill(server, SIGSTOP);
+		conn = broker_connect(&b, "control.sock", ANSWER_MS);
+		send_with(conn, "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n", &fd, 1);
+		answer = answer_to(conn);
+		ktap_ok(strstr(answer, "descriptor 7 is no tap") && goes_on(), "a file whose server does not answer: %s", answer);
+		send_with(conn, "{\"execute\":\"list\"}\n", (int[]) { fd, fd, 1 }, 3);
+		answer = answer_to(conn);
+		ktap_ok(*answer && goes_on(), "several, that nobody wants: %s", answer);
+		close(conn);
+		kill(server, SIGCONT);
+		close(fd);
+	}
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+	free(tool);
+}
+
+/* What is known is taken. */
+static void check_tap(void)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int conn = broker_connect(&b, "control.sock", ANSWER_MS), fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	const char *answer;
+
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		ktap_skip("a tap is taken", "no taps here");
+	} else {
+		send_with(conn, "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n", &fd, 1);
+		answer = answer_to(conn);
+		ktap_ok(strstr(answer, "\"return\""), "a tap is taken: %s", answer);
+	}
+	close(fd);
+	close(conn);
+}
+
+int main(void)
+{
+	static const char wanted[] = "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n";
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	ktap_plan(13);
+	signal(SIGPIPE, SIG_IGN);
+	listener = tcp();
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) || listen(listener, 64))
+		ktap_bail("%s: %s", "listen", strerror(errno));
+	broker_start(&b, "--vectors", "3");
+	check_lingering(wanted, false, true, "that a command wants");
+	check_lingering("{\"execute\":\"list\"}\n", false, true, "that a command does not want");
+	check_lingering("{\"execute\":\"list\"}\n", true, true, "that is in another");
+	check_lingering("nonsense\n", false, true, "with what is no command");
+	check_lingering(wanted, false, false, "with a command whose giver leaves");
+	check_lingering("{", false, false, "with half a command");
+	check_qemu();
+	check_stopped_server();
+	check_tap();
+	check_end();
+	return ktap_finish();
+}
