@@ -106,6 +106,8 @@ struct hostd_options {
  * @began: an epoch of this broker's workers has begun
  * @ready: whoever waits for that has been told
  * @pid_file: @opt.pid_file
+ * @ready_parcel: @opt.ready_fd, as long as it has not been told, from which nothing but a process that may wait takes it; -1: none
+ * @ready_timer: due when that is to be told
  * @alive_timer: due when the service manager wants to hear something
  * @alive_ms: how often; 0: never
  * @store: the file of the state
@@ -149,6 +151,8 @@ struct hostd_broker {
 	bool began;
 	bool ready;
 	struct hostd_store pid_file;
+	int ready_parcel;
+	struct hostd_timer ready_timer;
 	struct hostd_timer alive_timer;
 	uint64_t alive_ms;
 	struct hostd_store store;

@@ -212,7 +212,8 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 	hostd_session_init(b);
 	hostd_upgrade_init(b);
 	hostd_errands_init(b);
-	hostd_manager_init(b);
+	if (!err)
+		err = hostd_manager_init(b, hostd_kept_fd(fds, "ready"));
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
 	return err;
 }
@@ -293,7 +294,7 @@ struct hostd_broker *hostd_broker_alloc(const struct hostd_options *opt, struct 
 	b->life.beat_fd = -1;
 	b->signals.fd = b->qemu.listener.src.fd = b->qemu.conn.fd = b->control.src.fd = -1;
 	b->life.ipc.fd = -1;
-	b->life.fence_fd = -1;
+	b->life.fence_fd = b->ready_parcel = -1;
 	hostd_carrier_init(&b->window, opt->window_len, opt->nr_vectors);
 	hostd_fds_raise();
 	if (hostd_exe_init(&b->exe) || start(b, devices)) {
@@ -326,12 +327,12 @@ int hostd_broker_free(struct hostd_broker *b)
 			hostd_device_drop(b, b->slots[slot]);
 	hostd_control_stop(b);
 	hostd_qemu_stop(b);
+	hostd_manager_exit(b);
 	hostd_loop_close(&b->loop, &b->signals);
 	hostd_errands_free(b);
 	hostd_daemons_free(b);
 	hostd_carrier_free(&b->window);
 	hostd_store_exit(&b->store);
-	hostd_manager_exit(b);
 	hostd_loop_exit(&b->loop);
 	code = b->exit_code;
 	hostd_exe_exit(&b->exe);

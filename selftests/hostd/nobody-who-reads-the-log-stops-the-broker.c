@@ -231,40 +231,86 @@ static bool ends(pid_t pid)
 	return false;
 }
 
+/* Start one that tells @fd of readiness, and nobody else. Return: whether it serves. */
+static bool serves_without_telling(struct broker *b, int fd)
+{
+	char *exe = host_program("pvhostd"), number[16], path[128];
+	const char *answer = ".";
+	unsigned int i;
+
+	if (!mkdtemp(tmp_path(b->dir, "test")))
+		ktap_bail("%s: %s", b->dir, strerror(errno));
+	b->pid = fork();
+	if (!b->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		fcntl(fd, F_SETFD, 0);
+		snprintf(number, sizeof(number), "%d", fd);
+		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number, NULL);
+		_exit(127);
+	}
+	free(exe);
+	snprintf(path, sizeof(path), "%s/control.sock", b->dir);
+	for (i = 0; i < 200 && *answer && !strstr(answer, "serving"); i++, usleep(100000)) {
+		/* Bound first, and listened to only then. */
+		if (!access(path, F_OK))
+			answer = (usleep(100000), broker_ask(b, "status"));
+	}
+	return strstr(answer, "serving") && goes_on(b);
+}
+
 /* Whoever waits for readiness gave a pipe that is full. */
 static void check_readiness(void)
 {
-	char *exe = host_program("pvhostd"), number[16], path[128];
 	struct broker b = { 0 };
-	unsigned int i;
 	int fds[2];
 
 	make_pipe(fds);
 	fill(fds[1]);
-	if (!mkdtemp(tmp_path(b.dir, "test")))
-		ktap_bail("%s: %s", b.dir, strerror(errno));
-	b.pid = fork();
-	if (!b.pid) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		fcntl(fds[1], F_SETFD, 0);
-		snprintf(number, sizeof(number), "%d", fds[1]);
-		execl(exe, "pvhostd", "--quiet", "--run-dir", b.dir, "--ready-fd", number, NULL);
-		_exit(127);
-	}
-	snprintf(path, sizeof(path), "%s/control.sock", b.dir);
-	for (i = 0; i < 200; i++, usleep(100000)) {
-		/* Bound first, and listened to only then. */
-		if (!access(path, F_OK) && (usleep(100000), strstr(broker_ask(&b, "status"), "serving")))
-			break;
-	}
-	ktap_ok(i < 200,
-		"who waits for readiness and takes nothing does not stop it");
+	ktap_ok(serves_without_telling(&b, fds[1]), "who waits for readiness and takes nothing does not stop it");
+	ktap_ok(reads(fds[0], "\n"), "and hears of it when he does");
 	kill(b.pid, SIGTERM);
 	ktap_ok(ends(b.pid), "and SIGTERM ends it");
 	rmdir(b.dir);
 	close(fds[0]);
 	close(fds[1]);
-	free(exe);
+}
+
+/* Or it is a file of a file system that does not answer. */
+static void check_stuck_readiness(void)
+{
+	char dir[TMP_LEN], command[256], byte = 0;
+	struct broker b = { 0 };
+	int fd = -1;
+
+	if (!mkdtemp(tmp_path(dir, "frozen")))
+		ktap_bail("%s", dir);
+	snprintf(command, sizeof(command), "cd %s && truncate -s 16M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt", dir);
+	if (!geteuid() && !system(command)) {
+		snprintf(command, sizeof(command), "%s/mnt/ready", dir);
+		fd = open(command, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	}
+	if (fd < 0) {
+		ktap_skip("a file system that is frozen", "there is none to freeze");
+		ktap_skip("readiness when it is thawed", "there is none to freeze");
+	} else {
+		snprintf(command, sizeof(command), "fsfreeze -f %s/mnt", dir);
+		if (system(command))
+			ktap_bail("%s", command);
+		ktap_ok(serves_without_telling(&b, fd), "nor does a file system that takes no word of readiness");
+		command[strlen("fsfreeze -")] = 'u';
+		if (system(command))
+			ktap_bail("%s", command);
+		for (int i = 0; i < 1000 && pread(fd, &byte, 1, 0) < 1; i++)
+			usleep(10000);
+		ktap_ok(byte == '\n', "when it does it has it");
+		kill(b.pid, SIGTERM);
+		waitpid(b.pid, NULL, 0);
+		rmdir(b.dir);
+		close(fd);
+	}
+	snprintf(command, sizeof(command), "umount -l %s/mnt 2> /dev/null; rm -rf %s", dir, dir);
+	if (system(command))
+		ktap_note("%s", command);
 }
 
 static void check_client(void)
@@ -288,13 +334,14 @@ static void check_client(void)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	ktap_plan(14);
+	ktap_plan(17);
 	check_full_pipe();
 	check_gone_reader();
 	check_socket();
 	check_terminal();
 	check_slow_disk();
 	check_readiness();
+	check_stuck_readiness();
 	check_client();
 	return ktap_finish();
 }

@@ -102,6 +102,8 @@ static struct json_object *make_fds(const struct hostd_broker *b)
 	hostd_json_add_u64(obj, "pid_file", b->opt.pid_fd);
 	hostd_json_add_u64(obj, "control", b->control.src.fd);
 	hostd_json_add_u64(obj, "ivshmem", b->qemu.listener.src.fd);
+	if (b->ready_parcel >= 0)
+		hostd_json_add_u64(obj, "ready", b->ready_parcel);
 	if (b->qemu.conn.fd < 0)
 		return obj;
 	hostd_json_add_u64(obj, "qemu", b->qemu.conn.fd);

@@ -10,8 +10,11 @@ struct hostd_broker;
 /**
  * hostd_manager_init - tell the service manager from now on, as often as it wants, that the broker is alive
  * @b: the broker, with its loop
+ * @parcel: from a broker before this one: what tells of readiness, as in hostd_broker; -1: none
+ *
+ * Return: 0 or -errno.
  */
-void hostd_manager_init(struct hostd_broker *b);
+int hostd_manager_init(struct hostd_broker *b, int parcel);
 
 /**
  * hostd_manager_exit - take back what was made for it
