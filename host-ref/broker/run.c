@@ -227,7 +227,10 @@ static int start_vm(struct hostd_broker *b, struct json_object *left, struct jso
 		return err;
 	if (b->qemu.conn.fd < 0)
 		err = hostd_carrier_alloc(&b->window, b->opt.window_len, b->opt.nr_vectors);
-	if (err)
+	/* Where there was a pvhostd before, there is one until it is ended. */
+	if (err && b->opt.handover)
+		hostd_qemu_lack_window(b, err);
+	else if (err)
 		return explain_start(err);
 	err = hostd_broker_check_room(b);
 	if (err && !b->opt.handover)

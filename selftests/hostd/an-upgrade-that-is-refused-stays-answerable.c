@@ -143,15 +143,31 @@ static void check_memory(void)
 	deny_end(&d);
 }
 
+/* Nor has it a window for the next QEMU. */
+static void check_window(void)
+{
+	int conn;
+
+	broker_said(&b);
+	deny_last(&d, DENY_BROKER, SCMP_SYS(memfd_create), EMFILE, 3);
+	conn = begin("upgrade", "{}");
+	ktap_ok(wait_until(strstr(broker_ask(&b, "status"), "\"return\"") && deny_count(&d) > 3),
+		"without a window it answers, and tries again");
+	ktap_ok(count(broker_said(&b), "no new window: Too many open files: the next QEMU waits") == 1, "says so once");
+	deny_end(&d);
+	ktap_ok(strstr(finish(conn), "\"return\"") && serves(), "and serves when there is one");
+}
+
 int main(void)
 {
-	ktap_plan(17);
+	ktap_plan(20);
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(tmp_path(b.dir, "test")))
 		ktap_bail("%s", b.dir);
 	broker_log_here(&b);
 	if (!deny_start(&d, &b, calls, "--vectors", TEST_VECTORS_TEXT))
 		ktap_bail("pvhostd does not start: %s", broker_said(&b));
+	check_window();
 	qemu_connect(&q, &b);
 	check_asking();
 	check_exec();

@@ -103,6 +103,17 @@ static void rest_after_visits(struct hostd_qemu *qemu)
 	hostd_listener_pause(&qemu->listener, ms);
 }
 
+void hostd_qemu_lack_window(struct hostd_broker *b, int err)
+{
+	struct hostd_qemu *qemu = &b->qemu;
+
+	if (!qemu->renewing)
+		hostd_log(HOSTD_LOG_ERR, "no new window: %s: the next QEMU waits, trying again each second", strerror(-err));
+	qemu->renewing = true;
+	hostd_listener_pause(&qemu->listener, 0);
+	hostd_timer_set(&qemu->renew, RENEW_MS);
+}
+
 static void renew_window(struct hostd_broker *b)
 {
 	struct hostd_qemu *qemu = &b->qemu;
@@ -110,12 +121,7 @@ static void renew_window(struct hostd_broker *b)
 	int err = hostd_carrier_alloc(&fresh, b->opt.window_len, b->opt.nr_vectors);
 
 	if (err) {
-		if (!qemu->renewing)
-			hostd_log(HOSTD_LOG_ERR, "no new window: %s: the next QEMU waits, trying again each second",
-				  strerror(-err));
-		qemu->renewing = true;
-		hostd_listener_pause(&qemu->listener, 0);
-		hostd_timer_set(&qemu->renew, RENEW_MS);
+		hostd_qemu_lack_window(b, err);
 		return;
 	}
 	qemu->renewing = false;

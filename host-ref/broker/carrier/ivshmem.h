@@ -76,6 +76,13 @@ int hostd_qemu_start(struct hostd_broker *b, int fd);
 int hostd_qemu_resume(struct hostd_broker *b, int fd, struct json_object *qemu, bool adopted);
 
 /**
+ * hostd_qemu_lack_window - the host refuses the window for the next QEMU, which waits until there is one
+ * @b: the broker, started; if it has no window at all, its workers wait, too
+ * @err: -errno
+ */
+void hostd_qemu_lack_window(struct hostd_broker *b, int err);
+
+/**
  * hostd_qemu_keep - let a broker that comes after this one find the window, whatever becomes of this one
  * @b: the broker, whose window QEMU has
  */

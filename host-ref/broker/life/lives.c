@@ -58,6 +58,9 @@ void hostd_lives_start(struct hostd_broker *b)
 	int err;
 
 	hostd_timer_cancel(&b->life.restart);
+	/* There is a life when there is a window (carrier/ivshmem.c). */
+	if (b->window.memfd < 0)
+		return;
 	err = hostd_life_spawn(b);
 	if (err == -EBUSY) {
 		hostd_timer_set(&b->life.restart, FENCE_LOOK_MS);
