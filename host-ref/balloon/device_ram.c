@@ -62,12 +62,11 @@ static size_t make_message(const struct balloon *b, struct balloon_req *req,
 static int send_message(const struct balloon *b, struct balloon_req *req)
 {
 	struct hostd_ram_message msg;
-	struct iovec iov = { .iov_base = &msg, .iov_len = make_message(b, req, &msg) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t len = make_message(b, req, &msg);
 	ssize_t done;
 
 	do {
-		done = sendmsg(b->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+		done = send(b->fd, &msg, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (done < 0 && errno == EINTR);
 	return done < 0 ? -errno : 0;
 }

@@ -319,10 +319,7 @@ static void answer(struct ram *ram)
 
 static bool send_reply(int fd, struct hostd_ram_reply *reply)
 {
-	struct iovec iov = { .iov_base = reply, .iov_len = sizeof(*reply) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	return sendmsg(fd, &mh, MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
+	return send(fd, reply, sizeof(*reply), MSG_NOSIGNAL) == (ssize_t)sizeof(*reply);
 }
 
 int hostd_ram_serve(int fd, const struct hostd_ram_options *opt)

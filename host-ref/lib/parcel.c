@@ -31,6 +31,7 @@ int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, un
 	struct cmsghdr *cmsg;
 	ssize_t done;
 
+	/* Whoever may send none has another system call for that (worker/sandbox.c). */
 	if (nr_fds > HOSTD_PARCEL_FDS)
 		return -EMSGSIZE;
 	if (nr_fds) {
@@ -43,7 +44,8 @@ int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, un
 		memcpy(CMSG_DATA(cmsg), fds, nr_fds * sizeof(int));
 	}
 	do {
-		done = sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+		done = nr_fds ? sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) :
+				send(sock, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (done < 0 && errno == EINTR);
 	if (done < 0)
 		return -errno;

@@ -143,17 +143,13 @@ static void put_statistics(struct net_capture *c)
 /* Send what there is; -EAGAIN: the rest has to wait. */
 static int flush(struct net_capture *c)
 {
-	struct iovec iov[2];
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t done;
 
 	while (c->tail != c->head) {
 		uint32_t at = c->tail & (RING_LEN - 1), len = c->head - c->tail;
 		uint32_t part = len < RING_LEN - at ? len : RING_LEN - at;
 
-		iov[0] = (struct iovec) { c->ring + at, part };
-		iov[1] = (struct iovec) { c->ring, len - part };
-		done = sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		done = send(c->fd, c->ring + at, part, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (done < 0 && errno != EINTR)
 			return -errno;
 		c->tail += done > 0 ? done : 0;

@@ -55,7 +55,7 @@ static const int worker_calls[] = {
 	SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write),
 	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
 	/* the broker */
-	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(getrusage),
+	SCMP_SYS(recvmsg), SCMP_SYS(close), SCMP_SYS(getrusage),
 	/* files; lseek is the C library's */
 	SCMP_SYS(preadv2), SCMP_SYS(pwritev2), SCMP_SYS(fdatasync), SCMP_SYS(fallocate),
 	SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(io_uring_enter), SCMP_SYS(lseek),
@@ -72,7 +72,7 @@ static const int worker_calls[] = {
 
 static const int ram_calls[] = {
 	/* the worker, the file */
-	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(pread64), SCMP_SYS(fstat), SCMP_SYS(close),
+	SCMP_SYS(recvmsg), SCMP_SYS(pread64), SCMP_SYS(fstat), SCMP_SYS(close),
 	SCMP_SYS(clock_gettime),
 	/* the end */
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
@@ -101,7 +101,13 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int nr)
 	return ret;
 }
 
-/* libnbd makes its socket one that does not wait, and uses it: to nobody else is anything sent. */
+/* To who is connected, and to nobody else; and bytes, no descriptors: whoever gets one might have to wait in closing it. */
+static int allow_send(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
+}
+
+/* libnbd makes its socket one that does not wait, and uses it. */
 static int worker_socket_forms(scmp_filter_ctx ctx)
 {
 	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
@@ -115,7 +121,7 @@ static int worker_socket_forms(scmp_filter_ctx ctx)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, SCMP_A1(SCMP_CMP_EQ, F_SETFD, 0),
 				       SCMP_A2(SCMP_CMP_EQ, FD_CLOEXEC, 0));
 	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
+		ret = allow_send(ctx);
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(recvfrom), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
 	return ret;
@@ -158,7 +164,9 @@ static int worker_forms(scmp_filter_ctx ctx)
 /* It frees, and never writes: not even the size of the file can change. */
 static int ram_forms(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
+	int ret = allow_send(ctx);
+
+	return ret ? ret : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
 				SCMP_A1(SCMP_CMP_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0));
 }
 

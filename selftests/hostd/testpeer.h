@@ -5,6 +5,7 @@
 #ifndef SELFTESTS_HOSTD_TESTPEER_H
 #define SELFTESTS_HOSTD_TESTPEER_H
 
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "lib/parcel.h"
@@ -145,6 +146,8 @@ static inline int make_line(void)
 {
 	int ends[2];
 
+	/* As a worker does. */
+	signal(SIGPIPE, SIG_IGN);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
 		ktap_bail("socketpair");
 	line = ends[0];

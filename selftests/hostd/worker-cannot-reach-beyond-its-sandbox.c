@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A worker or helper that was taken over reaches what was handed to it and nothing else: it opens
- * and looks at no file, signals no process, and is not root. Each call it may make has no argument
+ * and looks at no file, sends nobody a descriptor, signals no process, and is not root. Each call it may make has no argument
  * that leads further.
  */
 #include <fcntl.h>
@@ -63,6 +63,8 @@ static void act_socket(void) { syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }
 static void act_connect(void) { syscall(SYS_connect, 0, NULL, 0); }
 static void act_socket_pair(void) { int fds[2]; syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, fds); }
 static void act_send_to(void) { syscall(SYS_sendto, 0, "", 0, 0, &st, 16); }
+static void act_send_message(void) { syscall(SYS_sendmsg, 0, NULL, 0); }
+static void act_send_messages(void) { syscall(SYS_sendmmsg, 0, NULL, 0, 0); }
 static void act_kill(void) { syscall(SYS_kill, getppid(), 0); }
 static void act_signal_other(void) { syscall(SYS_tgkill, syscall(SYS_getppid), 1, 0); }
 static void act_signal_parent(void) { syscall(SYS_tgkill, 1, 1, 0); }
@@ -104,6 +106,7 @@ static const struct act kills_both[] = {
 	{ "stat of a path with AT_EMPTY_PATH", act_stat_trick }, { "statx", act_statx },
 	{ "readlink", act_link }, { "socket", act_socket }, { "connect", act_connect },
 	{ "socketpair", act_socket_pair }, { "sendto", act_send_to }, { "kill", act_kill },
+	{ "sendmsg, which takes descriptors along", act_send_message }, { "sendmmsg", act_send_messages },
 	{ "tgkill of the broker", act_signal_other }, { "tgkill of another process", act_signal_parent },
 	{ "sigqueue", act_queue_signal }, { "F_SETOWN", act_own }, { "F_SETSIG", act_signal_io },
 	{ "F_NOTIFY", act_lease }, { "F_DUPFD", act_dup }, { "F_SETFL", act_flags },

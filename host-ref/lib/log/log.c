@@ -66,9 +66,7 @@ void hostd_log_copy(int fd)
 /* A socket is not made non-blocking, because it is shared with others; a single call is. */
 static ssize_t put(int fd, const char *text, size_t len)
 {
-	struct iovec iov = { .iov_base = (void *)text, .iov_len = len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t done = sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t done = send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (done < 0 && errno == ENOTSOCK)
 		done = write(fd, text, len);
