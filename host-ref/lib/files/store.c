@@ -21,6 +21,8 @@
 
 /* A writer that is well has written it long before. */
 #define WRITER_MS	100
+/* After the end nobody sees to it: so that waits longer. */
+#define LAST_MS		1000
 /* Between two attempts that fail. */
 #define RETRY_MS	2000
 #define NEW_SUFFIX	".new"
@@ -100,11 +102,11 @@ static int start_writer(const char *name, const char *text)
 	return err;
 }
 
-static void wait_for_writer(struct hostd_store *store)
+static void wait_for_writer(struct hostd_store *store, int ms)
 {
 	struct pollfd pfd = { .fd = store->writer.fd, .events = POLLIN };
 
-	store->is_late = poll(&pfd, 1, store->is_late ? 0 : WRITER_MS) <= 0;
+	store->is_late = poll(&pfd, 1, ms) <= 0;
 	if (!store->is_late)
 		store->writer.ready(&store->writer, 0);
 }
@@ -135,7 +137,7 @@ static void change(struct hostd_store *store)
 	fd = start_writer(store->name, store->wanted);
 	err = fd < 0 ? fd : hostd_loop_add(store->loop, &store->writer, fd, EPOLLIN);
 	if (!err) {
-		wait_for_writer(store);
+		wait_for_writer(store, store->is_late ? 0 : WRITER_MS);
 		return;
 	}
 	if (fd >= 0)
@@ -176,8 +178,13 @@ void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const 
 
 void hostd_store_exit(struct hostd_store *store)
 {
+	uint64_t end_ms = hostd_now_ms() + LAST_MS, now_ms;
+
 	if (!store->loop)
 		return;
+	/* One that is late may have to be followed by another. */
+	while (store->writer.fd >= 0 && (now_ms = hostd_now_ms()) < end_ms)
+		wait_for_writer(store, end_ms - now_ms);
 	hostd_loop_close(store->loop, &store->writer);
 	hostd_timer_exit(store->loop, &store->retry);
 	free(store->wanted);

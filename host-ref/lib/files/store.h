@@ -49,8 +49,10 @@ struct hostd_store {
 void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name, const char *loss);
 
 /**
- * hostd_store_exit - forget it; what is being written still is
+ * hostd_store_exit - forget it, after a second at most in which what is wanted is done
  * @store: a file; may be all zero
+ *
+ * What is being written by then still is.
  */
 void hostd_store_exit(struct hostd_store *store);
 
