@@ -185,11 +185,7 @@ int main(int argc, char **argv)
 	a.opt.argv = argv;
 	if (!take_handover(&a, &only_check)) {
 		hostd_command_line_read(&a, argc, argv);
-		if (only_check) {
-			puts(HOSTD_HANDOVER_FITS);
-			return EXIT_SUCCESS;
-		}
-		code = start(&a);
+		code = only_check ? puts(HOSTD_HANDOVER_FITS) < 0 : start(&a);
 	}
 	if (code < 0)
 		hostd_log(HOSTD_LOG_ERR, "%s", a.err);
