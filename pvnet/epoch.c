@@ -10,7 +10,7 @@
 
 /**
  * pvnet_go() - the device has been started: replay, and let everything pass
- * @net: the NIC; halted, its config taken
+ * @net: the NIC; its pairs are shut, its config taken
  *
  * Context: process; allocates nothing.
  */
@@ -18,15 +18,12 @@ void pvnet_go(struct pvnet *net)
 {
 	unsigned int i, nr = 0;
 
-	for (i = 0; i < net->nr_pairs; i++) {
-		WRITE_ONCE(net->pairs[i].halted, false);
+	for (i = 0; i < net->nr_pairs; i++)
 		pvnet_rx_start(&net->pairs[i]);
-	}
 	pvnet_control_start(net);
 	for (i = 0; i < net->nr_pairs; i++) {
 		nr += pvnet_tx_resume(&net->pairs[i]);
-		napi_enable(&net->pairs[i].napi);
-		pvnet_poll_soon(&net->pairs[i]);
+		pvnet_open_pair(&net->pairs[i]);
 	}
 	net->running = true;
 	if (net->dev->reg_state == NETREG_REGISTERED)
@@ -37,7 +34,8 @@ void pvnet_go(struct pvnet *net)
  * pvnet_halt() - use the queues no more
  * @net: the NIC
  *
- * Carrier and interface stay up; what is to be sent waits in the stack. Context: process.
+ * Carrier and interface stay up; what is to be sent waits in the stack. Context: process; waits for no
+ * lock that others allocate under, nor for a NAPI that has yet to get a CPU.
  */
 void pvnet_halt(struct pvnet *net)
 {
@@ -49,7 +47,7 @@ void pvnet_halt(struct pvnet *net)
 	for (i = 0; i < net->nr_pairs; i++)
 		pvnet_tx_hold(&net->pairs[i]);
 	for (i = 0; i < net->nr_pairs; i++)
-		napi_disable(&net->pairs[i].napi);
+		pvnet_shut_pair(&net->pairs[i]);
 	pvnet_control_stop(net);
 }
 

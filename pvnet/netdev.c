@@ -147,10 +147,7 @@ static int pvnet_open(struct net_device *dev)
 static int pvnet_close(struct net_device *dev)
 {
 	pvnet_change_settings(netdev_priv(dev));
-	/*
-	 * What is received from now on sees that the interface is down. Not napi_synchronize(): it
-	 * would wait for ever for a NAPI that is off.
-	 */
+	/* What is received from now on sees that the interface is down. */
 	synchronize_net();
 	return 0;
 }

@@ -69,11 +69,20 @@ static int init_pair(struct pvnet *net, unsigned int index)
 	return init_pool(pair) ?: pvnet_init_xdp(pair) ?: start_poller(pair);
 }
 
+/* It is on for as long as the pair is there, whatever becomes of the device. */
+static void init_napi(struct pvnet *net, struct pvnet_pair *pair)
+{
+	spin_lock_init(&pair->lock);
+	pair->halted = true;
+	netif_napi_add(net->dev, &pair->napi, pvnet_poll);
+	napi_enable(&pair->napi);
+}
+
 /**
  * pvnet_init_pairs() - all that the pairs need outside of the window
  * @net: the NIC; its queues are allocated
  *
- * Their NAPIs are off. Context: process. Return: 0 or -errno.
+ * They are shut. Context: process. Return: 0 or -errno.
  */
 int pvnet_init_pairs(struct pvnet *net)
 {
@@ -86,7 +95,7 @@ int pvnet_init_pairs(struct pvnet *net)
 	if (!net->pairs)
 		return -ENOMEM;
 	for (i = 0; i < net->nr_pairs; i++)
-		netif_napi_add(net->dev, &net->pairs[i].napi, pvnet_poll);
+		init_napi(net, &net->pairs[i]);
 	for (i = 0; i < net->nr_pairs && !err; i++)
 		err = init_pair(net, i);
 	if (err)
@@ -96,6 +105,7 @@ int pvnet_init_pairs(struct pvnet *net)
 
 static void exit_pair(struct pvnet_pair *pair)
 {
+	napi_disable(&pair->napi);
 	if (pair->tx.slots)
 		pvnet_tx_drop(pair);
 	if (pair->poller)

@@ -9,6 +9,9 @@
  * not come to in time, else for the next completion. The poller touches no ring. Before it sleeps it
  * says so, and then calls the NAPI once more.
  *
+ * A freeze leaves the NAPI on, and only takes the queues away from it, by the pair's lock: who waits
+ * for a NAPI waits until it has got a CPU, and since Linux 6.14 for a lock that others allocate under.
+ *
  * The tests build this file in user space, and run it in every order of its accesses.
  */
 #include <linux/kthread.h>
@@ -40,6 +43,18 @@ static bool arm(struct pvnet_pair *pair, bool traffic)
 	return more;
 }
 
+/* Look at both queues, and arm them unless somebody comes back. Returns how many frames were received. */
+static int serve(struct pvnet_pair *pair, int budget, bool comes_back, bool *more)
+{
+	unsigned int sent = pvnet_tx_poll(pair, budget);
+	int work = pvnet_rx_poll(pair, budget);
+
+	pvnet_judge_poller(pair);
+	if (work < budget && !comes_back && !READ_ONCE(pair->halted))
+		*more = arm(pair, work || sent);
+	return work;
+}
+
 /**
  * pvnet_poll() - the NAPI of a pair
  * @napi: it
@@ -53,25 +68,51 @@ static bool arm(struct pvnet_pair *pair, bool traffic)
 int pvnet_poll(struct napi_struct *napi, int budget)
 {
 	struct pvnet_pair *pair = container_of(napi, struct pvnet_pair, napi);
-	unsigned int sent;
-	bool more;
-	int work;
+	/* Who polls busily does, at last without this bit. */
+	bool comes_back = test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state), more = false;
+	int work = 0;
 
 	if (!budget) {
 		pvnet_tx_try_poll(pair);
 		return 0;
 	}
-	sent = pvnet_tx_poll(pair, budget);
-	work = pvnet_rx_poll(pair, budget);
-	pvnet_judge_poller(pair);
-	/* Who polls busily comes back, at last without this bit. */
-	if (work == budget || test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
+	spin_lock(&pair->lock);
+	if (!READ_ONCE(pair->halted))
+		work = serve(pair, budget, comes_back, &more);
+	spin_unlock(&pair->lock);
+	if (work == budget || comes_back)
 		return work;
-	more = !READ_ONCE(pair->halted) && arm(pair, work || sent);
 	napi_complete_done(napi, work);
 	if (more)
 		napi_schedule(napi);
 	return work;
+}
+
+/**
+ * pvnet_shut_pair() - take the queues away from the NAPI
+ * @pair: the pair
+ *
+ * When it returns the NAPI touches them no more, though it may still run. Context: process.
+ */
+void pvnet_shut_pair(struct pvnet_pair *pair)
+{
+	spin_lock_bh(&pair->lock);
+	WRITE_ONCE(pair->halted, true);
+	spin_unlock_bh(&pair->lock);
+}
+
+/**
+ * pvnet_open_pair() - give them back
+ * @pair: the pair
+ *
+ * The NAPI looks at once: what interrupted meanwhile did so in vain. Context: process.
+ */
+void pvnet_open_pair(struct pvnet_pair *pair)
+{
+	spin_lock_bh(&pair->lock);
+	WRITE_ONCE(pair->halted, false);
+	spin_unlock_bh(&pair->lock);
+	pvnet_poll_soon(pair);
 }
 
 static bool pending(const struct pvnet_pair *pair)

@@ -10,6 +10,7 @@
 #include <linux/if_vlan.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 #include <pv/bus.h>
@@ -193,7 +194,8 @@ struct pvnet_coal {
  * struct pvnet_pair - a pair of queues, the NAPI that serves them, and its poller
  * @net: the NIC
  * @index: number of the pair
- * @napi: reaps and arms both queues; nobody else does, but that who sends reaps what was sent
+ * @napi: reaps and arms both queues; nobody else does, but that who sends reaps what was sent; always on
+ * @lock: the NAPI's, while it looks; those of the transmit queue and of the stack are taken inside it
  * @rx: its receive queue
  * @tx: its transmit queue
  * @poller: looks at the queues while the CPU is idle; NULL: there is none
@@ -203,7 +205,7 @@ struct pvnet_coal {
  * @rest: jiffies for which it rests, as it was of no use
  * @rest_until: it does, or did
  * @bytes_seen: by the NAPI, of both directions
- * @halted: the device lied, or its epoch is over: nothing is looked at until a freeze
+ * @halted: nothing is looked at: the device lied, or its epoch is over, or it is frozen
  * @cpus: that use the pair
  * @coal: how late interrupts may be
  */
@@ -211,6 +213,7 @@ struct pvnet_pair {
 	struct pvnet		*net;
 	unsigned int		index;
 	struct napi_struct	napi;
+	spinlock_t		lock;
 	struct pvnet_rx		rx;
 	struct pvnet_tx		tx;
 	struct task_struct	*poller;
@@ -345,7 +348,7 @@ static inline unsigned int pvnet_pairs_in_use(const struct pvnet *net)
 }
 
 /**
- * pvnet_halt_pair() - look at nothing any more, until a freeze
+ * pvnet_halt_pair() - look at nothing any more, until a restore
  * @pair: the pair; its NAPI, or who has the lock of its transmit queue
  * @lie: what the device said, unless its epoch is over and it was never said (BUS-G4)
  */
@@ -389,6 +392,8 @@ void pvnet_judge_poller(struct pvnet_pair *pair);
 
 /* poll.c */
 int pvnet_poll(struct napi_struct *napi, int budget);
+void pvnet_shut_pair(struct pvnet_pair *pair);
+void pvnet_open_pair(struct pvnet_pair *pair);
 void pvnet_interrupt(struct pvbus_queue *queue);
 int pvnet_poller(void *data);
 void pvnet_pass_by(struct pvnet_pair *pair);

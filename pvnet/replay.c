@@ -10,7 +10,8 @@
  * pvnet_tx_hold() - submit and reap nothing any more
  * @pair: the pair
  *
- * When it returns, nobody does. What comes waits in the stack. Context: process.
+ * When it returns, nobody does, but that the NAPI of a pair that is not shut reaps. What comes waits in the
+ * stack. Context: process.
  */
 void pvnet_tx_hold(struct pvnet_pair *pair)
 {

@@ -73,7 +73,7 @@ static void kick(struct pvnet_rx *rx)
 
 /**
  * pvnet_rx_start() - give the device its buffers
- * @pair: the pair; its NAPI is off, and the device runs
+ * @pair: the pair; shut, and the device runs
  */
 void pvnet_rx_start(struct pvnet_pair *pair)
 {

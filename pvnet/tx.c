@@ -230,7 +230,9 @@ void pvnet_tx_try_poll(struct pvnet_pair *pair)
 {
 	if (!__netif_tx_trylock(pair->tx.txq))
 		return;
-	reap(pair, 0);
+	/* Whoever has put it on hold waits for nobody who comes here. */
+	if (pair->tx.mode == PVNET_PASS)
+		reap(pair, 0);
 	pvnet_tx_unlock(pair);
 }
 

@@ -219,8 +219,9 @@ struct pvbus_device {
  *
  * freeze, restore, gone, config_changed, watchdog and expire are called from a work of the
  * device's, one at a time, between pvbus_device_ready() and pvbus_device_stop(). I/O may
- * depend on their end: they wait for no I/O, nor for a lock that is held over any, and what
- * they allocate is taken as if by GFP_NOIO.
+ * depend on their end: they wait for no I/O, nor for a lock that is held over any, or over an
+ * allocation, nor for what has yet to get a certain CPU; and what they allocate is taken as if by
+ * GFP_NOIO.
  */
 struct pvbus_driver {
 	struct device_driver	driver;

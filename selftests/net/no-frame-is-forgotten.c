@@ -3,7 +3,8 @@
  * Poller, NAPI and interrupts share the work of one pair: in whichever order their accesses and the
  * device's come, every frame is received without the help of the watchdog, also where the poller never
  * gets a turn, and where nobody looks the first frame interrupts at once (RING-G5, RING-D7). And of a pair
- * that has halted the poller lets go, whatever the ring says.
+ * that has halted the poller lets go, whatever the ring says. So it is over a freeze, which leaves the NAPI on:
+ * while the pair is shut nobody touches its rings, and what has come meanwhile is received when it is open again.
  * pvnet/poll.c, pvnet/arm.c, pvbus/ring.c and host-ref/worker/bus/ring.c as they are; see
  * ../ring/interleave/.
  *
@@ -34,9 +35,11 @@ static struct {
 	u64			clock_ns;
 	bool			woken;
 	bool			irq;
+	bool			irq_runs;
 	bool			softirq;
 	bool			done;
 	bool			over;
+	bool			shut;
 	u32			nr_posted;
 	u32			nr_received;
 	u32			nr_wanted;
@@ -153,17 +156,25 @@ int wake_up_process(struct task_struct *task)
 
 /* and the frames. */
 
+static void touch_rings(void)
+{
+	if (w.shut)
+		il_fail("the rings of a pair that is shut are touched");
+}
+
 static unsigned int reap(struct pvring *ring, unsigned int budget)
 {
 	struct pvnet_cqe cqe;
 	unsigned int nr = 0;
 
+	touch_rings();
 	pvring_disarm(ring);
 	while (nr < budget && pvring_get(ring, &cqe)) {
 		nr++;
 		if (++w.nr_received == w.nr_wanted)
 			il_raise(&w.done);
 	}
+	touch_rings();
 	pvring_set_head(ring);
 	return nr;
 }
@@ -185,14 +196,17 @@ void pvnet_tx_try_poll(struct pvnet_pair *pair)
 	(void)pair;
 }
 
+/* To arm. */
 void pvnet_tx_lock(struct pvnet_pair *pair)
 {
 	(void)pair;
+	touch_rings();
 }
 
 void pvnet_tx_unlock(struct pvnet_pair *pair)
 {
 	(void)pair;
+	touch_rings();
 }
 
 /* The pair is asleep, and asks for the interrupt of the first frame. */
@@ -218,6 +232,7 @@ static void reset(void)
 	for (i = 0; i < SIZE; i++)
 		if (!pvring_put(&w.rxq.ring, &sqe) || hring_pop(&w.dev, &sqe) != 1)
 			abort();
+	spin_lock_init(&w.pair.lock);
 	w.pair.poller = &w.task;
 	/* As pvnet_init_coal() has it. */
 	w.pair.coal.tx_usecs = 1;
@@ -252,7 +267,9 @@ static void interrupts(void)
 		il_sleep(&w.irq);
 		if (READ_ONCE(w.over))
 			return;
+		w.irq_runs = true;
 		pvnet_interrupt(&w.rxq);
+		w.irq_runs = false;
 	}
 }
 
@@ -271,7 +288,8 @@ static void sender(void)
 /* Nothing will move but for the next frame. */
 static bool all_sleep(void)
 {
-	return w.task.state == TASK_IDLE && !w.woken && !w.pair.awake && !w.pair.napi.state && !w.softirq && !w.irq;
+	return w.task.state == TASK_IDLE && !w.woken && !w.pair.awake && !w.pair.napi.state && !w.softirq && !w.irq &&
+	       !w.irq_runs;
 }
 
 static void post(void)
@@ -280,7 +298,7 @@ static void post(void)
 	bool asleep;
 
 	act_at_once();
-	asleep = all_sleep() && w.nr_received == w.nr_posted;
+	asleep = all_sleep() && !w.shut && w.nr_received == w.nr_posted;
 	w.nr_posted++;
 	hring_push(&w.dev, &cqe, 0);
 	if (hring_need_irq(&w.dev, 0))
@@ -312,6 +330,28 @@ static void device(void)
 	end_all();
 }
 
+/* A life ends, and the next one's frames are there as soon as it begins. */
+static void freezer(void)
+{
+	pvnet_shut_pair(&w.pair);
+	w.shut = true;
+	act_at_once();
+	w.shut = false;
+	pvnet_open_pair(&w.pair);
+}
+
+/* With a poller one frame comes before, and one meanwhile. No interrupt is needed. */
+static void device_over_a_freeze(void)
+{
+	post();
+	pvnet_shut_pair(&w.pair);
+	w.shut = true;
+	post();
+	w.shut = false;
+	pvnet_open_pair(&w.pair);
+	device();
+}
+
 static const struct il_scenario scenarios[] = {
 	{
 		"no poller: an interrupt calls the NAPI",
@@ -328,6 +368,12 @@ static const struct il_scenario scenarios[] = {
 	}, {
 		"a poller lets go of a pair that has halted",
 		{ "NAPI", "poller", "end" }, { softirqs, poller, end_all }, reset_halted
+	}, {
+		"a freeze, and no poller",
+		{ "interrupts", "NAPI", "freezer", "device" }, { interrupts, softirqs, freezer, device }, reset
+	}, {
+		"a freeze, and a poller",
+		{ "NAPI", "poller", "device" }, { softirqs, poller, device_over_a_freeze }, reset
 	},
 };
 
@@ -341,6 +387,7 @@ int main(void)
 	il_watch(&w, sizeof(w));
 	il_share(&w.rxq.ring, sizeof(w.rxq.ring));
 	il_share(&w.pair.awake, sizeof(w.pair.awake));
+	il_share(&w.pair.halted, sizeof(w.pair.halted));
 	il_share(&w.pair.napi.state, sizeof(w.pair.napi.state));
 	/* Stores are buffered only where that matters to interrupts: fewer orders. */
 	il_watch(drv_area, sizeof(drv_area));
@@ -348,7 +395,7 @@ int main(void)
 	il_window(drv_area + offsetof(struct pvring_drv_ctrl, irq_event), sizeof(__le32));
 	il_window(dev_area, sizeof(dev_area));
 	for (i = 0; i < NR_SCENARIOS; i++) {
-		pvnet_poll_us = i < 2 ? 0 : -1;
+		pvnet_poll_us = i < 2 || i == 5 ? 0 : -1;
 		ktap_ok(il_explore(&scenarios[i]), "%s", scenarios[i].what);
 	}
 	return ktap_finish();

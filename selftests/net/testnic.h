@@ -79,7 +79,7 @@ static inline void nic_make_queue(unsigned int index, u8 sqe_shift, size_t data_
 }
 
 /**
- * nic_go() - a life of the device begins, as pvnet_go() has it; the pair is on hold
+ * nic_go() - a life of the device begins, as pvnet_go() has it; the pair is on hold, and shut
  * @features: PVNET_F_*, as bits
  * @max_frame: its longest frame
  * @rx_len: bytes for its receive buffers
@@ -95,9 +95,9 @@ static inline void nic_go(u64 features, u32 max_frame, size_t rx_len, size_t tx_
 	nic.net.config.max_frame = htole32(max_frame);
 	stack.broken = NULL;
 	stack.epoch_over = false;
-	WRITE_ONCE(nic.pair.halted, false);
 	pvnet_rx_start(&nic.pair);
 	pvnet_tx_resume(&nic.pair);
+	pvnet_open_pair(&nic.pair);
 }
 
 /* Once at the start of each run; then nic_go(). */
@@ -116,7 +116,8 @@ static inline void nic_init(void)
 					.real_num_rx_queues = 1, .features = NETIF_F_RXHASH, .mtu = 1500 };
 	nic.net = (struct pvnet) { .pdev = &nic.pdev, .dev = &nic.dev, .pairs = &nic.pair, .nr_pairs = 1,
 				   .rx_bufs = TESTNIC_SIZE, .tx_frames = TESTNIC_SIZE };
-	nic.pair = (struct pvnet_pair) { .net = &nic.net, .poller = &nic.task };
+	nic.pair = (struct pvnet_pair) { .net = &nic.net, .poller = &nic.task, .halted = true };
+	spin_lock_init(&nic.pair.lock);
 	nic.pair.rx.gens = gens;
 	nic.pair.rx.posted = &posted;
 	nic.pair.tx.txq = &nic.txq;
