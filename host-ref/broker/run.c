@@ -30,6 +30,7 @@
 #include "broker/manager/manager.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
+#include "lib/proc/stray.h"
 #include "lib/util.h"
 
 #define QUIT_MS		1000	/* for the worker to finish what it has begun */
@@ -84,6 +85,7 @@ static void reopen_log(void)
 /* A life that begins here asks anew: what is brought for the last one is dropped. */
 static void reap(struct hostd_broker *b)
 {
+	hostd_strays_reap();
 	hostd_upgrade_reap(b);
 	hostd_lives_reap(b);
 	hostd_errands_reap(b);
@@ -160,6 +162,8 @@ static int start_signals(struct hostd_broker *b)
 {
 	int err = watch_signals(b);
 
+	/* Of those that died before nobody hears. */
+	hostd_strays_reap();
 	hostd_timer_init(&b->loop, &b->signals_timer, signals_due);
 	if (!err || !b->opt.handover)
 		return err;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The state is written to the run directory after every change, and nobody waits for its file system:
- * while that is frozen commands are answered, and when it is thawed the file has the last of them. In
- * memory it is written at once, or as soon as there is room.
+ * while that is frozen commands are answered, and when it is thawed the file has the last of them. Nor does anybody
+ * wait for the process that writes, whoever stops it. In memory it is written at once, or as soon as there is room.
  * needs: root
  * timeout: 120
  */
 #include "testqemu.h"
+#include "testdeny.h"
 
 #include <time.h>
 
@@ -76,6 +77,31 @@ static void test_frozen(struct broker *b)
 		"and a pvhostd that is started again, too");
 }
 
+/* Whoever is to write stands still when he has begun. */
+static void test_stopped(void)
+{
+	static const int calls[] = { SCMP_SYS(clone), SCMP_SYS(rename), -1 };
+	static struct broker b;
+	static struct deny d;
+	struct qemu q;
+
+	snprintf(b.dir, sizeof(b.dir), "%s/mnt/w", base);
+	if (!deny_start(&d, &b, calls, VECTORS))
+		ktap_bail("%s", "pvhostd does not start");
+	qemu_connect(&q, &b);
+	wait_until(state_is_there(&b));
+	deny_begin(&d, DENY_OTHERS, SCMP_SYS(clone), DENY_HOLD, 1);
+	add(&b, 0);
+	ktap_ok(strstr(broker_ask(&b, "list"), "\"d0\""), "while the writer may start nobody commands are answered");
+	deny_begin(&d, DENY_OTHERS, SCMP_SYS(rename), DENY_HOLD, 1);
+	add(&b, 1);
+	ktap_ok(strstr(broker_ask(&b, "list"), "\"d1\"") && deny_count(&d), "and while he stands still");
+	deny_end(&d);
+	kill(b.pid, SIGTERM);
+	ktap_ok(wait_until(waitpid(b.pid, NULL, WNOHANG) == b.pid), "and pvhostd ends when it is told to");
+	qemu_leave(&q);
+}
+
 static void test_memory(void)
 {
 	struct broker b = { 0 };
@@ -104,7 +130,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(9);
+	ktap_plan(12);
 	if (!mkdtemp(tmp_path(base, "frozen")))
 		ktap_bail("%s", base);
 	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))
@@ -117,6 +143,7 @@ int main(void)
 	test_frozen(&b);
 	qemu_leave(&q);
 	broker_stop(&b);
+	test_stopped();
 	test_memory();
 	run("umount -l mnt");
 	run("rm -rf ../\"${PWD##*/}\"");

@@ -23,6 +23,7 @@
 #include "broker/life/life.h"
 #include "lib/json.h"
 #include "lib/proc/process.h"
+#include "lib/proc/stray.h"
 
 #define CHECK_MS	5000
 /* From when it is killed until it is reaped: longer only where the kernel does not let it die. */
@@ -286,15 +287,11 @@ void hostd_upgrade_reap(struct hostd_broker *b)
 {
 	struct hostd_upgrade *up = &b->upgrade;
 	int status;
-	size_t i;
 
 	if (up->checker && waitpid(up->checker, &status, WNOHANG) == up->checker) {
 		up->checker = 0;
 		checked(b, status);
 	}
-	for (i = 0; i < up->nr_strays; i++)
-		if (up->strays[i] && waitpid(up->strays[i], NULL, WNOHANG))
-			up->strays[i] = 0;
 }
 
 /* Let the next program have a descriptor, or all of a list. */
@@ -377,7 +374,7 @@ void hostd_upgrade_go(struct hostd_broker *b)
 }
 
 /* Children that there are already: of the broker that became this one. */
-static void find_strays(struct hostd_upgrade *up)
+static void find_strays(void)
 {
 	char path[64];
 	int pid;
@@ -385,14 +382,8 @@ static void find_strays(struct hostd_upgrade *up)
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	list = fopen(path, "re");
-	while (list && fscanf(list, "%d", &pid) == 1) {
-		pid_t *strays = realloc(up->strays, (up->nr_strays + 1) * sizeof(*strays));
-
-		if (!strays)
-			break;
-		up->strays = strays;
-		strays[up->nr_strays++] = pid;
-	}
+	while (list && fscanf(list, "%d", &pid) == 1)
+		hostd_stray_add(pid);
 	if (list)
 		fclose(list);
 }
@@ -405,7 +396,7 @@ void hostd_upgrade_init(struct hostd_broker *b)
 	up->answer.ready = answer_ready;
 	hostd_timer_init(&b->loop, &up->deadline, check_due);
 	if (b->opt.handover)
-		find_strays(up);
+		find_strays();
 }
 
 void hostd_upgrade_exit(struct hostd_broker *b)
@@ -419,6 +410,4 @@ void hostd_upgrade_exit(struct hostd_broker *b)
 	up->call = NULL;
 	if (up->answer.ready)
 		hostd_loop_close(&b->loop, &up->answer);
-	free(up->strays);
-	up->strays = NULL;
 }

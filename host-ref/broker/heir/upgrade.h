@@ -36,8 +36,6 @@ struct pv_class;
  * @deadline: end of its time, or of that to die
  * @is_late: its time is over
  * @is_due: it fits: this process becomes it when the life has ended
- * @strays: children of the broker that became this one, which nobody else reaps
- * @nr_strays: their number
  */
 struct hostd_upgrade {
 	struct hostd_call *call;
@@ -49,8 +47,6 @@ struct hostd_upgrade {
 	struct hostd_timer deadline;
 	bool is_late;
 	bool is_due;
-	pid_t *strays;
-	size_t nr_strays;
 };
 
 /**

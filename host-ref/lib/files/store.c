@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/log/log.h"
 #include "lib/proc/process.h"
+#include "lib/proc/stray.h"
 #include "lib/util.h"
 
 /* A writer that is well has written it long before. */
@@ -72,9 +72,6 @@ static void __attribute__((noreturn)) be_writer(const char *name, const char *te
 	const int keep[] = { sock };
 	int err;
 
-	/* Nobody's child: who hangs with a file system is in nobody's way. */
-	if (fork())
-		_exit(0);
 	hostd_signals_ignore(true);
 	hostd_fds_shut(keep, 1, true);
 	hostd_fds_shut_std();
@@ -93,8 +90,10 @@ static int start_writer(const char *name, const char *text)
 	pid = fork();
 	if (!pid)
 		be_writer(name, text, fds[1]);
-	if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+	if (pid < 0)
 		err = -errno;
+	else
+		hostd_stray_add(pid);	/* it may hang with a file system */
 	close(fds[1]);
 	if (!err)
 		return fds[0];

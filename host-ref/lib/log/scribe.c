@@ -12,10 +12,10 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/proc/process.h"
+#include "lib/proc/stray.h"
 #include "lib/util.h"
 
 /* It is ours, and no link to what is not. */
@@ -94,7 +94,9 @@ int hostd_scribe_start(int to, const char *path, int *fd, int *done_fd)
 	pid = fork();
 	if (!pid)
 		become(fds[0], to, path, *done_fd);
-	if (pid < 0 || waitpid(pid, NULL, 0) < 0 || fcntl(fds[1], F_SETFL, O_WRONLY | O_NONBLOCK) < 0)
+	if (pid > 0)
+		hostd_stray_add(pid);
+	if (pid < 0 || fcntl(fds[1], F_SETFL, O_WRONLY | O_NONBLOCK) < 0)
 		err = -errno;
 	close(fds[0]);
 	*fd = fds[1];
