@@ -35,6 +35,7 @@ static void change_devices(struct broker *b)
 	snprintf(list, sizeof(list), "%s", broker_ask(b, "list"));
 	ktap_ok(strstr(list, "\"target\":65536") && strstr(list, "\"rate\":4096") &&
 		strstr(list, "\"size\":2097152"), "devices are added, changed and removed");
+	wait_until(state_has(b, "65536"));
 }
 
 static void restart(struct broker *b, struct qemu *q, const char *how, bool by_force)

@@ -31,20 +31,6 @@ static uint64_t now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
-static bool state_has(struct broker *b, const char *what)
-{
-	char path[128], text[65536] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/state", b->dir);
-	file = fopen(path, "re");
-	if (!file || !fread(text, 1, sizeof(text) - 1, file))
-		text[0] = 0;
-	if (file)
-		fclose(file);
-	return strstr(text, what);
-}
-
 static void add(struct broker *b, int nr)
 {
 	char args[64];

@@ -197,6 +197,7 @@ static void test_released(struct broker *b, struct qemu *q)
 	broker_ask(b, "release");
 	ktap_ok(strstr(broker_ask(b, "upgrade"), "\"return\""), "one whose images are released is upgraded");
 	ktap_ok(strstr(broker_ask(b, "status"), "\"released\""), "and takes none of them");
+	wait_until(state_has(b, "\"released\":true"));
 	broker_kill(b);
 	ktap_ok(broker_try(b, VECTORS) && strstr(broker_ask(b, "status"), "\"released\""), "nor does one that is started again");
 	ktap_ok(strstr(broker_ask(b, "restart-worker"), "\"return\"") && qemu_is_served(q, 0), "until the operator says so");

@@ -168,6 +168,21 @@ static inline bool state_is_there(struct broker *b)
 	return !access(path, F_OK);
 }
 
+/* Who is killed before that is so, on a busy machine, has not written it. */
+static inline bool state_has(struct broker *b, const char *what)
+{
+	char path[128], text[65536] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/state", b->dir);
+	file = fopen(path, "re");
+	if (!file || !fread(text, 1, sizeof(text) - 1, file))
+		text[0] = 0;
+	if (file)
+		fclose(file);
+	return strstr(text, what);
+}
+
 /* And the directory, if that was all. */
 static inline void state_remove(struct broker *b)
 {
