@@ -154,6 +154,10 @@ static int ivshmem_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	struct ivshmem *iv;
 	int err;
 
+	if (pvbus_is_off()) {
+		dev_info(&pci->dev, "pvkit=off on the kernel's command line: the emulated devices stay\n");
+		return -ENODEV;
+	}
 	iv = devm_kzalloc(&pci->dev, sizeof(*iv), GFP_KERNEL);
 	if (!iv)
 		return -ENOMEM;

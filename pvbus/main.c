@@ -10,10 +10,7 @@ static int __init pvbus_init(void)
 {
 	int err;
 
-	if (pvbus_is_off()) {
-		pr_info("pvbus: pvkit=off on the kernel's command line: the emulated devices stay\n");
-		return -ENODEV;
-	}
+	pvbus_off_init();
 	err = pvbus_works_init();
 	if (err)
 		return err;

@@ -13,10 +13,12 @@
 
 #define CMDLINE_MAX	4096
 
-static bool says_off(char *words)
+static bool off __ro_after_init;
+
+static bool __init says_off(char *words)
 {
 	char *name, *value;
-	bool off = false;
+	bool found = false;
 
 	words = skip_spaces(words);
 	while (*words) {
@@ -25,23 +27,24 @@ static bool says_off(char *words)
 		if (!value && !strcmp(name, "--"))
 			break;
 		if (!strcmp(name, "pvkit"))
-			off = value && !strcmp(value, "off");
+			found = value && !strcmp(value, "off");
 	}
-	return off;
+	return found;
 }
 
 /**
- * pvbus_is_off() - has the guest's owner switched the kit off
+ * pvbus_off_init() - find out whether the guest's owner has switched the kit off
  *
- * Context: process. Return: false also where /proc is not mounted.
+ * Not where /proc is not mounted.
+ *
+ * Context: process, that of who loads the module: others may see another /proc.
  */
-bool pvbus_is_off(void)
+void __init pvbus_off_init(void)
 {
 	struct file *file = filp_open("/proc/cmdline", O_RDONLY, 0);
 	char *text = kmalloc(CMDLINE_MAX, GFP_KERNEL);
 	ssize_t len = 0;
 	loff_t pos = 0;
-	bool off = false;
 
 	if (!IS_ERR(file) && text)
 		len = kernel_read(file, text, CMDLINE_MAX - 1, &pos);
@@ -52,5 +55,14 @@ bool pvbus_is_off(void)
 	kfree(text);
 	if (!IS_ERR(file))
 		filp_close(file, NULL);
+}
+
+/**
+ * pvbus_is_off() - has the guest's owner switched the kit off
+ *
+ * Then the modules load, as others are told to load them, and take nothing.
+ */
+bool pvbus_is_off(void)
+{
 	return off;
 }

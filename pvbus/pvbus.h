@@ -208,6 +208,7 @@ void pvbus_scan_mark(struct pvbus *bus, bool new_epoch);
 void pvbus_remove_devices(struct pvbus *bus);
 
 /* off.c */
+void pvbus_off_init(void);
 bool pvbus_is_off(void);
 
 /* replace.c */
