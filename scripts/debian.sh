@@ -20,7 +20,7 @@ case $version in
 	# The kernel that modules are built for.
 	release=$("$here/kernels.sh" fetch 6.1)
 	packages="initramfs-tools zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev
-	iproute2 ifupdown isc-dhcp-client pciutils ethtool e2fsprogs fio dracut-core login procps
+	iproute2 ifupdown isc-dhcp-client pciutils ethtool e2fsprogs fio iperf3 dracut-core login procps
 	apparmor liburing2 libseccomp2 libjson-c5 libnbd0 libcap-ng0 passt grub-pc linux-image-$release linux-headers-$release" ;;
 13)	suite=trixie
 	packages="dracut zstd systemd-sysv udev dbus kmod dkms gcc make libc6-dev iproute2 pciutils e2fsprogs login

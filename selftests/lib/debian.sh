@@ -14,6 +14,7 @@
 #   debian_boot IMAGE [--append WORDS] [--mem MIB] [--bootloader] -- qemu args...
 #                                   by the image's own kernel and initramfs, or by its bootloader; then vm_run and the
 #                                   like, as of any guest
+#   debian_off [reboot]             it is switched off, or reboots, as its owner asks it to, and its QEMU ends
 #
 # A guest has no network but what it is given, and root may log in on the console.
 debian_root=$test_tmp/debian/root
@@ -157,9 +158,9 @@ debian_boot() {
 	vm_ready
 }
 
-# The guest ends as its owner ends it, so that all is on its disk.
+# The guest ends as its owner ends it, so that all is on its disk. Also by a reboot: QEMU ends where it would boot again.
 debian_off() {
-	vm_run 'systemctl poweroff' > /dev/null 2>&1
+	vm_run "systemctl ${1:-poweroff}" > /dev/null 2>&1
 	vm_ended 120 || return 1
 	test_reap "${vm_pid[$VM]}" TERM 1
 	unset "vm_pid[$VM]"
