@@ -25,7 +25,7 @@
  * A stream needs no look at once: who sends so much at a time is busy making the next piece, and waits for
  * none. So between two looks the core is free for the other end of the stream, which else took that of the
  * guest; and the guest pays no doorbells all the same. Where others want the core it is theirs meanwhile, too:
- * a sleep, and the doorbell that ends it, would take as long.
+ * a sleep, and the doorbell that ends it, would take about as long.
  */
 #define NAP_NS			50000
 /* A stream's where others want the core, who have it during a nap, but whom its end interrupts. */
