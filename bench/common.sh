@@ -8,6 +8,7 @@
 #   harness_build [target...]         vmexec, the agent, and targets of selftests/
 #   blkload_build                     $out/blkload
 #   program_files <path>...           options of vm_boot for installed programs with their libraries
+#   profiler_choose                   a guest with room for bpftrace: sets $profiler and $mem
 #   script_run <script> [option...]   on the guest VM, with the pvhostd if there is one
 # No -e: the harness's clean-up goes on after a process that is gone already.
 set -u
@@ -57,6 +58,11 @@ program_files() {
 			echo --file "$library:/usr${library#/usr}"	# /lib is a link there
 		done
 	done
+}
+
+profiler_choose() {
+	read -r -d '' -a profiler < <(program_files "$(command -v bpftrace || die "no bpftrace; run: scripts/deps.sh bench")")
+	mem=1536
 }
 
 # In the background and waited for, so that a signal ends it at once.

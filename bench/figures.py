@@ -35,6 +35,7 @@ def make_rows(samples, unit_of, more=()):
                 "irqs_per_op": per_op(taken, "irqs_per_op"),
                 "host_cpu_us_per_op": per_op(taken, "host_cpu_us_per_op"),
                 **{key: per_op(taken, key) for key in more},
+                **({"where_us": taken[-1]["where_us"]} if "where_us" in taken[-1] else {}),
             })
     return rows
 

@@ -16,6 +16,7 @@ import report
 from common import HIDDEN, add_hidden, describe, say, write_json
 from guest import BenchError, Guest, cpu_us
 from rounds import Parser, Schedule, add_choices, fill_choices, name_list, print_doubts
+from where import print_where
 
 
 @dataclasses.dataclass
@@ -108,12 +109,13 @@ class Bench(Schedule):
         command = f"exec /root/blkload {shlex.join(args)}"
         if load.on_files and load.job != "create":
             command = f". /root/guest.sh; fs_{load.job} {secs:g}"
-        _, output = self.guest.run(command, timeout_s=secs + 90)
+        with self.profiled():
+            _, output = self.guest.run(command, timeout_s=secs + 90)
         try:
             load = json.loads(output)
         except ValueError:
             raise BenchError(f"{name}: {workload}: {output.strip() or 'no answer'}") from None
-        self.note_standstill(name, workload, load["secs"], secs)
+        self.note_time(name, workload, load["secs"], secs)
         return load
 
     def counters(self, name):
@@ -171,6 +173,7 @@ def write_results(args, samples, head):
         raise BenchError("nothing was measured")
     report.print_table(samples, rows, sys.stdout)
     report.print_before(samples, sys.stdout)
+    print_where(samples, sys.stdout)
     report.print_verdicts(samples, sys.stdout)
     print_doubts(head)
     name = args.out / ("blk-bounce" if args.bounce else "blk")
@@ -192,6 +195,7 @@ def main():
         bench.find_targets()
         bench.run_all()
         bench.count_exits()
+        bench.look_where()
         head = {**describe(args, guest), "aio": args.aio, **bench.head()}
         write_results(args, bench.samples, head)
     except BenchError as why:

@@ -16,6 +16,7 @@ import nics as catalogue
 from common import HIDDEN, add_hidden, describe, say, write_json
 from guest import BenchError, Guest, cpu_us, family
 from rounds import Parser, Schedule, add_choices, fill_choices, name_list, print_doubts
+from where import print_where
 
 HOST, FIRST, SECOND = 1, 2, 3       # last number of an address
 IDLE_SECS = 10
@@ -121,7 +122,8 @@ class Bench(Schedule):
         nic = catalogue.NICS[name]
         command = ["client", "--to", nic.address(self.to), *ALL_WORKLOADS[workload], "--secs", str(secs)]
         if nic.in_guest:
-            _, output = self.guest.run(f"exec /root/netload {shlex.join(command)} 2>&1", timeout_s=secs + 90)
+            with self.profiled():
+                _, output = self.guest.run(f"exec /root/netload {shlex.join(command)} 2>&1", timeout_s=secs + 90)
         else:
             done = subprocess.run(["nsenter", "--target", str(self.args.native_pid), "--net", str(self.args.netload),
                                    *command], capture_output=True, text=True, check=False)
@@ -130,7 +132,7 @@ class Bench(Schedule):
             load = json.loads(output)
         except ValueError:
             raise BenchError(f"{name}: {workload}: {output.strip() or 'no answer'}") from None
-        self.note_standstill(name, workload, load["secs"], secs)
+        self.note_time(name, workload, load["secs"], secs)
         return load
 
     def run_iperf3(self, name, workload):
@@ -227,6 +229,7 @@ def write_results(args, samples, head):
         raise BenchError("nothing was measured")
     report.print_table(samples, rows, sys.stdout)
     report.print_iperf3(samples, sys.stdout)
+    print_where(samples, sys.stdout)
     report.print_verdicts(samples, head, sys.stdout)
     print_doubts(head)
     path = args.out / "net.json"
@@ -247,6 +250,7 @@ def run(args, guest, peer):
     idle = bench.watch_idle()
     bench.run_all()
     bench.count_exits()
+    bench.look_where()
     head = {**describe(args, guest), **bench.head()}
     if idle:
         head["idle"] = idle

@@ -16,6 +16,8 @@
 inside=
 add=
 before=
+mem=512
+profiler=()
 options=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -23,6 +25,7 @@ while [ $# -gt 0 ]; do
 	--add)		add=--add ;;
 	--peers-only)	options+=(--without "pvnet,pvnet-passt") ;;
 	--before)	before=$(realpath "${2:?of what directory?}") options+=(--with-before); shift ;;
+	--where)	profiler_choose; options+=(--where) ;;
 	*)		options+=("$1") ;;
 	esac
 	shift
@@ -130,8 +133,8 @@ guest_boot() {
 		[ ${#ours[@]} -gt 0 ] || die "pvctl qemu-args printed nothing"
 		args+=("${ours[@]}")
 	fi
-	vm_boot "$load" --mem 512 --append "quiet kfence.sample_interval=0" ${iperf3[@]+"${iperf3[@]}"} \
-		--file "$out/netload" --file "$top/bench/guest.sh" "${ethtool[@]}" -- \
+	vm_boot "$load" --mem "$mem" --append "quiet kfence.sample_interval=0" ${iperf3[@]+"${iperf3[@]}"} \
+		--file "$out/netload" --file "$top/bench/guest.sh" "${ethtool[@]}" "${profiler[@]}" -- \
 		-trace "file=$test_tmp/trace$guest.log" "${args[@]}" || die "the guest does not boot"
 }
 

@@ -2,6 +2,7 @@
 """The schedule that disks and NICs share: rounds over devices and workloads, then the passes that count exits."""
 
 import argparse
+import contextlib
 import random
 import re
 import resource
@@ -9,8 +10,10 @@ import time
 
 from common import say
 from guest import BenchError, GuestLost, cpu_us, machine_us
+from where import Profiler
 
 COUNT_SECS = 0.3        # length of a pass that counts exits
+WHERE_SECS = 2          # and of one that looks where the CPU is
 BUSY_PERCENT = 10       # of one core used by others: say that the figures are unsure
 NAME_IN_TRACE = re.compile(r"name '([^']*)'")
 
@@ -51,6 +54,7 @@ def add_choices(parser, known, quick):
     parser.add_argument("--devices", type=name_list(known, "device"), metavar="A,B", help="of: " + " ".join(known))
     parser.add_argument("--without", type=name_list(known, "device"), metavar="A,B", action="extend",
                         default=[], help="leave devices out")
+    parser.add_argument("--where", action="store_true", help="after the rounds, look where the guest's CPU is meanwhile")
 
 
 def fill_choices(args, known, quick):
@@ -73,6 +77,8 @@ class Schedule:
         self.targets = {}
         self.failed = []
         self.others_percent = None
+        self.took_secs = None   # of the last load
+        self.profiler = None    # while it is wanted
         self.standstills = []   # runs that ended much too late
         self.samples = {w: {d: [] for d in args.devices} for w in args.workloads}
 
@@ -103,7 +109,9 @@ class Schedule:
             if target:
                 self.targets[name] = target
 
-    def note_standstill(self, name, workload, took, secs):
+    def note_time(self, name, workload, took, secs):
+        """How long a load ran, that was to run for @secs."""
+        self.took_secs = took
         if took > 2 * secs + 1:
             self.standstills.append({"workload": workload, "device": name, "secs": took})
             say(f"{name}: {workload}: ended after {took:g} s instead of {secs:g}")
@@ -164,6 +172,27 @@ class Schedule:
                 region = NAME_IN_TRACE.search(line)
                 exits += bool(region and region[1].startswith(device.regions))
         return exits / ops
+
+    def profiled(self):
+        """Around each load, and nothing else."""
+        return self.profiler.running() if self.profiler else contextlib.nullcontext()
+
+    def look_where(self):
+        """Apart from the timed rounds as well: each sample is an interrupt."""
+        if not self.args.where:
+            return
+        self.profiler = Profiler(self.guest)
+        for workload in self.args.workloads:
+            say(f"looking where the CPU is: {workload}")
+            for name in [n for n in self.targets if self.samples[workload][n] and self.catalogue[n].in_guest]:
+                self.attempt(name, self.look_once, name, workload)
+        self.profiler = None
+
+    def look_once(self, name, workload):
+        ops = self.ops_in(name, workload, WHERE_SECS)
+        each_us = self.took_secs * 1e6 / ops
+        for sample in self.samples[workload][name]:
+            sample["where_us"] = {group: share * each_us for group, share in self.profiler.shares.items()}
 
     def head(self):
         """What the JSON says of the rounds."""

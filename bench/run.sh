@@ -16,6 +16,8 @@ image_mib=256
 options=()
 before=
 append='quiet kfence.sample_interval=0'
+mem=512
+profiler=()
 
 wants() { [[ " ${devices[*]} " == *" $1 "* ]]; }
 
@@ -82,9 +84,9 @@ guest_boot() {
 	# vhost-user needs shared guest RAM; all devices get the same.
 	read -r -d '' -a sqlite < <(program_files "$(command -v sqlite3 || die "no sqlite3; run: scripts/deps.sh bench")")
 	tar -C "$top" -cf "$test_tmp/tree.tar" pvbus pvblk pvnet pvclock pvballoon host-ref selftests include Documentation
-	vm_boot ${load:+"$load"} --mem 512 --append "$append" \
-		--file "$out/blkload" --file "$top/bench/guest.sh" --file "$test_tmp/tree.tar" "${sqlite[@]}" -- \
-		-machine pc,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=512M,share=on \
+	vm_boot ${load:+"$load"} --mem "$mem" --append "$append" \
+		--file "$out/blkload" --file "$top/bench/guest.sh" --file "$test_tmp/tree.tar" "${sqlite[@]}" "${profiler[@]}" -- \
+		-machine pc,memory-backend=ram0 -object "memory-backend-memfd,id=ram0,size=${mem}M,share=on" \
 		-trace "file=$test_tmp/trace.log" "${args[@]}" || die "the guest does not boot"
 }
 
@@ -92,6 +94,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--peers-only)	options+=(--without pvblk) ;;
 	--bounce)	append+=" swiotlb=force" options+=(--with-bounce) ;;
+	--where)	profiler_choose; options+=(--where) ;;
 	--before)	before=${2:?of what directory?} options+=(--with-before); shift ;;
 	*)		options+=("$1") ;;
 	esac

@@ -12,7 +12,7 @@ test="$vm stress-ng clang libclang-rt-14-dev mmdebstrap debian-archive-keyring j
 	ethtool tcpdump dnsmasq-base passt zsh groff-base nbdkit qemu-system-common python3-prometheus-client bpftrace"
 versions="$test ovmf"
 kernel_selftests="$test iputils-ping socat iperf3 python3-yaml python3-jsonschema linux-source-6.12"
-bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3"
+bench="$vm qemu-system-common qemu-utils gnuplot-nox python3 jq ethtool passt iperf3 sqlite3 bpftrace"
 dkms="dkms"
 packaging="apparmor debhelper dh-apparmor dh-dkms dpkg-dev fakeroot lintian mandoc systemd"
 # For make check-install alone; where systemd runs, libvirt's daemon is started.
