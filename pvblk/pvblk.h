@@ -116,9 +116,14 @@ enum pvblk_mode {
  * @nr_parts: number of parts; the ring has as many entries
  * @extra: parts in flight, beyond one for each request
  * @batch_len: bytes of data in the batch that is being submitted; several submitters may lose some
+ * @batch_nr: requests in it, likewise
  * @spin_misses: spins in a row that ended without a completion
  * @depth_seen: most requests in flight at the end of a batch, in the last window
  * @depth_now: the same in the current window
+ * @before_seen: most that were in flight already when a batch came, in the last window
+ * @before_now: the same in the current window
+ * @awaited: with as many in flight, none has ended since the last batch, whose submitter waits; U32_MAX: he
+ *	does not
  * @batches: length of the current window so far
  */
 struct pvblk_queue {
@@ -142,9 +147,13 @@ struct pvblk_queue {
 	unsigned int		nr_parts;
 	atomic_t		extra;
 	u32			batch_len;
+	u32			batch_nr;
 	unsigned int		spin_misses;
 	u32			depth_seen;
 	u32			depth_now;
+	u32			before_seen;
+	u32			before_now;
+	u32			awaited;
 	unsigned int		batches;
 };
 

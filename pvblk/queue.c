@@ -62,6 +62,7 @@ static bool put_first(struct pvblk_queue *queue, struct request *rq, struct pvbl
 		      const struct pvblk_sqe *sqe)
 {
 	keep(queue, rq, queue->life);
+	WRITE_ONCE(queue->batch_nr, READ_ONCE(queue->batch_nr) + 1);
 	if (pvblk_has_data(rq))
 		WRITE_ONCE(queue->batch_len, READ_ONCE(queue->batch_len) + (part->nr << SECTOR_SHIFT));
 	if (part->next)

@@ -2,6 +2,7 @@
 /*
  * How the driver waits for a completion: awake for a moment, then for an interrupt.
  */
+#include <linux/limits.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/clock.h>
 #include <linux/sizes.h>
@@ -26,8 +27,8 @@ MODULE_PARM_DESC(spin_us, "longest wait for a completion without sleeping, in us
 #define IRQ_DELAY_WAITING	4
 #define IRQ_DELAY_SUBMITTING	1
 
-/* Batches over which the depth that the user drives is observed. */
-#define DEPTH_WINDOW		32
+/* Batches over which it is observed how the user submits. */
+#define WINDOW		32
 
 /**
  * pvblk_patience_us() - how long a completion may wait for somebody who is awake
@@ -53,14 +54,16 @@ static u32 requests_in_flight(const struct pvblk_queue *queue)
  * @queue: the queue; its cq_lock is held
  *
  * Ask for that of the last request that will be in flight before the user waits, and for a
- * delayed one before: who submits again meanwhile reaps, and gets neither.
+ * delayed one before: who submits again meanwhile reaps, and gets neither. Who submits only when all has
+ * come back waits for what is in flight now.
  * Return: true if a completion is there already.
  */
 bool pvblk_arm(struct pvblk_queue *queue)
 {
 	struct pvring *ring = &queue->q->ring;
 	u32 outstanding = READ_ONCE(ring->sq_next) - ring->cq_next;
-	u32 requests = requests_in_flight(queue), deepest = READ_ONCE(queue->depth_seen);
+	u32 requests = requests_in_flight(queue);
+	u32 deepest = READ_ONCE(queue->before_seen) ? READ_ONCE(queue->depth_seen) : 0;
 	u32 expected = outstanding + (deepest > requests ? deepest - requests : 0);
 	u32 delay_us = pvbus_sleep_us(queue->blk->pdev);
 
@@ -119,40 +122,47 @@ static void spin(struct pvblk_queue *queue, u32 len)
 	WRITE_ONCE(queue->spin_misses, misses + 1);
 }
 
-static void observe_depth(struct pvblk_queue *queue)
+/* @requests: that are in flight at the end of a batch */
+static void observe(struct pvblk_queue *queue, u32 requests)
 {
-	u32 most = max(READ_ONCE(queue->depth_now), requests_in_flight(queue));
+	u32 before = requests - min(requests, READ_ONCE(queue->batch_nr));
 	unsigned int batches = READ_ONCE(queue->batches) + 1;
+	u32 most = max(READ_ONCE(queue->depth_now), requests);
+	u32 most_before = max(READ_ONCE(queue->before_now), before);
 
 	/* Several CPUs may count at once, and step over the end, or lose a count. */
-	if (batches >= DEPTH_WINDOW) {
+	if (batches >= WINDOW) {
 		WRITE_ONCE(queue->depth_seen, most);
+		WRITE_ONCE(queue->before_seen, most_before);
 		most = 0;
+		most_before = 0;
 		batches = 0;
 	}
 	WRITE_ONCE(queue->depth_now, most);
+	WRITE_ONCE(queue->before_now, most_before);
 	WRITE_ONCE(queue->batches, batches);
-}
-
-/*
- * Will the user wait now? It does when it has as much in flight as it had at most of
- * late; with less it is about to submit more, and a spin would only hold it up.
- */
-static bool user_waits(const struct pvblk_queue *queue)
-{
-	return requests_in_flight(queue) >= READ_ONCE(queue->depth_seen);
 }
 
 /**
  * pvblk_wait() - a batch was submitted: look for its end for a moment, if that is likely to pay
  * @queue: the queue
+ *
+ * The user waits now if more is in flight than he has had of late when he submitted another batch: he who keeps
+ * a depth when he has reached it; he who submits a batch and waits for all of it always, however many that are.
+ * With less he is about to submit more, and would only be held up.
  */
 void pvblk_wait(struct pvblk_queue *queue)
 {
-	observe_depth(queue);
-	if (user_waits(queue))
+	u32 requests = requests_in_flight(queue);
+	bool waits;
+
+	observe(queue, requests);
+	waits = requests > READ_ONCE(queue->before_seen);
+	WRITE_ONCE(queue->awaited, waits ? requests : U32_MAX);
+	if (waits)
 		spin(queue, min_t(u32, READ_ONCE(queue->batch_len), PVBLK_PIECE_LEN));
 	WRITE_ONCE(queue->batch_len, 0);
+	WRITE_ONCE(queue->batch_nr, 0);
 }
 
 /**
@@ -161,6 +171,6 @@ void pvblk_wait(struct pvblk_queue *queue)
  */
 void pvblk_wait_on(struct pvblk_queue *queue)
 {
-	if (user_waits(queue))
+	if (requests_in_flight(queue) >= READ_ONCE(queue->awaited))
 		spin(queue, PVBLK_PIECE_LEN);
 }

@@ -68,7 +68,6 @@ int main(void)
 	is_slow = true;
 	pvblk_spin_us = 1000;
 
-	queue.depth_seen = 1;
 	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		large.cmd_flags = ops[i];
 		all &= submit(&large, true) == 1;
@@ -82,7 +81,6 @@ int main(void)
 
 	large.cmd_flags = REQ_OP_WRITE;
 	for (i = 0; i < 2; i++) {
-		queue.depth_seen = DEPTH;
 		one &= !submit(&large, false) && submit(&flush, true) == 1;
 		drain();
 		one &= nr_ended == 2;

@@ -37,10 +37,12 @@ int main(void)
 
 	for (over = 0; over < BATCHES; over++) {
 		queue.depth_seen = 1000;
+		queue.before_seen = 999;
 		queue.depth_now = 0;
+		queue.before_now = 0;
 		queue.batches = over;
 		batches(BATCHES);
-		observed &= queue.depth_seen == 1;
+		observed &= queue.depth_seen == 1 && !queue.before_seen;
 	}
 	ktap_ok(nr_ended == BATCHES * BATCHES, "each batch is served");
 	ktap_ok(observed, "the depth of a while ago is forgotten, whatever the count of batches was");

@@ -189,6 +189,7 @@ static void reset_deep(void)
 {
 	reset();
 	w.queue.depth_seen = SIZE;
+	w.queue.before_seen = SIZE - 1;
 }
 
 /* Its users poll; as pvblk_open() leaves it. */
