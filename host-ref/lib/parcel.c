@@ -10,6 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Newer than some C libraries; one number everywhere. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS	83
+#endif
+
 union control {
 	struct cmsghdr align;
 	char buf[CMSG_SPACE(HOSTD_PARCEL_FDS * sizeof(int))];
@@ -21,6 +26,13 @@ int hostd_parcel_pair(int pair[2])
 		return -errno;
 	fcntl(pair[0], F_SETFL, fcntl(pair[0], F_GETFL) | O_NONBLOCK);
 	return 0;
+}
+
+void hostd_parcel_refuse_fds(int sock)
+{
+	const int pass = 0;
+
+	setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof(pass));
 }
 
 int hostd_parcel_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr_fds)

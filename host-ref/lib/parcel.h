@@ -37,6 +37,15 @@ struct hostd_parcel {
 int hostd_parcel_pair(int pair[2]);
 
 /**
+ * hostd_parcel_refuse_fds - have the kernel refuse descriptors that others send to a socket
+ * @sock: the socket, before anybody can send to it; one that is not of UNIX never takes any
+ *
+ * Else whoever reads bytes only, or closes what was not read, closes them, and may wait in that. Linux knows how since
+ * 6.16; before, nothing happens.
+ */
+void hostd_parcel_refuse_fds(int sock);
+
+/**
  * hostd_parcel_send - send one
  * @sock: a socket
  * @data: the bytes, at least one

@@ -2,72 +2,21 @@
 /*
  * Whatever descriptor is sent along, by a command or by a QEMU, and whether it is wanted, taken, or never read:
  * pvhostd does not wait for what it costs to close it, neither for the server of its file system nor for a peer
- * that does not read.
+ * that does not read. That is what it does where the kernel passes whatever is sent; what a kernel refuses
+ * a-peer-that-sends-descriptors-stops-nobody shows.
  * needs: root
  * timeout: 120
  */
-#include "testbroker.h"
+#include "testlinger.h"
 
 #include <net/if.h>
 #include <linux/if_tun.h>
-#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #define ANSWER_MS	10000
-/* Longer than anybody waits for an answer. */
-#define LINGER_S	60
 
 static struct broker b;
-static int listener;
-
-static int tcp(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		ktap_bail("%s: %s", "socket", strerror(errno));
-	return fd;
-}
-
-/* A connection that waits in close() for a peer that reads nothing. */
-static int make_lingering(void)
-{
-	const struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
-	static char bytes[1 << 16];
-	struct sockaddr_in addr = { .sin_family = AF_INET };
-	socklen_t len = sizeof(addr);
-	int fd = tcp();
-
-	if (getsockname(listener, (struct sockaddr *)&addr, &len) ||
-	    (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) && errno != EINPROGRESS) ||
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
-		ktap_bail("%s: %s", "connect", strerror(errno));
-	/* More than its peer has room for. */
-	for (len = 0; len < 50; usleep(1000))
-		len = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0 ? len + 1 : 0;
-	return fd;
-}
-
-static void send_with(int conn, const char *text, const int *fds, unsigned int nr)
-{
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(32 * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)text, strlen(text) };
-	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = CMSG_SPACE(nr * sizeof(int)),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
-	if (sendmsg(conn, &mh, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
-		ktap_bail("%s: %s", "sendmsg", strerror(errno));
-}
 
 static const char *answer_to(int conn)
 {
@@ -81,44 +30,6 @@ static const char *answer_to(int conn)
 static bool goes_on(void)
 {
 	return strstr(broker_ask(&b, "list"), "\"return\"");
-}
-
-/* A connection of UNIX in which @fd is. */
-static int wrap(int fd)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		ktap_bail("%s", "socketpair");
-	send_with(ends[1], "x", &fd, 1);
-	close(fd);
-	close(ends[1]);
-	return ends[0];
-}
-
-/* Send one along from a process that has nothing else to do than to wait in its turn, should it be the last to close. */
-static void send_lingering(int conn, const char *text, bool wrapped)
-{
-	int ends[2], fd;
-	char byte;
-
-	if (pipe2(ends, O_CLOEXEC))
-		ktap_bail("%s", "pipe");
-	if (!fork()) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		fd = make_lingering();
-		if (wrapped)
-			fd = wrap(fd);
-		send_with(conn, text, &fd, 1);
-		close(conn);
-		if (write(ends[1], "", 1) == 1)
-			close(fd);
-		_exit(0);
-	}
-	close(ends[1]);
-	if (read(ends[0], &byte, 1) != 1)
-		ktap_bail("%s", "nothing was sent");
-	close(ends[0]);
 }
 
 static void check_lingering(const char *text, bool wrapped, bool is_read, const char *what)
@@ -232,13 +143,11 @@ static void check_tap(void)
 int main(void)
 {
 	static const char wanted[] = "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n";
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	ktap_plan(13);
 	signal(SIGPIPE, SIG_IGN);
-	listener = tcp();
-	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) || listen(listener, 64))
-		ktap_bail("%s: %s", "listen", strerror(errno));
+	start_listener();
+	b.prepare = cannot_refuse_fds;
 	broker_start(&b, "--vectors", "3");
 	check_lingering(wanted, false, true, "that a command wants");
 	check_lingering("{\"execute\":\"list\"}\n", false, true, "that a command does not want");

@@ -413,6 +413,8 @@ int hostd_qemu_start(struct hostd_broker *b, int fd)
 		fd = open_listener(b);
 	if (fd < 0)
 		return fd;
+	/* Nor is any that a connection to it brings read by anybody: what connects has the option of the listener. */
+	hostd_parcel_refuse_fds(fd);
 	err = hostd_listener_start(&b->qemu.listener, &b->loop, fd);
 	if (err)
 		close(fd);

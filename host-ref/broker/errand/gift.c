@@ -33,7 +33,16 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &val, &len) < 0 ? -1 : val;
 }
 
-/* To close one of these waits for nothing but what is unread in it: a UNIX connection, or what the tun driver made. */
+/* A UNIX connection. Whoever gets it only writes to it: so nothing may be in it, or come by it, that is to be closed. */
+static bool is_connection(int fd)
+{
+	if (option(fd, SO_TYPE) != SOCK_STREAM || option(fd, SO_ACCEPTCONN))
+		return false;
+	hostd_parcel_refuse_fds(fd);
+	return !hostd_gift_waits(fd);
+}
+
+/* To close one of these waits for nothing: a UNIX connection that is empty, or what the tun driver made. */
 static bool is_known(int fd)
 {
 	int domain = option(fd, SO_DOMAIN);
@@ -41,7 +50,7 @@ static bool is_known(int fd)
 	struct statx st;
 
 	if (domain >= 0)
-		return domain == AF_UNIX && option(fd, SO_TYPE) == SOCK_STREAM && !option(fd, SO_ACCEPTCONN);
+		return domain == AF_UNIX && is_connection(fd);
 	/* The server of its file system is not asked. */
 	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) && S_ISCHR(st.stx_mode) &&
 	       !ioctl(fd, TUNGETIFF, &ifr);

@@ -48,6 +48,8 @@ static int make_socket(const struct net_peer_spec *spec, struct hostd_errand_rep
 
 	if (fd < 0)
 		return hostd_errand_fail(report, -errno, "no socket: %s", strerror(errno));
+	/* The worker reads frames. */
+	hostd_parcel_refuse_fds(fd);
 	err = spec->local ? bind_local(fd, spec->local, report) : 0;
 	if (!err)
 		return fd;
