@@ -13,6 +13,7 @@
 #include "broker/carrier/ivshmem.h"
 #include "broker/control.h"
 #include "broker/devices.h"
+#include "broker/errand/closer.h"
 #include "broker/heir/upgrade.h"
 #include "broker/life/exe.h"
 #include "broker/life/life.h"
@@ -84,6 +85,7 @@ struct hostd_options {
  * @daemons: programs of others' that devices need, and have not been reaped
  * @errands: processes that do what may wait, and have not been reaped
  * @errand_timer: due at the first deadline of @errands
+ * @closer: what is still to be closed
  * @requests: requests that the worker has not answered
  * @next_request: id of the next one
  * @request_timer: due at the first deadline of @requests
@@ -129,6 +131,7 @@ struct hostd_broker {
 	struct hostd_daemon *daemons;
 	struct hostd_errand *errands;
 	struct hostd_timer errand_timer;
+	struct hostd_closer closer;
 	struct hostd_request *requests;
 	uint64_t next_request;
 	struct hostd_timer request_timer;

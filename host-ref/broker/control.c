@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "broker/errand/gift.h"
+#include "broker/errand/closer.h"
 #include "lib/json.h"
 #include "lib/parcel.h"
 #include "lib/proc/memory.h"
@@ -39,7 +39,6 @@
  * @fds: descriptors that came with it
  * @nr_fds: their number
  * @coming: bytes that wait while the descriptors with them are looked at; 0: none
- * @lost_fds: why descriptors came that could not be taken; empty: none did
  * @out: answers that are not written yet
  * @out_len: their length
  * @call: the command that is being executed, or NULL
@@ -54,7 +53,6 @@ struct hostd_client {
 	int fds[HOSTD_CALL_FDS];
 	unsigned int nr_fds;
 	size_t coming;
-	char lost_fds[HOSTD_ERROR_MAX];
 	char *out;
 	size_t out_len;
 	struct hostd_call *call;
@@ -253,12 +251,7 @@ static void execute(struct hostd_client *client, const char *line, size_t len)
 	client->nr_fds = 0;
 	client->call = call;
 	hostd_call_extend(call, CALL_MS);
-	if (!*client->lost_fds) {
-		client->b->run(call, hostd_json_str(call->request, "execute"));
-		return;
-	}
-	hostd_call_error(call, "its descriptors cannot be taken: %s", client->lost_fds);
-	*client->lost_fds = 0;
+	client->b->run(call, hostd_json_str(call->request, "execute"));
 }
 
 /* Execute what has come, a line at a time, until a command or an answer waits. */
@@ -285,10 +278,14 @@ static void next_commands(struct hostd_client *client)
 	watch(client);
 }
 
-static void lose_fds(struct hostd_client *client, const char *why)
+/* To read what descriptors come with would be to have them, and to close them: so no more is read of it. */
+static void refuse(struct hostd_client *client, const char *why)
 {
-	hostd_gift_close(client->b, client->fds, &client->nr_fds);
-	snprintf(client->lost_fds, sizeof(client->lost_fds), "%s", why);
+	char text[HOSTD_ERROR_MAX + 64];
+
+	snprintf(text, sizeof(text), "its descriptors cannot be taken: %s", why);
+	answer(client, NULL, "error", hostd_json_error(text));
+	shutdown(client->src.fd, SHUT_WR);
 }
 
 /* So much of what has come, without descriptors; false: the client has left, or its line is too long. */
@@ -309,22 +306,22 @@ static void looked(void *owner, const struct hostd_errand_report *report, int *f
 {
 	struct hostd_client *client = owner;
 	size_t len = client->coming;
-	int nr = report->error;
+	int nr = fds[0] < 0 ? report->error :
+		 hostd_gift_take(fds[0], client->fds + client->nr_fds, HOSTD_CALL_FDS - client->nr_fds);
 
-	if (fds[0] >= 0)
-		nr = hostd_gift_take(fds[0], client->fds + client->nr_fds, HOSTD_CALL_FDS - client->nr_fds);
 	if (nr > 0)
 		client->nr_fds += nr;
-	if (nr < 0 || hostd_broker_is_tight(client->b, 0))
-		lose_fds(client, report->error ? report->text : HOSTD_GIFTS_TOO_MANY);
 	client->coming = 0;
-	if (!take(client, len))
-		client_free(client);
-	else
+	if (nr < 0 || hostd_broker_is_tight(client->b, 0))
+		refuse(client, report->error ? report->text : HOSTD_GIFTS_TOO_MANY);
+	else if (take(client, len)) {
 		next_commands(client);
+		return;
+	}
+	client_free(client);
 }
 
-/* What has come; false: the client has left, or its line is too long. */
+/* What has come; false: the client has left, its line is too long, or its descriptors cannot be taken. */
 static bool receive(struct hostd_client *client)
 {
 	struct hostd_parcel parcel = {
@@ -338,8 +335,8 @@ static bool receive(struct hostd_client *client)
 	if (!parcel.lost)
 		return take(client, parcel.len);
 	if (hostd_gift_look(client->b, client->src.fd, parcel.len, looked, client, why)) {
-		lose_fds(client, why);
-		return take(client, parcel.len);
+		refuse(client, why);
+		return false;
 	}
 	client->coming = parcel.len;
 	return true;
@@ -465,6 +462,9 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 	int fd;
 
 	(void)events;
+	/* Each may come with what has to be closed. */
+	if (!hostd_closer_admits(b, &b->control, 2 * CLIENTS_MAX))
+		return;
 	fd = hostd_listener_accept(&b->control);
 	if (fd < 0 || (make_room(b) && !take_client(b, fd)))
 		return;
@@ -492,7 +492,7 @@ int hostd_control_start(struct hostd_broker *b, int fd, hostd_control_run run)
 
 void hostd_control_stop(struct hostd_broker *b)
 {
-	hostd_errand_close(b, b->control.src.fd, "a listener");
+	hostd_closer_take(b, b->control.src.fd, "a listener");
 	hostd_listener_stop(&b->control);
 	while (b->clients)
 		client_free(b->clients);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/errand/closer.h"
 #include "lib/parcel.h"
 
 #define PAUSE_MIN_MS	50
@@ -169,7 +170,7 @@ void hostd_line_close(struct hostd_line *line)
 void hostd_line_forget(struct hostd_line *line)
 {
 	hostd_line_close(line);
-	hostd_errand_close(line->b, line->last, line->spec.shown);
+	hostd_closer_take(line->b, line->last, line->spec.shown);
 	drop_last(line);
 }
 

@@ -216,6 +216,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 	hostd_session_init(b);
 	hostd_upgrade_init(b);
 	hostd_errands_init(b);
+	hostd_closer_init(b, hostd_json_get(fds, "unclosed"));
 	if (!err)
 		err = hostd_manager_init(b, hostd_kept_fd(fds, "ready"));
 	hostd_timer_init(&b->loop, &b->stop_timer, stop_due);
@@ -336,6 +337,7 @@ int hostd_broker_free(struct hostd_broker *b)
 	hostd_qemu_stop(b);
 	hostd_manager_exit(b);
 	hostd_loop_close(&b->loop, &b->signals);
+	hostd_closer_exit(b);
 	hostd_errands_free(b);
 	hostd_daemons_free(b);
 	hostd_carrier_free(&b->window);

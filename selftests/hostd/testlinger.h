@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include "testbroker.h"
@@ -160,6 +161,53 @@ static inline bool can_refuse_fds(void)
 	err = setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof(pass));
 	close(fd);
 	return !err;
+}
+
+static inline const char *answer_to(int conn)
+{
+	static char answer[4096];
+	ssize_t len = recv(conn, answer, sizeof(answer) - 1, 0);
+
+	answer[len > 0 ? len : 0] = 0;
+	return answer;
+}
+
+/* A file whose server can be stopped: each close() of it waits then, not only the last. */
+struct slow {
+	char dir[TMP_LEN];
+	pid_t server;
+	int fd;	/* -1: there is none */
+};
+
+/* Return: whether there is such a thing here. */
+static inline bool slow_start(struct slow *s)
+{
+	char path[TMP_LEN + 16], *tool = host_program("../selftests/hostd/slowfs");
+	int i;
+
+	if (!mkdtemp(tmp_path(s->dir, "slow")))
+		ktap_bail("%s", s->dir);
+	s->server = fork();
+	if (!s->server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(tool, "slowfs", s->dir, "1048576", NULL);
+		_exit(127);
+	}
+	free(tool);
+	snprintf(path, sizeof(path), "%s/disk.img", s->dir);
+	for (i = 0, s->fd = -1; i < 1000 && s->fd < 0; i++, usleep(10000))
+		s->fd = open(path, O_RDWR | O_CLOEXEC);
+	return s->fd >= 0;
+}
+
+static inline void slow_stop(struct slow *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	kill(s->server, SIGKILL);
+	waitpid(s->server, NULL, 0);
+	umount2(s->dir, MNT_DETACH);
+	rmdir(s->dir);
 }
 
 #endif /* SELFTESTS_HOSTD_TESTLINGER_H */

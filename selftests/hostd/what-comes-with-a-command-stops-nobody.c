@@ -12,20 +12,10 @@
 #include <net/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 
 #define ANSWER_MS	10000
 
 static struct broker b;
-
-static const char *answer_to(int conn)
-{
-	static char answer[4096];
-	ssize_t len = recv(conn, answer, sizeof(answer) - 1, 0);
-
-	answer[len > 0 ? len : 0] = 0;
-	return answer;
-}
 
 static bool goes_on(void)
 {
@@ -80,46 +70,28 @@ static void check_end(void)
 	rmdir(b.dir);
 }
 
-/* A file whose server does not answer: each close() waits, not only the last. */
 static void check_stopped_server(void)
 {
-	char dir[TMP_LEN], path[TMP_LEN + 16], *tool = host_program("../selftests/hostd/slowfs");
-	int conn, fd = -1, i;
+	struct slow slow;
 	const char *answer;
-	pid_t server;
+	int conn;
 
-	if (!mkdtemp(tmp_path(dir, "slow")))
-		ktap_bail("%s", dir);
-	server = fork();
-	if (!server) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(tool, "slowfs", dir, "1048576", NULL);
-		_exit(127);
-	}
-	snprintf(path, sizeof(path), "%s/disk.img", dir);
-	for (i = 0; i < 1000 && fd < 0; i++, usleep(10000))
-		fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
+	if (!slow_start(&slow)) {
 		ktap_skip("a file whose server does not answer", "no FUSE here");
 		ktap_skip("and with others", "no FUSE here");
 	} else {
-		kill(server, SIGSTOP);
+		kill(slow.server, SIGSTOP);
 		conn = broker_connect(&b, "control.sock", ANSWER_MS);
-		send_with(conn, "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n", &fd, 1);
+		send_with(conn, "{\"execute\":\"add-net\",\"arguments\":{\"id\":\"n\",\"fd\":\"7\"}}\n", &slow.fd, 1);
 		answer = answer_to(conn);
 		ktap_ok(strstr(answer, "descriptor 7 is no tap") && goes_on(), "a file whose server does not answer: %s", answer);
-		send_with(conn, "{\"execute\":\"list\"}\n", (int[]) { fd, fd, 1 }, 3);
+		send_with(conn, "{\"execute\":\"list\"}\n", (int[]) { slow.fd, slow.fd, 1 }, 3);
 		answer = answer_to(conn);
 		ktap_ok(*answer && goes_on(), "several, that nobody wants: %s", answer);
 		close(conn);
-		kill(server, SIGCONT);
-		close(fd);
+		kill(slow.server, SIGCONT);
 	}
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	umount2(dir, MNT_DETACH);
-	rmdir(dir);
-	free(tool);
+	slow_stop(&slow);
 }
 
 /* What is known is taken. */

@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include "broker/errand/closer.h"
+
 _Static_assert(sizeof(struct hostd_image_report) <= HOSTD_ERRAND_REPORT_MAX, "it is a report");
 _Static_assert(HOSTD_IMAGE_FDS <= HOSTD_ERRAND_FDS, "and these come with it");
 
@@ -46,7 +48,7 @@ int hostd_opener_start(struct hostd_broker *b, const struct hostd_image_job *job
 
 void hostd_opener_let_go(struct hostd_broker *b, int fd)
 {
-	hostd_errand_close(b, fd, "an image");
+	hostd_closer_take(b, fd, "an image");
 	if (fd >= 0)
 		close(fd);
 }

@@ -21,6 +21,7 @@
 
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
+#include "broker/errand/closer.h"
 #include "broker/errand/gift.h"
 #include "broker/heir/state.h"
 #include "broker/life/helpers.h"
@@ -347,6 +348,8 @@ static void listener_ready(struct hostd_source *src, uint32_t events)
 	int conn, err;
 
 	(void)events;
+	if (!hostd_closer_admits(b, &qemu->listener, 2 * REFUSED_MAX))
+		return;
 	conn = hostd_listener_accept(&qemu->listener);
 	if (conn < 0)
 		return;
@@ -451,7 +454,7 @@ void hostd_qemu_stop(struct hostd_broker *b)
 		hostd_state_save(b);
 	}
 	hostd_qemu_drop_refused(b);
-	hostd_errand_close(b, b->qemu.listener.src.fd, "a listener");
+	hostd_closer_take(b, b->qemu.listener.src.fd, "a listener");
 	hostd_listener_stop(&b->qemu.listener);
 	hostd_gift_leave(b, b->qemu.conn.fd);
 	hostd_loop_close(&b->loop, &b->qemu.conn);

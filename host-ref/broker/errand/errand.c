@@ -23,6 +23,8 @@
 #define DEADLINE_MS	5000
 /* More than this at a time only if many hang, whose devices were removed and added again. */
 #define ERRANDS_MAX	(3 * HOSTD_SLOTS)
+/* Of those that no device needs: whoever connects can make some, and leave them behind. */
+#define ASIDE_MAX	64
 
 /**
  * struct hostd_errand - a process that has not been reaped
@@ -35,6 +37,7 @@
  * @deadline_ms: when it is given up; 0: never
  * @hangs: it was given up
  * @nobodys: it never had an owner
+ * @is_aside: no device needs it
  * @next: list
  */
 struct hostd_errand {
@@ -46,6 +49,7 @@ struct hostd_errand {
 	uint64_t deadline_ms;
 	bool hangs;
 	bool nobodys;
+	bool is_aside;
 	struct hostd_errand *next;
 };
 
@@ -215,14 +219,20 @@ static struct hostd_errand *find_obstacle(struct hostd_broker *b, const struct h
 	return NULL;
 }
 
-static unsigned int count(const struct hostd_broker *b)
+static bool is_aside(const struct hostd_errand_op *op)
+{
+	return !op->owner || op->alien;
+}
+
+/* So that those who connect keep no device from what it needs. */
+static bool are_too_many(const struct hostd_broker *b, bool aside)
 {
 	const struct hostd_errand *e;
 	unsigned int nr = 0;
 
 	for (e = b->errands; e; e = e->next)
-		nr++;
-	return nr;
+		nr += e->is_aside == aside;
+	return nr >= (aside ? ASIDE_MAX : ERRANDS_MAX);
 }
 
 /* Connection and process. */
@@ -262,6 +272,7 @@ static int start(struct hostd_broker *b, const struct hostd_errand_op *op)
 	e->b = b;
 	e->op = *op;
 	e->nobodys = !op->owner;
+	e->is_aside = is_aside(op);
 	snprintf(e->shown, sizeof(e->shown), "%s", op->shown);
 	err = spawn(b, e);
 	if (err) {
@@ -288,9 +299,9 @@ int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op,
 			 e->op.suspect);
 		return -EBUSY;
 	}
-	if (op->owner && count(b) >= ERRANDS_MAX) {
+	if (are_too_many(b, is_aside(op))) {
 		snprintf(err, HOSTD_ERROR_MAX, "%s %s: %d such processes hang already: see first to what they wait for",
-			 op->doing, op->shown, ERRANDS_MAX);
+			 op->doing, op->shown, is_aside(op) ? ASIDE_MAX : ERRANDS_MAX);
 		return -EBUSY;
 	}
 	ret = start(b, op);
@@ -298,34 +309,6 @@ int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op,
 		snprintf(err, HOSTD_ERROR_MAX, "%s %s: no process can be started for that: %s",
 			 op->doing, op->shown, strerror(-ret));
 	return ret;
-}
-
-/* There is nothing to do but to have a descriptor until this has been listened to. */
-static void hold(const void *job, int sock)
-{
-	const struct hostd_errand_report report = { 0 };
-
-	(void)job;
-	hostd_parcel_send(sock, &report, sizeof(report), NULL, 0);
-}
-
-static void held(void *owner, const struct hostd_errand_report *report, int *fds)
-{
-	(void)owner, (void)report, (void)fds;
-}
-
-void hostd_errand_close(struct hostd_broker *b, int fd, const char *shown)
-{
-	const struct hostd_errand_op op = {
-		.work = hold, .report_len = sizeof(struct hostd_errand_report), .keep_fd = fd, .doing = "closing",
-		.shown = shown, .suspect = "somebody has stopped the process that does", .told = held,
-	};
-	char err[HOSTD_ERROR_MAX];
-
-	if (fd < 0)
-		return;
-	if (hostd_errand_start(b, &op, err))
-		hostd_log(HOSTD_LOG_DEBUG, "%s: the broker closes it itself", err);
 }
 
 void hostd_errands_cancel(struct hostd_broker *b, const void *owner)

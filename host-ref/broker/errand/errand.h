@@ -55,6 +55,7 @@ typedef void (*hostd_errand_told)(void *owner, const struct hostd_errand_report 
  * @kind: there is one errand of a kind for each owner at a time
  * @waits: it may report that it waits for somebody, and then has no deadline
  * @aloof: it touches nothing that may hang another one of the same owner's
+ * @alien: it has what others have sent: such, and those that are nobody's, have a bound of their own
  * @told: called later, from the loop; NULL: nobody wants to know, and it has no deadline
  * @owner: for @told; NULL: nobody's
  */
@@ -70,6 +71,7 @@ struct hostd_errand_op {
 	unsigned int kind;
 	bool waits;
 	bool aloof;
+	bool alien;
 	hostd_errand_told told;
 	void *owner;
 };
@@ -90,7 +92,7 @@ void hostd_errands_init(struct hostd_broker *b);
  * in the kernel, it ends when that lets it.
  *
  * Return: 0; -EINPROGRESS if there is such a process for the owner already, which then tells;
- * -EBUSY if one of the owner's hangs, or too many do; another -errno.
+ * -EBUSY if one of the owner's hangs, or too many of its kind do; another -errno.
  */
 int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op, char *err);
 
@@ -104,16 +106,6 @@ int hostd_errand_start(struct hostd_broker *b, const struct hostd_errand_op *op,
  */
 int hostd_errand_fail(struct hostd_errand_report *report, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/**
- * hostd_errand_close - before a descriptor is closed: have another process be the last that does
- * @b: the broker
- * @fd: the descriptor, which is closed before the loop goes on; -1: nothing happens
- * @shown: what it is of, for messages
- *
- * The last that closes a file or a connection may wait for a file system or a peer.
- */
-void hostd_errand_close(struct hostd_broker *b, int fd, const char *shown);
 
 /**
  * hostd_errands_cancel - end the errands of an owner; nothing is told

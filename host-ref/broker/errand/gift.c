@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/errand/closer.h"
 #include "lib/parcel.h"
 
 #define LEN_MAX		65536
@@ -92,7 +93,7 @@ int hostd_gift_look(struct hostd_broker *b, int sock, size_t len, hostd_errand_t
 	const struct hostd_errand_op op = {
 		.work = look, .job = &gift, .report_len = sizeof(struct hostd_errand_report), .nr_fds = 1, .keep_fd = sock,
 		.doing = "looking at", .shown = "descriptors", .suspect = "somebody has stopped the process that does",
-		.told = told, .owner = owner,
+		.alien = true, .told = told, .owner = owner,
 	};
 
 	return hostd_errand_start(b, &op, err);
@@ -120,7 +121,7 @@ bool hostd_gift_waits(int sock)
 static void leave(struct hostd_broker *b, int sock)
 {
 	if (hostd_gift_waits(sock))
-		hostd_errand_close(b, sock, "a connection");
+		hostd_closer_take(b, sock, "a connection");
 }
 
 void hostd_gift_close(struct hostd_broker *b, int *fds, unsigned int *nr)

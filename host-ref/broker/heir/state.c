@@ -104,6 +104,7 @@ static struct json_object *make_fds(const struct hostd_broker *b)
 	hostd_json_add_u64(obj, "ivshmem", b->qemu.listener.src.fd);
 	if (b->ready_parcel >= 0)
 		hostd_json_add_u64(obj, "ready", b->ready_parcel);
+	json_object_object_add(obj, "unclosed", hostd_closer_save(b));
 	if (b->qemu.conn.fd < 0)
 		return obj;
 	hostd_json_add_u64(obj, "qemu", b->qemu.conn.fd);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/errand/closer.h"
 #include "broker/errand/errand.h"
 #include "lib/parcel.h"
 #include "lib/proc/notify.h"
@@ -87,7 +88,7 @@ void hostd_manager_exit(struct hostd_broker *b)
 	hostd_store_exit(&b->pid_file);
 	if (b->ready_parcel < 0)
 		return;
-	hostd_errand_close(b, b->ready_parcel, "what was inherited");
+	hostd_closer_take(b, b->ready_parcel, "what was inherited");
 	close(b->ready_parcel);
 }
 
