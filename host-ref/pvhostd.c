@@ -124,11 +124,11 @@ static int run_helper(int argc, char **argv)
 /* Own the run directory, have a log in it, and be the broker. Returns the exit code; -1: @a->err says why not. */
 static int serve(struct hostd_arguments *a)
 {
+	struct json_object *fds = hostd_json_get(a->opt.handover, "fds");
 	int code = -1;
 
-	a->opt.pid_fd = hostd_run_dir_take(a->opt.run_dir,
-					   hostd_kept_fd(hostd_json_get(a->opt.handover, "fds"), "pid_file"),
-					   a->err, sizeof(a->err));
+	hostd_run_dir_keep(hostd_kept_fd(fds, "run_dir"));
+	a->opt.pid_fd = hostd_run_dir_take(a->opt.run_dir, hostd_kept_fd(fds, "pid_file"), a->err, sizeof(a->err));
 	if (a->opt.pid_fd < 0)
 		return -1;
 	if ((a->opt.socket_gid == (gid_t)-1 || a->opt.handover ||

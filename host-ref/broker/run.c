@@ -256,6 +256,7 @@ static int start(struct hostd_broker *b, struct json_object *devices)
 	err = hostd_restore_read(b, &left);
 	if (err)
 		return err;
+	hostd_store_adopt(&b->store, hostd_kept_fd(hostd_json_get(left, "fds"), "state_writer"));
 	err = start_parts(b, hostd_json_get(left, "fds"));
 	if (err)
 		explain_start(err);

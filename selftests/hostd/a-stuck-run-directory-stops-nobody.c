@@ -2,7 +2,8 @@
 /*
  * The state is written to the run directory after every change, and nobody waits for its file system:
  * while that is frozen commands are answered, and when it is thawed the file has the last of them. Nor does anybody
- * wait for the process that writes, whoever stops it. In memory it is written at once, or as soon as there is room.
+ * wait for the process that writes, whoever stops it. One that a pvhostd has left behind, which was upgraded or killed,
+ * does not write over what the next has written. In memory it is written at once, or as soon as there is room.
  * needs: root
  * timeout: 120
  */
@@ -63,6 +64,89 @@ static void test_frozen(struct broker *b)
 		"and a pvhostd that is started again, too");
 }
 
+static char state_of(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (file)
+		fclose(file);
+	return state;
+}
+
+/* The child of a broker's that hangs in the kernel. */
+static pid_t find_hanging(const struct broker *b)
+{
+	char path[64];
+	int pid = 0;
+	FILE *list;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)b->pid, (int)b->pid);
+	list = fopen(path, "re");
+	while (list && fscanf(list, "%d", &pid) == 1 && state_of(pid) != 'D')
+		pid = 0;
+	if (list)
+		fclose(list);
+	return pid;
+}
+
+/* Add a device, and have the process that would write so stand still before it has made a file. */
+static pid_t stop_writer(struct broker *b, int nr)
+{
+	pid_t pid;
+
+	if (!run("fsfreeze -f mnt"))
+		ktap_bail("%s", "fsfreeze");
+	add(b, nr);
+	pid = find_hanging(b);
+	if (pid)
+		kill(pid, SIGSTOP);
+	run("fsfreeze -u mnt");
+	if (!pid || !wait_until(state_of(pid) == 'T'))
+		ktap_bail("%s", "nobody writes");
+	return pid;
+}
+
+/* It goes on when the next pvhostd has its own to write. */
+static void check_late(struct broker *b, pid_t pid, int nr, const char *what)
+{
+	char name[16];
+
+	add(b, nr);
+	snprintf(name, sizeof(name), "\"d%d\"", nr);
+	kill(pid, SIGCONT);
+	wait_until(!state_of(pid) || state_of(pid) == 'Z');
+	ktap_ok(wait_until(state_has(b, name)) && (sleep(1), state_has(b, name)), "%s", what);
+}
+
+static void test_left_behind(void)
+{
+	struct broker b = { 0 };
+	struct qemu q;
+	pid_t pid;
+
+	snprintf(b.dir, sizeof(b.dir), "%s/mnt/l", base);
+	if (!broker_try(&b, VECTORS))
+		ktap_bail("%s", "pvhostd does not start");
+	qemu_connect(&q, &b);
+	wait_until(state_is_there(&b));
+	pid = stop_writer(&b, 0);
+	ktap_ok(strstr(broker_ask(&b, "upgrade"), "\"return\""), "a writer that stands still does not stop an upgrade");
+	check_late(&b, pid, 1, "nor does it write over what the next program has written");
+	pid = stop_writer(&b, 2);
+	broker_kill(&b);
+	ktap_ok(broker_try(&b, VECTORS) && strstr(broker_ask(&b, "list"), "\"d1\""), "nor one that is started again");
+	check_late(&b, pid, 3, "nor over what that has written");
+	broker_kill(&b);
+	ktap_ok(broker_try(&b, VECTORS) && strstr(broker_ask(&b, "list"), "\"d3\""), "which the next finds");
+	qemu_leave(&q);
+	broker_stop(&b);
+}
+
 /* Whoever is to write stands still when he has begun. */
 static void test_stopped(void)
 {
@@ -116,7 +200,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(12);
+	ktap_plan(12 + 5);
 	if (!mkdtemp(tmp_path(base, "frozen")))
 		ktap_bail("%s", base);
 	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))
@@ -129,6 +213,7 @@ int main(void)
 	test_frozen(&b);
 	qemu_leave(&q);
 	broker_stop(&b);
+	test_left_behind();
 	test_stopped();
 	test_memory();
 	run("umount -l mnt");

@@ -11,6 +11,7 @@
 
 #include "broker/broker.h"
 #include "broker/carrier/find.h"
+#include "lib/files/rundir.h"
 #include "lib/json.h"
 #include "lib/proc/pidfd.h"
 
@@ -104,6 +105,12 @@ static struct json_object *make_fds(const struct hostd_broker *b)
 	hostd_json_add_u64(obj, "ivshmem", b->qemu.listener.src.fd);
 	if (b->ready_parcel >= 0)
 		hostd_json_add_u64(obj, "ready", b->ready_parcel);
+	if (hostd_run_dir_fd() >= 0)
+		hostd_json_add_u64(obj, "run_dir", hostd_run_dir_fd());
+	if (b->store.writer.fd >= 0)
+		hostd_json_add_u64(obj, "state_writer", b->store.writer.fd);
+	if (b->pid_file.loop && b->pid_file.writer.fd >= 0)
+		hostd_json_add_u64(obj, "pid_writer", b->pid_file.writer.fd);
 	json_object_object_add(obj, "unclosed", hostd_closer_save(b));
 	if (b->qemu.conn.fd < 0)
 		return obj;

@@ -13,6 +13,8 @@
 #include "broker/broker.h"
 #include "broker/errand/closer.h"
 #include "broker/errand/errand.h"
+#include "broker/heir/state.h"
+#include "lib/json.h"
 #include "lib/parcel.h"
 #include "lib/proc/notify.h"
 #include "lib/util.h"
@@ -99,6 +101,7 @@ static void write_pid_file(struct hostd_broker *b)
 	if (!b->opt.pid_file)
 		return;
 	hostd_store_init(&b->pid_file, &b->loop, b->opt.pid_file, "who waits for it does not hear of this pvhostd");
+	hostd_store_adopt(&b->pid_file, hostd_kept_fd(hostd_json_get(b->opt.handover, "fds"), "pid_writer"));
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	hostd_store_put(&b->pid_file, text);
 }

@@ -26,6 +26,8 @@ static struct made {
 } made[] = { { .name = "ivshmem.sock" }, { .name = "control.sock" }, { .name = "pid" } };
 /* The directory itself. */
 static struct made own_dir;
+/* And a descriptor of it, whose lock this process has, and those that write for it; -1: none. */
+static int dir_fd = -1;
 
 char *hostd_run_dir(const char *name, char *err, size_t len)
 {
@@ -71,6 +73,28 @@ static int make_dirs(const char *dir)
 	umask(mask);
 	free(copy);
 	return err;
+}
+
+void hostd_run_dir_keep(int fd)
+{
+	dir_fd = fd;
+}
+
+int hostd_run_dir_fd(void)
+{
+	return dir_fd;
+}
+
+/* The lock of a directory is this host's own affair, whatever file system it is on: nobody is asked. */
+bool hostd_run_dir_is_ours(void)
+{
+	return dir_fd < 0 || !flock(dir_fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK;
+}
+
+static void open_dir(void)
+{
+	if (dir_fd < 0)
+		dir_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 void hostd_run_dir_note(const char *name)
@@ -174,6 +198,7 @@ int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 		if (!stat(".", &st))
 			own_dir = (struct made) { NULL, st.st_dev, st.st_ino };
 		note_all();
+		open_dir();
 		return own_fd;
 	}
 	if (strlen(dir) > HOSTD_RUN_DIR_MAX) {
@@ -204,6 +229,7 @@ int hostd_run_dir_take(const char *dir, int own_fd, char *err, size_t len)
 			 strerror(-fd));
 		return fd;
 	}
+	open_dir();
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0) {
 		snprintf(err, len, "%s/pid: %s", dir, strerror(errno));

@@ -39,6 +39,28 @@ char *hostd_run_dir(const char *name, char *err, size_t len);
 int hostd_run_dir_take(const char *dir, int fd, char *err, size_t len);
 
 /**
+ * hostd_run_dir_keep - before hostd_run_dir_take(): take over what hostd_run_dir_fd() was in the program before
+ * @fd: descriptor; -1: there is none
+ */
+void hostd_run_dir_keep(int fd);
+
+/**
+ * hostd_run_dir_fd - what a process that writes for this pvhostd holds as long as it may still write
+ *
+ * Return: a descriptor, or -1.
+ */
+int hostd_run_dir_fd(void);
+
+/**
+ * hostd_run_dir_is_ours - has whatever wrote for another pvhostd here ended
+ *
+ * A process that hangs with a file system, or was stopped, may outlive who has started it.
+ *
+ * Return: true if so, and then for good; true also where that cannot be known.
+ */
+bool hostd_run_dir_is_ours(void);
+
+/**
  * hostd_run_dir_share - let a group reach what is in the run directory, by name
  * @dir: absolute path; it is the current directory
  * @gid: the group

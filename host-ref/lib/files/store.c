@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/files/rundir.h"
 #include "lib/log/log.h"
 #include "lib/proc/process.h"
 #include "lib/proc/stray.h"
@@ -23,6 +24,7 @@
 #define WRITER_MS	100
 /* After the end nobody sees to it: so that waits longer. */
 #define LAST_MS		1000
+#define LOOK_MS		5
 /* Between two attempts that fail. */
 #define RETRY_MS	2000
 #define NEW_SUFFIX	".new"
@@ -60,7 +62,8 @@ static int change_file(const char *name, const char *text)
 static void say_outcome(struct hostd_store *store, int err)
 {
 	if (err && !store->failed)
-		hostd_log(HOSTD_LOG_ERR, "%s cannot be written: %s: %s", store->name, strerror(-err),
+		hostd_log(HOSTD_LOG_ERR, "%s cannot be written: %s: %s", store->name,
+			  err == -EBUSY ? "a process of another pvhostd that did so has not ended" : strerror(-err),
 			  store->loss);
 	if (!err && store->failed)
 		hostd_log(HOSTD_LOG_INFO, "%s can be written again", store->name);
@@ -69,11 +72,11 @@ static void say_outcome(struct hostd_store *store, int err)
 
 static void __attribute__((noreturn)) be_writer(const char *name, const char *text, int sock)
 {
-	const int keep[] = { sock };
+	const int keep[] = { sock, hostd_run_dir_fd() };
 	int err;
 
 	hostd_signals_ignore(true);
-	hostd_fds_shut(keep, 1, true);
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
 	hostd_fds_shut_std();
 	err = change_file(name, text);
 	_exit(write(sock, &err, sizeof(err)) != sizeof(err));
@@ -120,6 +123,18 @@ static void end(struct hostd_store *store, int err)
 		hostd_timer_cancel(&store->retry);
 }
 
+/* What another pvhostd has left behind here would put its own in the place of what is written now. */
+static bool is_ours(struct hostd_store *store)
+{
+	uint64_t end_ms = hostd_now_ms() + (store->is_late ? 0 : WRITER_MS);
+	bool ours;
+
+	while (!(ours = hostd_run_dir_is_ours()) && hostd_now_ms() < end_ms)
+		poll(NULL, 0, LOOK_MS);
+	store->is_late = !ours;
+	return ours;
+}
+
 /* To what is wanted. */
 static void change(struct hostd_store *store)
 {
@@ -133,7 +148,7 @@ static void change(struct hostd_store *store)
 		store->is_stale = true;
 		return;
 	}
-	fd = start_writer(store->name, store->wanted);
+	fd = is_ours(store) ? start_writer(store->name, store->wanted) : -EBUSY;
 	err = fd < 0 ? fd : hostd_loop_add(store->loop, &store->writer, fd, EPOLLIN);
 	if (!err) {
 		wait_for_writer(store, store->is_late ? 0 : WRITER_MS);
@@ -173,6 +188,15 @@ void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const 
 		.in_memory = hostd_dir_is_in_memory(name),
 	};
 	hostd_timer_init(loop, &store->retry, retry_due);
+}
+
+void hostd_store_adopt(struct hostd_store *store, int fd)
+{
+	if (fd < 0)
+		return;
+	if (hostd_loop_add(store->loop, &store->writer, fd, EPOLLIN))
+		close(fd);
+	store->is_late = true;
 }
 
 void hostd_store_exit(struct hostd_store *store)

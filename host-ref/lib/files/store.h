@@ -49,6 +49,13 @@ struct hostd_store {
 void hostd_store_init(struct hostd_store *store, struct hostd_loop *loop, const char *name, const char *loss);
 
 /**
+ * hostd_store_adopt - let what writes for the program that this process was end before anything else is written
+ * @store: the file
+ * @fd: hostd_store.writer.fd of that; -1: nothing does
+ */
+void hostd_store_adopt(struct hostd_store *store, int fd);
+
+/**
  * hostd_store_exit - forget it, after a second at most in which what is wanted is done
  * @store: a file; may be all zero
  *
@@ -61,8 +68,9 @@ void hostd_store_exit(struct hostd_store *store);
  * @store: the file
  * @text: the content
  *
- * Where its file system may make a writer wait, a process of its own writes it, one at a time; that
- * is waited for no longer than a moment. The log says when it fails, and it is tried again until it works.
+ * Where its file system may make a writer wait, a process of its own writes it, one at a time, also of those that
+ * another pvhostd has left behind in this run directory; that is waited for no longer than a moment. The log says when
+ * it fails, and it is tried again until it works.
  */
 void hostd_store_put(struct hostd_store *store, const char *text);
 
