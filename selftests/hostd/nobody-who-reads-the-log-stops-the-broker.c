@@ -313,6 +313,39 @@ static void check_stuck_readiness(void)
 		ktap_note("%s", command);
 }
 
+/* Or where the log is to be opened again. Whoever hangs in that has nothing that the next pvhostd needs. */
+static void check_stuck_log(void)
+{
+	char dir[TMP_LEN], log[TMP_LEN + 16], command[256];
+	struct broker b = { 0 };
+
+	if (!mkdtemp(tmp_path(dir, "frozen")))
+		ktap_bail("%s", dir);
+	snprintf(command, sizeof(command), "cd %s && truncate -s 16M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt", dir);
+	if (geteuid() || system(command)) {
+		ktap_skip("a log on a file system that is frozen", "there is none to freeze");
+		ktap_skip("the next pvhostd", "there is none to freeze");
+	} else {
+		snprintf(log, sizeof(log), "%s/mnt/log", dir);
+		broker_start(&b, "--log", log);
+		unlink(log);
+		snprintf(command, sizeof(command), "fsfreeze -f %s/mnt", dir);
+		if (system(command))
+			ktap_bail("%s", command);
+		kill(b.pid, SIGHUP);
+		ktap_ok(goes_on(&b) && goes_on(&b), "a log that is opened again where nothing answers does not stop it");
+		broker_kill(&b);
+		ktap_ok(broker_try(&b, "--vectors", "1") && goes_on(&b), "nor the next, when it is killed");
+		snprintf(command, sizeof(command), "fsfreeze -u %s/mnt", dir);
+		if (system(command))
+			ktap_bail("%s", command);
+		broker_stop(&b);
+	}
+	snprintf(command, sizeof(command), "umount -l %s/mnt 2> /dev/null; rm -rf %s", dir, dir);
+	if (system(command))
+		ktap_note("%s", command);
+}
+
 static void check_client(void)
 {
 	struct broker b = { 0 };
@@ -334,7 +367,7 @@ static void check_client(void)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	ktap_plan(17);
+	ktap_plan(19);
 	check_full_pipe();
 	check_gone_reader();
 	check_socket();
@@ -342,6 +375,7 @@ int main(void)
 	check_slow_disk();
 	check_readiness();
 	check_stuck_readiness();
+	check_stuck_log();
 	check_client();
 	return ktap_finish();
 }

@@ -66,9 +66,6 @@ static void __attribute__((noreturn)) become(int from, int to, const char *path,
 	setsid();
 	prctl(PR_SET_NAME, "pvhostd-log");
 	hostd_signals_ignore(true);
-	fd = path ? hostd_scribe_open(path) : -1;
-	if (fd >= 0)
-		to = fd;
 	/* Above the three, so that none of them is overwritten by another. */
 	from = fcntl(from, F_DUPFD, 3);
 	to = fcntl(to, F_DUPFD, 3);
@@ -76,6 +73,10 @@ static void __attribute__((noreturn)) become(int from, int to, const char *path,
 	if (dup2(from, 0) < 0 || dup2(to, 1) < 0 || dup2(done_fd, 2) < 0)
 		_exit(1);
 	hostd_fds_shut(NULL, 0, true);
+	/* It may hang there, and for as long has nothing else, as the lock of a run directory. */
+	fd = path ? hostd_scribe_open(path) : -1;
+	if (fd >= 0)
+		dup2(fd, 1);
 	write_all(0, 1, 2);
 }
 
