@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <termios.h>
 
-#include "testbroker.h"
+#include "testlinger.h"
 
 #define PIPE_LEN	4096
 
@@ -231,12 +231,10 @@ static bool ends(pid_t pid)
 	return false;
 }
 
-/* Start one that tells @fd of readiness, and nobody else. Return: whether it serves. */
-static bool serves_without_telling(struct broker *b, int fd)
+/* Start one that tells @fd of readiness, and nobody else. */
+static void start_telling(struct broker *b, int fd, const char *option, const char *value)
 {
-	char *exe = host_program("pvhostd"), number[16], path[128];
-	const char *answer = ".";
-	unsigned int i;
+	char *exe = host_program("pvhostd"), number[16];
 
 	if (!mkdtemp(tmp_path(b->dir, "test")))
 		ktap_bail("%s: %s", b->dir, strerror(errno));
@@ -245,17 +243,52 @@ static bool serves_without_telling(struct broker *b, int fd)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		fcntl(fd, F_SETFD, 0);
 		snprintf(number, sizeof(number), "%d", fd);
-		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number, NULL);
+		execl(exe, "pvhostd", "--quiet", "--run-dir", b->dir, "--ready-fd", number, option, value, NULL);
 		_exit(127);
 	}
 	free(exe);
+}
+
+/* Wait until its status has a text, which it may have after a while. */
+static bool becomes(struct broker *b, const char *text)
+{
+	const char *answer = ".";
+	unsigned int i;
+	char path[128];
+
 	snprintf(path, sizeof(path), "%s/control.sock", b->dir);
-	for (i = 0; i < 200 && *answer && !strstr(answer, "serving"); i++, usleep(100000)) {
+	for (i = 0; i < 200 && *answer && !strstr(answer, text); i++, usleep(100000)) {
 		/* Bound first, and listened to only then. */
 		if (!access(path, F_OK))
 			answer = (usleep(100000), broker_ask(b, "status"));
 	}
-	return strstr(answer, "serving") && goes_on(b);
+	return strstr(answer, text);
+}
+
+static bool serves_without_telling(struct broker *b, int fd)
+{
+	start_telling(b, fd, "--vectors", "1");
+	return becomes(b, "serving") && goes_on(b);
+}
+
+static bool upgrades(struct broker *b)
+{
+	const char *answer = broker_ask(b, "upgrade");
+
+	if (!strstr(answer, "\"return\""))
+		ktap_note("the answer is: %s", answer);
+	return strstr(answer, "\"return\"");
+}
+
+/* Is he told, once, and does nobody but this process have the other end then? */
+static bool is_told_once(int fds[2])
+{
+	struct pollfd pfd = { .fd = fds[0], .events = POLLIN };
+	bool is_told = reads(fds[0], "\n");
+	char byte;
+
+	close(fds[1]);
+	return is_told && poll(&pfd, 1, 10000) == 1 && !read(fds[0], &byte, 1);
 }
 
 /* Whoever waits for readiness gave a pipe that is full. */
@@ -275,6 +308,63 @@ static void check_readiness(void)
 	close(fds[1]);
 }
 
+/* It becomes another program before he has taken it. */
+static void check_upgraded_readiness(void)
+{
+	struct broker b = { 0 };
+	int fds[2];
+
+	make_pipe(fds);
+	fill(fds[1]);
+	ktap_ok(serves_without_telling(&b, fds[1]) && upgrades(&b) && upgrades(&b), "nor does he stop an upgrade");
+	ktap_ok(is_told_once(fds), "after which he hears of it all the same, once");
+	kill(b.pid, SIGTERM);
+	ktap_ok(ends(b.pid), "and SIGTERM ends it, too");
+	rmdir(b.dir);
+	close(fds[0]);
+}
+
+/* It becomes another program before there is anything to tell: a disk has to be waited for. */
+static void check_readiness_after_upgrade(void)
+{
+	static const char asks[] = "{\"execute\":\"upgrade\"}\n";
+	struct broker b = { 0 };
+	char value[TMP_LEN + 32], answer[4096] = "";
+	struct slow slow;
+	int fds[2], conn;
+
+	make_pipe(fds);
+	if (!slow_start(&slow)) {
+		close(fds[1]);
+		ktap_skip("it is handed over", "no FUSE here");
+		ktap_skip("and told when there is something to tell", "no FUSE here");
+	} else {
+		fill(fds[1]);
+		/* Nobody is to wait in closing it. */
+		close(slow.fd);
+		slow.fd = -1;
+		kill(slow.server, SIGSTOP);
+		snprintf(value, sizeof(value), "id=d,file=%s/disk.img", slow.dir);
+		start_telling(&b, fds[1], "--disk", value);
+		ktap_ok(becomes(&b, "\"return\""), "whoever waits for readiness waits while a disk cannot be had");
+		conn = broker_connect(&b, "control.sock", 20000);
+		if (send(conn, asks, strlen(asks), MSG_NOSIGNAL) < 0)
+			ktap_bail("%s", "upgrade");
+		sleep(2);
+		kill(slow.server, SIGCONT);
+		if (recv(conn, answer, sizeof(answer) - 1, 0) < 0)
+			ktap_note("%s", strerror(errno));
+		close(conn);
+		ktap_ok(strstr(answer, "\"return\"") && goes_on(&b) && is_told_once(fds),
+			"and hears of it from the next program: %s", answer);
+		kill(b.pid, SIGTERM);
+		waitpid(b.pid, NULL, 0);
+		rmdir(b.dir);
+	}
+	slow_stop(&slow);
+	close(fds[0]);
+}
+
 /* Or it is a file of a file system that does not answer. */
 static void check_stuck_readiness(void)
 {
@@ -291,18 +381,20 @@ static void check_stuck_readiness(void)
 	}
 	if (fd < 0) {
 		ktap_skip("a file system that is frozen", "there is none to freeze");
+		ktap_skip("an upgrade meanwhile", "there is none to freeze");
 		ktap_skip("readiness when it is thawed", "there is none to freeze");
 	} else {
 		snprintf(command, sizeof(command), "fsfreeze -f %s/mnt", dir);
 		if (system(command))
 			ktap_bail("%s", command);
 		ktap_ok(serves_without_telling(&b, fd), "nor does a file system that takes no word of readiness");
+		ktap_ok(upgrades(&b) && goes_on(&b), "which does not stop an upgrade, either");
 		command[strlen("fsfreeze -")] = 'u';
 		if (system(command))
 			ktap_bail("%s", command);
 		for (int i = 0; i < 1000 && pread(fd, &byte, 1, 0) < 1; i++)
 			usleep(10000);
-		ktap_ok(byte == '\n', "when it does it has it");
+		ktap_ok(byte == '\n' && lseek(fd, 0, SEEK_END) == 1, "when it does it has it, once");
 		kill(b.pid, SIGTERM);
 		waitpid(b.pid, NULL, 0);
 		rmdir(b.dir);
@@ -367,13 +459,15 @@ static void check_client(void)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	ktap_plan(19);
+	ktap_plan(19 + 6);
 	check_full_pipe();
 	check_gone_reader();
 	check_socket();
 	check_terminal();
 	check_slow_disk();
 	check_readiness();
+	check_upgraded_readiness();
+	check_readiness_after_upgrade();
 	check_stuck_readiness();
 	check_stuck_log();
 	check_client();
