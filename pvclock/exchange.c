@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The exchange: at one moment, the guest's counter and the host's clocks (clock.md).
+ *
+ * Who makes one may lose his CPU at any time, and for long, and the bus waits for nobody who may. So he holds the lock
+ * for each touch of the queue only, and sees each time whether the life of the device is over that he has begun in.
  */
 #include <linux/delay.h>
+#include <linux/limits.h>
 #include <linux/processor.h>
 #include <linux/sched.h>
 #include "pvclk.h"
@@ -31,11 +35,8 @@ u64 pvclk_hz(const struct pvclk *clk)
 	return clamp(hz, PVCLK_HZ_MIN, PVCLK_HZ_MAX);
 }
 
-/**
- * pvclk_exchange_reset() - a new epoch: nothing is outstanding, no page is known
- * @clk: the clock; its lock is held
- */
-void pvclk_exchange_reset(struct pvclk *clk)
+/* A new life: nothing is outstanding, no page is known. */
+static void forget_life(struct pvclk *clk)
 {
 	clk->outstanding = 0;
 	clk->width = 0;
@@ -43,27 +44,73 @@ void pvclk_exchange_reset(struct pvclk *clk)
 	clk->page.epoch = 0;
 }
 
+/* From now on it is the life of the device of now that is exchanged with. */
+static int begin(struct pvclk *clk)
+{
+	int err = 0;
+
+	spin_lock(&clk->lock);
+	if (clk->failed) {
+		err = -ENODEV;
+	} else if (!clk->running) {
+		err = -EAGAIN;
+	} else if (clk->known_life != clk->life) {
+		forget_life(clk);
+		clk->known_life = clk->life;
+	}
+	spin_unlock(&clk->lock);
+	return err;
+}
+
+/* Is the life over that the exchange has begun in? A hint, unless the lock is held. */
+static bool life_is_over(const struct pvclk *clk)
+{
+	return !READ_ONCE(clk->running) || READ_ONCE(clk->life) != clk->known_life;
+}
+
+/* It is this life that has lied: the lock has been held since that was seen not to be over. */
 static int lie(struct pvclk *clk, const char *why)
 {
 	pvbus_device_broken(clk->pdev, why);
 	return -EPROTO;
 }
 
-/* Take completions until that of the last request; 0: it is there. */
+/* Take completions until that of the last request; 0: it is there. The lock is held. */
 static int reap(struct pvclk *clk, struct pvclock_cqe *cqe)
 {
-	while (pvring_get(&clk->queue->ring, cqe)) {
-		u32 age = clk->id - le32_to_cpu(cqe->id);
+	struct pvring *ring = &clk->queue->ring;
+	int err = -EINPROGRESS;
+	u32 age;
 
-		if (!clk->outstanding || age >= clk->queue->ring.size)
+	while (err == -EINPROGRESS && pvring_get(ring, cqe)) {
+		age = clk->id - le32_to_cpu(cqe->id);
+		if (!clk->outstanding || age >= ring->size)
 			return lie(clk, "it answered what was not asked");
 		clk->outstanding--;
 		WRITE_ONCE(clk->queue->ops, clk->queue->ops + 1);
+		/* CLOCK-G4: we have not waited for an older one. */
 		if (!age)
-			return 0;
-		/* CLOCK-G4: we have not waited for that one. */
+			err = 0;
 	}
-	return -EINPROGRESS;
+	pvring_set_head(ring);
+	return err;
+}
+
+/* The answer to the last request, if it is there by now. */
+static int take_answer(struct pvclk *clk, struct pvclock_cqe *cqe)
+{
+	int err;
+
+	if (!pvring_pending(&clk->queue->ring))
+		return -EINPROGRESS;
+	spin_lock(&clk->lock);
+	err = life_is_over(clk) ? -ESTALE : reap(clk, cqe);
+	if (!err && pvbus_epoch_over(clk->pdev))
+		err = -ESTALE;
+	if (!err && cqe->status)
+		err = lie(clk, "it cannot tell the time");
+	spin_unlock(&clk->lock);
+	return err;
 }
 
 /* Wait awake, then dozing. The caller reads its counter once more when it returns. */
@@ -73,12 +120,12 @@ static int wait_for_answer(struct pvclk *clk, struct pvclock_cqe *cqe)
 	unsigned int dozes = 0;
 	int err;
 
-	while ((err = reap(clk, cqe)) == -EINPROGRESS) {
+	while ((err = take_answer(clk, cqe)) == -EINPROGRESS) {
 		if (pvclk_counter() - start < spin && !need_resched()) {
 			cpu_relax();
 			continue;
 		}
-		if (pvbus_epoch_over(clk->pdev) || !READ_ONCE(clk->running))
+		if (pvbus_epoch_over(clk->pdev) || life_is_over(clk))
 			return -ESTALE;
 		if (++dozes > DOZES)
 			return -ETIMEDOUT;
@@ -87,43 +134,45 @@ static int wait_for_answer(struct pvclk *clk, struct pvclock_cqe *cqe)
 	return err;
 }
 
-static int exchange_once(struct pvclk *clk, struct pvclk_sample *sample,
-			 struct ptp_system_timestamp *sts)
+/* Ask for the time. The lock is held. */
+static int ask(struct pvclk *clk, u64 *before, struct ptp_system_timestamp *sts)
 {
+	struct pvclock_sqe sqe = { .id = cpu_to_le32(clk->id + 1), .op = PVCLOCK_OP_READ };
 	struct pvring *ring = &clk->queue->ring;
-	struct pvclock_sqe sqe = { .op = PVCLOCK_OP_READ };
 	struct pvclock_cqe cqe;
-	int err;
 
-	sqe.id = cpu_to_le32(clk->id + 1);
+	/* All of them are late: see whether they have come by now. */
+	if (pvring_outstanding(ring) == ring->size && reap(clk, &cqe) == -EPROTO)
+		return -EPROTO;
 	ptp_read_system_prets(sts);
-	sample->before = pvclk_counter();
-	if (!pvring_put(ring, &sqe)) {
-		/* All of them are late: see whether they have come by now. */
-		err = reap(clk, &cqe);
-		pvring_set_head(ring);
-		if (err == -EPROTO)
-			return err;
-		sample->before = pvclk_counter();
-		if (!pvring_put(ring, &sqe))
-			return -ETIMEDOUT;
-	}
+	*before = pvclk_counter();
+	if (!pvring_put(ring, &sqe))
+		return -ETIMEDOUT;
 	clk->id++;
 	clk->outstanding++;
 	if (pvring_need_kick(ring))
 		pvbus_kick(clk->queue);
+	return 0;
+}
+
+static int exchange_once(struct pvclk *clk, struct pvclk_sample *sample,
+			 struct ptp_system_timestamp *sts)
+{
+	struct pvclock_cqe cqe;
+	int err;
+
+	spin_lock(&clk->lock);
+	err = life_is_over(clk) ? -ESTALE : ask(clk, &sample->before, sts);
+	spin_unlock(&clk->lock);
+	if (err)
+		return err;
 	err = wait_for_answer(clk, &cqe);
 	sample->after = pvclk_counter();
 	ptp_read_system_postts(sts);
-	pvring_set_head(ring);
 	if (err)
 		return err;
 
 	WRITE_ONCE(clk->queue->spins, clk->queue->spins + 1);
-	if (pvbus_epoch_over(clk->pdev))
-		return -ESTALE;
-	if (cqe.status)
-		return lie(clk, "it cannot tell the time");
 	if (sample->after - sample->before > PVCLK_SPAN_MAX)
 		return -EAGAIN;
 	sample->counter = le64_to_cpu(cqe.counter);
@@ -133,7 +182,7 @@ static int exchange_once(struct pvclk *clk, struct pvclk_sample *sample,
 	return 0;
 }
 
-/* After an answer: a device that found its page wrong has written it anew by then. */
+/* After an answer: a device that found its page wrong has written it anew by then. The lock is held. */
 static int look_at_page(struct pvclk *clk)
 {
 	const struct pvclock_page *shared = pvbus_config_area(clk->pdev, sizeof(*shared));
@@ -161,9 +210,25 @@ static bool try_again(const struct pvclk *clk, u64 least, unsigned int nr)
 	return nr < TRIES || (nr < TRIES_MAX && least / 4 > clk->width);
 }
 
+/* Does the best exchange make sense? The lock is held. */
+static int believe(struct pvclk *clk, const struct pvclk_sample *best)
+{
+	const char *why;
+	int err;
+
+	err = look_at_page(clk);
+	if (err)
+		return err;
+	why = pvclk_sample_check(best, clk->page.epoch ? &clk->page : NULL, clk->last_raw_ns);
+	if (why)
+		return lie(clk, why);
+	clk->last_raw_ns = best->raw_ns;
+	return 0;
+}
+
 /**
  * pvclk_exchange() - learn the host's time
- * @clk: the clock; its lock is held
+ * @clk: the clock; it is the caller's turn
  * @best: gets the exchange with the least error of a few
  * @sts: gets the system's time before and after that one; may be NULL
  *
@@ -177,13 +242,11 @@ int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 	struct ptp_system_timestamp now;
 	u64 least = U64_MAX;
 	unsigned int nr = 0;
-	const char *why;
-	int err = 0;
+	int err;
 
-	if (READ_ONCE(clk->failed))
-		return -ENODEV;
-	if (!READ_ONCE(clk->running))
-		return -EAGAIN;
+	err = begin(clk);
+	if (err)
+		return err;
 
 	if (sts)
 		now = *sts;	/* which clock it wants */
@@ -201,13 +264,11 @@ int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 	if (least == U64_MAX || err == -EPROTO || err == -ESTALE)
 		return err;
 
-	err = look_at_page(clk);
+	spin_lock(&clk->lock);
+	err = life_is_over(clk) ? -ESTALE : believe(clk, best);
+	spin_unlock(&clk->lock);
 	if (err)
 		return err;
-	why = pvclk_sample_check(best, clk->page.epoch ? &clk->page : NULL, clk->last_raw_ns);
-	if (why)
-		return lie(clk, why);
-	clk->last_raw_ns = best->raw_ns;
 	if (!clk->width || least < clk->width)
 		clk->width = least;
 	return 0;

@@ -63,23 +63,40 @@ static void compare_wall_clock(struct pvclk *clk, const struct pvclk_view *view)
 			 diff);
 }
 
-/* Exchange, and see what has happened; the lock is held. */
+/* Has a life of the device begun that the exchange was not of yet the last time? True once for each. */
+static bool is_renewed(struct pvclk *clk, bool *slept)
+{
+	bool renewed;
+
+	spin_lock(&clk->lock);
+	/* One that has begun since is seen by the next exchange, which is due at once. */
+	renewed = clk->renewed && clk->life == clk->known_life;
+	*slept = renewed && clk->slept;
+	if (renewed) {
+		clk->renewed = false;
+		clk->slept = false;
+	}
+	spin_unlock(&clk->lock);
+	return renewed;
+}
+
+/* Exchange, and see what has happened; it is the watch's turn. */
 static void look(struct pvclk *clk, struct pvclk_view *view)
 {
+	bool slept;
+
 	view->known = !pvclk_exchange(clk, &view->sample, NULL);
 	view->hz = pvclk_hz(clk);
 	if (view->known && !pvclk_line_add(&clk->line, &view->sample, view->hz))
 		view->kind = PVCLK_D_JUMP;
 	view->line = clk->line;
 	view->page = clk->page;
-	if (clk->renewed) {
-		if (clk->slept)
-			view->kind = PVCLK_D_SUSPEND;
-		else if (view->kind == PVCLK_D_NONE)
-			view->kind = PVCLK_D_EPOCH;
-		clk->renewed = false;
-		clk->slept = false;
-	}
+	if (!is_renewed(clk, &slept))
+		return;
+	if (slept)
+		view->kind = PVCLK_D_SUSPEND;
+	else if (view->kind == PVCLK_D_NONE)
+		view->kind = PVCLK_D_EPOCH;
 }
 
 static void watch(struct work_struct *work)
@@ -87,10 +104,10 @@ static void watch(struct work_struct *work)
 	struct pvclk *clk = container_of(to_delayed_work(work), struct pvclk, watch);
 	struct pvclk_view view = { .kind = PVCLK_D_NONE };
 
-	mutex_lock(&clk->lock);
-	if (clk->running)
+	mutex_lock(&clk->turn);
+	if (READ_ONCE(clk->running))
 		look(clk, &view);
-	mutex_unlock(&clk->lock);
+	mutex_unlock(&clk->turn);
 
 	if (view.kind == PVCLK_D_SUSPEND || view.kind == PVCLK_D_JUMP) {
 		clk->step = true;
@@ -128,13 +145,13 @@ static int start(struct pvclk *clk)
 
 	if (err)
 		return err;
-	mutex_lock(&clk->lock);
-	pvclk_exchange_reset(clk);
+	spin_lock(&clk->lock);
 	/* Its answers are polled for. */
 	pvring_disarm(&clk->queue->ring);
+	WRITE_ONCE(clk->life, clk->life + 1);
 	WRITE_ONCE(clk->running, !clk->ending);
 	WRITE_ONCE(clk->failed, false);
-	mutex_unlock(&clk->lock);
+	spin_unlock(&clk->lock);
 	wake_up_all(&clk->back);
 	mod_delayed_work(system_dfl_wq, &clk->watch, 0);
 	return 0;
@@ -143,10 +160,10 @@ static int start(struct pvclk *clk)
 /* The bus may restore the device until it is stopped. */
 static void end(struct pvclk *clk)
 {
-	mutex_lock(&clk->lock);
+	spin_lock(&clk->lock);
 	WRITE_ONCE(clk->running, false);
 	clk->ending = true;
-	mutex_unlock(&clk->lock);
+	spin_unlock(&clk->lock);
 	pvbus_device_stop(clk->pdev);
 	cancel_delayed_work_sync(&clk->watch);
 	pvbus_free_queues(clk->pdev);
@@ -208,14 +225,15 @@ static int pvclk_probe(struct pvbus_device *pdev)
 	if (!clk)
 		return -ENOMEM;
 	clk->pdev = pdev;
-	mutex_init(&clk->lock);
+	mutex_init(&clk->turn);
+	spin_lock_init(&clk->lock);
 	init_waitqueue_head(&clk->back);
 	INIT_DELAYED_WORK(&clk->watch, watch);
 	pvbus_set_drvdata(pdev, clk);
 
 	err = probe_clock(clk);
 	if (err) {
-		mutex_destroy(&clk->lock);
+		mutex_destroy(&clk->turn);
 		kfree(clk);
 	}
 	return err;
@@ -229,7 +247,7 @@ static void pvclk_remove(struct pvbus_device *pdev)
 	pvclk_ptp_unregister(clk);
 	end(clk);
 	pvclk_source_release(clk);
-	mutex_destroy(&clk->lock);
+	mutex_destroy(&clk->turn);
 	kfree(clk);
 }
 
@@ -237,11 +255,11 @@ static void pvclk_freeze(struct pvbus_device *pdev)
 {
 	struct pvclk *clk = pvbus_get_drvdata(pdev);
 
-	/* An exchange in progress ends early. */
+	/* An exchange in progress finds that when it next wants the queue. */
+	spin_lock(&clk->lock);
 	WRITE_ONCE(clk->running, false);
-	mutex_lock(&clk->lock);
 	clk->slept |= READ_ONCE(clk->sleeping);
-	mutex_unlock(&clk->lock);
+	spin_unlock(&clk->lock);
 }
 
 static int pvclk_restore(struct pvbus_device *pdev)
@@ -253,9 +271,9 @@ static int pvclk_restore(struct pvbus_device *pdev)
 		return -EINVAL;
 	}
 	/* Before the first exchange of the new epoch, which start() sets off. */
-	mutex_lock(&clk->lock);
+	spin_lock(&clk->lock);
 	clk->renewed = true;
-	mutex_unlock(&clk->lock);
+	spin_unlock(&clk->lock);
 	return start(clk);
 }
 
@@ -263,9 +281,9 @@ static void pvclk_gone(struct pvbus_device *pdev)
 {
 	struct pvclk *clk = pvbus_get_drvdata(pdev);
 
-	mutex_lock(&clk->lock);
+	spin_lock(&clk->lock);
 	WRITE_ONCE(clk->failed, true);
-	mutex_unlock(&clk->lock);
+	spin_unlock(&clk->lock);
 	wake_up_all(&clk->back);
 }
 

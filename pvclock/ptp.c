@@ -43,9 +43,9 @@ static int exchange(struct pvclk *clk, struct pvclk_sample *sample,
 	while ((err = pvclk_exchange(clk, sample, sts)) == -EAGAIN || err == -ESTALE) {
 		if (++restarts > RESTARTS)
 			break;
-		mutex_unlock(&clk->lock);
+		mutex_unlock(&clk->turn);
 		err = wait_event_killable_timeout(clk->back, is_back(clk), RESTART_WAIT);
-		mutex_lock(&clk->lock);
+		mutex_lock(&clk->turn);
 		if (err < 0)
 			return err;
 	}
@@ -86,9 +86,9 @@ static int ptp_gettimex64(struct ptp_clock_info *info, struct timespec64 *ts,
 	u64 counter, real_ns;
 	int err;
 
-	mutex_lock(&clk->lock);
+	mutex_lock(&clk->turn);
 	err = read_clock(clk, &counter, &real_ns, sts);
-	mutex_unlock(&clk->lock);
+	mutex_unlock(&clk->turn);
 	if (!err)
 		*ts = ns_to_timespec64(real_ns);
 	return err;
@@ -116,11 +116,11 @@ static int ptp_getcrosststamp(struct ptp_clock_info *info, struct system_device_
 	struct reading reading;
 	int err;
 
-	mutex_lock(&clk->lock);
+	mutex_lock(&clk->turn);
 	/* The reading may be older than the timekeeper's last update. */
 	compat_get_snapshot(xt, &before);
 	err = read_clock(clk, &reading.counter, &reading.real_ns, NULL);
-	mutex_unlock(&clk->lock);
+	mutex_unlock(&clk->turn);
 	if (err)
 		return err;
 	err = get_device_system_crosststamp(give_reading, &reading, &before, xt);

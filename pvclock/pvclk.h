@@ -8,6 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/ptp_clock_kernel.h>
+#include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -56,7 +57,7 @@ struct pvclk_own {
 };
 
 /**
- * struct pvclk_view - what the watch has seen, for what it does without the lock
+ * struct pvclk_view - what the watch has seen, for what it does after its turn
  * @sample: the exchange
  * @line: the relation of the counters after it
  * @page: the page
@@ -76,13 +77,16 @@ struct pvclk_view {
 /**
  * struct pvclk - a clock
  * @pdev: its device
- * @lock: queue, line, and what follows from exchanges. The bus waits for it, and all devices
- *	for the bus: it is held for no more than an exchange
+ * @turn: one exchange at a time: line, page, and what else follows from exchanges. Whoever has it may lose his
+ *	CPU, so nothing that the bus calls takes it
+ * @lock: queue and life; the bus waits for it, and all devices for the bus. Inside @turn
  * @queue: its queue
  * @running: the queue may be used
+ * @life: counts the times that it has been started
  * @ending: the queue is not to be used any more
  * @failed: the device is broken or gone
  * @back: woken when @running or @failed becomes true
+ * @known_life: that of the last exchange
  * @id: of the last request
  * @outstanding: requests not answered yet, the last ones by @id
  * @width: least (after - before) in this epoch, counts; 0: none yet
@@ -104,12 +108,15 @@ struct pvclk_view {
  */
 struct pvclk {
 	struct pvbus_device	*pdev;
-	struct mutex		lock;	/* see above */
+	struct mutex		turn;	/* see above */
+	spinlock_t		lock;	/* the same */
 	struct pvbus_queue	*queue;
 	bool			running;
+	u32			life;
 	bool			ending;
 	bool			failed;
 	wait_queue_head_t	back;
+	u32			known_life;
 	u32			id;
 	u32			outstanding;
 	u64			width;
@@ -134,7 +141,6 @@ struct pvclk {
 /* exchange.c */
 int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 		   struct ptp_system_timestamp *sts);
-void pvclk_exchange_reset(struct pvclk *clk);
 u64 pvclk_hz(const struct pvclk *clk);
 
 /* ptp.c */

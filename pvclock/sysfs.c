@@ -47,9 +47,9 @@ static ssize_t counter_hz_show(struct device *dev, struct device_attribute *attr
 	struct pvclk *clk = to_pvclk(dev);
 	u64 hz;
 
-	mutex_lock(&clk->lock);
+	mutex_lock(&clk->turn);
 	hz = clk->line.confirmed ? clk->line.hz : 0;
-	mutex_unlock(&clk->lock);
+	mutex_unlock(&clk->turn);
 	return sysfs_emit(buf, "%llu\n", hz);
 }
 static DEVICE_ATTR_RO(counter_hz);

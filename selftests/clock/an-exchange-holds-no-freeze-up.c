@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who exchanges with the device may lose his CPU wherever he holds no lock that a freeze takes, and for as long as
+ * whoever has taken it likes: the device is frozen meanwhile, and started anew. When he goes on he touches nothing of
+ * the new life, whose queue is as it was begun, and says that the time is not known; the next exchange is good. So it
+ * is at each place. pvclock/exchange.c and main.c as they are, against a device that answers at the doorbell.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "../../pvclock/pvclk.h"
+
+#include "worker/bus/ring.h"
+#include "ktap.h"
+
+#define PLACES_MIN	8
+#define PLACES_MAX	500
+
+void shim_module_init(void);
+
+static _Alignas(64) u8 drv_area[4096], dev_area[4096], drv_begun[4096], dev_begun[4096];
+static struct pvclock_page page;
+static struct hring device;
+static struct pvbus_driver *driver;
+static struct pvbus_queue queue;
+static struct pvbus_queue *queues[] = { &queue };
+static struct pvbus_device pdev = { .max_queue_size = 16 };
+static struct pvbus_queue_params params;
+
+static u64 now_ns = 1000000000;
+static unsigned int place, lost_at, nr_held;
+static bool stays_frozen, is_slow, stands_still;
+static const char *broken;
+
+static struct pvclk *clk(void)
+{
+	return pvbus_get_drvdata(&pdev);
+}
+
+/* The device. */
+
+static void serve(void)
+{
+	struct pvclock_cqe cqe = { 0 };
+	struct pvclock_sqe sqe;
+
+	if (stands_still)
+		return;
+	while (hring_pop(&device, &sqe) == 1) {
+		cqe.id = sqe.id;
+		cqe.counter = htole64(now_ns);
+		cqe.raw_ns = htole64(now_ns);
+		cqe.real_ns = htole64(now_ns);
+		hring_push(&device, &cqe, 0);
+	}
+	hring_arm(&device);
+}
+
+void pvbus_kick(struct pvbus_queue *q)
+{
+	(void)q;
+	if (!is_slow)
+		serve();
+}
+
+/* A life ends, and another one begins. */
+static void lose_cpu(void)
+{
+	nr_held += clk()->lock.held;
+	driver->freeze(&pdev);
+	stands_still = true;
+	if (!stays_frozen && driver->restore(&pdev))
+		ktap_bail("no new life");
+	memcpy(drv_begun, drv_area, sizeof(drv_area));
+	memcpy(dev_begun, dev_area, sizeof(dev_area));
+}
+
+void shim_may_lose_cpu(void)
+{
+	if (!lost_at || clk()->lock.held || ++place != lost_at)
+		return;
+	lost_at = 0;
+	lose_cpu();
+}
+
+static bool is_untouched(void)
+{
+	return !memcmp(drv_begun, drv_area, sizeof(drv_area)) && !memcmp(dev_begun, dev_area, sizeof(dev_area));
+}
+
+/* The kernel. */
+
+u64 rdtsc_ordered(void)
+{
+	now_ns += is_slow ? 10000 : 100;
+	shim_may_lose_cpu();
+	return now_ns;
+}
+
+void shim_sleep(unsigned long timeout)
+{
+	(void)timeout;
+	now_ns += 1000000;
+	shim_may_lose_cpu();
+	serve();
+}
+
+int check_tsc_unstable(void)
+{
+	return 0;
+}
+
+bool boot_cpu_has(int feature)
+{
+	(void)feature;
+	return true;
+}
+
+u64 ktime_get_real_ns(void)
+{
+	return now_ns;
+}
+
+u64 ktime_get_raw_ns(void)
+{
+	return now_ns;
+}
+
+int do_settimeofday64(const struct timespec64 *ts)
+{
+	(void)ts;
+	return 0;
+}
+
+void sysfs_notify(struct kobject *kobj, const char *dir, const char *attr)
+{
+	(void)kobj;
+	(void)dir;
+	(void)attr;
+}
+
+/* The rest of the kit. */
+
+const struct attribute_group *pvclk_groups[1];
+
+int __pvbus_register_driver(struct pvbus_driver *drv, struct module *owner)
+{
+	(void)owner;
+	driver = drv;
+	return 0;
+}
+
+void pvbus_unregister_driver(struct pvbus_driver *drv)
+{
+	(void)drv;
+}
+
+int pvbus_alloc_queues(struct pvbus_device *dev, unsigned int nr, const struct pvbus_queue_params *wanted)
+{
+	params = *wanted;
+	queue.pdev = dev;
+	dev->queues = queues;
+	dev->nr_queues = nr;
+	return 0;
+}
+
+void pvbus_free_queues(struct pvbus_device *dev)
+{
+	dev->queues = NULL;
+	hring_exit(&device);
+}
+
+int pvbus_device_start(struct pvbus_device *dev)
+{
+	dev->epoch++;
+	page.epoch = htole64(dev->epoch);
+	pvring_init(&queue.ring, drv_area, dev_area, params.size, params.sqe_shift, params.cqe_shift);
+	if (device.size)
+		hring_exit(&device);
+	if (hring_init(&device, drv_area, dev_area, params.size, params.sqe_shift, params.cqe_shift))
+		ktap_bail("no device");
+	hring_arm(&device);
+	stands_still = false;
+	return 0;
+}
+
+int pvbus_device_stop(struct pvbus_device *dev)
+{
+	(void)dev;
+	return 0;
+}
+
+void pvbus_device_broken(struct pvbus_device *dev, const char *why)
+{
+	(void)dev;
+	broken = why;
+}
+
+bool pvbus_epoch_over(struct pvbus_device *dev)
+{
+	(void)dev;
+	return false;
+}
+
+const void *pvbus_config_area(struct pvbus_device *dev, size_t len)
+{
+	(void)dev;
+	(void)len;
+	return &page;
+}
+
+int pvclk_source_init(void)
+{
+	return 0;
+}
+
+void pvclk_source_exit(void)
+{
+}
+
+void pvclk_source_watch(struct pvclk *c, const struct pvclk_view *view)
+{
+	(void)c;
+	(void)view;
+}
+
+void pvclk_source_release(struct pvclk *c)
+{
+	(void)c;
+}
+
+int pvclk_ptp_register(struct pvclk *c)
+{
+	(void)c;
+	return 0;
+}
+
+void pvclk_ptp_unregister(struct pvclk *c)
+{
+	(void)c;
+}
+
+static int exchange(void)
+{
+	struct pvclk_sample sample;
+	int err;
+
+	mutex_lock(&clk()->turn);
+	err = pvclk_exchange(clk(), &sample, NULL);
+	mutex_unlock(&clk()->turn);
+	return err;
+}
+
+/*
+ * One that loses its CPU at the @nr-th place. One that does so before it has begun is of the new life, one when it has
+ * ended of the old; one in between has nothing.
+ */
+static bool loses_cpu_at(unsigned int nr, unsigned int *nr_ended)
+{
+	int err;
+
+	place = 0;
+	lost_at = nr;
+	err = exchange();
+	if (nr == 1 || lost_at)
+		return !err || err == -EAGAIN;
+	*nr_ended += !err;
+	return (!err || err == -ESTALE) && is_untouched();
+}
+
+static void at_each_place(const char *what)
+{
+	unsigned int nr, nr_good = 0, nr_next = 0, nr_ended = 0;
+
+	broken = NULL;
+	for (nr = 1, lost_at = 0; nr < PLACES_MAX && !lost_at; nr++) {
+		nr_good += loses_cpu_at(nr, &nr_ended);
+		if (lost_at)
+			break;
+		if (stays_frozen && driver->restore(&pdev))
+			ktap_bail("no new life");
+		nr_next += !exchange();
+	}
+	lost_at = 0;
+	ktap_ok(nr > PLACES_MIN && nr < PLACES_MAX && nr_good == nr && nr_ended == 1, "%s, at each of %u places", what,
+		nr - 1);
+	ktap_ok(nr_next == nr - 1 && !broken, "the next one is good");
+}
+
+int main(void)
+{
+	ktap_plan(7);
+	shim_module_init();
+	if (driver->probe(&pdev))
+		ktap_bail("no clock");
+	at_each_place("one that loses its CPU over another life touches nothing of it");
+	stays_frozen = true;
+	at_each_place("nor of a device that stays frozen");
+	is_slow = true;
+	at_each_place("the same while it waits for a device that is slow");
+	driver->remove(&pdev);
+	ktap_ok(!nr_held, "the lock that a freeze takes is free wherever it may come");
+	return ktap_finish();
+}
