@@ -106,7 +106,7 @@ static void told(struct pvballoon *balloon, struct pvballoon_slot *slot, const v
 			status = le32_to_cpu(regions[i].status);
 		WRITE_ONCE(area->proven, status == PVBALLOON_S_OK);
 		area->refused = status && status != PVBALLOON_S_UNPROVEN;
-		area->told = !area->refused;
+		WRITE_ONCE(area->told, !area->refused);
 	}
 	say_unproven(balloon);
 	if (!proofs->pool)

@@ -81,10 +81,8 @@ static const struct pvballoon_request report_request = {
 	.optional	= true,
 };
 
-static int report(struct page_reporting_dev_info *prdev, struct scatterlist *sgl,
-		  unsigned int nents)
+static int report(struct pvballoon *balloon, struct scatterlist *sgl, unsigned int nents)
 {
-	struct pvballoon *balloon = container_of(prdev, struct pvballoon, prdev);
 	struct pvballoon_channel *channel = &balloon->reports;
 	struct pvballoon_slot *slot;
 	unsigned int nr;
@@ -119,6 +117,54 @@ unlock:
 	return 0;
 }
 
+/**
+ * struct job - a report that a work makes
+ * @work: bound to no CPU
+ * @balloon: the balloon
+ * @sgl: what is free
+ * @nents: length of @sgl
+ * @err: 0, or why it was not reported; valid when it is done
+ * @done: it is
+ */
+struct job {
+	struct work_struct	work;
+	struct pvballoon	*balloon;
+	struct scatterlist	*sgl;
+	unsigned int		nents;
+	int			err;
+	bool			done;
+};
+
+static void do_job(struct work_struct *work)
+{
+	struct job *job = container_of(work, struct job, work);
+	struct pvballoon *balloon = job->balloon;
+
+	job->err = report(balloon, job->sgl, job->nents);
+	/* Pairs with the acquire in report_elsewhere(). */
+	smp_store_release(&job->done, true);
+	wake_up_all(&balloon->reports.wait);
+}
+
+/*
+ * The kernel's work that reports is of one CPU. A real-time task that takes it would stop the report, and with the lock
+ * of the channel everything that waits for a freeze.
+ */
+static int report_elsewhere(struct page_reporting_dev_info *prdev, struct scatterlist *sgl,
+			    unsigned int nents)
+{
+	struct pvballoon *balloon = container_of(prdev, struct pvballoon, prdev);
+	struct job job = { .balloon = balloon, .sgl = sgl, .nents = nents };
+
+	INIT_WORK_ONSTACK(&job.work, do_job);
+	queue_work(system_dfl_wq, &job.work);
+	/* It may take for as long as the device likes, which is nothing to complain of. */
+	wait_event_idle(balloon->reports.wait, smp_load_acquire(&job.done));
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+	return job.err;
+}
+
 /* What is free must keep its poison; if it has to be zero, the device keeps that (BALLOON-D8). */
 static bool is_possible(const struct pvballoon *balloon)
 {
@@ -144,7 +190,7 @@ static void register_anew(struct work_struct *work)
 	unregister(balloon);
 	if (!is_possible(balloon))
 		return;
-	balloon->prdev.report = report;
+	balloon->prdev.report = report_elsewhere;
 	balloon->prdev.order = max_t(unsigned int, pageblock_order,
 				     balloon->pools[PVBALLOON_SMALL].order);
 	balloon->reporting = !page_reporting_register(&balloon->prdev);

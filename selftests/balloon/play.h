@@ -146,9 +146,26 @@ static void serve(unsigned int nr)
 	}
 }
 
+/* A work that somebody waits for, who is one of one CPU's and may not get it back. */
+struct work_struct *shim_last_work;
+static bool does_job;
+static unsigned int nr_kept;
+
+static void do_job(struct work_struct *work)
+{
+	does_job = true;
+	flush_work(work);
+	does_job = false;
+}
+
 /* Time passes, and others do what they are about to. */
 void shim_sleep(unsigned long timeout)
 {
+	if (shim_last_work && shim_last_work->on_stack && shim_last_work->pending) {
+		do_job(shim_last_work);
+		return;
+	}
+	nr_kept += !does_job && balloon()->reports.lock.held;
 	shim_jiffies += timeout < HZ ? timeout : HZ;
 	if (answer_at && time_after(jiffies, answer_at)) {
 		silent = false;

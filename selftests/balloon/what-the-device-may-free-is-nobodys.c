@@ -158,6 +158,7 @@ static void reports(void)
 	silent_stops = 100;
 	end();
 	ktap_ok(err && nr_stops == 1, "but not for the answer to a question");
+	ktap_ok(!nr_kept, "the kernel's work of one CPU, that reports, waits with no lock of the channel");
 }
 
 static void gifts(void)
@@ -186,7 +187,7 @@ static void unserved(void)
 
 int main(void)
 {
-	ktap_plan(23);
+	ktap_plan(24);
 	shim_module_init();
 	all_comes_back();
 	all_is_forgotten();

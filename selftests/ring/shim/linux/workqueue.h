@@ -13,6 +13,7 @@ typedef void (*work_func_t)(struct work_struct *work);
 struct work_struct {
 	work_func_t	func;
 	bool		pending;
+	bool		on_stack;
 };
 
 struct delayed_work {
@@ -32,6 +33,11 @@ static inline void INIT_WORK(struct work_struct *work, work_func_t func)
 static inline void INIT_DELAYED_WORK(struct delayed_work *work, work_func_t func)
 {
 	INIT_WORK(&work->work, func);
+}
+
+static inline void INIT_WORK_ONSTACK(struct work_struct *work, work_func_t func)
+{
+	*work = (struct work_struct) { .func = func, .on_stack = true };
 }
 
 #define WQ_UNBOUND	1
@@ -63,6 +69,12 @@ static inline void destroy_workqueue(struct workqueue_struct *wq)
 
 /* The one that was queued last, where the test has no other way to it. */
 extern struct work_struct *shim_last_work __attribute__((weak));
+
+static inline void destroy_work_on_stack(struct work_struct *work)
+{
+	if (&shim_last_work && shim_last_work == work)
+		shim_last_work = NULL;
+}
 
 static inline bool schedule_work(struct work_struct *work)
 {
