@@ -53,8 +53,9 @@ void pvballoon_channel_stop(struct pvballoon_channel *channel)
 {
 	WRITE_ONCE(channel->running, false);
 	wake_up_all(&channel->wait);
-	mutex_lock(&channel->lock);
-	mutex_unlock(&channel->lock);
+	/* Whoever has it leaves. The driver's remove comes here, too, and the bus may want to at the same time. */
+	pvbus_lock_briefly(&channel->lock);
+	pvbus_unlock_briefly(&channel->lock);
 }
 
 /**

@@ -85,7 +85,7 @@ struct pvbus_replaces {
  * @shm: the window
  * @wait: woken by the interrupt of vector 0
  * @lock: guards @devices, and is held while all of them are called: for no longer than the end
- *	of a callback takes, and never for an answer
+ *	of a callback takes, and never for an answer; by others than @work: briefly (pv/lock.h)
  * @work: looks at the epoch and sends each device's work; by interrupt and as watchdog.
  *	I/O depends on it, so it waits for no I/O, and for no device longer than for a
  *	callback that is about to end. What follows is its own, but where somebody else is named;

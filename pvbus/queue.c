@@ -65,7 +65,7 @@ static void free_extent(struct pvbus_device *pdev, pvshm_off_t off, u64 len)
 	if (off == PVSHM_NONE)
 		return;
 	r = kmalloc(sizeof(*r), GFP_KERNEL);
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	if (!READ_ONCE(pdev->shared)) {
 		pvshm_free(&bus->shm, off, len);
 	} else if (r) {
@@ -73,7 +73,7 @@ static void free_extent(struct pvbus_device *pdev, pvshm_off_t off, u64 len)
 		list_add(&r->node, &bus->reserved);
 		r = NULL;
 	}
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 	kfree(r);
 }
 
@@ -174,7 +174,7 @@ u64 pvbus_space_share(struct pvbus_device *pdev)
 	u32 waiting = 0, empty = 0;
 	u64 avail, aside;
 
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	for (slot = 0; slot < nr; slot++) {
 		if (bus->devices[slot] && bus->devices[slot]->nr_queues)
 			continue;
@@ -182,7 +182,7 @@ u64 pvbus_space_share(struct pvbus_device *pdev)
 		waiting += pvbus_slot_taken(bus, slot);
 	}
 	avail = pvshm_avail(&bus->shm);
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 
 	aside = min((u64)empty * SHARE_MIN, avail / 2);
 	return max(div_u64(avail - aside, waiting + 1), min_t(u64, avail, SHARE_MIN));

@@ -206,11 +206,11 @@ static void take(struct pvbus *bus, u32 slot, const struct pvbus_device_entry *e
 	}
 	hold = get_hold(pci);
 	if (!IS_ERR(hold)) {
-		mutex_lock(&bus->lock);
+		pvbus_lock_briefly(&bus->lock);
 		r->hold = hold;
 		r->driven = false;
 		r->since = jiffies;
-		mutex_unlock(&bus->lock);
+		pvbus_unlock_briefly(&bus->lock);
 		dev_info_ratelimited(&pci->dev, "replaced by device %u of pvbus%d, '%s'\n", slot, bus->id,
 				     entry->name);
 	} else if (hold == ERR_PTR(-EBUSY)) {
@@ -231,9 +231,9 @@ void pvbus_replaces_free(struct pvbus *bus, u32 slot)
 {
 	struct pvbus_hold *hold = bus->replaces[slot].hold;
 
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	bus->replaces[slot].hold = NULL;
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 	if (hold)
 		put_hold(hold);
 }
@@ -373,9 +373,9 @@ bool pvbus_replaces_give_up(struct pvbus *bus, u32 slot)
 	struct pvbus_hold *hold = bus->replaces[slot].hold;
 	bool overdue;
 
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	overdue = is_overdue(bus, hold);
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 	if (overdue && !bus->replaces[slot].left)
 		leave(bus, slot, hold->pci, "no driver has come for what shall replace it");
 	return overdue;

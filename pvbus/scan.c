@@ -95,9 +95,9 @@ static void free_slot(struct pvbus *bus, u32 slot)
 	if (READ_ONCE(pdev->shared))
 		pvbus_replaces_keep(bus, slot);
 
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	bus->devices[slot] = NULL;
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 	/* The bus sends it no more. */
 	cancel_work_sync(&pdev->work);
 	put_device(&pdev->dev);
@@ -111,16 +111,16 @@ static int add_device(struct pvbus *bus, u32 slot, const struct pvbus_device_ent
 	if (!pdev)
 		return -ENOMEM;
 
-	mutex_lock(&bus->lock);
+	pvbus_lock_briefly(&bus->lock);
 	bus->devices[slot] = pdev;
-	mutex_unlock(&bus->lock);
+	pvbus_unlock_briefly(&bus->lock);
 
 	pvbus_debugfs_add(pdev);
 	err = device_add(&pdev->dev);
 	if (err) {
-		mutex_lock(&bus->lock);
+		pvbus_lock_briefly(&bus->lock);
 		bus->devices[slot] = NULL;
-		mutex_unlock(&bus->lock);
+		pvbus_unlock_briefly(&bus->lock);
 		cancel_work_sync(&pdev->work);
 		pvbus_debugfs_del(pdev);
 		put_device(&pdev->dev);

@@ -215,11 +215,11 @@ void pvbus_device_work(struct work_struct *work)
  */
 void pvbus_device_ready(struct pvbus_device *pdev)
 {
-	mutex_lock(&pdev->call_lock);
+	pvbus_lock_briefly(&pdev->call_lock);
 	/* Once: by now it may have been frozen, or have failed. */
 	if (pdev->state == PVBUS_IDLE)
 		set_state(pdev, PVBUS_RUNNING);
-	mutex_unlock(&pdev->call_lock);
+	pvbus_unlock_briefly(&pdev->call_lock);
 	/* The epoch may have changed meanwhile. */
 	pvbus_poke(pdev->bus);
 }
@@ -236,9 +236,9 @@ int pvbus_device_stop(struct pvbus_device *pdev)
 {
 	int err;
 
-	mutex_lock(&pdev->call_lock);
+	pvbus_lock_briefly(&pdev->call_lock);
 	set_state(pdev, PVBUS_IDLE);
-	mutex_unlock(&pdev->call_lock);
+	pvbus_unlock_briefly(&pdev->call_lock);
 
 	/* BUS-G6: what a silent device side may still write to stays reserved. */
 	err = pvbus_device_reset(pdev);
@@ -290,9 +290,9 @@ EXPORT_SYMBOL_GPL(pvbus_device_restart);
  */
 void pvbus_device_unprobed(struct pvbus_device *pdev)
 {
-	mutex_lock(&pdev->call_lock);
+	pvbus_lock_briefly(&pdev->call_lock);
 	set_state(pdev, PVBUS_UNPROBED);
-	mutex_unlock(&pdev->call_lock);
+	pvbus_unlock_briefly(&pdev->call_lock);
 }
 
 /**
@@ -305,10 +305,10 @@ bool pvbus_device_probe_again(struct pvbus_device *pdev)
 {
 	bool again;
 
-	mutex_lock(&pdev->call_lock);
+	pvbus_lock_briefly(&pdev->call_lock);
 	again = pdev->state == PVBUS_UNPROBED;
 	if (again)
 		set_state(pdev, PVBUS_IDLE);
-	mutex_unlock(&pdev->call_lock);
+	pvbus_unlock_briefly(&pdev->call_lock);
 	return again;
 }

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/uuid.h>
 #include <linux/workqueue.h>
+#include <pv/lock.h>
 #include <pv/ring.h>
 #include <pv/shm.h>
 #include <uapi/pv/bus.h>
@@ -167,7 +168,7 @@ struct pvbus_device {
 	struct work_struct	work;
 	struct work_struct	removal;
 	bool			removing;	/* that has begun; of the scan */
-	struct mutex		call_lock;	/* state, and one callback at a time; outside of lock */
+	struct mutex		call_lock;	/* state, and one callback at a time; outside of lock; see lock.h */
 	struct mutex		lock;		/* commands, and what they change */
 	struct pvbus_channel	channel;
 	u64			epoch;		/* in which the device was negotiated with */

@@ -3,7 +3,8 @@
  * A device is frozen, restored, given up and left as enum pvbus_state says, whatever the device side
  * answers or does not: no failure that is found while it is restored is lost, its users are looked after
  * at least every two seconds, no answer is waited for under the lock of the bus, and what its driver
- * allocates meanwhile waits for no I/O (BUS-G4, BUS-G6, BUS-G10). No interrupt calls a driver whose probe has
+ * allocates meanwhile waits for no I/O (BUS-G4, BUS-G6, BUS-G10). Who starts or leaves it keeps his CPU while he has a
+ * lock that the bus waits for. No interrupt calls a driver whose probe has
  * failed. The guest's files as they are, against a device side that the test plays, in a time of its own.
  */
 #include <errno.h>
@@ -42,7 +43,7 @@ static const char *broken_in_restore;
 static int restore_result, start_result;
 static bool listens;
 static char calls[256];
-static unsigned int nr_freed, nr_expired, nr_under_lock, nr_without_noio, nr_odd, nr_early;
+static unsigned int nr_freed, nr_expired, nr_under_lock, nr_without_noio, nr_odd, nr_early, nr_kept;
 static unsigned long expired_at, longest_gap;
 
 static void answer(const struct pvbus_cmd *cmd, struct pvbus_ack *ack, bool hears)
@@ -64,9 +65,18 @@ static void pass(unsigned long time)
 	answer(&drv_slot->cmd, &entry->ack, hears_device);
 }
 
+/* Who is no work of the bus's may lose his CPU with a lock. */
+static bool works;
+
+void shim_locked(struct mutex *lock)
+{
+	nr_kept += !works && !shim_preempt_off && (lock == &pdev.call_lock || (bus && lock == &bus->lock));
+}
+
 /* Somebody waits for an answer. */
 void shim_sleep(unsigned long timeout)
 {
+	nr_kept += shim_preempt_off;
 	nr_under_lock += bus->lock.held;
 	pass(timeout);
 }
@@ -239,6 +249,7 @@ static void run(unsigned long time)
 {
 	unsigned long end = shim_jiffies + time;
 
+	works = true;
 	while (time_before(shim_jiffies, end)) {
 		if (pdev.work.pending) {
 			pdev.work.pending = false;
@@ -250,6 +261,7 @@ static void run(unsigned long time)
 			pass(1);
 		}
 	}
+	works = false;
 }
 
 /* A new life of the device side, which has answered nothing. */
@@ -413,9 +425,20 @@ static void refusals(void)
 	did("");
 }
 
+/* In the place of the bus's work, which has been stopped. */
+static int sleep_now(void)
+{
+	int err;
+
+	works = true;
+	err = pvbus_freeze(bus);
+	works = false;
+	return err;
+}
+
 static void sleeps(void)
 {
-	ktap_ok(!pvbus_freeze(bus) && pdev.state == PVBUS_FROZEN && did("freeze"), "a sleep freezes it");
+	ktap_ok(!sleep_now() && pdev.state == PVBUS_FROZEN && did("freeze"), "a sleep freezes it");
 	new_life();
 	pvbus_device_broken(&pdev, "nobody hears this");
 	run(60 * HZ);
@@ -425,7 +448,7 @@ static void sleeps(void)
 	run(HZ);
 	ktap_ok(pdev.state == PVBUS_RUNNING && did("restore"), "it wakes up");
 	hears_bus = false;
-	ktap_ok(pvbus_freeze(bus) == -ETIMEDOUT, "a device side that does not take leave is told of");
+	ktap_ok(sleep_now() == -ETIMEDOUT, "a device side that does not take leave is told of");
 	hears_bus = true;
 	pvbus_thaw(bus);
 	run(HZ);
@@ -511,7 +534,7 @@ static void leaves(void)
 
 int main(void)
 {
-	ktap_plan(53);
+	ktap_plan(54);
 	begin();
 	lives();
 	silent_device();
@@ -523,6 +546,7 @@ int main(void)
 	ktap_ok(!nr_odd, "each callback came in its state, and under its lock");
 	ktap_ok(!nr_under_lock, "no command was given or waited for under the lock of the bus");
 	ktap_ok(!nr_early, "no epoch was known before the devices were those of it");
+	ktap_ok(!nr_kept, "nobody but the works could have lost his CPU with a lock that they wait for");
 	ktap_ok(!nr_without_noio, "nothing that I/O depends on could have waited for I/O");
 	pvbus_unregister(bus);
 	return ktap_finish();

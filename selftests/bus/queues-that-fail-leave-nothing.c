@@ -3,7 +3,8 @@
  * Whatever fails while the queues of a device are made, memory, space of the window, sysfs or an
  * interrupt: nothing of them is left, and the window has as much space as before. Interrupts reach the
  * driver from the start of the device to its end, and what a silent device side may write to is kept
- * (BUS-G6), no longer than that. pvbus/queue.c and pvbus/ring.c as they are.
+ * (BUS-G6), no longer than that. The lock that the bus waits for is held by nobody who could lose his CPU.
+ * pvbus/queue.c and pvbus/ring.c as they are.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,11 +23,27 @@ static _Alignas(4096) u8 window[1 << 20];
 static u64 taken, next_off;
 static int extents_left = -1, irqs_left = -1;
 static bool sysfs_fails;
+static bool works;
+static unsigned int nr_kept;
 static unsigned int nr_irqs, nr_wrong, nr_called;
 static struct {
 	irq_handler_t	handler;
 	void		*data;
 } irqs[NR_QUEUES];
+
+/* The lock of the bus, by who is no work of the bus's: he is not to lose his CPU with it. */
+void shim_locked(struct mutex *lock)
+{
+	(void)lock;
+	nr_kept += !works && !shim_preempt_off;
+}
+
+/* Nobody else has it. */
+void shim_sleep(unsigned long timeout)
+{
+	(void)timeout;
+	nr_wrong++;
+}
 
 pvshm_off_t pvshm_alloc(struct pvshm *shm, u64 len)
 {
@@ -171,6 +188,14 @@ static void fails(int *left, const char *what)
 	ktap_ok(!err && nr >= NR_QUEUES && left_nothing, "any of %d %s fails", nr, what);
 }
 
+/* Of the bus's work. */
+static void free_reserved(void)
+{
+	works = true;
+	pvbus_free_reserved(&bus);
+	works = false;
+}
+
 static void raise(void)
 {
 	unsigned int i;
@@ -186,7 +211,7 @@ int main(void)
 	u64 all;
 
 	INIT_LIST_HEAD(&bus.reserved);
-	ktap_plan(13);
+	ktap_plan(14);
 	fails(&shim_allocations, "allocations");
 	fails(&extents_left, "extents of the window");
 	sysfs_fails = true;
@@ -228,7 +253,7 @@ int main(void)
 	pvbus_free_queues(&pdev);
 	ktap_ok(taken == all && !pdev.queues, "a silent device side keeps what it may write to");
 	pdev.shared = false;
-	pvbus_free_reserved(&bus);
+	free_reserved();
 	ktap_ok(nothing_left(), "until it has said that it writes no more");
 
 	alloc();
@@ -237,7 +262,9 @@ int main(void)
 	pvbus_free_queues(&pdev);
 	shim_allocations = -1;
 	pdev.shared = false;
-	pvbus_free_reserved(&bus);
+	free_reserved();
 	ktap_ok(taken == all && !pdev.queues, "what cannot be noted stays taken");
+	pvbus_space_share(&pdev);
+	ktap_ok(!nr_kept && !nr_wrong, "nobody but a work could have lost his CPU with the lock of the bus");
 	return ktap_finish();
 }
