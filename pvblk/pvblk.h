@@ -50,7 +50,7 @@ struct pvblk_part {
 
 /**
  * struct pvblk_slot - a request; the private memory that replay starts from
- * @rq: the request, until it ends; NULL: none
+ * @rq: the request, until it is to end; NULL: none
  * @started: jiffies when it was given to the driver
  * @life: pvblk_queue.life in which it was last submitted
  * @pieces: its parts in pieces of the pool; NULL: it has the one of its tag

@@ -98,7 +98,7 @@ void pvblk_put_ending(struct pvblk_queue *queue)
 }
 
 /**
- * pvblk_settle() - wait until what was taken has ended, or is in its slot
+ * pvblk_settle() - wait until what was taken is to end, here or elsewhere, or is in its slot
  * @queue: the queue; no more is taken
  *
  * Context: process.

@@ -85,18 +85,30 @@ static unsigned int take_batch(struct pvblk_queue *queue, struct pvblk_part **pa
 	return nr;
 }
 
-/* All of its parts have come back. */
-static void end(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_comp_batch *batch)
+/* It has been let go, but the slot is its as long as the tag is. */
+static void end(struct request *rq, struct io_comp_batch *batch)
 {
-	blk_status_t status = slot->status;
-	struct request *rq = slot->rq;
+	struct pvblk_queue *queue = rq->mq_hctx->driver_data;
+	blk_status_t status = queue->slots[rq->tag].status;
 
 	trace_pvblk_complete(queue->blk->index, queue->q->index, rq, status);
+	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
+		blk_mq_end_request(rq, status);
+}
+
+/*
+ * All parts of a request have come back, and it is to end: here, or on the CPU that the user wants it on. That one may
+ * not come to it, so from here on nobody waits for the request, and no replay sees it.
+ */
+static void let_go(struct pvblk_queue *queue, struct pvblk_slot *slot, struct io_comp_batch *batch)
+{
+	struct request *rq = slot->rq;
+
 	pvblk_put_parts(queue, slot);
 	WRITE_ONCE(slot->rq, NULL);
 	pvblk_put_ending(queue);
-	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK, blk_mq_end_request_batch))
-		blk_mq_end_request(rq, status);
+	if (!blk_mq_complete_request_remote(rq))
+		end(rq, batch);
 }
 
 /* Returns true if there is something in flight by that. */
@@ -126,7 +138,7 @@ static bool flush(struct pvblk_queue *queue, struct pvblk_slot *slot)
 /*
  * Data, then a look at the epoch, as a migration may have replaced the window in the midst of the copy. If it
  * is over, so is what was copied (BUS-G4): the request stays, and is replayed. Else the part goes on with what
- * is left of the request, and with the last the request ends: here, or on the CPU that the user wants it on.
+ * is left of the request, and with the last the request ends.
  * Returns true if the device has been given something, for which no interrupt has been asked for.
  */
 static bool end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct io_comp_batch *batch)
@@ -154,8 +166,7 @@ static bool end_taken(struct pvblk_queue *queue, struct pvblk_part *part, struct
 	}
 	if (slot->then_flush && !slot->status)
 		return flush(queue, slot);
-	if (!blk_mq_complete_request_remote(slot->rq))
-		end(queue, slot, batch);
+	let_go(queue, slot, batch);
 	return false;
 }
 
@@ -277,9 +288,7 @@ int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *unused)
  */
 void pvblk_complete(struct request *rq)
 {
-	struct pvblk_queue *queue = rq->mq_hctx->driver_data;
-
-	end(queue, &queue->slots[rq->tag], NULL);
+	end(rq, NULL);
 }
 
 /**
