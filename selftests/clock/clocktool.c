@@ -11,6 +11,7 @@
  *   clocktool ptp FILE DEVICE ERROR READS
  *                                    in the guest: readings of the PTP clock, each with its bound
  *                                    from the attribute ERROR, against the host's CLOCK_REALTIME
+ *   clocktool read DEVICE            in the guest: read the PTP clock all the time, until it is killed
  *
  * The truth comes through memory of an ivshmem-plain device, which pvkit knows nothing of: the
  * guest asks, the host answers with its time, and the exchange bounds the answer's age.
@@ -294,6 +295,20 @@ static int64_t read_number(int fd)
 	return atoll(text);
 }
 
+static __attribute__((noreturn)) int do_read(char **args)
+{
+	int ptp = open(args[0], O_RDWR);
+
+	if (ptp < 0)
+		die(args[0]);
+	while (1) {
+		struct ptp_sys_offset_extended readings = { .n_samples = PTP_MAX_SAMPLES };
+
+		if (ioctl(ptp, PTP_SYS_OFFSET_EXTENDED, &readings) && errno != EINTR)
+			die("PTP_SYS_OFFSET_EXTENDED");
+	}
+}
+
 static int compare(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -351,13 +366,13 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{ "mono", 2, do_mono }, { "vdso", 0, do_vdso }, { "cost", 2, do_cost },
 		{ "wait", 2, do_wait }, { "answer", 1, do_answer }, { "offset", 1, do_offset },
-		{ "ptp", 4, do_ptp },
+		{ "ptp", 4, do_ptp }, { "read", 1, do_read },
 	};
 	unsigned int i;
 
 	for (i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(argv[1], verbs[i].name) && argc == 2 + verbs[i].nr_args)
 			return verbs[i].run(argv + 2);
-	fprintf(stderr, "usage: clocktool mono|vdso|cost|wait|answer|offset|ptp ...; see its source\n");
+	fprintf(stderr, "usage: clocktool mono|vdso|cost|wait|answer|offset|ptp|read ...; see its source\n");
 	return 2;
 }
