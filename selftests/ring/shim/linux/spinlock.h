@@ -10,7 +10,8 @@ typedef struct {
 } spinlock_t;
 
 /* The test's, if it wants to know: here a task may lose its CPU, which keeps it in between. */
-void shim_may_lose_cpu(void) __attribute__((weak));
+void shim_may_lose_cpu(void);
+#pragma weak shim_may_lose_cpu
 
 static inline void shim_around_lock(void)
 {
