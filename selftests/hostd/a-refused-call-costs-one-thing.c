@@ -94,22 +94,6 @@ static bool drive(void)
 	return testdrv_do(&drv, &queue, &sqe) == PVBLK_S_OK && testdrv_data(&drv, &queue)[4096] == pattern;
 }
 
-static unsigned int count_children(void)
-{
-	unsigned int nr = 0;
-	char path[64];
-	FILE *list;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)b.pid, (int)b.pid);
-	list = fopen(path, "re");
-	while (list && fscanf(list, "%d", &pid) == 1)
-		nr++;
-	if (list)
-		fclose(list);
-	return nr;
-}
-
 /* A worker begins. */
 static void restart(void)
 {
@@ -171,7 +155,7 @@ static bool has_settled(void)
 	}
 	list = broker_ask(&b, "list");
 	return good && strstr(list, "\"id\":\"disk\"") && strstr(list, "\"state\":\"served\"") && drive() &&
-	       broker_count_fds(&b) <= nr_fds && count_children() <= nr_children;
+	       broker_count_fds(&b) <= nr_fds && broker_count_children(&b) <= nr_children;
 }
 
 static bool settles(void)
@@ -203,7 +187,7 @@ static bool is_borne(const struct scene *scene, enum deny_who who, unsigned int 
 	if (!good)
 		ktap_note("%s: %s, number %u of the %s: %s; restarts %ld, were %ld; fds %u of %u, children %u of %u: %s",
 			  scene->what, refusals[i].name, nth, who == DENY_BROKER ? "broker's" : "others'",
-			  strerror(refusals[i].error), restarts(), before, broker_count_fds(&b), nr_fds, count_children(),
+			  strerror(refusals[i].error), restarts(), before, broker_count_fds(&b), nr_fds, broker_count_children(&b),
 			  nr_children, broker_ask(&b, "list"));
 	return good;
 }
@@ -289,7 +273,7 @@ int main(void)
 	nr_fds = broker_count_fds(&b);
 	for (i = 0; i < 20; i++, usleep(5000))
 		nr_fds = broker_count_fds(&b) < nr_fds ? broker_count_fds(&b) : nr_fds;
-	nr_children = count_children();
+	nr_children = broker_count_children(&b);
 	ktap_ok(settles(), "a driver writes and reads a disk");
 	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		check_scene(&scenes[i]);

@@ -177,6 +177,23 @@ static inline unsigned int broker_count_fds(const struct broker *b)
 	return nr;
 }
 
+/* Processes that it has started, and not reaped. */
+static inline unsigned int broker_count_children(const struct broker *b)
+{
+	unsigned int nr = 0;
+	char path[64];
+	FILE *list;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)b->pid, (int)b->pid);
+	list = fopen(path, "re");
+	while (list && fscanf(list, "%d", &pid) == 1)
+		nr++;
+	if (list)
+		fclose(list);
+	return nr;
+}
+
 /* One message of the ivshmem protocol. Return: bytes received; 0 at the end; -errno. */
 static inline int ivshmem_recv(int conn, int64_t *value, int *fd)
 {

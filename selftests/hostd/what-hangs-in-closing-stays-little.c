@@ -22,23 +22,6 @@ static bool goes_on(void)
 	return strstr(broker_ask(&b, "list"), "\"return\"");
 }
 
-/* Processes that it has started, and not reaped. */
-static unsigned int count_children(void)
-{
-	unsigned int nr = 0;
-	char path[64];
-	FILE *list;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)b.pid, (int)b.pid);
-	list = fopen(path, "re");
-	while (list && fscanf(list, "%d", &pid) == 1)
-		nr++;
-	if (list)
-		fclose(list);
-	return nr;
-}
-
 /* Lines of the log that have a text. */
 static unsigned int count_said(const char *text)
 {
@@ -88,7 +71,7 @@ static void check_bound(const struct slow *slow)
 	ktap_note("the last answer: %s", answer);
 	ktap_ok(nr_looked == HANG_MAX && nr_refused == nr - HANG_MAX, "%u are looked at, %u refused, with the reason",
 		nr_looked, nr_refused);
-	nr = count_children();
+	nr = broker_count_children(&b);
 	ktap_ok(nr >= HANG_MAX && nr < HANG_MAX + 10, "so %u processes hang, and no more", nr);
 	nr = count_said("so it stays open for now");
 	ktap_ok(nr == 1, "which is said %u times", nr);
@@ -140,7 +123,7 @@ static void check_hung(void)
 	/* Some descriptors come with the first. */
 	can_add_disk();
 	fds = broker_count_fds(&b);
-	children = count_children();
+	children = broker_count_children(&b);
 	if (!slow_start(&slow)) {
 		for (i = 0; i < 8; i++)
 			ktap_skip("a file whose server does not answer", "no FUSE here");
@@ -149,7 +132,7 @@ static void check_hung(void)
 		check_bound(&slow);
 		ktap_ok(can_add_disk(), "a disk can be added");
 		check_full(&slow);
-		is_over = wait_until(broker_count_fds(&b) <= fds && count_children() <= children);
+		is_over = wait_until(broker_count_fds(&b) <= fds && broker_count_children(&b) <= children);
 		ktap_ok(is_over, "then nothing of all that is left (%u descriptors, there were %u)", broker_count_fds(&b), fds);
 		ktap_ok(is_looked_at(ask_with(slow.fd)), "and the next is looked at");
 	}
