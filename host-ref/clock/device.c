@@ -22,8 +22,13 @@
 /* A reading with a worse bound is tried again: it was interrupted. */
 #define READ_TRIES	3
 #define READ_GOOD_NS	100
-/* How long the counter is first measured: 12 ppm, with readings good to 30 ns. */
+/*
+ * How long the counter is first measured: 12 ppm, with readings good to 30 ns. For longer if they are worse than a
+ * part of that, as they are when this process loses its core amid one; the driver allows for SLEW_PPB.
+ */
 #define FIRST_RATE_NS	5000000
+#define FIRST_RATE_MAX_NS	100000000
+#define FIRST_RATE_PART	10000
 /* The wall clock's rate is measured over one to two of these. */
 #define REAL_RATE_NS	NS_PER_S
 /* A clock or counter that is further off its rate was set or stopped, not slewed. */
@@ -146,6 +151,15 @@ static bool counter_jumped(const struct clock *clock, const struct reading *r)
 	       STEP_NS + (r->raw_ns - clock->page.raw_ns) / 10000;
 }
 
+/* Do page and reading contradict each other, by more than both may be wrong (CLOCK-D2) */
+static bool page_is_wrong(const struct clock *clock, const struct reading *r)
+{
+	uint64_t ns = to_ns(r->counter - clock->page.counter, clock->raw_mult);
+
+	return distance(clock->page.raw_ns + ns, r->raw_ns) >
+	       clock->page.error_ns + r->error_ns + ns / (NS_PER_S / SLEW_PPB);
+}
+
 static void measure(struct clock *clock, const struct reading *r)
 {
 	uint64_t counts = r->counter - clock->real_base.counter;
@@ -203,14 +217,36 @@ static void write_page(struct hdev *dev, const struct reading *r)
 	hostd_store32_release(&shared->seq, ++clock->seq);
 }
 
+/* Return: within how many counts of the counter the clock was read. */
+static uint64_t read_closely(struct reading *r)
+{
+	uint64_t before, after, ns, best = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < READ_TRIES; i++) {
+		before = hostd_counter();
+		ns = now(CLOCK_MONOTONIC_RAW);
+		after = hostd_counter();
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		r->counter = before + best / 2;
+		r->raw_ns = ns;
+	}
+	return best;
+}
+
 static void calibrate(struct clock *clock)
 {
-	uint64_t ns = now(CLOCK_MONOTONIC_RAW), counter = hostd_counter(), passed;
+	struct reading first, last;
+	uint64_t begin = read_closely(&first), width, counts, ns;
 
 	do {
-		passed = now(CLOCK_MONOTONIC_RAW) - ns;
-	} while (passed < FIRST_RATE_NS);
-	clock->raw_mult = rate(passed, hostd_counter() - counter);
+		width = begin + read_closely(&last);
+		counts = last.counter - first.counter;
+		ns = last.raw_ns - first.raw_ns;
+	} while (ns < FIRST_RATE_NS || (width / 2 > counts / FIRST_RATE_PART && ns < FIRST_RATE_MAX_NS));
+	clock->raw_mult = rate(ns, counts);
 }
 
 static int clock_create(struct hdev *dev, struct json_object *config, const int *fds,
@@ -274,7 +310,7 @@ static void answer(struct hdev_queue *q, const struct pvclock_sqe *sqe)
 	} else {
 		r = read_clocks(clock);
 		/* What the driver sees after this answer must agree with it (CLOCK-D2). */
-		if (clock->id != PVCLOCK_COUNTER_NONE && counter_jumped(clock, &r))
+		if (clock->id != PVCLOCK_COUNTER_NONE && page_is_wrong(clock, &r))
 			write_page(q->dev, &r);
 		cqe.counter = htole64(r.counter);
 		cqe.raw_ns = htole64(r.raw_ns);
