@@ -61,7 +61,7 @@ class Profiler:
     @contextlib.contextmanager
     def running(self):
         """Around a load."""
-        # Modules have come with the devices.
+        # Modules have come with the devices, and with the rounds before.
         self.symbols = self.symbols or Symbols(self.guest)
         self.guest.sh(f"rm -f {OUTPUT}; BPFTRACE_MAP_KEYS_MAX={KEYS} bpftrace -e "
                       f"'profile:hz:{HZ} {{ @[reg(\"ip\")] = count(); }}' > {OUTPUT} 2>&1 & echo $! > {PID}; "

@@ -151,7 +151,7 @@ static bool counter_jumped(const struct clock *clock, const struct reading *r)
 	       STEP_NS + (r->raw_ns - clock->page.raw_ns) / 10000;
 }
 
-/* Do page and reading contradict each other, by more than both may be wrong (CLOCK-D2) */
+/* Do page and reading contradict each other, by more than both may be wrong (CLOCK-D2)? */
 static bool page_is_wrong(const struct clock *clock, const struct reading *r)
 {
 	uint64_t ns = to_ns(r->counter - clock->page.counter, clock->raw_mult);
