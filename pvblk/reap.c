@@ -19,8 +19,8 @@
 #define BATCH_PARTS		32
 #define BATCH_BYTES		SZ_64K
 
-/* So many batches ends one who came to submit; the bottom half does the rest. */
-#define SUBMITTER_BATCHES	32
+/* So many batches ends one who came to submit, or polls; the bottom half does the rest, or the next look. */
+#define BATCHES_AT_ONCE		32
 
 /* A completion is being ended on this CPU: it may submit, and be called again by that. */
 static DEFINE_PER_CPU(bool, ending_here);
@@ -223,7 +223,7 @@ void pvblk_interrupt(struct pvbus_queue *queue)
  *
  * Whoever has submitted calls it, as only this asks for an interrupt for what is in flight. One that a
  * completion made submit leaves that to the bottom half, so that they do not pile up on the stack. Context: any;
- * a task for a polled queue, of which a batch ends.
+ * a task for a polled queue.
  */
 void pvblk_reap(struct pvblk_queue *queue)
 {
@@ -242,7 +242,7 @@ void pvblk_reap(struct pvblk_queue *queue)
 	for (i = 1; more; i++) {
 		local_bh_disable();
 		more = reap_batch(queue);
-		if (more && i == SUBMITTER_BATCHES) {
+		if (more && i == BATCHES_AT_ONCE) {
 			compat_bh_queue(&queue->bh);
 			more = false;
 		}
@@ -253,23 +253,14 @@ void pvblk_reap(struct pvblk_queue *queue)
 	}
 }
 
-/**
- * pvblk_poll() - see blk_mq_ops.poll
- * @hctx: of a polled queue
- * @unused: the caller's batch, which he may lose his CPU with, and which may have another's requests in it
- *
- * Return: how many completions there were.
- */
-int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *unused)
+/* Between two batches another poller has his turn. */
+static unsigned int poll_batch(struct pvblk_queue *queue)
 {
-	struct pvblk_queue *queue = hctx->driver_data;
 	struct pvblk_part *parts[BATCH_PARTS];
 	struct io_comp_batch batch = { };
 	unsigned int i, nr;
 	bool more;
 
-	if (!pvring_pending(&queue->q->ring))
-		return 0;
 	spin_lock(&queue->poll_lock);
 	local_bh_disable();
 	nr = take_batch(queue, parts, &more);
@@ -279,6 +270,29 @@ int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *unused)
 	if (batch.complete)
 		batch.complete(&batch);
 	spin_unlock(&queue->poll_lock);
+	return nr;
+}
+
+/**
+ * pvblk_poll() - see blk_mq_ops.poll
+ * @hctx: of a polled queue
+ * @unused: the caller's batch, which he may lose his CPU with, and which may have another's requests in it
+ *
+ * All is taken that is there, also for requests that nobody polls for just now: what waits in the window leaves the
+ * caches, and its copy takes longer.
+ * Return: how many completions there were.
+ */
+int pvblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *unused)
+{
+	struct pvblk_queue *queue = hctx->driver_data;
+	unsigned int i, taken, nr = 0;
+
+	for (i = 0; i < BATCHES_AT_ONCE && pvring_pending(&queue->q->ring); i++) {
+		taken = poll_batch(queue);
+		if (!taken)
+			break;
+		nr += taken;
+	}
 	return nr;
 }
 
