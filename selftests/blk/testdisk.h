@@ -13,7 +13,9 @@
 #include "worker/bus/ring.h"
 #include "ktap.h"
 
+#ifndef SIZE
 #define SIZE		4
+#endif
 
 static _Alignas(PV_CACHE_LINE) u8 drv_area[64 + (SIZE << PVBLK_SQE_SHIFT)];
 static _Alignas(PV_CACHE_LINE) u8 dev_area[64 + (SIZE << PVBLK_CQE_SHIFT)];
