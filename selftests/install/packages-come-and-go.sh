@@ -30,7 +30,8 @@ modules() { find "$root/lib/modules/$kernel/updates" -name 'pv*.ko*' -printf '%f
 put() { logged debian_put "$@"; }
 
 for version_wanted in "$version" 0.0.9; do
-	ktap_check "version $version_wanted is built" logged debian_packages "$version_wanted"
+	ktap_check "version $version_wanted is built" logged debian_packages "$version_wanted" ||
+		ktap_bail 'no packages; are all build dependencies there? Run: scripts/deps.sh package'
 done
 if command -v lintian > /dev/null; then
 	ktap_check 'lintian has no complaint' logged env TMPDIR="$test_tmp" lintian --fail-on error,warning --allow-root "$debs/pvkit_${version}_amd64.changes"
