@@ -215,7 +215,7 @@ static int start_parts(struct hostd_broker *b, struct json_object *fds)
 	hostd_request_init(b, hostd_event_take);
 	hostd_session_init(b);
 	hostd_upgrade_init(b);
-	hostd_errands_init(b);
+	hostd_errands_init(b, hostd_json_get(b->opt.handover, "errands"));
 	hostd_closer_init(b, hostd_json_get(fds, "unclosed"));
 	if (!err)
 		err = hostd_manager_init(b, hostd_kept_fd(fds, "ready"));

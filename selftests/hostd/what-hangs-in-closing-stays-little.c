@@ -2,7 +2,8 @@
 /*
  * Whoever connects, sends along what takes long to close, and leaves, again and again, makes some processes hang and
  * no more: beyond that he hears why nothing is taken, and the log says so once; devices have what they need. Nor does
- * the broker close such a thing itself where no process can be started: it keeps it until one can.
+ * the broker close such a thing itself where no process can be started: it keeps it until one can. An upgrade changes
+ * none of that: what hung before counts.
  * needs: root
  * timeout: 180
  */
@@ -36,15 +37,20 @@ static unsigned int count_said(const char *text)
 }
 
 /* The answer to a command that nothing should come with. */
-static const char *ask_with(int fd)
+static const char *ask_within(int ms, int fd)
 {
-	int conn = broker_connect(&b, "control.sock", ANSWER_MS);
+	int conn = broker_connect(&b, "control.sock", ms);
 	const char *answer;
 
 	send_with(conn, ASKS_LIST, &fd, 1);
 	answer = answer_to(conn);
 	close(conn);
 	return answer;
+}
+
+static const char *ask_with(int fd)
+{
+	return ask_within(ANSWER_MS, fd);
 }
 
 static bool is_looked_at(const char *answer)
@@ -94,6 +100,20 @@ static bool can_add_disk(void)
 	return is_there;
 }
 
+/* The program that takes this one's place has the processes that hang. */
+static void check_upgraded(const struct slow *slow)
+{
+	const char *answer;
+	unsigned int nr;
+
+	if (!strstr(broker_ask(&b, "upgrade"), "\"return\""))
+		ktap_bail("%s", "no upgrade");
+	answer = ask_with(slow->fd);
+	ktap_note("the first answer after an upgrade: %s", answer);
+	nr = broker_count_children(&b);
+	ktap_ok(is_refused(answer) && nr < HANG_MAX + 10, "after an upgrade they count (%u processes)", nr);
+}
+
 /* Then nobody is let in, who could bring more, until something has been closed. */
 static void check_full(struct slow *slow)
 {
@@ -102,7 +122,7 @@ static void check_full(struct slow *slow)
 	char byte;
 
 	for (i = 0; i < 10; i++)
-		ask_with(slow->fd);
+		ask_within(500, slow->fd);
 	conn = broker_connect(&b, "control.sock", 2000);
 	send_with(conn, ASKS_LIST, &slow->fd, 1);
 	ktap_ok(recv(conn, &byte, 1, 0) < 0 && errno == EAGAIN, "when there is much to be closed the next has to wait");
@@ -125,12 +145,13 @@ static void check_hung(void)
 	fds = broker_count_fds(&b);
 	children = broker_count_children(&b);
 	if (!slow_start(&slow)) {
-		for (i = 0; i < 8; i++)
+		for (i = 0; i < 9; i++)
 			ktap_skip("a file whose server does not answer", "no FUSE here");
 	} else {
 		kill(slow.server, SIGSTOP);
 		check_bound(&slow);
 		ktap_ok(can_add_disk(), "a disk can be added");
+		check_upgraded(&slow);
 		check_full(&slow);
 		is_over = wait_until(broker_count_fds(&b) <= fds && broker_count_children(&b) <= children);
 		ktap_ok(is_over, "then nothing of all that is left (%u descriptors, there were %u)", broker_count_fds(&b), fds);
@@ -191,7 +212,7 @@ static void check_no_process(void)
 
 int main(void)
 {
-	ktap_plan(8 + 6);
+	ktap_plan(9 + 6);
 	signal(SIGPIPE, SIG_IGN);
 	start_listener();
 	check_hung();

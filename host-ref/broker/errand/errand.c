@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/devices.h"
+#include "lib/json.h"
 #include "lib/parcel.h"
 #include "lib/proc/process.h"
 
@@ -181,9 +182,51 @@ static void errands_due(struct hostd_timer *timer)
 	set_timer(b);
 }
 
-void hostd_errands_init(struct hostd_broker *b)
+/* One of the broker that has become this one: nobody waits for it any more, but it may hang for long. */
+static void adopt(struct hostd_broker *b, struct json_object *kept)
 {
+	struct hostd_errand *e;
+	uint64_t pid = hostd_json_u64(kept, "pid", 0);
+
+	if (!pid || pid > INT32_MAX)
+		return;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return;
+	e->b = b;
+	e->pid = pid;
+	e->src.fd = -1;
+	e->hangs = true;
+	e->nobodys = hostd_json_bool(kept, "nobodys", true);
+	e->is_aside = hostd_json_bool(kept, "aside", true);
+	e->next = b->errands;
+	b->errands = e;
+}
+
+void hostd_errands_init(struct hostd_broker *b, struct json_object *kept)
+{
+	size_t i;
+
 	hostd_timer_init(&b->loop, &b->errand_timer, errands_due);
+	if (!json_object_is_type(kept, json_type_array))
+		return;
+	for (i = 0; i < json_object_array_length(kept); i++)
+		adopt(b, json_object_array_get_idx(kept, i));
+}
+
+struct json_object *hostd_errands_save(const struct hostd_broker *b)
+{
+	struct json_object *list = json_object_new_array(), *obj;
+	const struct hostd_errand *e;
+
+	for (e = b->errands; e; e = e->next) {
+		obj = json_object_new_object();
+		hostd_json_add_u64(obj, "pid", e->pid);
+		hostd_json_add_bool(obj, "nobodys", e->nobodys);
+		hostd_json_add_bool(obj, "aside", e->is_aside);
+		json_object_array_add(list, obj);
+	}
+	return list;
 }
 
 /* In the child: it holds nothing of the broker's, nor of who started that, but what the job is about. */
@@ -344,10 +387,13 @@ static void explain_death(struct hostd_errand *e, int status)
 void hostd_errands_reap(struct hostd_broker *b)
 {
 	struct hostd_errand **link = &b->errands, *e;
-	int status;
+	int status = 0;
+	pid_t pid;
 
 	while ((e = *link)) {
-		if (waitpid(e->pid, &status, WNOHANG) != e->pid) {
+		pid = waitpid(e->pid, &status, WNOHANG);
+		/* One that was adopted may have been reaped as a stray. */
+		if (!pid || (pid < 0 && errno != ECHILD)) {
 			link = &e->next;
 			continue;
 		}

@@ -17,6 +17,7 @@
 #define HOSTD_ERRAND_REPORT_MAX	1024	/* bytes of a report */
 
 struct hostd_broker;
+struct json_object;
 
 /**
  * struct hostd_errand_report - what came of an errand; the head of what a kind of errands tells
@@ -79,8 +80,18 @@ struct hostd_errand_op {
 /**
  * hostd_errands_init - prepare
  * @b: the broker
+ * @kept: what the broker that has become this one had not reaped, as hostd_errands_save() said; NULL: nothing. It
+ *	counts among those that hang until it ends
  */
-void hostd_errands_init(struct hostd_broker *b);
+void hostd_errands_init(struct hostd_broker *b, struct json_object *kept);
+
+/**
+ * hostd_errands_save - say which have not been reaped
+ * @b: the broker
+ *
+ * Return: their processes, and what each counts as.
+ */
+struct json_object *hostd_errands_save(const struct hostd_broker *b);
 
 /**
  * hostd_errand_start - start a process

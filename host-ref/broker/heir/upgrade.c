@@ -335,6 +335,7 @@ static struct json_object *make_state(struct hostd_broker *b)
 
 	hostd_json_add_u64(state, "down_ms", b->life.down_ms);
 	hostd_json_add_u64(state, "restarts", b->life.restarts + !b->life.released);
+	json_object_object_add(state, "errands", hostd_errands_save(b));
 	if (fd < 0)
 		return state;
 	json_object_object_add(state, "request", json_object_get(call->request));
