@@ -3,7 +3,8 @@
  * The state is written to the run directory after every change, and nobody waits for its file system:
  * while that is frozen commands are answered, and when it is thawed the file has the last of them. Nor does anybody
  * wait for the process that writes, whoever stops it. One that a pvhostd has left behind, which was upgraded or killed,
- * does not write over what the next has written. In memory it is written at once, or as soon as there is room.
+ * does not write over what the next has written. Nor does its end wait, whether a process can be started that removes
+ * what it has made there, or not. In memory it is written at once, or as soon as there is room.
  * needs: root
  * timeout: 120
  */
@@ -12,6 +13,7 @@
 
 #include <time.h>
 
+#define END_MS	10000
 #define VECTORS	"--vectors", TEST_VECTORS_TEXT
 
 static char base[TMP_LEN];
@@ -147,6 +149,18 @@ static void test_left_behind(void)
 	broker_stop(&b);
 }
 
+static bool ends_in_time(const struct broker *b)
+{
+	uint64_t start = now_ms();
+	bool is_over;
+
+	kill(b->pid, SIGTERM);
+	while (!(is_over = waitpid(b->pid, NULL, WNOHANG) == b->pid) && now_ms() - start < END_MS)
+		usleep(10000);
+	ktap_note("it takes %d ms", (int)(now_ms() - start));
+	return is_over;
+}
+
 /* Whoever is to write stands still when he has begun. */
 static void test_stopped(void)
 {
@@ -167,9 +181,26 @@ static void test_stopped(void)
 	add(&b, 1);
 	ktap_ok(strstr(broker_ask(&b, "list"), "\"d1\"") && deny_count(&d), "and while he stands still");
 	deny_end(&d);
-	kill(b.pid, SIGTERM);
-	ktap_ok(wait_until(waitpid(b.pid, NULL, WNOHANG) == b.pid), "and pvhostd ends when it is told to");
+	/* And nobody can be started who removes what it has made. */
+	if (!run("fsfreeze -f mnt"))
+		ktap_bail("%s", "fsfreeze");
+	deny_last(&d, DENY_BROKER, SCMP_SYS(clone), EAGAIN, 1);
+	ktap_ok(ends_in_time(&b), "and pvhostd ends when it is told to, where no process can be started");
+	run("fsfreeze -u mnt");
+	deny_end(&d);
 	qemu_leave(&q);
+}
+
+static void test_end(void)
+{
+	struct broker b = { 0 };
+
+	snprintf(b.dir, sizeof(b.dir), "%s/mnt/e", base);
+	if (!broker_try(&b, VECTORS) || !run("fsfreeze -f mnt"))
+		ktap_bail("%s", "pvhostd does not start");
+	ktap_ok(ends_in_time(&b), "on a frozen file system pvhostd ends when it is told to");
+	run("fsfreeze -u mnt");
+	ktap_ok(wait_until(access(b.dir, F_OK)), "and all it has made is removed after the thaw");
 }
 
 static void test_memory(void)
@@ -200,7 +231,7 @@ int main(void)
 	struct broker b = { 0 };
 	struct qemu q;
 
-	ktap_plan(12 + 5);
+	ktap_plan(12 + 5 + 2);
 	if (!mkdtemp(tmp_path(base, "frozen")))
 		ktap_bail("%s", base);
 	if (!run("truncate -s 32M fs && mkfs.ext4 -q fs && mkdir mnt && mount -o loop fs mnt"))
@@ -215,6 +246,7 @@ int main(void)
 	broker_stop(&b);
 	test_left_behind();
 	test_stopped();
+	test_end();
 	test_memory();
 	run("umount -l mnt");
 	run("rm -rf ../\"${PWD##*/}\"");

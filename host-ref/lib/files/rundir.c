@@ -6,17 +6,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lib/log/log.h"
+#include "lib/proc/process.h"
+#include "lib/util.h"
 
 /* For what is to be removed at the end; a file system that is frozen may take for ever. */
 #define LEAVE_MS	2000
+#define LOOK_MS		5
 
 /* What was made in the run directory; no more than that is removed, and the directory if it is empty. */
 static struct made {
@@ -28,6 +33,8 @@ static struct made {
 static struct made own_dir;
 /* And a descriptor of it, whose lock this process has, and those that write for it; -1: none. */
 static int dir_fd = -1;
+/* It is nothing but memory: no file system is waited for. */
+static bool is_in_memory;
 
 char *hostd_run_dir(const char *name, char *err, size_t len)
 {
@@ -95,6 +102,7 @@ static void open_dir(void)
 {
 	if (dir_fd < 0)
 		dir_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	is_in_memory = dir_fd >= 0 && hostd_is_in_memory(dir_fd);
 }
 
 void hostd_run_dir_note(const char *name)
@@ -297,18 +305,65 @@ static void remove_made(const char *dir)
 		rmdir(dir);
 }
 
-void hostd_run_dir_leave(const char *dir, int fd)
+/* It keeps the locks until it has ended: else it might remove what the next pvhostd here has made. */
+static void __attribute__((noreturn)) be_remover(const char *dir, int fd, const int *left)
 {
-	struct timespec pause = { .tv_nsec = 5000000 };
-	unsigned int ms;
+	const int keep[] = { fd, dir_fd, left[0] };
+	char byte;
+
+	hostd_signals_ignore(true);
+	hostd_fds_shut(keep, HOSTD_ARRAY_SIZE(keep), true);
+	hostd_fds_shut_std();
+	/* Whoever is the last that has what was removed may wait, too. */
+	if (read(left[0], &byte, 1) >= 0)
+		remove_made(dir);
+	_exit(0);
+}
+
+static void let_go(int fd)
+{
+	if (chdir("/") < 0)
+		hostd_log(HOSTD_LOG_DEBUG, "/: %s", strerror(errno));
+	if (dir_fd >= 0)
+		close(dir_fd);
+	dir_fd = -1;
+	close(fd);
+}
+
+/* Returns the process, or -errno. */
+static pid_t start_remover(const char *dir, int fd)
+{
+	int left[2], err;
 	pid_t pid;
 
+	if (pipe2(left, O_CLOEXEC) < 0)
+		return -errno;
 	pid = fork();
-	if (pid <= 0)
-		remove_made(dir);
 	if (!pid)
-		_exit(0);
-	for (ms = 0; pid > 0 && ms < LEAVE_MS && !waitpid(pid, NULL, WNOHANG); ms += 5)
-		nanosleep(&pause, NULL);
-	close(fd);
+		be_remover(dir, fd, left);
+	err = -errno;
+	close(left[0]);
+	if (pid > 0)
+		let_go(fd);
+	close(left[1]);
+	return pid < 0 ? err : pid;
+}
+
+void hostd_run_dir_leave(const char *dir, int fd)
+{
+	uint64_t end_ms = hostd_now_ms() + LEAVE_MS;
+	pid_t pid;
+
+	if (is_in_memory) {
+		remove_made(dir);
+		let_go(fd);
+		return;
+	}
+	while ((pid = start_remover(dir, fd)) < 0 && hostd_now_ms() < end_ms)
+		poll(NULL, 0, LOOK_MS);
+	if (pid < 0)
+		hostd_log(HOSTD_LOG_WARN, "what pvhostd has made in %s stays there: no process can be started that removes it: %s",
+			  dir, strerror(-pid));
+	while (pid > 0 && !waitpid(pid, NULL, WNOHANG) && hostd_now_ms() < end_ms)
+		poll(NULL, 0, LOOK_MS);
 }

@@ -85,7 +85,8 @@ void hostd_run_dir_note(const char *name);
  * @fd: from hostd_run_dir_take()
  *
  * The directory goes if nothing else is in it. Does not wait for more than
- * 2 s: what the file system takes longer for is removed later.
+ * 2 s: what the file system takes longer for is removed later, and by then
+ * no other pvhostd can be there. What nothing can be started for stays.
  */
 void hostd_run_dir_leave(const char *dir, int fd);
 
