@@ -14,6 +14,7 @@
 #define TRIES		8	/* exchanges for one reading */
 #define TRIES_MAX	64	/* ... if all of them were interrupted */
 #define PAGE_TRIES	100
+#define ROUNDS		3	/* readings for one that no writing of the page falls into */
 #define SPIN_NS		300000	/* a worker that sleeps is awake by then */
 #define DOZE_US		200
 #define DOZES		100	/* then the device side is dead or starved */
@@ -182,8 +183,30 @@ static int exchange_once(struct pvclk *clk, struct pvclk_sample *sample,
 	return 0;
 }
 
-/* After an answer: a device that found its page wrong has written it anew by then. The lock is held. */
-static int look_at_page(struct pvclk *clk)
+/* Before a request: which writing of the page the answer may be held against. */
+static int begin_round(struct pvclk *clk, u32 *seq)
+{
+	const struct pvclock_page *shared;
+	int err = 0;
+
+	spin_lock(&clk->lock);
+	shared = pvbus_config_area(clk->pdev, sizeof(*shared));
+	if (life_is_over(clk))
+		err = -ESTALE;
+	else if (!shared)
+		err = lie(clk, "it has no page");
+	else
+		*seq = pvclk_page_seq(shared);
+	spin_unlock(&clk->lock);
+	return err;
+}
+
+/*
+ * After an answer. A page that has been written since the request, as number @seq is not the last one then, may be of
+ * another time than the answer, with the host's sleep or a pause of this guest between the two (CLOCK-G6). The lock
+ * is held.
+ */
+static int look_at_page(struct pvclk *clk, u32 seq)
 {
 	const struct pvclock_page *shared = pvbus_config_area(clk->pdev, sizeof(*shared));
 	struct pvclk_page page;
@@ -191,8 +214,12 @@ static int look_at_page(struct pvclk *clk)
 
 	if (!shared)
 		return lie(clk, "it has no page");
-	if (!pvclk_page_read(&page, shared, PAGE_TRIES) || page.epoch != READ_ONCE(clk->pdev->epoch))
+	if (!pvclk_page_read(&page, shared, PAGE_TRIES) || page.seq != seq)
+		return -EAGAIN;
+	if (page.epoch != READ_ONCE(clk->pdev->epoch)) {
+		clk->page.epoch = 0;
 		return 0;
+	}
 	why = pvclk_page_check(&page);
 	if (why)
 		return lie(clk, why);
@@ -211,12 +238,12 @@ static bool try_again(const struct pvclk *clk, u64 least, unsigned int nr)
 }
 
 /* Does the best exchange make sense? The lock is held. */
-static int believe(struct pvclk *clk, const struct pvclk_sample *best)
+static int believe(struct pvclk *clk, const struct pvclk_sample *best, u32 seq)
 {
 	const char *why;
 	int err;
 
-	err = look_at_page(clk);
+	err = look_at_page(clk, seq);
 	if (err)
 		return err;
 	why = pvclk_sample_check(best, clk->page.epoch ? &clk->page : NULL, clk->last_raw_ns);
@@ -226,25 +253,17 @@ static int believe(struct pvclk *clk, const struct pvclk_sample *best)
 	return 0;
 }
 
-/**
- * pvclk_exchange() - learn the host's time
- * @clk: the clock; it is the caller's turn
- * @best: gets the exchange with the least error of a few
- * @sts: gets the system's time before and after that one; may be NULL
- *
- * Context: process; takes microseconds from a device that polls, 20 ms if it is dead. Return:
- * 0; -ENODEV: the device is gone; -EAGAIN, -ESTALE, -ETIMEDOUT: not now; -EPROTO: it lied.
- */
-int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
-		   struct ptp_system_timestamp *sts)
+/* The best of a few exchanges, if the page stays as it is meanwhile. */
+static int exchange_round(struct pvclk *clk, struct pvclk_sample *best, struct ptp_system_timestamp *sts)
 {
 	struct pvclk_sample sample;
 	struct ptp_system_timestamp now;
 	u64 least = U64_MAX;
 	unsigned int nr = 0;
+	u32 seq;
 	int err;
 
-	err = begin(clk);
+	err = begin_round(clk, &seq);
 	if (err)
 		return err;
 
@@ -265,11 +284,35 @@ int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
 		return err;
 
 	spin_lock(&clk->lock);
-	err = life_is_over(clk) ? -ESTALE : believe(clk, best);
+	err = life_is_over(clk) ? -ESTALE : believe(clk, best, seq);
 	spin_unlock(&clk->lock);
 	if (err)
 		return err;
 	if (!clk->width || least < clk->width)
 		clk->width = least;
 	return 0;
+}
+
+/**
+ * pvclk_exchange() - learn the host's time
+ * @clk: the clock; it is the caller's turn
+ * @best: gets the exchange with the least error of a few
+ * @sts: gets the system's time before and after that one; may be NULL
+ *
+ * Context: process; takes microseconds from a device that polls, 20 ms if it is dead. Return:
+ * 0; -ENODEV: the device is gone; -EAGAIN, -ESTALE, -ETIMEDOUT: not now; -EPROTO: it lied.
+ */
+int pvclk_exchange(struct pvclk *clk, struct pvclk_sample *best,
+		   struct ptp_system_timestamp *sts)
+{
+	unsigned int rounds = 0;
+	int err;
+
+	err = begin(clk);
+	if (err)
+		return err;
+	do {
+		err = exchange_round(clk, best, sts);
+	} while (err == -EAGAIN && ++rounds < ROUNDS);
+	return err;
 }

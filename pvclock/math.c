@@ -61,6 +61,18 @@ static bool hz_is_possible(u64 hz)
 }
 
 /**
+ * pvclk_page_seq() - by what it is seen whether the page has been written since
+ * @shared: the page in the window
+ *
+ * Return: its number; odd while it is being written. What is read later is of that writing, or a later one.
+ */
+u32 pvclk_page_seq(const struct pvclock_page *shared)
+{
+	/* Pairs with the release in host-ref/clock/device.c, after the page was written. */
+	return le32_to_cpu(virt_load_acquire(&shared->seq));
+}
+
+/**
  * pvclk_page_read() - consistent private copy of the page (CLOCK-G1)
  * @page: the copy
  * @shared: the page in the window
@@ -75,8 +87,7 @@ bool pvclk_page_read(struct pvclk_page *page, const struct pvclock_page *shared,
 	u32 seq;
 
 	while (tries--) {
-		/* Pairs with the release in host-ref/clock/device.c, after the page was written. */
-		seq = le32_to_cpu(virt_load_acquire(&shared->seq));
+		seq = pvclk_page_seq(shared);
 		if (seq & 1)
 			continue;
 		pvshm_copy(&copy, shared, sizeof(copy));
@@ -85,6 +96,7 @@ bool pvclk_page_read(struct pvclk_page *page, const struct pvclock_page *shared,
 		if (seq != le32_to_cpu(READ_ONCE(shared->seq)))
 			continue;
 		*page = (struct pvclk_page) {
+			.seq		= seq,
 			.epoch		= le64_to_cpu(copy.epoch),
 			.counter	= le64_to_cpu(copy.counter),
 			.raw_ns		= le64_to_cpu(copy.raw_ns),

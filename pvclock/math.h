@@ -22,6 +22,7 @@
 
 /**
  * struct pvclk_page - private copy of the page, in the CPU's byte order
+ * @seq: of that writing
  * @epoch: in which it was written
  * @counter: host's counter
  * @raw_ns: host's unadjusted clock at @counter
@@ -34,6 +35,7 @@
  * @shift: of the multipliers
  */
 struct pvclk_page {
+	u32	seq;
 	u64	epoch;
 	u64	counter;
 	u64	raw_ns;
@@ -96,6 +98,7 @@ struct pvclk_line {
 	bool			confirmed;
 };
 
+u32 pvclk_page_seq(const struct pvclock_page *shared);
 bool pvclk_page_read(struct pvclk_page *page, const struct pvclock_page *shared,
 		     unsigned int tries);
 const char *pvclk_page_check(const struct pvclk_page *page);

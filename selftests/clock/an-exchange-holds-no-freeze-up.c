@@ -3,7 +3,8 @@
  * Who exchanges with the device may lose his CPU wherever he holds no lock that a freeze takes, and for as long as
  * whoever has taken it likes: the device is frozen meanwhile, and started anew. When he goes on he touches nothing of
  * the new life, whose queue is as it was begun, and says that the time is not known; the next exchange is good. So it
- * is at each place. pvclock/exchange.c and main.c as they are, against a device that answers at the doorbell.
+ * is at each place. Nor is a device called a liar because all stood still at one of them, and its page and its answer
+ * are of before and after (CLOCK-G6). pvclock/exchange.c and main.c as they are, against a device that answers at the doorbell.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "worker/bus/ring.h"
 #include "ktap.h"
 
+#define PAUSE_NS	(10ULL * 3600 * 1000000000)
 #define PLACES_MIN	8
 #define PLACES_MAX	500
 
@@ -29,7 +31,9 @@ static struct pvbus_queue_params params;
 
 static u64 now_ns = 1000000000;
 static unsigned int place, lost_at, nr_held;
-static bool stays_frozen, is_slow, stands_still;
+static u64 counter_ahead, guest_behind;
+static bool stays_frozen, is_slow, stands_still, rewrites_always;
+static enum { LIFE, HOST_SLEEPS, PAUSE } loses;
 static const char *broken;
 
 static struct pvclk *clk(void)
@@ -39,6 +43,14 @@ static struct pvclk *clk(void)
 
 /* The device. */
 
+static void write_page(void)
+{
+	page.counter = htole64(now_ns + counter_ahead);
+	page.raw_ns = htole64(now_ns);
+	page.real_ns = htole64(now_ns);
+	page.seq = htole32(le32toh(page.seq) + 2);
+}
+
 static void serve(void)
 {
 	struct pvclock_cqe cqe = { 0 };
@@ -47,8 +59,10 @@ static void serve(void)
 	if (stands_still)
 		return;
 	while (hring_pop(&device, &sqe) == 1) {
+		if (rewrites_always)
+			write_page();
 		cqe.id = sqe.id;
-		cqe.counter = htole64(now_ns);
+		cqe.counter = htole64(now_ns + counter_ahead);
 		cqe.raw_ns = htole64(now_ns);
 		cqe.real_ns = htole64(now_ns);
 		hring_push(&device, &cqe, 0);
@@ -75,12 +89,30 @@ static void lose_cpu(void)
 	memcpy(dev_begun, dev_area, sizeof(dev_area));
 }
 
+/*
+ * The host's counter runs on for hours. Its clock stands still as the host sleeps, or goes on as the guest is paused,
+ * whose counter stands. The device writes its page before anybody asks again.
+ */
+static void stand_still(void)
+{
+	if (loses == HOST_SLEEPS) {
+		counter_ahead += PAUSE_NS;
+	} else {
+		now_ns += PAUSE_NS;
+		guest_behind += PAUSE_NS;
+	}
+	write_page();
+}
+
 void shim_may_lose_cpu(void)
 {
-	if (!lost_at || clk()->lock.held || ++place != lost_at)
+	if (!lost_at || (loses == LIFE && clk()->lock.held) || ++place != lost_at)
 		return;
 	lost_at = 0;
-	lose_cpu();
+	if (loses == LIFE)
+		lose_cpu();
+	else
+		stand_still();
 }
 
 static bool is_untouched(void)
@@ -94,7 +126,7 @@ u64 rdtsc_ordered(void)
 {
 	now_ns += is_slow ? 10000 : 100;
 	shim_may_lose_cpu();
-	return now_ns;
+	return now_ns - guest_behind;
 }
 
 void shim_sleep(unsigned long timeout)
@@ -174,6 +206,12 @@ int pvbus_device_start(struct pvbus_device *dev)
 {
 	dev->epoch++;
 	page.epoch = htole64(dev->epoch);
+	page.counter_id = PVCLOCK_COUNTER_X86_TSC;
+	page.shift = 40;
+	page.raw_mult = htole64(1ULL << 40);
+	page.real_mult = htole64(1ULL << 40);
+	page.error_ppb = htole32(1000000);
+	write_page();
 	pvring_init(&queue.ring, drv_area, dev_area, params.size, params.sqe_shift, params.cqe_shift);
 	if (device.size)
 		hring_exit(&device);
@@ -287,9 +325,35 @@ static void at_each_place(const char *what)
 	ktap_ok(nr_next == nr - 1 && !broken, "the next one is good");
 }
 
+static void nobody_lies(int what, const char *words)
+{
+	unsigned int nr, nr_good = 0;
+
+	loses = what;
+	broken = NULL;
+	for (nr = 1, lost_at = 0; nr < PLACES_MAX && !lost_at && !broken; nr++) {
+		place = 0;
+		lost_at = nr;
+		nr_good += !exchange();
+	}
+	lost_at = 0;
+	loses = LIFE;
+	ktap_ok(nr > PLACES_MIN && nr < PLACES_MAX && nr_good == nr - 1 && !broken, "%s, at each of %u places%s%s", words,
+		nr - 1, broken ? ": " : "", broken ? broken : "");
+}
+
+static void rewriting_ends(void)
+{
+	broken = NULL;
+	rewrites_always = true;
+	ktap_ok(exchange() == -EAGAIN && !broken, "a page that is written all the time costs a bounded time");
+	rewrites_always = false;
+	ktap_ok(!exchange(), "the next one is good");
+}
+
 int main(void)
 {
-	ktap_plan(7);
+	ktap_plan(11);
 	shim_module_init();
 	if (driver->probe(&pdev))
 		ktap_bail("no clock");
@@ -298,6 +362,10 @@ int main(void)
 	at_each_place("nor of a device that stays frozen");
 	is_slow = true;
 	at_each_place("the same while it waits for a device that is slow");
+	is_slow = false;
+	nobody_lies(HOST_SLEEPS, "a host that sleeps does not lie");
+	nobody_lies(PAUSE, "nor one that pauses the guest for hours");
+	rewriting_ends();
 	driver->remove(&pdev);
 	ktap_ok(!nr_held, "the lock that a freeze takes is free wherever it may come");
 	return ktap_finish();
