@@ -33,6 +33,8 @@
 #define REAL_RATE_NS	NS_PER_S
 /* A clock or counter that is further off its rate was set or stopped, not slewed. */
 #define STEP_NS		1000000
+/* A page that is older has missed a beat (CLOCK-D1). */
+#define STALE_NS	(2 * NS_PER_S)
 /* adjtimex(2) slews by at most 500 ppm, either way. */
 #define SLEW_PPB	1000000
 /* Multipliers of counters from PVCLK_HZ_MIN on fit. */
@@ -151,11 +153,16 @@ static bool counter_jumped(const struct clock *clock, const struct reading *r)
 	       STEP_NS + (r->raw_ns - clock->page.raw_ns) / 10000;
 }
 
-/* Do page and reading contradict each other, by more than both may be wrong (CLOCK-D2)? */
+/*
+ * Do page and reading contradict each other, by more than both may be wrong (CLOCK-D2)? So they do for a driver that
+ * finds a page too old to reckon with, as it is when this process stood still.
+ */
 static bool page_is_wrong(const struct clock *clock, const struct reading *r)
 {
 	uint64_t ns = to_ns(r->counter - clock->page.counter, clock->raw_mult);
 
+	if (r->counter < clock->page.counter || r->raw_ns - clock->page.raw_ns > STALE_NS)
+		return true;
 	return distance(clock->page.raw_ns + ns, r->raw_ns) >
 	       clock->page.error_ns + r->error_ns + ns / (NS_PER_S / SLEW_PPB);
 }
