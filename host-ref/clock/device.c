@@ -64,6 +64,7 @@ struct reading {
  * @real_next: what becomes of @real_base next
  * @page: what the page says, as of its last writing
  * @seq: of the page
+ * @jumped: the clock had left the counter when that was written
  */
 struct clock {
 	uint8_t id;
@@ -74,6 +75,7 @@ struct clock {
 	struct reading real_next;
 	struct reading page;
 	uint32_t seq;
+	bool jumped;
 };
 
 static uint64_t now(clockid_t id)
@@ -167,15 +169,32 @@ static bool page_is_wrong(const struct clock *clock, const struct reading *r)
 	       clock->page.error_ns + r->error_ns + ns / (NS_PER_S / SLEW_PPB);
 }
 
+/*
+ * The clock leaves the counter each time: the rate is wrong, as it was measured without a core. Take that since the
+ * last writing, if both readings are good enough for one.
+ */
+static void measure_anew(struct clock *clock, const struct reading *r)
+{
+	uint64_t ns = r->raw_ns - clock->page.raw_ns;
+	uint64_t error_ns = (uint64_t)clock->page.error_ns + r->error_ns;
+
+	if (r->counter > clock->page.counter && ns > FIRST_RATE_NS && error_ns < ns / FIRST_RATE_PART)
+		clock->raw_mult = rate(ns, r->counter - clock->page.counter);
+}
+
 static void measure(struct clock *clock, const struct reading *r)
 {
 	uint64_t counts = r->counter - clock->real_base.counter;
 	uint64_t real_ns = r->real_ns - clock->real_base.real_ns;
 
 	if (counter_jumped(clock, r)) {
+		if (clock->jumped)
+			measure_anew(clock, r);
+		clock->jumped = true;
 		rebase(clock, r);
 		return;
 	}
+	clock->jumped = false;
 	if (r->raw_ns - clock->base.raw_ns > FIRST_RATE_NS)
 		clock->raw_mult = rate(r->raw_ns - clock->base.raw_ns,
 				       r->counter - clock->base.counter);
