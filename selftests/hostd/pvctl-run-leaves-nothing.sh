@@ -25,6 +25,7 @@ SCRIPT
 chmod +x "$test_tmp/qemu"
 export PVCTL=$hostd_bin/pvctl
 run=("$PVCTL" run --vectors 4 --disk "id=d0,file=$test_tmp/disk.img" --)
+# A process that pvhostd has started may outlive it for the moment that it takes to end.
 nothing_left() {
 	[ -z "$(ls -A "$XDG_RUNTIME_DIR")" ] && ! grep -lqs "$XDG_RUNTIME_DIR" /proc/[0-9]*/cmdline
 }
@@ -44,7 +45,7 @@ ktap_check 'QEMU found pvhostd and the disk' grep -q '^d0 .* served' "$test_tmp/
 ktap_check "the device is in QEMU's arguments" grep -qE \
 	'^7 -chardev socket,path=[^ ]*/ivshmem.sock,id=pvkit-vm0 -device ivshmem-doorbell,chardev=pvkit-vm0,vectors=4,master=on$' \
 	"$test_tmp/args"
-ktap_check 'nothing is left' nothing_left
+ktap_check 'nothing is left' wait_for 10 nothing_left
 
 # shellcheck disable=SC2054 # commas are the keys'
 twin=(--net id=n0,null=on,replaces=00:05.0,mac=52:54:00:00:00:05 --disk "id=d0,file=$test_tmp/disk.img,replaces=00:01.1"
@@ -59,7 +60,7 @@ ktap_is 'QEMU gets the emulated devices that are replaced' "$(sed 's/.*,master=o
 	drive d2 c.img) -device ide-hd,bus=pvkit-ahci30.1,drive=pvkit-vm0-d2"
 rm "$test_tmp/args"
 # refused <why> <option>...
-refused() { "$PVCTL" run --replace "${@:2}" -- "$test_tmp/qemu" 0 2>&1 | grep -q "^pvctl: run: .*$1" && [ ! -e "$test_tmp/args" ] && nothing_left; }
+refused() { "$PVCTL" run --replace "${@:2}" -- "$test_tmp/qemu" 0 2>&1 | grep -q "^pvctl: run: .*$1" && [ ! -e "$test_tmp/args" ] && wait_for 10 nothing_left; }
 ktap_check 'no twin of a disk that is no file' refused 'd0: it has no file' --disk id=d0,null=1M,replaces=00:01.1
 ktap_check 'nor of one that is read-only' refused 'd0: .*read-only' --disk "id=d0,file=$test_tmp/disk.img,ro=on,replaces=00:01.1"
 ktap_check 'nor behind a bridge' refused 'n0: .*first bus' --net id=n0,null=on,replaces=01:05.0
