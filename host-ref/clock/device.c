@@ -91,6 +91,12 @@ static uint64_t to_ns(uint64_t counts, uint64_t mult)
 	return (unsigned __int128)counts * mult >> SHIFT;
 }
 
+/* Half the time that a reading took; UINT32_MAX: so long that it is not to be used. */
+static uint32_t bound_ns(uint64_t took_ns)
+{
+	return took_ns / 2 < UINT32_MAX ? took_ns / 2 + 1 : UINT32_MAX;
+}
+
 static struct reading read_once(const struct clock *clock)
 {
 	uint64_t before, after;
@@ -102,7 +108,7 @@ static struct reading read_once(const struct clock *clock)
 		after = now(CLOCK_MONOTONIC_RAW);
 		r.raw_ns = before + (after - before) / 2;
 		r.counter = 0;
-		r.error_ns = (after - before) / 2 + 1;
+		r.error_ns = bound_ns(after - before);
 		return r;
 	}
 	before = hostd_counter();
@@ -110,7 +116,7 @@ static struct reading read_once(const struct clock *clock)
 	r.raw_ns = now(CLOCK_MONOTONIC_RAW);
 	after = hostd_counter();
 	r.counter = before + (after - before) / 2;
-	r.error_ns = to_ns((after - before) / 2, clock->raw_mult) + 1;
+	r.error_ns = bound_ns(to_ns(after - before, clock->raw_mult));
 	return r;
 }
 
@@ -119,7 +125,7 @@ static struct reading read_clocks(const struct clock *clock)
 	struct reading best = read_once(clock), r;
 	unsigned int i;
 
-	for (i = 1; i < READ_TRIES && best.error_ns > READ_GOOD_NS; i++) {
+	for (i = 1; best.error_ns == UINT32_MAX || (i < READ_TRIES && best.error_ns > READ_GOOD_NS); i++) {
 		r = read_once(clock);
 		if (r.error_ns < best.error_ns)
 			best = r;
