@@ -41,19 +41,20 @@ static void take_target(struct pvballoon *balloon, const struct pvballoon_config
 		   le32_to_cpu(config->stats_ms) : 0);
 }
 
-static void pvballoon_config_changed(struct pvbus_device *pdev)
+static int pvballoon_config_changed(struct pvbus_device *pdev)
 {
 	struct pvballoon *balloon = pvbus_get_drvdata(pdev);
 	struct pvballoon_config config;
 	u32 granule;
+	int err;
 
-	if (read_config(balloon, &config, &granule)) {
-		pvbus_device_broken(pdev, "its config makes no sense");
-		return;
-	}
+	err = read_config(balloon, &config, &granule);
+	if (err)
+		return err;
 	take_target(balloon, &config);
 	pvballoon_kick_balance(balloon);
 	pvballoon_nudge(&balloon->main);
+	return 0;
 }
 
 static void callback(struct pvbus_queue *queue)

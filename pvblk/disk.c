@@ -66,7 +66,7 @@ static void trim_config(const struct pvbus_device *pdev, struct pvblk_config *c)
  * @pdev: the device
  * @config: the copy
  *
- * Context: process. Return: 0 or -EPROTO (said in the log).
+ * Context: process. Return: 0 or -errno, as pvbus_read_config(); it makes no sense: -EPROTO, and the log says why.
  */
 int pvblk_read_config(struct pvbus_device *pdev, struct pvblk_config *config)
 {

@@ -252,24 +252,25 @@ static void pvblk_remove(struct pvbus_device *pdev)
 	kfree(blk);
 }
 
-static void pvblk_config_changed(struct pvbus_device *pdev)
+static int pvblk_config_changed(struct pvbus_device *pdev)
 {
 	struct pvblk *blk = pvbus_get_drvdata(pdev);
 	struct pvblk_config config, changed;
+	int err;
 
-	if (pvblk_read_config(pdev, &config)) {
-		pvbus_device_broken(pdev, "its config makes no sense");
-		return;
-	}
+	err = pvblk_read_config(pdev, &config);
+	if (err)
+		return err;
 	if (config.logical_block != blk->config.logical_block) {
 		pvbus_device_broken(pdev, "it changed the logical block size while running");
-		return;
+		return -EPROTO;
 	}
 	/* Only these may change while requests are in flight. */
 	changed = blk->config;
 	changed.capacity = config.capacity;
 	changed.flags = config.flags;
 	pvblk_take_config(blk, &changed);
+	return 0;
 }
 
 static void pvblk_watchdog(struct pvbus_device *pdev)

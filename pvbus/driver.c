@@ -31,10 +31,6 @@ static int probe(struct pvbus_device *pdev)
 	if (pvbus_not_ready(pdev))
 		return -ENODEV;
 	err = pvbus_device_negotiate(pdev);
-	if (err == -ETIMEDOUT) {
-		WRITE_ONCE(pdev->bus->retry, true);
-		return -ENODEV;
-	}
 	if (err)
 		return err;
 	err = to_pvbus_driver(pdev->dev.driver)->probe(pdev);
@@ -49,13 +45,24 @@ static int probe(struct pvbus_device *pdev)
 	return 0;
 }
 
+/* The device side is silent, or is being replaced: once more when it speaks. */
+static int probe_or_retry(struct pvbus_device *pdev)
+{
+	int err = probe(pdev);
+
+	if (err != -ETIMEDOUT && err != -ESTALE)
+		return err;
+	WRITE_ONCE(pdev->bus->retry, true);
+	return -ENODEV;
+}
+
 static int pvbus_probe(struct device *dev)
 {
 	struct pvbus_device *pdev = to_pvbus_device(dev);
 	int err;
 
 	clear_bit(PVBUS_MARK_LEAVING, &pdev->marks);
-	err = probe(pdev);
+	err = probe_or_retry(pdev);
 	if (err)
 		pvbus_device_unprobed(pdev);
 	else

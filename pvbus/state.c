@@ -120,6 +120,19 @@ static bool config_changed(const struct pvbus_device *pdev)
 	return seq != pdev->config_seq && !(seq & 1);
 }
 
+/* What cannot be read now has still another config_seq the next time. */
+static void tell_config(struct pvbus_device *pdev)
+{
+	const struct pvbus_driver *drv = to_pvbus_driver(pdev->dev.driver);
+	int err;
+
+	if (!config_changed(pdev) || !drv->config_changed)
+		return;
+	err = drv->config_changed(pdev);
+	if (err && err != -ESTALE && err != -ETIMEDOUT)
+		pvbus_device_broken(pdev, "its config makes no sense");
+}
+
 /* A device that runs in this epoch: failure, config, lost interrupts. */
 static void serve(struct pvbus_device *pdev, u64 epoch)
 {
@@ -133,8 +146,7 @@ static void serve(struct pvbus_device *pdev, u64 epoch)
 		mend(pdev, epoch);
 		return;
 	}
-	if (config_changed(pdev) && drv->config_changed)
-		drv->config_changed(pdev);
+	tell_config(pdev);
 	if (drv->watchdog)
 		drv->watchdog(pdev);
 }

@@ -7,7 +7,8 @@
 #include <asm/barrier.h>
 #include "pvbus.h"
 
-#define CONFIG_TRIES		1000
+/* Of a tenth of a millisecond to one; then whoever writes it stands still. */
+#define CONFIG_TRIES		100
 
 /**
  * pvbus_entry() - a slot of the device table
@@ -95,7 +96,8 @@ EXPORT_SYMBOL_GPL(pvbus_config_area);
  * @config: private memory
  * @len: bytes; what the area is shorter reads as zeroes
  *
- * Context: process. Return: 0 or -EPROTO.
+ * A device side that stands still while it writes the area, or is replaced, is no liar. Context: process. Return: 0;
+ * -ESTALE, -ETIMEDOUT: not now; -EPROTO: the area lies where none may lie.
  */
 int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 {
@@ -103,10 +105,11 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 	size_t area = min_t(size_t, len, pdev->config_len);
 	const void *shared = pvbus_config_area(pdev, area);
 	unsigned int tries;
+	bool whole;
 	u32 seq;
 
 	if (!entry || !shared)
-		return -EPROTO;
+		return pvbus_epoch_over(pdev) ? -ESTALE : -EPROTO;
 
 	for (tries = 0; tries < CONFIG_TRIES; tries++) {
 		/* Pairs with the release in host-ref/worker/bus/window.c:write_config(), after the area. */
@@ -115,12 +118,15 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 		pvshm_copy(config, shared, area);
 		/* The copy before the second look; pairs with the writer's fence. */
 		virt_rmb();
-		if (!(seq & 1) && seq == le32_to_cpu(READ_ONCE(entry->config_seq))) {
+		whole = !(seq & 1) && seq == le32_to_cpu(READ_ONCE(entry->config_seq));
+		if (pvbus_epoch_over(pdev))
+			return -ESTALE;
+		if (whole) {
 			pdev->config_seq = seq;
 			return 0;
 		}
 		usleep_range(100, 1000);
 	}
-	return -EPROTO;
+	return -ETIMEDOUT;
 }
 EXPORT_SYMBOL_GPL(pvbus_read_config);

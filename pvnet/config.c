@@ -30,7 +30,7 @@ static const char *config_error(const struct pvnet_config *config)
  * @pdev: the device
  * @config: where to
  *
- * Context: process. Return: 0 or -errno; it makes no sense: -EINVAL, and the log says why.
+ * Context: process. Return: 0 or -errno, as pvbus_read_config(); it makes no sense: -EINVAL, and the log says why.
  */
 int pvnet_read_config(struct pvbus_device *pdev, struct pvnet_config *config)
 {

@@ -138,20 +138,21 @@ void pvnet_gone(struct pvbus_device *pdev)
  * pvnet_config_changed() - see pvbus_driver.config_changed
  * @pdev: the device
  */
-void pvnet_config_changed(struct pvbus_device *pdev)
+int pvnet_config_changed(struct pvbus_device *pdev)
 {
 	struct pvnet *net = pvbus_get_drvdata(pdev);
 	struct pvnet_config config, now = net->config;
+	int err;
 
-	if (pvnet_read_config(pdev, &config)) {
-		pvbus_device_broken(pdev, "its config makes no sense");
-		return;
-	}
+	err = pvnet_read_config(pdev, &config);
+	if (err)
+		return err;
 	/* Only these may change while it runs (NET-D12). */
 	now.flags = config.flags;
 	now.speed_mbps = config.speed_mbps;
 	now.mtu = config.mtu;
 	pvnet_take_config(net, &now);
+	return 0;
 }
 
 /**

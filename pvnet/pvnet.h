@@ -484,7 +484,7 @@ void pvnet_halt(struct pvnet *net);
 void pvnet_freeze(struct pvbus_device *pdev);
 int pvnet_restore(struct pvbus_device *pdev);
 void pvnet_gone(struct pvbus_device *pdev);
-void pvnet_config_changed(struct pvbus_device *pdev);
+int pvnet_config_changed(struct pvbus_device *pdev);
 void pvnet_watchdog(struct pvbus_device *pdev);
 void pvnet_expire(struct pvbus_device *pdev);
 int pvnet_suspend(struct pvbus_device *pdev);

@@ -208,7 +208,8 @@ struct pvbus_device {
  *	broken and is its message
  * @gone: the device is broken or has vanished: fail what is in flight and what
  *	is to come, until a later restore. Called with the device frozen
- * @config_changed: the config area has changed; may be NULL
+ * @config_changed: the config area has changed; may be NULL. Returns 0 or -errno, as pvbus_read_config() does; it
+ *	makes no sense: -EPROTO or -EINVAL, and the device is broken
  * @watchdog: about twice a second while the device runs: reap, in case an interrupt was
  *	lost; may be NULL
  * @expire: about twice a second, unless the driver has been told that the device is gone:
@@ -234,7 +235,7 @@ struct pvbus_driver {
 	void	(*freeze)(struct pvbus_device *pdev);
 	int	(*restore)(struct pvbus_device *pdev);
 	void	(*gone)(struct pvbus_device *pdev);
-	void	(*config_changed)(struct pvbus_device *pdev);
+	int	(*config_changed)(struct pvbus_device *pdev);
 	void	(*watchdog)(struct pvbus_device *pdev);
 	void	(*expire)(struct pvbus_device *pdev);
 	int	(*suspend)(struct pvbus_device *pdev);

@@ -3,7 +3,8 @@
  * A device is frozen, restored, given up and left as enum pvbus_state says, whatever the device side
  * answers or does not: no failure that is found while it is restored is lost, its users are looked after
  * at least every two seconds, no answer is waited for under the lock of the bus, and what its driver
- * allocates meanwhile waits for no I/O (BUS-G4, BUS-G6, BUS-G10). Who starts or leaves it keeps his CPU while he has a
+ * allocates meanwhile waits for no I/O (BUS-G4, BUS-G6, BUS-G10). A device side that stands still amid the writing of a
+ * config, or is replaced while it is read, is no liar (BUS-G9). Who starts or leaves it keeps his CPU while he has a
  * lock that the bus waits for. No interrupt calls a driver whose probe has
  * failed. The guest's files as they are, against a device side that the test plays, in a time of its own.
  */
@@ -20,6 +21,7 @@
 #include "ktap.h"
 
 #define TABLE	4096
+#define CONFIG	6144
 #define DRV	8192
 #define SPACE	12288
 
@@ -37,6 +39,10 @@ static u32 result;
 static struct pvbus *bus;
 static struct pvbus_device pdev;
 static unsigned long bus_due;
+
+/* Its config, and what becomes of it while the driver reads. */
+static u32 *const config = (void *)(window + CONFIG);
+static enum { CONFIG_STAYS, CONFIG_IS_BEING_WRITTEN, CONFIG_IS_REPLACED } config_fate;
 
 /* What the driver does, and saw. */
 static const char *broken_in_restore;
@@ -241,8 +247,29 @@ static void driver_expire(struct pvbus_device *device)
 	expired_at = shim_jiffies;
 }
 
+static int driver_config_changed(struct pvbus_device *device)
+{
+	u32 copy;
+	int err;
+
+	if (config_fate == CONFIG_IS_BEING_WRITTEN)
+		entry->config_seq |= 1;
+	if (config_fate == CONFIG_IS_REPLACED) {
+		header->epoch = 0;
+		*config = 0;
+	}
+	err = pvbus_read_config(device, &copy, sizeof(copy));
+	if (err)
+		return err;
+	if (!copy)
+		return -EPROTO;
+	called("config", PVBUS_RUNNING, PVBUS_RUNNING);
+	return 0;
+}
+
 static struct pvbus_driver driver = {
 	.freeze = driver_freeze, .restore = driver_restore, .gone = driver_gone, .expire = driver_expire,
+	.config_changed = driver_config_changed,
 };
 
 static void run(unsigned long time)
@@ -293,7 +320,9 @@ static void begin(void)
 	};
 	*entry = (struct pvbus_device_entry) {
 		.type = PVBUS_T_BLK, .status = PVBUS_S_RESET, .max_queues = 1, .max_queue_size = 16,
+		.config_off = CONFIG, .config_len = sizeof(*config),
 	};
+	*config = 1;
 	beats = true;
 	hears_bus = true;
 	hears_device = true;
@@ -455,6 +484,44 @@ static void sleeps(void)
 	ktap_ok(pdev.state == PVBUS_RUNNING && did("freeze restore"), "and served again");
 }
 
+static void configs(void)
+{
+	u64 epoch = header->epoch;
+
+	entry->config_seq += 2;
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did("config"), "a config that has changed is told of once");
+
+	config_fate = CONFIG_IS_BEING_WRITTEN;
+	entry->config_seq += 2;
+	run(60 * HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did(""), "one that a device side without a core writes is no fault");
+	config_fate = CONFIG_STAYS;
+	entry->config_seq++;
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did("config"), "and told of when it is written");
+
+	config_fate = CONFIG_IS_REPLACED;
+	entry->config_seq += 2;
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_FROZEN && did("freeze"), "nor is one that is replaced, with the window, while it is read");
+	config_fate = CONFIG_STAYS;
+	*config = 1;
+	header->epoch = epoch;
+	new_life();
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did("restore config"), "the next life goes on");
+
+	*config = 0;
+	entry->config_seq += 2;
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_FAILED && did("freeze gone"), "a whole one that makes no sense is");
+	*config = 1;
+	new_life();
+	run(HZ);
+	ktap_ok(pdev.state == PVBUS_RUNNING && did("freeze restore"), "until a later life fits");
+}
+
 /* Who takes the device away does not wait for ever for one that is silent. */
 static void leaves(void)
 {
@@ -534,7 +601,7 @@ static void leaves(void)
 
 int main(void)
 {
-	ktap_plan(54);
+	ktap_plan(61);
 	begin();
 	lives();
 	silent_device();
@@ -542,6 +609,7 @@ int main(void)
 	not_ready();
 	refusals();
 	sleeps();
+	configs();
 	leaves();
 	ktap_ok(!nr_odd, "each callback came in its state, and under its lock");
 	ktap_ok(!nr_under_lock, "no command was given or waited for under the lock of the bus");
