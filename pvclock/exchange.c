@@ -69,9 +69,14 @@ static bool life_is_over(const struct pvclk *clk)
 	return !READ_ONCE(clk->running) || READ_ONCE(clk->life) != clk->known_life;
 }
 
-/* It is this life that has lied: the lock has been held since that was seen not to be over. */
+/*
+ * It is this life that has lied: the lock has been held since that was seen not to be over. But what was read of a window
+ * whose epoch is over says nothing (BUS-G4).
+ */
 static int lie(struct pvclk *clk, const char *why)
 {
+	if (pvbus_epoch_over(clk->pdev))
+		return -ESTALE;
 	pvbus_device_broken(clk->pdev, why);
 	return -EPROTO;
 }

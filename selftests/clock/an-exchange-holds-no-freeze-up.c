@@ -32,7 +32,7 @@ static struct pvbus_queue_params params;
 static u64 now_ns = 1000000000;
 static unsigned int place, lost_at, nr_held;
 static u64 counter_ahead, guest_behind;
-static bool stays_frozen, is_slow, stands_still, rewrites_always;
+static bool stays_frozen, is_slow, stands_still, rewrites_always, answers_nonsense, is_replaced, epoch_is_over;
 static enum { LIFE, HOST_SLEEPS, PAUSE } loses;
 static const char *broken;
 
@@ -61,7 +61,8 @@ static void serve(void)
 	while (hring_pop(&device, &sqe) == 1) {
 		if (rewrites_always)
 			write_page();
-		cqe.id = sqe.id;
+		cqe.id = answers_nonsense ? ~sqe.id : sqe.id;
+		epoch_is_over = is_replaced;
 		cqe.counter = htole64(now_ns + counter_ahead);
 		cqe.raw_ns = htole64(now_ns);
 		cqe.real_ns = htole64(now_ns);
@@ -237,7 +238,7 @@ void pvbus_device_broken(struct pvbus_device *dev, const char *why)
 bool pvbus_epoch_over(struct pvbus_device *dev)
 {
 	(void)dev;
-	return false;
+	return epoch_is_over;
 }
 
 const void *pvbus_config_area(struct pvbus_device *dev, size_t len)
@@ -351,9 +352,23 @@ static void rewriting_ends(void)
 	ktap_ok(!exchange(), "the next one is good");
 }
 
+static void nonsense_is_somebodys(void)
+{
+	broken = NULL;
+	answers_nonsense = true;
+	is_replaced = true;
+	ktap_ok(exchange() == -ESTALE && !broken, "a window that is replaced while it is read is no lie");
+	is_replaced = false;
+	epoch_is_over = false;
+	lose_cpu();
+	stands_still = false;
+	ktap_ok(exchange() == -EPROTO && broken, "the same of a device that is there is one");
+	answers_nonsense = false;
+}
+
 int main(void)
 {
-	ktap_plan(11);
+	ktap_plan(13);
 	shim_module_init();
 	if (driver->probe(&pdev))
 		ktap_bail("no clock");
@@ -366,6 +381,8 @@ int main(void)
 	nobody_lies(HOST_SLEEPS, "a host that sleeps does not lie");
 	nobody_lies(PAUSE, "nor one that pauses the guest for hours");
 	rewriting_ends();
+	stays_frozen = false;
+	nonsense_is_somebodys();
 	driver->remove(&pdev);
 	ktap_ok(!nr_held, "the lock that a freeze takes is free wherever it may come");
 	return ktap_finish();
