@@ -50,13 +50,6 @@ static unsigned int nr_locked, nr_wrong;
 static u64 epoch_later;
 static unsigned long epoch_at;
 
-/* Nobody reads a config here. */
-bool pvbus_epoch_over(struct pvbus_device *unused)
-{
-	(void)unused;
-	return false;
-}
-
 struct pci_dev *pci_get_domain_bus_and_slot(int domain, unsigned int nr, unsigned int devfn)
 {
 	unsigned int i;
