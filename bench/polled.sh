@@ -9,8 +9,8 @@ export TMPDIR=/dev/shm		# the image is in page cache, so that no disk is measure
 . "$(dirname "$0")/common.sh"
 
 profiler=() mem=512 status=0
-plan=$(python3 "$top/bench/polled.py" --dry "$@") || exit
-[ -z "$plan" ] || { echo "$plan"; exit 0; }
+usage=$(python3 "$top/bench/polled.py" --dry "$@") || exit
+[ -z "$usage" ] || { echo "$usage"; exit 0; }
 [[ " $* " != *" --where "* ]] || profiler_choose
 
 say "building"

@@ -269,9 +269,7 @@ EXPORT_SYMBOL_GPL(pvbus_device_start);
  */
 bool pvbus_epoch_over(struct pvbus_device *pdev)
 {
-	/* What the caller copied, before the look; pairs with the fence after the writer's epoch 0. */
-	virt_rmb();
-	if (likely(pvbus_window_epoch(pdev->bus) == READ_ONCE(pdev->epoch)))
+	if (likely(!pvbus_is_void(pdev)))
 		return false;
 	pvbus_poke(pdev->bus);
 	return true;

@@ -9,6 +9,7 @@
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <asm/barrier.h>
 #include <pv/bus.h>
 #include "compat.h"
 
@@ -193,6 +194,20 @@ void pvbus_look_for_life(struct pvbus *bus);
 
 /* header.c */
 u64 pvbus_window_epoch(const struct pvbus *bus);
+
+/**
+ * pvbus_is_void() - is what was copied from the window before of an epoch that is over (BUS-G4)
+ * @pdev: the device
+ *
+ * Any context.
+ */
+static inline bool pvbus_is_void(const struct pvbus_device *pdev)
+{
+	/* The copy before the look; pairs with the fence after the writer's epoch 0. */
+	virt_rmb();
+	return pvbus_window_epoch(pdev->bus) != READ_ONCE(pdev->epoch);
+}
+
 bool pvbus_say(struct pvbus *bus, const char *what);
 int pvbus_read_header(struct pvbus *bus, struct pvbus_header *hdr);
 void pvbus_write_ident(struct pvbus *bus);

@@ -90,14 +90,6 @@ const void *pvbus_config_area(struct pvbus_device *pdev, size_t len)
 }
 EXPORT_SYMBOL_GPL(pvbus_config_area);
 
-/* What was copied before is of an epoch that is over (BUS-G4). */
-static bool is_void(const struct pvbus_device *pdev)
-{
-	/* The copy before the look; pairs with the fence after the writer's epoch 0. */
-	virt_rmb();
-	return pvbus_window_epoch(pdev->bus) != READ_ONCE(pdev->epoch);
-}
-
 /**
  * pvbus_read_config() - consistent copy of the config area (BUS-G9)
  * @pdev: the device
@@ -117,7 +109,7 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 	u32 seq;
 
 	if (!entry || !shared)
-		return is_void(pdev) ? -ESTALE : -EPROTO;
+		return pvbus_is_void(pdev) ? -ESTALE : -EPROTO;
 
 	for (tries = 0; tries < CONFIG_TRIES; tries++) {
 		/* Pairs with the release in host-ref/worker/bus/window.c:write_config(), after the area. */
@@ -127,7 +119,7 @@ int pvbus_read_config(struct pvbus_device *pdev, void *config, size_t len)
 		/* The copy before the second look; pairs with the writer's fence. */
 		virt_rmb();
 		whole = !(seq & 1) && seq == le32_to_cpu(READ_ONCE(entry->config_seq));
-		if (is_void(pdev))
+		if (pvbus_is_void(pdev))
 			return -ESTALE;
 		if (whole) {
 			pdev->config_seq = seq;
