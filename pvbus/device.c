@@ -5,7 +5,6 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
-#include <asm/barrier.h>
 #include "pvbus.h"
 
 /*
